@@ -1,0 +1,266 @@
+"""Which partitions there are, and in what order: a pure function of the specs and the time.
+
+A `Spec` says which values one key takes: a list, a range of whole numbers, or windows of time.
+The plan is their product, in the order the keys are written, the last one fastest. It is lazy and
+knows its length without listing, so that a plan of ten million windows costs nothing.
+
+Windows are cut at start + k * step, always counted from the start and never from the window
+before, so that 31 January goes to 28 February and then to 31 March, and so that each window is
+the same whichever day the plan is made: a later run adds windows and moves none.
+"""
+
+import json
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+
+from harvester.templates import Window, as_text
+
+_LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
+_HASH_DIGITS: Final = 16
+_TITLE_CHARS: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a list, in its order. ValueError where it is empty."""
+
+    values: tuple[str | int | float | bool, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("an empty list leaves no partition to harvest")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Whole numbers from `start` to `stop`, both included; a negative step counts down.
+
+    ValueError where no number lies in it.
+    """
+
+    start: int
+    stop: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if self.step == 0:
+            raise ValueError("a range with step 0 never ends")
+        if not self.numbers:
+            raise ValueError(f"no number from {self.start} to {self.stop} with step {self.step}")
+
+    @property
+    def numbers(self) -> range:
+        """The same numbers as a Python range."""
+        return range(self.start, self.stop + (1 if self.step > 0 else -1), self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The length of a window: calendar months or seconds, one of the two above zero."""
+
+    months: int = 0
+    seconds: float = 0
+
+    def __post_init__(self) -> None:
+        if min(self.months, self.seconds) < 0 or (self.months > 0) == (self.seconds > 0):
+            raise ValueError(f"a step is a number of months or of seconds, above zero: {self}")
+        if self.seconds > timedelta.max.total_seconds():
+            raise ValueError("a step is no longer than the calendar")
+        if self.seconds and not timedelta(seconds=self.seconds):
+            raise ValueError("a step is at least one microsecond")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows of one step from `start` to `end`; `end` None is now.
+
+    With a fixed end the last window may be shorter. With `end` now only windows that have closed
+    are planned: those whose end is at most now - `settle`, the time late data may take to arrive.
+    With a fixed end and a `settle` above zero the same holds, so that a window that is still open
+    waits for a later run; with a fixed end and no `settle` every window is planned, even one in
+    the future. ValueError for times without a zone, or an end that is not after the start.
+    """
+
+    start: datetime
+    end: datetime | None
+    step: Step
+    settle: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or (self.end is not None and self.end.tzinfo is None):
+            raise ValueError(f"windows need times with a zone: {self.start}, {self.end}")
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"the end, {self.end}, is not after the start, {self.start}")
+        if self.settle < timedelta(0):
+            raise ValueError("settle is not negative")
+
+
+Spec = Values | Range | Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One combination of values of a resource's partition keys, in the order of the keys."""
+
+    resource: str
+    values: Mapping[str, Any]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each value as text: a window's label, `true`, decimal numbers, a string as it is."""
+        return {key: as_text(value) for key, value in self.values.items()}
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """`<resource>/<key>=<value>/…`, relative to the harvest's folder, all ASCII.
+
+        Values are percent-encoded as UTF-8 (RFC 3986; everything but letters, digits and `_.-`),
+        so that readers of Hive-style folders get them back. A level of over 200 bytes keeps its
+        first bytes, whole %XX only, then `~` and 16 hex digits of the SHA-256 of the encoded
+        value. `~` itself is always encoded, so no other value can take the shortened name.
+        """
+        levels = [_level(f"{key}=", label) for key, label in self.labels.items()]
+        return PurePosixPath(_level("", self.resource), *levels)
+
+    @property
+    def title(self) -> str:
+        """For people: `tweets query=from:nasa window=2021-01-01_2021-02-01`. Not an identity:
+        long values are cut, and values with blanks or unprintable characters are quoted.
+        """
+        return " ".join([self.resource, *(f"{k}={_shown(v)}" for k, v in self.labels.items())])
+
+
+def plan(resource: str, specs: Mapping[str, Spec], now: datetime) -> Iterator[Partition]:
+    """List every partition, lazily: the product of the specs, the last key fastest.
+
+    No specs: one partition without values. `now` (aware) decides which windows have closed.
+    """
+    return (Partition(resource, values) for values in _product(tuple(specs.items()), now))
+
+
+def count(specs: Mapping[str, Spec], now: datetime) -> int:
+    """Count the partitions that `plan` gives, without listing them."""
+    total = 1
+    for spec in specs.values():
+        total *= _size(spec, now)
+    return total
+
+
+def windows(spec: Windows, now: datetime) -> Iterator[Window]:
+    """List the planned windows, in order, without gap or overlap, in UTC. See `Windows`."""
+    end = None if spec.end is None else spec.end.astimezone(UTC)
+    start = _cut(spec, 0)
+    for k in range(1, _window_count(spec, now) + 1):
+        cut = _cut(spec, k)
+        stop = cut if end is None else min(cut, end)
+        yield Window(start, stop)
+        start = stop
+
+
+def _product(
+    items: tuple[tuple[str, Spec], ...], now: datetime
+) -> Iterator[dict[str, Any]]:  # itertools.product would first list every spec in memory
+    if not items:
+        yield {}
+        return
+    *slower, (key, spec) = items
+    for values in _product(tuple(slower), now):
+        for value in _each(spec, now):
+            yield {**values, key: value}
+
+
+def _each(spec: Spec, now: datetime) -> Iterator[Any]:
+    match spec:
+        case Values():
+            return iter(spec.values)
+        case Range():
+            return iter(spec.numbers)
+        case Windows():
+            return windows(spec, now)
+
+
+def _size(spec: Spec, now: datetime) -> int:
+    match spec:
+        case Values():
+            return len(spec.values)
+        case Range():
+            numbers = spec.numbers  # len() refuses over 2**63
+            return (numbers[-1] - numbers[0]) // spec.step + 1
+        case Windows():
+            return _window_count(spec, now)
+
+
+# --- Windows -------------------------------------------------------------------------------------
+
+
+def _window_count(spec: Windows, now: datetime) -> int:
+    ready = datetime.max.replace(tzinfo=UTC)  # the latest end that a planned window may have
+    if spec.end is None or spec.settle:
+        ready = _earlier(now, spec.settle)
+    cuts = range(1, _last_cut(spec) + 1)
+    if spec.end is not None and spec.end <= ready:
+        return bisect_left(cuts, spec.end, key=lambda k: _cut(spec, k)) + 1
+    return bisect_right(cuts, ready, key=lambda k: _cut(spec, k))
+
+
+def _cut(spec: Windows, k: int) -> datetime:
+    """Give start + k steps in UTC; the end of the calendar where that is beyond it."""
+    start = spec.start.astimezone(UTC)
+    if k > _last_cut(spec):
+        return datetime.max.replace(tzinfo=UTC)
+    if spec.step.seconds:
+        return start + timedelta(seconds=spec.step.seconds) * k
+    year, month = divmod(_months(start) + k * spec.step.months, 12)
+    return start.replace(
+        year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])
+    )
+
+
+def _last_cut(spec: Windows) -> int:
+    """Give the largest k whose cut the calendar (to the year 9999) still holds."""
+    start, end = spec.start.astimezone(UTC), datetime.max.replace(tzinfo=UTC)
+    if spec.step.seconds:
+        return (end - start) // timedelta(seconds=spec.step.seconds)
+    return (_months(end) - _months(start)) // spec.step.months
+
+
+def _months(moment: datetime) -> int:
+    return moment.year * 12 + moment.month - 1
+
+
+def _earlier(now: datetime, settle: timedelta) -> datetime:
+    try:
+        return now - settle
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+# --- Text ----------------------------------------------------------------------------------------
+
+
+def _level(prefix: str, text: str) -> str:
+    """One level of a folder's path; see `Partition.folder`."""
+    # YAML can spell half a surrogate pair, which strict UTF-8 cannot.
+    encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
+    if not prefix and encoded in (".", ".."):
+        encoded = encoded.replace(".", "%2E")
+    if len(prefix) + len(encoded) <= _LEVEL_BYTES:
+        return prefix + encoded
+    kept = encoded[: max(0, _LEVEL_BYTES - len(prefix) - 1 - _HASH_DIGITS)]
+    if "%" in kept[-2:]:
+        kept = kept[: kept.rindex("%")]
+    return f"{prefix}{kept}~{sha256(encoded.encode()).hexdigest()[:_HASH_DIGITS]}"
+
+
+def _shown(text: str) -> str:
+    shown = text if len(text) <= _TITLE_CHARS else text[: _TITLE_CHARS - 1] + "…"
+    if shown.isprintable() and shown and " " not in shown:
+        return shown
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
