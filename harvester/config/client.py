@@ -1,0 +1,162 @@
+"""The `client` part of the YAML: where the API is, and how to behave towards it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from harvester.config.options import (
+    Count,
+    Duration,
+    DurationOrZero,
+    Host,
+    OneLine,
+    OneOrMany,
+    OrJust,
+    Section,
+    SectionError,
+    Size,
+    Text,
+)
+from harvester.config.request_options import Headers, header_name
+
+
+class Bearer(Section):
+    """A token in the Authorization header (RFC 6750)."""
+
+    type: Literal["bearer"]
+    token: OneLine = Field(repr=False)
+    """The token, as a reference: `"{env.TOKEN}"`."""
+
+
+class ApiKey(Section):
+    """A key in a header or a query parameter."""
+
+    type: Literal["api_key"]
+    name: Text
+    """The name of the header or parameter."""
+    value: OneLine = Field(repr=False)
+    """The key, as a reference: `"{env.API_KEY}"`."""
+    location: Literal["header", "query"] = "header"
+    """Where the key goes."""
+    prefix: str = ""
+    """Text before the key, such as `"Token "`."""
+
+    @model_validator(mode="after")
+    def _name_of_header(self) -> Self:
+        if self.location == "header":
+            try:
+                header_name(self.name)
+            except ValueError as error:
+                raise SectionError([(("name",), str(error))]) from None
+        return self
+
+
+class HttpBasic(Section):
+    """A user name and password (RFC 7617)."""
+
+    type: Literal["http_basic"]
+    username: str = Field(repr=False)
+    """The user name; some APIs want their key here."""
+    password: str = Field(default="", repr=False)
+    """The password; some APIs want none."""
+
+
+Auth = Annotated[Bearer | ApiKey | HttpBasic, Field(discriminator="type")]
+"""Any of them, told apart by `type`."""
+
+
+class Timeout(Section):
+    """How long the server may take, in seconds."""
+
+    connect: Duration = 10
+    """For the connection."""
+    read: Duration = 60
+    """Between two pieces of an answer."""
+    page: Duration = 3600
+    """For one page as a whole, headers included."""
+
+
+class Retry(Section):
+    """How often and how long a failed page is tried again."""
+
+    attempts: Count = 10
+    """Tries at one page, the first included."""
+    max_wait: DurationOrZero = 900
+    """The longest wait between two tries, whatever the server asks for."""
+    deadline: Duration = 21600
+    """The time for all tries at one page, waits included."""
+
+
+class Budget(Section):
+    """At most so many requests in any stretch of so much time."""
+
+    requests: Count
+    """How many requests."""
+    per: Duration
+    """In how much time."""
+
+
+class AllowedHost(Section):
+    """A further host that a next link may lead to."""
+
+    host: Host
+    """`host`, or `host:port` where the port is not the usual one."""
+    credentials: bool = False
+    """Whether it gets the credentials that base_url gets."""
+
+
+class Limits(Section):
+    """What a page may not exceed; a page that does is refused, not cut."""
+
+    wire_bytes: Size = 64 << 30
+    """Bytes received for one page."""
+    decoded_bytes: Size = 256 << 30
+    """Bytes of one page after decompression."""
+    expansion_ratio: Count = 400
+    """How many bytes one compressed byte may become."""
+    depth: Count = 256
+    """How deep JSON may be nested."""
+    string_bytes: Size = 8 << 20
+    """Bytes of one string where a field is read."""
+    number_chars: Count = 1000
+    """Characters of one number."""
+    cursor_bytes: Size = 64 << 10
+    """Bytes of one cursor."""
+
+
+def _slashed(url: str) -> str:
+    # What a reference ends with is only known with the environment: `Config.base_url`.
+    return url if url.endswith(("/", "}")) else f"{url}/"
+
+
+class Client(Section):
+    """The API: where it is, and how to behave towards it."""
+
+    base_url: Annotated[
+        Text,
+        AfterValidator(_slashed),
+        WithJsonSchema({"type": "string", "pattern": r"^(https?://[^/?#]|\{env\.)"}),
+    ]
+    """The URL that paths are relative to; a `/` at its end is added when missing."""
+    headers: Headers = Field(default_factory=dict)
+    """Headers of every request."""
+    auth: Auth | None = None
+    """Credentials, sent to base_url's origin only."""
+    timeout: Timeout = Timeout()
+    """How long the server may take."""
+    retry: Retry = Retry()
+    """How often and how long a failed page is tried again."""
+    rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
+    """Budgets of requests, all of them kept: one, or a list."""
+    allowed_hosts: Annotated[
+        tuple[Annotated[AllowedHost, OrJust("host")], ...], Field(strict=False)
+    ] = ()
+    """Further hosts a next link may lead to."""
+    trust_env: bool = False
+    """Whether netrc and the proxy variables of the environment are heeded."""
+    ca_bundle: Text | None = None
+    """A file of certificates to trust instead of the usual ones."""
+    proxy: Text | None = Field(default=None, repr=False)
+    """The URL of a proxy for every request."""
+    limits: Limits = Limits()
+    """What a page may not exceed."""

@@ -1,0 +1,226 @@
+"""YAML text to a `Config`, or every problem at once.
+
+The order: the text is read; `--set` and `--base-url` change the tree; `resource_defaults` are
+merged under every resource; then all checks look at the same tree and none waits for another to
+pass: the models (`config`, put into words by `explain`), the references, the names of resources,
+and the environment. Whatever any of them finds goes into one ConfigError.
+
+Only checks that compare several parts of one section (is the body path's method POST?) wait until
+the section itself is sound: on half a section they would report consequences, not causes.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from harvester.config import Config, references
+from harvester.config.explain import explain
+from harvester.config.overrides import override
+from harvester.config.request_options import url_problem
+from harvester.config.wording import KeyPath, dotted
+from harvester.config.yamlfile import Document, Place, read
+from harvester.errors import ConfigError, Problem
+from harvester.templates import Scope, TemplateError, render
+
+_LARGEST_FILE: Final = 4 << 20
+
+#: The keys of a resource whose defaults are merged entry by entry; others are replaced whole.
+_MERGED: Final = ("params", "headers", "json", "form", "first_params", "partitions")
+
+
+def load_config(
+    path: str | Path,
+    *,
+    base_url: str | None = None,
+    set: Sequence[str] = (),  # noqa: A002 - named after the option of the command line
+    env: Mapping[str, str] | None = None,
+) -> Config:
+    """Read a YAML file; see `parse_config`. A file that cannot be read is a ConfigError too."""
+    source = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError([Problem(source, 0, "", f"cannot be read: {reason}")]) from None
+    if len(content) > _LARGEST_FILE:
+        raise ConfigError([Problem(source, 0, "", "over 4 MiB: not a configuration")])
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(source, line, "", "not UTF-8 text")]) from None
+    return parse_config(text, source, base_url=base_url, set=set, env=env)
+
+
+def parse_config(
+    text: str,
+    source: str,
+    *,
+    base_url: str | None = None,
+    set: Sequence[str] = (),  # noqa: A002 - as in load_config
+    env: Mapping[str, str] | None = None,
+) -> Config:
+    """Read YAML text; `source` names it in messages.
+
+    `base_url` replaces `client.base_url`; each of `set` is a `KEY=VALUE` that replaces or adds a
+    value before anything is checked (see `overrides`). `env` is the environment that
+    `{env.NAME}` refers to: os.environ if None.
+
+    Raises ConfigError with every problem found.
+    """
+    document = read(text, source)
+    for assignment in set:
+        override(document, assignment)
+    if base_url is not None:
+        _put_base_url(document, base_url)
+    _merge_defaults(document)
+    return _checked(document, os.environ if env is None else env)
+
+
+def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
+    """Read what `Config.reference_dict` gave, as harvest.json holds it; `source` names it.
+
+    The environment is neither needed nor looked at: a reader of a harvest has no secrets, and
+    the configuration it gets has an empty `env`. Raises ConfigError.
+    """
+    document = Document(source, dict(resolved), {(): Place(source, 0, ())})
+    try:
+        return Config.model_validate(document.tree)
+    except ValidationError as error:
+        raise ConfigError(list(explain(error, document))) from None
+
+
+def _checked(document: Document, env: Mapping[str, str]) -> Config:
+    problems = document.problems
+    config: Config | None = None
+    try:
+        config = Config.model_validate(document.tree)
+    except ValidationError as error:
+        problems += explain(error, document)
+    needed = list(references.variables(document.tree))
+    for faults in (
+        references.faults(document.tree),
+        references.unread(document.tree) if config else (),
+        _name_faults(document.tree),
+        _environment_faults(needed, env),
+        _url_faults(document.tree, env),
+    ):
+        problems += [document.problem(path, message) for path, message in faults]
+    if config is None or problems:
+        # One mistake in resource_defaults is met in every resource.
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return config.with_env({name: env[name] for _, name in needed})
+
+
+# --- Before the checks ---------------------------------------------------------------------------
+
+
+def _put_base_url(document: Document, url: str) -> None:
+    tree = document.tree
+    if isinstance(tree, dict) and isinstance(tree.setdefault("client", {}), dict):
+        path = ("client", "base_url")
+        document.put(path, url, Place("--base-url", 0, path))
+
+
+def _merge_defaults(document: Document) -> None:
+    """Take `resource_defaults` out of the tree and put them under every resource."""
+    tree = document.tree
+    if not isinstance(tree, dict) or "resource_defaults" not in tree:
+        return
+    defaults = tree.pop("resource_defaults")
+    root: KeyPath = ("resource_defaults",)
+    if not isinstance(defaults, dict):
+        document.problems.append(document.problem(root, "expected a mapping (key: value)"))
+        return
+    if "name" in defaults:
+        document.problems.append(
+            document.problem((*root, "name"), "each resource has a name of its own")
+        )
+    resources = tree.get("resources")
+    for index, resource in enumerate(resources if isinstance(resources, list) else ()):
+        if isinstance(resource, dict):
+            for below in _merge(defaults, resource):
+                _copy_places(document, (*root, *below), ("resources", index, *below))
+
+
+def _merge(defaults: dict[str, Any], resource: dict[str, Any]) -> Iterator[KeyPath]:
+    """Put defaults under one resource; give the paths of what was put."""
+    for key, default in defaults.items():
+        own = resource.get(key)
+        if key == "name":
+            continue
+        if key not in resource:
+            # A copy of the first level: another --set or merge must not reach the others.
+            resource[key] = dict(default) if isinstance(default, dict) else default
+            yield (key,)
+        elif key in _MERGED and isinstance(own, dict) and isinstance(default, dict):
+            for name in [name for name in default if name not in own]:
+                own[name] = default[name]
+                yield (key, name)
+
+
+def _copy_places(document: Document, origin: KeyPath, target: KeyPath) -> None:
+    found = {
+        (*target, *path[len(origin) :]): place
+        for path, place in document.places.items()
+        if path[: len(origin)] == origin
+    }
+    document.places.update(found)
+
+
+# --- Checks of the whole tree --------------------------------------------------------------------
+
+
+def _name_faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Find resources whose folders would be the same, also where case does not count."""
+    resources = tree.get("resources") if isinstance(tree, dict) else None
+    first: dict[str, KeyPath] = {"harvest.json": ()}
+    for index, resource in enumerate(resources if isinstance(resources, list) else ()):
+        name = resource.get("name") if isinstance(resource, dict) else None
+        if not isinstance(name, str):
+            continue
+        path: KeyPath = ("resources", index, "name")
+        if (taken := first.setdefault(name.lower(), path)) != path:
+            where = f"by {dotted(taken[:-1])}" if taken else "by a file of the harvest's own"
+            yield path, f"the name {name!r} is taken {where}"
+
+
+def _environment_faults(
+    needed: Sequence[tuple[KeyPath, str]], env: Mapping[str, str]
+) -> Iterator[tuple[KeyPath, str]]:
+    for path, name in needed:
+        if name not in env:
+            yield path, f"the environment variable {name} is not set"
+        elif not env[name]:
+            yield path, f"the environment variable {name} is empty"
+        elif re.search(r"[\x00-\x1f\x7f]", env[name]):
+            yield path, f"the environment variable {name} holds a line break or control character"
+
+
+def _url_faults(tree: Any, env: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:
+    """Check URLs whose references must be filled in first. No message holds their values."""
+    client = tree.get("client") if isinstance(tree, dict) else None
+    if not isinstance(client, dict):
+        return
+    for key in ("base_url", "proxy"):
+        path: KeyPath = ("client", key)
+        text = client.get(key)
+        if not isinstance(text, str) or not text:
+            continue
+        if any(reference.kind != "env" for _, reference in references.references(text)):
+            continue  # reported already, as is what cannot be rendered
+        try:
+            url = str(render(text, Scope(env=env)))
+        except TemplateError:
+            continue
+        if key == "proxy":
+            url = re.sub(r"//[^/@]*@", "//", url)  # a proxy may want a user name
+        if problem := url_problem(url):
+            yield path, problem
+        elif "?" in url or "#" in url:
+            yield path, "holds a '?' or '#'; parameters go into params"

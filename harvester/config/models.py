@@ -1,0 +1,317 @@
+"""What a harvest is asked to do: the YAML as frozen, checked values.
+
+The models mirror the YAML key by key; where a key is a Python word or taken (`json`, `validate`,
+`in`), the attribute has another name and the YAML's is the alias. What one value must be is said
+by its type (`options`), what one section must be by its model, and whether references lead
+anywhere by `references`. Text becomes a `Config` in `load`, where every problem gets its line.
+
+Values that may hold references (`params`, a token) stay text here and are rendered when a request
+is made, so that neither a dump nor a repr of a configuration holds a secret of the environment.
+
+The text under each attribute is its description in the JSON Schema (`schema`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from harvester.config.client import (
+    AllowedHost,
+    ApiKey,
+    Auth,
+    Bearer,
+    Budget,
+    Client,
+    HttpBasic,
+    Limits,
+    Retry,
+    Timeout,
+)
+from harvester.config.options import (
+    Count,
+    KeyName,
+    Name,
+    OneOrMany,
+    PagePath,
+    Section,
+    SectionError,
+    Text,
+)
+from harvester.config.paginators import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Keyset,
+    Offset,
+    PageNumber,
+    Paginator,
+    SinglePage,
+)
+from harvester.config.partition_forms import PartitionSpec
+from harvester.config.references import REQUEST_PARTS, references
+from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
+from harvester.config.response_actions import HeaderWhen, ResponseAction, When
+from harvester.config.wording import KeyPath
+from harvester.secrets import is_secret_name
+from harvester.templates import Scope, render
+
+__all__ = [
+    "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
+    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "JsonLink", "Keyset",
+    "Limits", "NextRequest", "Offset", "Output", "PageNumber", "Paginator", "Resource",
+    "ResponseAction", "Retry", "SinglePage", "Timeout", "When",
+]  # fmt: skip
+
+# --- Resources -----------------------------------------------------------------------------------
+
+
+class NextRequest(Section):
+    """What replaces the parts of the request on every page after the first."""
+
+    path: URLPath | None = None
+    """The path, relative to base_url, or a full URL."""
+    method: Literal["GET", "POST"] | None = None
+    """The method."""
+    params: Parameters | None = None
+    """The query parameters."""
+    json_body: JsonBody = Field(default=None, alias="json")
+    """The JSON body."""
+
+    def written(self) -> dict[str, Any]:
+        """Give the parts that are replaced, by their names in the YAML."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Resource(Section):
+    """One endpoint to harvest."""
+
+    name: Name
+    """Its name, and that of its folder."""
+    path: URLPath = ""
+    """The path, relative to base_url, or a full URL."""
+    method: Literal["GET", "POST"] = "GET"
+    """The method; POST only for what reads."""
+    params: Parameters = Field(default_factory=dict)
+    """Query parameters. A list repeats the name; null leaves the parameter out."""
+    headers: Headers = Field(default_factory=dict)
+    """Headers, on top of the client's."""
+    json_body: JsonBody = Field(default=None, alias="json")
+    """A JSON body."""
+    form: Parameters = Field(default_factory=dict)
+    """A form as the body, instead of `json`."""
+    first_params: Parameters = Field(default_factory=dict)
+    """Query parameters of the first page only."""
+    next_request: NextRequest | None = None
+    """What replaces the parts of the request on every page after the first."""
+    partitions: dict[KeyName, PartitionSpec] = Field(default_factory=dict)
+    """Independent slices: keys and their values. Several keys make the product."""
+    data_selector: PagePath | None = None
+    """Path to the records in a page. Left out: the page itself."""
+    allow_missing: bool = False
+    """Whether a page may lack what `data_selector` names."""
+    paginator: Paginator = SinglePage(type="single_page")
+    """How one page leads to the next."""
+    response_actions: Annotated[tuple[ResponseAction, ...], Field(strict=False)] = ()
+    """Rules for responses; the first that matches counts."""
+    idempotent: bool = True
+    """Whether asking twice is harmless; a POST that is not is never tried again."""
+    validation: Literal["structure", "full"] = Field(default="structure", alias="validate")
+    """How much of each page's JSON is checked: its `structure`, or every byte in `full`."""
+    rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
+    """Budgets of this resource's own, on top of the client's."""
+
+    @property
+    def request_parts(self) -> dict[str, Any]:
+        """What may hold references, by the names of the YAML."""
+        return {
+            "path": self.path,
+            "params": self.params,
+            "headers": self.headers,
+            "json": self.json_body,
+            "form": self.form,
+            "first_params": self.first_params,
+            "next_request": self.next_request and self.next_request.written(),
+        }
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if found := [*self._key_faults(), *self._body_faults(), *self._cursor_faults()]:
+            raise SectionError(found)
+        return self
+
+    def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        used = {r.name for _, r in references(self.request_parts) if r.kind == "value"}
+        for key in self.partitions:
+            if key in ("env", "cursor", "page"):
+                yield ("partitions", key), f"{{{key}}} means something else; choose another name"
+            elif key not in used:
+                yield (
+                    ("partitions", key),
+                    f"no part of the request holds {{{key}}}: every partition would ask the same",
+                )
+
+    def _body_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        following = self.next_request
+        if self.json_body is not None and self.form:
+            yield ("form",), "a request has one body: json or form"
+        for name, body in (("json", self.json_body is not None), ("form", self.form)):
+            if body and self.method == "GET":
+                yield (name,), "a GET sends no body; add method: POST"
+        later_method = following.method if following and following.method else self.method
+        if following and following.json_body is not None and later_method == "GET":
+            yield ("next_request", "json"), "a GET sends no body; add method: POST"
+        for name in ("cursor_body_path", "page_body_path", "offset_body_path"):
+            if getattr(self.paginator, name, None) is None:
+                continue
+            if later_method == "GET":
+                yield ("paginator", name), "a GET sends no body; add method: POST"
+            if self.form:
+                yield ("paginator", name), "is a place in json, but the body is a form"
+
+    def _cursor_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        places = {r.kind: path for path, r in references(self.request_parts)}
+        match self.paginator:
+            case Cursor() | Keyset() if not self.paginator.places and "cursor" not in places:
+                yield (
+                    ("paginator",),
+                    "the cursor goes nowhere: add cursor_param, cursor_body_path or cursor_header",
+                )
+            case SinglePage() | JsonLink() | HeaderLink() if "cursor" in places:
+                yield places["cursor"], f"{self.paginator.type} has no {{cursor}}"
+            case PageNumber(page_param=str(name)):
+                yield from self._twice("page_param", name, ("cursor", "page"))
+            case Offset(offset_param=str(name)):
+                yield from self._twice("offset_param", name, ("cursor",))
+        for option in ("page_size_param", "limit_param"):
+            if self.paginator.full_page and (size := getattr(self.paginator, option, None)):
+                yield from self._twice(option, size, ())
+
+    def _twice(
+        self, option: str, name: str, kinds: tuple[str, ...]
+    ) -> Iterable[tuple[KeyPath, str]]:
+        """Find what the paginator sends as parameter `name` in the request's parts too."""
+        there: list[KeyPath] = [
+            (part, name) for part in ("params", "first_params") if name in getattr(self, part)
+        ]
+        for path in there:
+            yield path, f"the paginator sends {name!r} itself, as its {option}; take it out here"
+        for path, reference in references(self.request_parts):
+            if reference.kind in kinds and path[:2] not in there:
+                yield (
+                    path,
+                    f"the paginator sends this as {name!r} already; add {option}: null to it",
+                )
+
+
+# --- The whole -----------------------------------------------------------------------------------
+
+
+class Concurrency(Section):
+    """How much is harvested at once."""
+
+    partitions: Count = 4
+    """Partitions at once."""
+    pages: Annotated[int, Field(ge=1, le=1)] = 1
+    """Pages of one partition at once."""
+
+
+class Output(Section):
+    """Where the harvest goes."""
+
+    path: Text | None = None
+    """The folder. Left out: `data/<name>`."""
+    fsync: bool = True
+    """Whether each page is forced to the disk before it counts. Off, a power cut can lose pages."""
+
+
+class Config(Section):
+    """A harvest, as declared in one YAML file."""
+
+    version: Literal[1]
+    """The version of this format: 1."""
+    name: Name
+    """The name of the harvest."""
+    client: Client
+    """The API: where it is, and how to behave towards it."""
+    resources: Annotated[tuple[Resource, ...], Field(strict=False, min_length=1)]
+    """The endpoints to harvest."""
+    concurrency: Concurrency = Concurrency()
+    """How much is harvested at once."""
+    output: Output = Output()
+    """Where the harvest goes."""
+
+    _env: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment variables that references name, and no others. In no dump or repr."""
+        return self._env
+
+    @property
+    def base_url(self) -> str:
+        """The URL that paths are relative to: references filled in, `/` at its end.
+
+        Raises TemplateError as `folder` does.
+        """
+        url = str(render(self.client.base_url, Scope(env=self.env)))
+        return url if url.endswith("/") else f"{url}/"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the harvest, relative to the current one unless absolute.
+
+        Raises TemplateError where `output.path` names a variable and the environment is unknown
+        (a configuration read back from harvest.json).
+        """
+        if self.output.path is None:
+            return Path("data", self.name)
+        return Path(str(render(self.output.path, Scope(env=self.env))))
+
+    def with_env(self, env: Mapping[str, str]) -> Self:
+        """Give the same configuration with the values of the variables that it names."""
+        copy = self.model_copy()
+        copy._env = dict(env)
+        return copy
+
+    def reference_dict(self) -> dict[str, Any]:
+        """Give the configuration as JSON values in the YAML's names: defaults merged and left
+        out, references as they stand, secrets written out in the file masked.
+
+        Equal configurations give equal dicts; `load.parse_resolved` reads one back.
+        """
+        tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        client = tree["client"]
+        if "proxy" in client:
+            client["proxy"] = re.sub("//[^/@]*@", f"//{_MASK}@", client["proxy"])
+        for section, part in (
+            (client, "auth"),
+            (client, "headers"),
+            *((resource, part) for resource in tree["resources"] for part in REQUEST_PARTS),
+        ):
+            if part in section:
+                section[part] = _masked(section[part], part == "auth")
+        return tree
+
+
+_MASK: Final = "***"
+_CREDENTIALS: Final = ("token", "value", "username", "password")  # the keys of `auth` that are
+
+
+def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
+    """Mask what stands under a secret name, unless it is a reference to the secret."""
+    if isinstance(tree, Mapping):
+        return {
+            key: _masked(
+                branch, auth, secret or is_secret_name(key) or (auth and key in _CREDENTIALS)
+            )
+            for key, branch in tree.items()
+        }
+    if isinstance(tree, list):
+        return [_masked(branch, auth, secret) for branch in tree]
+    if not secret or tree is None or any(True for _ in references(tree)):
+        return tree
+    return _MASK

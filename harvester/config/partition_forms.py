@@ -1,0 +1,169 @@
+"""The ways to write a partition key's values: a list, a range, windows of time.
+
+    query: ["from:nasa", "from:esa"]
+    shard: {range: [1, 100]}
+    window: {start: 2021-01-01, end: now, step: 1mo, settle: 1h}
+
+What is written becomes one of the plain values of `partitions`, and can be written again.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag
+from pydantic_core import CoreSchema, core_schema
+
+from harvester.config import quantities
+from harvester.config.options import DurationOrZero, Reads, Scalar, Section, SectionError
+from harvester.config.wording import KeyPath, shown
+from harvester.partitions import Range, Spec, Step, Values, Windows
+from harvester.templates import as_text
+
+_STEP = {
+    "anyOf": [
+        {"type": "string", "pattern": quantities.STEP_PATTERN},
+        {"type": "number", "exclusiveMinimum": 0},
+    ],
+    "examples": ["1h", "1d", "1w", "1mo", "1y"],
+}
+_MOMENT = {"type": "string", "pattern": quantities.MOMENT_PATTERN, "examples": ["2021-01-01"]}
+
+
+def _value(value: object) -> Scalar:
+    if isinstance(value, Scalar):
+        return value
+    raise ValueError(f"expected text, a number, true or false, got {shown(value)}")
+
+
+def _pair(value: object) -> tuple[int, int]:
+    match value:
+        case [int(), int()] if not any(isinstance(item, bool) for item in value):
+            return value[0], value[1]
+    raise ValueError("expected two whole numbers, the first and the last: [1, 100]")
+
+
+def _end(value: object) -> datetime | Literal["now"]:
+    return "now" if value == "now" else quantities.moment(value)
+
+
+def _distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    """Refuse values that are the same as text, and so would share a folder."""
+    first: dict[str, int] = {}
+    faults: list[tuple[KeyPath, str]] = []
+    for place, value in enumerate(values):
+        if (text := as_text(value)) in first:
+            faults.append(((place,), f"{shown(value)} stands twice; first as [{first[text]}]"))
+        first.setdefault(text, place)
+    if faults:
+        raise SectionError(faults)
+    return values
+
+
+class RangeForm(Section):
+    """Whole numbers, from the first to the last, both included."""
+
+    range: Annotated[
+        tuple[int, int],
+        Reads(_pair, {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}),
+    ]
+    """The first and the last number."""
+    step: int = 1
+    """The distance between two numbers; negative counts down."""
+
+
+class WindowForm(Section):
+    """Windows of time, from `start` (included) to `end` (excluded), one after another."""
+
+    start: Annotated[datetime, Reads(quantities.moment, _MOMENT)]
+    """Where the first window begins: a date or time, UTC if it says no zone."""
+    end: Annotated[
+        datetime | Literal["now"],
+        Reads(_end, {"anyOf": [{"const": "now"}, _MOMENT]}),
+    ]
+    """Where the last window ends, or `now`: only windows that have closed, so that a run each
+    day adds a day."""
+    step: Annotated[Step, Reads(quantities.step, _STEP)]
+    """The length of a window: `1h`, `1d`, `1w`, `1mo`, `1y`."""
+    settle: DurationOrZero = 0
+    """How long after its end a window is left alone, for data that comes late."""
+
+
+ListForm = Annotated[
+    tuple[
+        Annotated[Scalar, Reads(_value, {"type": ["string", "number", "boolean"]})],
+        ...,
+    ],
+    Field(strict=False, min_length=1),
+    AfterValidator(_distinct),
+]
+
+
+def _which(value: object) -> str | None:
+    match value:
+        case list() | tuple():
+            return "list"
+        case {"range": _}:
+            return "range"
+        case dict() if value.keys() & WindowForm.model_fields.keys():
+            return "window"
+    return None
+
+
+Form = Annotated[
+    Annotated[ListForm, Tag("list")]
+    | Annotated[RangeForm, Tag("range")]
+    | Annotated[WindowForm, Tag("window")],
+    Discriminator(_which),
+]
+"""What people write for one key."""
+
+
+def _spec(form: tuple[Scalar, ...] | RangeForm | WindowForm) -> Spec:
+    match form:
+        case RangeForm():
+            return Range(*form.range, form.step)
+        case WindowForm():
+            end = None if form.end == "now" else form.end
+            return Windows(form.start, end, form.step, timedelta(seconds=form.settle))
+    return Values(form)
+
+
+def _written(spec: Spec) -> Any:
+    """Write a spec in the form that reads back as the same."""
+    match spec:
+        case Values():
+            return list(spec.values)
+        case Range():
+            step = {"step": spec.step} if spec.step != 1 else {}
+            return {"range": [spec.start, spec.stop], **step}
+    end = "now" if spec.end is None else quantities.moment_text(spec.end)
+    settle = {"settle": spec.settle.total_seconds()} if spec.settle else {}
+    start, step_text = quantities.moment_text(spec.start), quantities.step_text(spec.step)
+    return {"start": start, "end": end, "step": step_text, **settle}
+
+
+class WrittenAs:
+    """Marks a plain value that people write in another form.
+
+    pydantic validates `form`, then calls `read` on it; `write` gives what a dump holds.
+    """
+
+    def __init__(self, form: Any, read: Callable[[Any], Any], write: Callable[[Any], Any]) -> None:
+        self.form = form
+        self._read = read
+        self._write = write
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Validate the form in place of the value."""
+        return core_schema.no_info_after_validator_function(
+            self._read,
+            handler.generate_schema(self.form),
+            serialization=core_schema.plain_serializer_function_ser_schema(self._write),
+        )
+
+
+PartitionSpec = Annotated[Spec, WrittenAs(Form, _spec, _written)]
+"""One key's values; the forms are told apart by what they hold."""

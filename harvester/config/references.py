@@ -1,0 +1,129 @@
+"""Whether the references of a configuration lead anywhere.
+
+These checks read the bare YAML tree, after defaults are merged and before it is a `Config`, and
+step over whatever has the wrong shape: so a reference to nothing is reported together with all
+other problems, and not only once those are mended.
+
+References are read in the parts of a request, where partition keys, the cursor, the page and the
+environment can be named, and in a few options of the client, where only the environment can.
+Anywhere else braces are text, and `{env.…}` there is a mistake.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from harvester.config.wording import KeyPath, listed, nearest
+from harvester.templates import Reference, Template, TemplateError, strings
+
+#: The keys of a resource that make its requests.
+REQUEST_PARTS: Final = (
+    "path", "params", "headers", "json", "form", "first_params", "next_request",
+)  # fmt: skip
+
+_ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
+    ("client", "base_url"),
+    ("client", "headers"),
+    ("client", "auth", "token"),
+    ("client", "auth", "value"),
+    ("client", "auth", "username"),
+    ("client", "auth", "password"),
+    ("client", "ca_bundle"),
+    ("client", "proxy"),
+    ("output", "path"),
+)
+
+
+def references(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
+    """Walk a tree: every reference, with the path to its string; what is no template is skipped."""
+    for path, text in strings(tree):
+        try:
+            found = Template.parse(text).references
+        except TemplateError:
+            continue
+        yield from ((path, reference) for reference in found)
+
+
+def variables(tree: Any) -> Iterator[tuple[KeyPath, str]]:
+    """List the environment variables that a configuration names, with the places."""
+    for path, text in strings(tree):
+        if _environment_only(path) or _request_of(path, tree) is not None:
+            for _, reference in references(text):
+                if reference.kind == "env":
+                    yield path, reference.name
+
+
+def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Find references to nothing, and strings that are no templates."""
+    for path, text in strings(tree):
+        resource = _request_of(path, tree)
+        if resource is None and not _environment_only(path):
+            if "{env." in text and "partitions" in path:
+                yield path, "an environment variable here would name a folder; write the value"
+            continue
+        try:
+            found = Template.parse(text).references
+        except TemplateError as error:
+            yield path, error.message
+            continue
+        for reference in found:
+            fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
+            if fault:
+                yield path, fault
+
+
+def unread(tree: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Find references to the environment where nobody reads references.
+
+    Only worth telling once all keys are known ones: under a misspelt key nothing is read.
+    """
+    for path, text in strings(tree):
+        read = _environment_only(path) or _request_of(path, tree) is not None
+        if "{env." in text and not read and "partitions" not in path:
+            yield path, "references are not read here"
+
+
+def _environment_only(path: KeyPath) -> bool:
+    return any(path[: len(place)] == place for place in _ENVIRONMENT_ONLY)
+
+
+def _request_of(path: KeyPath, tree: Any) -> Mapping[str, Any] | None:
+    """Give the resource that a place in a request belongs to, or None for other places."""
+    match path:
+        case ("resources", int(index), part, *_) if part in REQUEST_PARTS:
+            resource: Mapping[str, Any] = tree["resources"][index]
+            return resource
+    return None
+
+
+def _misplaced(reference: Reference) -> str | None:
+    if reference.kind == "env":
+        return None
+    return f"only {{env.NAME}} can stand here, not {reference}"
+
+
+def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None:
+    """Say why a partition key's reference has no value, or None."""
+    if reference.kind != "value":
+        return None
+    partitions = resource.get("partitions")
+    keys = partitions if isinstance(partitions, Mapping) else {}
+    if reference.name not in keys:
+        return _unknown_key(reference, list(keys))
+    spec = keys[reference.name]
+    is_windows = isinstance(spec, Mapping) and "range" not in spec
+    if not is_windows and (reference.attribute or reference.format):
+        return f"{reference}: {reference.name!r} is no window of time; only those have times"
+    if is_windows and reference.format and not reference.attribute:
+        return (
+            f"{reference}: a window has two times; say {{{reference.name}.start:…}} "
+            f"or {{{reference.name}.end:…}}"
+        )
+    return None
+
+
+def _unknown_key(reference: Reference, keys: list[str]) -> str:
+    if near := nearest(reference.name, [*keys, "cursor", "page"]):
+        return f"unknown reference {reference}: did you mean {{{near}}}?"
+    if not keys:
+        return f"unknown reference {reference}: this resource has no partitions"
+    return f"unknown reference {reference}: the partition keys are {listed(keys, 'and')}"

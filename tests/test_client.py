@@ -1,0 +1,102 @@
+"""The client section: shorthands, defaults, and secrets that stay out of sight."""
+
+import pytest
+from yaml_texts import config, said
+
+from harvester.config import AllowedHost, Budget, Limits, Retry, Timeout
+
+
+def test_defaults_are_safe() -> None:
+    """What a configuration without options gets."""
+    client = config().client
+    assert client.timeout == Timeout(connect=10, read=60, page=3600)
+    assert client.retry == Retry(attempts=10, max_wait=900, deadline=6 * 3600)
+    assert client.limits.wire_bytes == 64 << 30
+    assert client.limits.string_bytes == 8 << 20
+    assert client.auth is None
+    assert client.rate_limit == ()
+    assert client.trust_env is False
+
+
+def test_units_are_read() -> None:
+    """Durations become seconds, sizes bytes."""
+    client = config(client="timeout: {read: 5m}\nlimits: {wire_bytes: 2GB, depth: 9}").client
+    assert client.timeout.read == 300
+    assert client.limits == Limits(wire_bytes=2_000_000_000, depth=9)
+
+
+def test_one_budget_needs_no_list() -> None:
+    """A single mapping is a list of one."""
+    one = config(client="rate_limit: {requests: 3, per: 1s}").client.rate_limit
+    many = config(client="rate_limit: [{requests: 3, per: 1s}]").client.rate_limit
+    assert one == many == (Budget(requests=3, per=1),)
+
+
+def test_a_host_may_be_just_its_name() -> None:
+    """Text stands for a host without credentials, in lower case."""
+    hosts = config(client="allowed_hosts: [CDN.example.org, {host: 'x:8443', credentials: true}]")
+    assert hosts.client.allowed_hosts == (
+        AllowedHost(host="cdn.example.org"),
+        AllowedHost(host="x:8443", credentials=True),
+    )
+
+
+def test_secrets_are_in_no_repr() -> None:
+    """Nor are the values of the environment."""
+    found = config(client="auth: {type: http_basic, username: '{env.TOKEN}', password: hunter2}")
+    assert found.env == {"TOKEN": "s3cret-token"}
+    assert "hunter2" not in repr(found)
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("client", "fault"),
+    [
+        ("timeout: {read: soon}", ("client.timeout.read: expected a duration such as 10s, 15m, 1h, "
+         "1d, 1w or 500ms (a bare number is seconds), got 'soon'")),
+        ("timeout: {read: 0}", "client.timeout.read: a duration here is above zero, as in 10s"),
+        ("timeout: {conect: 1}", ("client.timeout.conect: unknown key 'conect': did you mean "
+         "'connect'?")),
+        ("rate_limit: {requests: 0, per: 1s}", ("client.rate_limit.requests: must be at least 1, "
+         "got 0")),
+        (
+            f"rate_limit: {{requests: {10**9 + 1}, per: 1s}}",
+            "client.rate_limit.requests: must be at most 1000000000, got 1000000001",
+        ),
+        ("rate_limit: [{requests: 1}]", "client.rate_limit[0].per: this key is missing"),
+        ("rate_limit: fast", "client.rate_limit: expected a mapping (key: value), got 'fast'"),
+        ("allowed_hosts: ['https://x']", ("client.allowed_hosts[0]: expected a host name such as "
+         "api.example.org or api.example.org:8443, without https://, got 'https://x'")),
+        ("trust_env: yes", "client.trust_env: expected true or false, got 'yes'"),
+        ("limits: {wire_bytes: 3K}", ("client.limits.wire_bytes: expected a size such as 8MiB, "
+         "8MB, 64KiB or a number of bytes, got '3K'")),
+        ("headers: {X-A: 3}", "client.headers.X-A: expected text, got a number; put it in quotes"),
+        ("headers: {Accept-Encoding: br}", ("client.headers.Accept-Encoding: harvester sets this "
+         "header itself; take it out")),
+        ("headers: {a b: x}", ("client.headers['a b']: not the name of a header: letters, digits "
+         "and '-', no blanks or colons")),
+        ("headers: {X-A: x, x-a: y}", "client.headers.x-a: stands twice: 'X-A' is the same header"),
+        ('headers: {X-A: "a\\nb"}', ("client.headers.X-A: holds a line break or another control "
+         "character")),
+        ("auth: {type: beare, token: x}", ("client.auth.type: unknown type 'beare': did you mean "
+         "'bearer'?")),
+        ("auth: {type: oauth1}", "client.auth.type: 'oauth1' comes in a later version"),
+        ("auth: {token: x}", "client.auth.type: expected a type: bearer, api_key or http_basic"),
+        ("auth: secret", "client.auth: expected a mapping (key: value), got text"),
+        ("auth: {type: bearer, token: 12345}", ("client.auth.token: expected text, got a number; "
+         "put it in quotes")),
+        ("auth: {type: bearer, token: ''}", "client.auth.token: is empty"),
+        ("auth: {type: api_key, name: a b, value: x}", ("client.auth.name: not the name of a "
+         "header: letters, digits and '-', no blanks or colons")),
+        ("proxy: ftp://x", "client.proxy: expected a URL that begins with https:// or http://"),
+    ],
+)  # fmt: skip
+def test_faults(client: str, fault: str) -> None:
+    """Each in words for people, at its place; no message holds a secret."""
+    assert said(client=client) == [fault]
+
+
+def test_a_key_in_the_query_may_have_any_name() -> None:
+    """Only headers restrict names."""
+    found = config(client="auth: {type: api_key, name: 'a b', value: x, location: query}")
+    assert found.client.auth is not None
