@@ -10,8 +10,12 @@
     ├── Interrupted             130  Ctrl-C or SIGTERM, resumable
     └── AttemptFailed                one try at one page; never leaves the page loop
         ├── PageRejected             the same cursor is worth another try
-        │   └── ConnectionDropped    … the connection died before an answer came
+        │   ├── ConnectionDropped    … the connection died before an answer came
+        │   └── NotJSON              … the body is not JSON, or not all of it
         └── PageRefused              no other try will differ
+            ├── CredentialsRefused   … with these credentials; new ones may help
+            ├── ChainExpired         … at this cursor; the chain may be begun again
+            └── PageLost             … since asking again would give another page
 
 `AttemptFailed` is what the data path raises. The page loop turns it into a retry or a
 `PartitionFailed`, which says where: resource, partition, cursor and URL, without secrets.
@@ -122,5 +126,23 @@ class ConnectionDropped(PageRejected):
     """The connection died before the first byte of an answer (a stale keep-alive, a restart)."""
 
 
+class NotJSON(PageRejected):
+    """The body is not complete, valid JSON in UTF-8, as far as it was looked at."""
+
+
 class PageRefused(AttemptFailed):
     """No other try will differ: an unsupported encoding, a limit, a rule, a client error."""
+
+
+class CredentialsRefused(PageRefused):
+    """The API does not take these credentials: a 401, or what a `reauth` rule says."""
+
+
+class ChainExpired(PageRefused):
+    """The API no longer knows this cursor, and a `restart` rule says to begin again."""
+
+
+class PageLost(PageRefused):
+    """The request was sent, no page came, and it may not be sent again (`idempotent: false`):
+    the server may have moved on.
+    """

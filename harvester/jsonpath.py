@@ -15,10 +15,11 @@ The parser is one cursor over the text (`_Reader`), with one method a rule of th
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 
 class JSONPathError(ValueError):
@@ -140,6 +141,32 @@ def canonical(path: Path) -> str:
     (section 2.7).
     """
     return "$" + "".join(map(_segment_text, path))
+
+
+def find(value: Any, path: Path) -> Iterator[Any]:
+    """The values at `path` in a JSON value that is at hand whole, in its order."""
+    if not path:
+        yield value
+        return
+    for child in _children(value, path[0]):
+        yield from find(child, path[1:])
+
+
+def _children(value: Any, segment: Segment) -> Iterable[Any]:
+    match segment, value:
+        case Key(name), dict():
+            return [value[name]] if name in value else []
+        case Index(index), list():
+            return value[index : index + 1]
+        case Last(), list():
+            return value[-1:]
+        case ((Every() | Where()), (dict() | list())):
+            items = value if isinstance(value, list) else value.values()
+            if isinstance(segment, Every):
+                return items
+            names = tuple(map(Key, segment.path))
+            return [item for item in items if any(map(segment.accepts, find(item, names)))]
+    return []
 
 
 def _segment_text(segment: Segment) -> str:

@@ -12,8 +12,8 @@ the same whichever day the plan is made: a later run adds windows and moves none
 import json
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -102,15 +102,53 @@ class Windows:
             raise ValueError("settle is not negative")
 
 
-Spec = Values | Range | Windows
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """Values in a file: the column `column` of a CSV, or that member of each JSON line.
+
+    `column` None takes each line of a plain text file. `include` names further columns, by the
+    reference that each answers.
+    """
+
+    path: str
+    column: str | None = None
+    include: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FromResource:
+    """Values from another resource's records, the parents: the value at `field` (a path into a
+    record) of each. `include` names further paths, by the reference that each answers.
+    """
+
+    resource: str
+    field: str
+    include: tuple[tuple[str, str], ...] = ()
+
+
+Spec = Values | Range | Windows | FromFile | FromResource
+Outside = FromFile | FromResource
+"""Specs whose values lie outside the YAML."""
+
+Supply = Callable[[Outside], Iterable[tuple[Any, Mapping[str, Any]]]]
+"""Gives the values of an outside spec in order, each with what it includes."""
+
+
+def no_supply(spec: Outside) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+    """For plans that know of nothing outside the YAML: no values."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One combination of values of a resource's partition keys, in the order of the keys."""
+    """One combination of values of a resource's partition keys, in the order of the keys.
+
+    `included` answers further references and says nothing of which partition this is.
+    """
 
     resource: str
     values: Mapping[str, Any]
+    included: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -137,19 +175,23 @@ class Partition:
         return " ".join([self.resource, *(f"{k}={_shown(v)}" for k, v in self.labels.items())])
 
 
-def plan(resource: str, specs: Mapping[str, Spec], now: datetime) -> Iterator[Partition]:
+def plan(
+    resource: str, specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply
+) -> Iterator[Partition]:
     """List every partition, lazily: the product of the specs, the last key fastest.
 
-    No specs: one partition without values. `now` (aware) decides which windows have closed.
+    No specs: one partition without values. `now` (aware) decides which windows have closed;
+    `supply` gives the values that lie outside the YAML.
     """
-    return (Partition(resource, values) for values in _product(tuple(specs.items()), now))
+    for values, included in _product(tuple(specs.items()), now, supply):
+        yield Partition(resource, values, included)
 
 
-def count(specs: Mapping[str, Spec], now: datetime) -> int:
-    """Count the partitions that `plan` gives, without listing them."""
+def count(specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply) -> int:
+    """Count the partitions that `plan` gives, without listing them (but outside values are)."""
     total = 1
     for spec in specs.values():
-        total *= _size(spec, now)
+        total *= _size(spec, now, supply)
     return total
 
 
@@ -165,28 +207,30 @@ def windows(spec: Windows, now: datetime) -> Iterator[Window]:
 
 
 def _product(
-    items: tuple[tuple[str, Spec], ...], now: datetime
-) -> Iterator[dict[str, Any]]:  # itertools.product would first list every spec in memory
+    items: tuple[tuple[str, Spec], ...], now: datetime, supply: Supply
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    # itertools.product would first list every spec in memory
     if not items:
-        yield {}
+        yield {}, {}
         return
     *slower, (key, spec) = items
-    for values in _product(tuple(slower), now):
-        for value in _each(spec, now):
-            yield {**values, key: value}
+    for values, included in _product(tuple(slower), now, supply):
+        for value, more in _each(spec, now, supply):
+            yield {**values, key: value}, {**included, **more}
 
 
-def _each(spec: Spec, now: datetime) -> Iterator[Any]:
+def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapping[str, Any]]]:
     match spec:
         case Values():
-            return iter(spec.values)
+            return ((value, {}) for value in spec.values)
         case Range():
-            return iter(spec.numbers)
+            return ((number, {}) for number in spec.numbers)
         case Windows():
-            return windows(spec, now)
+            return ((window, {}) for window in windows(spec, now))
+    return supply(spec)
 
 
-def _size(spec: Spec, now: datetime) -> int:
+def _size(spec: Spec, now: datetime, supply: Supply) -> int:
     match spec:
         case Values():
             return len(spec.values)
@@ -195,6 +239,7 @@ def _size(spec: Spec, now: datetime) -> int:
             return (numbers[-1] - numbers[0]) // spec.step + 1
         case Windows():
             return _window_count(spec, now)
+    return sum(1 for _ in supply(spec))
 
 
 # --- Windows -------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ Two ways to take them out of what is written down:
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +22,9 @@ from harvester.errors import DataRefused
 
 #: Shorter values are no secrets, and taking them out would garble what remains.
 _SHORTEST = 4
+#: How many values of one secret are remembered: a token that is renewed every hour for a year
+#: must not make each redaction slower, and those of yesterday open nothing.
+_REMEMBERED: Final = 8
 _MASK = "***"
 
 # A reference to a secret inside a concealed cursor opens so. Where a cursor holds this very text
@@ -63,20 +68,28 @@ class Secrets:
     """
 
     def __init__(self, values: Mapping[str, str], derived: Iterable[str] = ()) -> None:
-        secret = {name: value for name, value in values.items() if len(value) >= _SHORTEST}
-        texts = (*secret.values(), *(text for text in derived if len(text) >= _SHORTEST))
-        self._forms = _any_of(form for text in texts for form in _spellings(text))
-        self._spelled = {
-            f"{_OPEN}{name}{kind}}}": spell(value)
-            for kind, spell in _REVERSIBLE
-            for name, value in secret.items()
+        self._derived = tuple(text for text in derived if len(text) >= _SHORTEST)
+        self._values: Mapping[str, tuple[str, ...]] = {
+            name: (value,) for name, value in values.items() if len(value) >= _SHORTEST
         }
-        self._references = {text: reference for reference, text in self._spelled.items()}
-        self._found = _any_of((*self._references, _OPEN))
+        self._learning = threading.Lock()
+        self._known = _known(self._values, self._derived)
+
+    def learn(self, name: str, value: str) -> None:
+        """Take `value` for the secret `name` from now on; its earlier values stay secret too.
+
+        For tokens that a run fetches. Any thread may call it while others redact.
+        """
+        if len(value) < _SHORTEST:
+            return
+        with self._learning:
+            before = tuple(item for item in self._values.get(name, ()) if item != value)
+            self._values = {**self._values, name: (*before, value)[-_REMEMBERED:]}
+            self._known = _known(self._values, self._derived)
 
     def redact(self, text: str) -> str:
         """`text` for people: every secret is `***`, and what stands under the name of one."""
-        text = _MEMBER.sub(rf"\1{_MASK}", self._forms.sub(_MASK, text))
+        text = _MEMBER.sub(rf"\1{_MASK}", self._known.forms.sub(_MASK, text))
         return _USERINFO.sub(rf"\1{_MASK}@", _PARAMETER.sub(rf"\1{_MASK}", text))
 
     def redact_tree(self, tree: Any) -> Any:
@@ -100,8 +113,9 @@ class Secrets:
 
     def conceal(self, cursor: Any) -> Any:
         """A cursor as the journal may hold it; `reveal` gives it back exactly."""
+        known = self._known
         return _substitute(
-            cursor, self._found, lambda text: self._references.get(text, _LITERAL_OPEN)
+            cursor, known.found, lambda text: known.references.get(text, _LITERAL_OPEN)
         )
 
     def reveal(self, cursor: Any) -> Any:
@@ -114,13 +128,39 @@ class Secrets:
     def _value_of(self, reference: str) -> str:
         if reference == _LITERAL_OPEN:
             return _OPEN
-        if reference not in self._spelled:
+        spelled = self._known.spelled
+        if reference not in spelled:
             name = reference.removeprefix(_OPEN).partition(":")[0].rstrip("}")
             raise DataRefused(
                 f"the cursor to go on with holds the secret {name}, which the configuration no "
                 "longer has: put it back"
             )
-        return self._spelled[reference]
+        return spelled[reference]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is made of the secrets, all of it at once: other threads are looking things up."""
+
+    forms: re.Pattern[str]
+    spelled: Mapping[str, str]  # by reference
+    references: Mapping[str, str]  # by spelling
+    found: re.Pattern[str]
+
+
+def _known(values: Mapping[str, tuple[str, ...]], derived: tuple[str, ...]) -> _Known:
+    """`values` are those of each secret, today's last."""
+    texts = (*(value for each in values.values() for value in each), *derived)
+    spelled: dict[str, str] = {}
+    references: dict[str, str] = {}
+    for kind, spell in _REVERSIBLE:
+        for name, each in values.items():
+            for value in each:
+                reference = f"{_OPEN}{name}{kind}}}"
+                spelled[reference] = spell(value)
+                references[spelled[reference]] = reference
+    forms = _any_of(form for text in texts for form in _spellings(text))
+    return _Known(forms, spelled, references, _any_of((*references, _OPEN)))
 
 
 def is_secret_name(name: str) -> bool:

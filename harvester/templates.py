@@ -60,6 +60,14 @@ class Window:
             raise ValueError(f"a window ends after it starts: {self.start}, {self.end}")
 
     @property
+    def last(self) -> datetime:
+        """The last whole second of the window, for APIs whose ends are inclusive.
+
+        As a date it is the last day of a window that ends at midnight.
+        """
+        return max(self.start, self.end - timedelta(seconds=1))
+
+    @property
     def label(self) -> str:
         """`2021-01-01_2021-02-01`, in UTC; an end that is not midnight has `T120000Z` added."""
         return f"{_label(self.start)}_{_label(self.end)}"
@@ -71,7 +79,7 @@ class Reference:
 
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
     or a partition value. `name` is the variable or partition key (for the other kinds, the kind),
-    `attribute` is `start` or `end` of a window, `format` what follows the colon.
+    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon.
     """
 
     kind: Literal["env", "cursor", "page", "value"]
@@ -265,8 +273,8 @@ def _reference(body: str, at: int) -> Reference:
         if attribute is not None or form is not None:
             raise refuse(f"{{{name}}} has no attributes and takes no format")
         return Reference("cursor" if name == "cursor" else "page", name)
-    if attribute not in (None, "start", "end"):
-        raise refuse(f"'.{attribute}' is unknown: a window has .start and .end")
+    if attribute not in (None, "start", "end", "last"):
+        raise refuse(f"'.{attribute}' is unknown: a window has .start, .end and .last")
     if form is not None and (problem := _format_problem(form)):
         raise refuse(problem)
     return Reference("value", name, attribute, form)
@@ -316,7 +324,7 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
     if reference.attribute is not None:
         if not isinstance(value, Window):
             raise TemplateError(f"{reference}: only a window has a .{reference.attribute}")
-        value = value.start if reference.attribute == "start" else value.end
+        value = getattr(value, reference.attribute)
     if isinstance(value, datetime):
         return _formatted(value, reference.format or "iso")
     if reference.format is not None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from yaml_texts import ENV, TWITTER, config, said, told, whole
 
 from harvester.config import Config, NextRequest
 from harvester.config.load import parse_config, parse_resolved
+from harvester.errors import ConfigError
+from harvester.partitions import FromResource
+from tests.yaml_texts import ENV, TWITTER, config, said, told, whole
 
 POST = "method: POST\njson: {}"
 CURSOR = "type: cursor, cursor_path: next"
@@ -113,7 +115,6 @@ def test_next_request_replaces_only_what_it_names() -> None:
         ("method: get", "method: unknown method 'get': did you mean 'GET'?"),
         ("data_selector: a[", ("data_selector: expected a quoted name, *, 0, -1 or "
          "?@.name=='value' after '[', found the end of the path (character 3 of 'a[')")),
-        ("incremental: {}", "incremental: 'incremental' comes in a later version"),
     ],
 )  # fmt: skip
 def test_faults_of_a_resource(lines: str, fault: str) -> None:
@@ -199,3 +200,37 @@ def test_a_dump_holds_no_secrets() -> None:
     }  # fmt: skip
     assert "s3cret" not in repr(dump)
     assert isinstance(parse_resolved(dump, "harvest.json"), Config)
+
+
+PARENTS = """
+version: 1
+name: test
+client: {{base_url: https://api.example.org/}}
+resources:
+  - {{name: orgs, path: "orgs/{{org}}", partitions: {{org: {orgs}}}}}
+  - name: repos
+    path: "o/{{o}}/{{i}}"
+    partitions: {{o: {{resource: {of}, field: id, include: {{i: n}}}}}}
+"""
+
+
+def test_parents_are_other_resources() -> None:
+    """A parent is known by its name, and what is included answers references."""
+    found = parse_config(PARENTS.format(orgs="[a]", of="orgs"), "x", env={})
+    assert found.resources[1].parent == FromResource("orgs", "id", (("i", "n"),))
+    assert parse_resolved(found.reference_dict(), "x").resources == found.resources
+
+
+@pytest.mark.parametrize(
+    ("orgs", "of", "fault"),
+    [
+        ("[a]", "org", "partitions.o.resource: unknown resource 'org': did you mean 'orgs'?"),
+        ("[a]", "repos", "partitions.o.resource: 'repos' is its own ancestor"),
+        ("{resource: repos, field: id}", "orgs", ".resource: 'repos' is its own ancestor"),
+    ],
+)
+def test_parents_that_cannot_be(orgs: str, of: str, fault: str) -> None:
+    """Unknown ones, and circles of any length."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(PARENTS.format(orgs=orgs, of=of), "x", env={})
+    assert any(fault in str(problem) for problem in caught.value.problems)

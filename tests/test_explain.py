@@ -1,7 +1,8 @@
 """pydantic's findings in words for people."""
 
 import pytest
-from yaml_texts import told, whole
+
+from tests.yaml_texts import told, whole
 
 BROKEN = """\
 version: 2

@@ -16,6 +16,7 @@ from harvester.jsonpath import (
     Path,
     Where,
     canonical,
+    find,
     parse,
 )
 
@@ -217,3 +218,25 @@ def test_every_spelling_of_a_name_is_the_same_key(
 def test_where_compares_as_json(literal: str | float | None, value: object, accepted: bool) -> None:
     """Numbers compare as numbers, a boolean is no number, kinds are never mixed."""
     assert Where(("a",), literal).accepts(value) is accepted
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$", [{"a": [1, {"b": None}, {"b": 2}], "c.d": {"x": 1.0, "y": [3]}}]),
+        ("a[0]", [1]),
+        ("a[-1].b", [2]),
+        ("a[*].b", [None, 2]),
+        ("a[?@.b==null]", [{"b": None}]),
+        ("a[?@.b==2].b", [2]),
+        ("['c.d'].*", [1.0, [3]]),
+        ("a[3]", []),
+        ("a.b", []),
+        ("c.d", []),
+        ("a[0].b", []),
+    ],
+)
+def test_find(path: str, expected: list[object]) -> None:
+    """The same places as in a stream, in a value that is whole."""
+    value = {"a": [1, {"b": None}, {"b": 2}], "c.d": {"x": 1.0, "y": [3]}}
+    assert list(find(value, parse(path))) == expected

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from yaml_texts import ENV, TWITTER, config, said, told, whole
 
 from harvester.config import Bearer, HeaderLink
 from harvester.config.load import load_config, parse_config, parse_resolved
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
+from tests.yaml_texts import ENV, TWITTER, config, said, told, whole
 
 
 def test_the_documented_example_loads(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Paginator options: what each type takes, and what contradicts itself."""
 
 import pytest
-from yaml_texts import config, said
 
 from harvester.config.paginators import (
     Cursor,
@@ -13,6 +12,7 @@ from harvester.config.paginators import (
     PageNumber,
     SinglePage,
 )
+from tests.yaml_texts import config, said
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from yaml_texts import config, said
 
 from harvester.config.load import parse_resolved
 from harvester.partitions import Range, Spec, Step, Values, Windows
+from tests.yaml_texts import config, said
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 
@@ -42,8 +42,7 @@ def test_the_forms(written: str, spec: Spec) -> None:
          "step: 1d}, got 'text'")),
         ("{rage: [1, 2]}", (": expected a list of values, {range: [1, 100]} or {start: 2021-01-01, "
          "end: now, step: 1d}, got a mapping")),
-        ("{file: ids.csv, column: id}", ": 'file' comes in a later version"),
-        ("{resource: repos, field: id}", ": 'resource' comes in a later version"),
+        ("{file: ids.csv, colum: id}", ".colum: unknown key 'colum': did you mean 'column'?"),
         ("{range: [1]}", ".range: expected two whole numbers, the first and the last: [1, 100]"),
         ("{range: [1, true]}", (".range: expected two whole numbers, the first and the last: "
          "[1, 100]")),

@@ -1,7 +1,8 @@
 """References that lead nowhere, each with its line, whatever else is wrong."""
 
 import pytest
-from yaml_texts import said, told, whole
+
+from tests.yaml_texts import said, told, whole
 
 PARTITIONS = """
 params: {a: "{query}", b: "{window}"}

@@ -1,9 +1,9 @@
 """Rules for responses, as written."""
 
 import pytest
-from yaml_texts import config, said
 
 from harvester.config import HeaderWhen, ResponseAction, When
+from tests.yaml_texts import config, said
 
 
 def rule(text: str) -> ResponseAction:
@@ -54,7 +54,8 @@ def test_a_condition_on_a_header() -> None:
         ("{action: stop}", ": needs a condition: status, when or header"),
         ("{status: 404}", ".action: this key is missing"),
         ("{status: 404, action: retyr}", ".action: unknown action 'retyr': did you mean 'retry'?"),
-        ("{status: 401, action: reauth}", ".action: 'reauth' comes in a later version"),
+        ("{status: 410, action: restart}", (".action: restart begins a chain of cursors again; "
+         "single_page has none")),
         ("{status: 4x, action: stop}", (".status: expected a status such as 429, or a class such "
          "as 4xx, got '4x'")),
         ("{status: [200, 999], action: stop}", (".status[1]: expected a status such as 429, or a "

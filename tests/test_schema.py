@@ -5,10 +5,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from yaml_texts import TWITTER, told, whole
 
 from harvester.config.schema import json_schema
 from harvester.config.yamlfile import read
+from tests.yaml_texts import TWITTER, told, whole
 
 SCHEMA = json_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -51,6 +51,16 @@ GOOD = [
     ("", "timeout: {read: 1.5h, connect: 3, page: 500ms}"),
     ("", "limits: {wire_bytes: 8MiB, string_bytes: 1000}"),
     ("", "base_url: '{env.TOKEN}'"),
+    ("", ("auth: {type: oauth2_client_credentials, access_token_url: 'https://x/{env.TOKEN}', "
+     "client_id: a, client_secret: b, scope: c d, access_token_request_data: {audience: e}, "
+     "client_auth: basic, default_token_expiration: 1h}")),
+    ("", ("auth: {type: oauth2_refresh_token, access_token_url: https://x/, client_id: a, "
+     "refresh_token: b, token_file: c}")),
+    ("response_actions: [{status: 400, action: reauth}]", ("auth: {type: session_token, login: "
+     "{path: a, json: {b: [c]}, headers: {D: e}}, token_path: f, name: g, location: query}")),
+    ("", "auth: {type: oauth1, client_key: a, client_secret: b, signature_method: HMAC-SHA256}"),
+    (("response_actions: [{status: 410, action: restart}]\n"
+      "paginator: {type: cursor, cursor_path: a, cursor_param: b}"), ""),
     ("response_actions: [{status: 4xx, action: fail}, {status: [1xx, 200], action: fail}]", ""),
     ("response_actions: [{when: {path: a, equals: null}, action: fail}]", ""),
     ("response_actions: [{header: {name: X, in: [1]}, action: fail}]", ""),
@@ -80,7 +90,7 @@ BAD = [
     ("partitions: {a-b: [1]}", ""),
     ("partitions: {a: {range: [1]}}", ""),
     ("partitions: {a: {range: [1, x]}}", ""),
-    ("partitions: {a: {file: x}}", ""),
+    ("partitions: {a: {file: x, colum: y}}", ""),
     ("partitions: {a: {start: 2021-01-01, end: now}}", ""),
     ("partitions: {a: {start: 2021, end: now, step: 1d}}", ""),
     ("partitions: {a: {start: 2021-01-01, end: now, step: 1q}}", ""),
@@ -97,12 +107,15 @@ BAD = [
     ("response_actions: [{status: 99, action: fail}]", ""),
     ("response_actions: [{status: 9xx, action: fail}]", ""),
     ("response_actions: [{status: [], action: fail}]", ""),
-    ("response_actions: [{status: 404, action: reauth}]", ""),
+    ("response_actions: [{status: 404, action: redo}]", ""),
     ("response_actions: [{when: {path: a}, action: fail}]", ""),
     ("response_actions: [{when: {path: a, equals: 1, exists: true}, action: fail}]", ""),
     ("response_actions: [{when: {path: a, equals: [1]}, action: fail}]", ""),
     ("", "auth: {type: bearer}"),
     ("", "auth: {type: oauth1}"),
+    ("", "auth: {type: oauth2_refresh_token, access_token_url: x, client_id: a, refresh_token: b}"),
+    ("", "auth: {type: session_token, login: {path: a, method: PUT}, token_path: b}"),
+    ("", "auth: {type: oauth1, client_key: a, client_secret: b, signature_method: MD5}"),
     ("", "auth: {type: bearer, token: ''}"),
     ("", "timeout: {read: soon}"),
     ("", "timeout: {read: 0}"),

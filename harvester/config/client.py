@@ -1,68 +1,22 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from harvester.config.auth_forms import Auth
 from harvester.config.options import (
     Count,
     Duration,
     DurationOrZero,
     Host,
-    OneLine,
     OneOrMany,
     OrJust,
     Section,
-    SectionError,
     Size,
     Text,
 )
-from harvester.config.request_options import Headers, header_name
-
-
-class Bearer(Section):
-    """A token in the Authorization header (RFC 6750)."""
-
-    type: Literal["bearer"]
-    token: OneLine = Field(repr=False)
-    """The token, as a reference: `"{env.TOKEN}"`."""
-
-
-class ApiKey(Section):
-    """A key in a header or a query parameter."""
-
-    type: Literal["api_key"]
-    name: Text
-    """The name of the header or parameter."""
-    value: OneLine = Field(repr=False)
-    """The key, as a reference: `"{env.API_KEY}"`."""
-    location: Literal["header", "query"] = "header"
-    """Where the key goes."""
-    prefix: str = ""
-    """Text before the key, such as `"Token "`."""
-
-    @model_validator(mode="after")
-    def _name_of_header(self) -> Self:
-        if self.location == "header":
-            try:
-                header_name(self.name)
-            except ValueError as error:
-                raise SectionError([(("name",), str(error))]) from None
-        return self
-
-
-class HttpBasic(Section):
-    """A user name and password (RFC 7617)."""
-
-    type: Literal["http_basic"]
-    username: str = Field(repr=False)
-    """The user name; some APIs want their key here."""
-    password: str = Field(default="", repr=False)
-    """The password; some APIs want none."""
-
-
-Auth = Annotated[Bearer | ApiKey | HttpBasic, Field(discriminator="type")]
-"""Any of them, told apart by `type`."""
+from harvester.config.request_options import Headers
 
 
 class Timeout(Section):

@@ -23,12 +23,6 @@ from harvester.config.yamlfile import Document
 from harvester.errors import Problem
 from harvester.secrets import is_secret_name
 
-#: Named in the documentation of the format, and not yet here.
-_LATER: Final = frozenset({
-    "oauth1", "oauth2_client_credentials", "oauth2_refresh_token", "session_token",
-    "reauth", "restart", "incremental", "file", "resource",
-})  # fmt: skip
-
 _MISSING: Final = "this key is missing"
 
 #: For each type of error what was expected; what was found is added.
@@ -110,11 +104,7 @@ def _unlike(value: object, walk: "_Walk") -> str:
     known = get_args(_bare(walk.kind))
     if not isinstance(value, str) or not all(isinstance(word, str) for word in known):
         return f"expected {listed(map(shown, known))}, got {shown(value)}"
-    return _later(value) or unknown(str(walk.path[-1]), value, known)
-
-
-def _later(word: object) -> str | None:
-    return f"{word!r} comes in a later version" if word in _LATER else None
+    return unknown(str(walk.path[-1]), value, known)
 
 
 class _Walk:
@@ -151,8 +141,6 @@ class _Walk:
     def unknown_key(self) -> _Fault:
         key = self.path[-1]
         known = _keys(self.owner) if self.owner else []
-        if later := _later(key):
-            return self.path, later, None
         near = nearest(str(key), known)
         meant = (*self.path[:-1], near) if near else None
         return self.path, unknown("key", str(key), known), meant
@@ -161,19 +149,17 @@ class _Walk:
         """Say why a mapping is none of those that may stand here."""
         known = [str(tag) for tag in _members(_bare(self.kind))]
         if "window" in known:
-            keys = self.value if isinstance(self.value, dict) else {}
-            later = next(filter(None, map(_later, keys)), None)
             expected = (
                 "expected a list of values, {range: [1, 100]} or "
                 f"{{start: 2021-01-01, end: now, step: 1d}}, got {shown(self.value)}"
             )
-            return self.path, later or expected, None
+            return self.path, expected, None
         if not isinstance(self.value, dict):
             return self.path, f"expected a mapping with a type, got {kind(self.value)}", None
         path = (*self.path, "type")
         tag = self.value.get("type")
         if isinstance(tag, str):
-            return path, _later(tag) or unknown("type", tag, known), None
+            return path, unknown("type", tag, known), None
         return path, f"expected a type: {listed(known)}", None
 
 

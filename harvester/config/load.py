@@ -54,7 +54,8 @@ def load_config(
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(source, line, "", "not UTF-8 text")]) from None
-    return parse_config(text, source, base_url=base_url, set=set, env=env)
+    home = Path(path).absolute().parent
+    return parse_config(text, source, base_url=base_url, set=set, env=env, home=home)
 
 
 def parse_config(
@@ -64,12 +65,13 @@ def parse_config(
     base_url: str | None = None,
     set: Sequence[str] = (),  # noqa: A002 - as in load_config
     env: Mapping[str, str] | None = None,
+    home: Path | None = None,
 ) -> Config:
     """Read YAML text; `source` names it in messages.
 
     `base_url` replaces `client.base_url`; each of `set` is a `KEY=VALUE` that replaces or adds a
     value before anything is checked (see `overrides`). `env` is the environment that
-    `{env.NAME}` refers to: os.environ if None.
+    `{env.NAME}` refers to: os.environ if None. Relative files are relative to `home`.
 
     Raises ConfigError with every problem found.
     """
@@ -79,7 +81,7 @@ def parse_config(
     if base_url is not None:
         _put_base_url(document, base_url)
     _merge_defaults(document)
-    return _checked(document, os.environ if env is None else env)
+    return _checked(document, os.environ if env is None else env, home)
 
 
 def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
@@ -95,7 +97,7 @@ def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
         raise ConfigError(list(explain(error, document))) from None
 
 
-def _checked(document: Document, env: Mapping[str, str]) -> Config:
+def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> Config:
     problems = document.problems
     config: Config | None = None
     try:
@@ -114,7 +116,7 @@ def _checked(document: Document, env: Mapping[str, str]) -> Config:
     if config is None or problems:
         # One mistake in resource_defaults is met in every resource.
         raise ConfigError(list(dict.fromkeys(problems)))
-    return config.with_env({name: env[name] for _, name in needed})
+    return config.with_env({name: env[name] for _, name in needed}, home)
 
 
 # --- Before the checks ---------------------------------------------------------------------------

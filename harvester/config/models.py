@@ -18,20 +18,32 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from harvester.config.client import (
-    AllowedHost,
+from harvester.config.auth_forms import (
+    CREDENTIALS,
+    LOGIN_PARTS,
+    RENEWABLE,
     ApiKey,
     Auth,
     Bearer,
+    HttpBasic,
+    LoginRequest,
+    OAuth1,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    Renewable,
+    SessionToken,
+)
+from harvester.config.client import (
+    AllowedHost,
     Budget,
     Client,
-    HttpBasic,
     Limits,
     Retry,
     Timeout,
 )
 from harvester.config.options import (
     Count,
+    DurationOrZero,
     KeyName,
     Name,
     OneOrMany,
@@ -55,15 +67,17 @@ from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import REQUEST_PARTS, references
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
-from harvester.config.wording import KeyPath
+from harvester.config.wording import KeyPath, unknown
+from harvester.partitions import FromResource
 from harvester.secrets import is_secret_name
 from harvester.templates import Scope, render
 
 __all__ = [
     "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
-    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "JsonLink", "Keyset",
-    "Limits", "NextRequest", "Offset", "Output", "PageNumber", "Paginator", "Resource",
-    "ResponseAction", "Retry", "SinglePage", "Timeout", "When",
+    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "Incremental", "JsonLink",
+    "Keyset", "Limits", "LoginRequest", "NextRequest", "OAuth1", "OAuth2ClientCredentials",
+    "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "Paginator", "Renewable", "Resource",
+    "ResponseAction", "Retry", "SessionToken", "SinglePage", "Timeout", "When",
 ]  # fmt: skip
 
 # --- Resources -----------------------------------------------------------------------------------
@@ -84,6 +98,19 @@ class NextRequest(Section):
     def written(self) -> dict[str, Any]:
         """Give the parts that are replaced, by their names in the YAML."""
         return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Incremental(Section):
+    """Runs that go on from the largest value seen, each as a partition of its own."""
+
+    cursor_path: PagePath
+    """Path to the records' values, such as `data[*].updated_at`."""
+    param: Text
+    """The query parameter that carries the value to start at."""
+    initial_value: str | int
+    """The value that the first run starts at."""
+    lookback: DurationOrZero = 0
+    """How far before the largest value seen a run starts, for records that change late."""
 
 
 class Resource(Section):
@@ -123,6 +150,18 @@ class Resource(Section):
     """How much of each page's JSON is checked: its `structure`, or every byte in `full`."""
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of this resource's own, on top of the client's."""
+    incremental: Incremental | None = None
+    """Each run after a finished one asks only for what is newer than the largest value seen."""
+
+    @property
+    def partition_keys(self) -> list[str]:
+        """The keys of its partitions, in the order of their folders."""
+        return [*self.partitions, *(("run",) if self.incremental else ())]
+
+    @property
+    def parent_name(self) -> str | None:
+        """The resource whose records give the values of a partition key."""
+        return self.parent.resource if self.parent else None
 
     @property
     def request_parts(self) -> dict[str, Any]:
@@ -139,20 +178,40 @@ class Resource(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if found := [*self._key_faults(), *self._body_faults(), *self._cursor_faults()]:
+        if found := [
+            *self._key_faults(),
+            *self._body_faults(),
+            *self._cursor_faults(),
+            *self._rule_faults(),
+        ]:
             raise SectionError(found)
         return self
 
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references(self.request_parts) if r.kind == "value"}
-        for key in self.partitions:
-            if key in ("env", "cursor", "page"):
-                yield ("partitions", key), f"{{{key}}} means something else; choose another name"
-            elif key not in used:
+        parents = [key for key, spec in self.partitions.items() if isinstance(spec, FromResource)]
+        for key in parents[1:]:
+            yield ("partitions", key), f"one key may have parents, and {parents[0]!r} has already"
+        taken = {"env", "cursor", "page", *(("run",) if self.incremental else ())}
+        for key, spec in self.partitions.items():
+            included = [name for name, _ in getattr(spec, "include", ())]
+            if twice := taken & {key, *included}:
+                yield (
+                    ("partitions", key),
+                    f"{{{min(twice)}}} means something else; choose another name",
+                )
+            elif not used & {key, *included}:
                 yield (
                     ("partitions", key),
                     f"no part of the request holds {{{key}}}: every partition would ask the same",
                 )
+            taken |= {key, *included}
+
+    @property
+    def parent(self) -> FromResource | None:
+        """Where the values of a key come from another resource's records."""
+        found = (spec for spec in self.partitions.values() if isinstance(spec, FromResource))
+        return next(found, None)
 
     def _body_faults(self) -> Iterable[tuple[KeyPath, str]]:
         following = self.next_request
@@ -189,6 +248,14 @@ class Resource(Section):
         for option in ("page_size_param", "limit_param"):
             if self.paginator.full_page and (size := getattr(self.paginator, option, None)):
                 yield from self._twice(option, size, ())
+
+    def _rule_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        for index, rule in enumerate(self.response_actions):
+            if rule.action == "restart" and isinstance(self.paginator, SinglePage):
+                yield (
+                    ("response_actions", index, "action"),
+                    "restart begins a chain of cursors again; single_page has none",
+                )
 
     def _twice(
         self, option: str, name: str, kinds: tuple[str, ...]
@@ -245,11 +312,17 @@ class Config(Section):
     """Where the harvest goes."""
 
     _env: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _home: Path = PrivateAttr(default_factory=Path)
 
     @property
     def env(self) -> Mapping[str, str]:
         """The environment variables that references name, and no others. In no dump or repr."""
         return self._env
+
+    @property
+    def home(self) -> Path:
+        """The folder that relative files of partition values are relative to: the YAML's."""
+        return self._home
 
     @property
     def base_url(self) -> str:
@@ -271,11 +344,47 @@ class Config(Section):
             return Path("data", self.name)
         return Path(str(render(self.output.path, Scope(env=self.env))))
 
-    def with_env(self, env: Mapping[str, str]) -> Self:
+    def with_env(self, env: Mapping[str, str], home: Path | None = None) -> Self:
         """Give the same configuration with the values of the variables that it names."""
         copy = self.model_copy()
         copy._env = dict(env)
+        copy._home = home or self._home
         return copy
+
+    @model_validator(mode="after")
+    def _can_renew(self) -> Self:
+        auth = self.client.auth
+        told = (
+            "reauth needs credentials that can be renewed; "
+            f"{f'those of {auth.type} cannot' if auth else 'there is no auth'}"
+        )
+        faults: list[tuple[KeyPath, str]] = [
+            (("resources", index, "response_actions", number, "action"), told)
+            for index, resource in enumerate(self.resources)
+            for number, rule in enumerate(resource.response_actions)
+            if rule.action == "reauth" and not isinstance(auth, RENEWABLE)
+        ]
+        if faults:
+            raise SectionError(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _parents_exist(self) -> Self:
+        parents = {item.name: item.parent.resource for item in self.resources if item.parent}
+        faults: list[tuple[KeyPath, str]] = []
+        for index, resource in enumerate(self.resources):
+            if resource.parent is None:
+                continue
+            key = next(k for k, spec in resource.partitions.items() if spec is resource.parent)
+            place: KeyPath = ("resources", index, "partitions", key, "resource")
+            names = [item.name for item in self.resources]
+            if resource.parent.resource not in names:
+                faults.append((place, unknown("resource", resource.parent.resource, names)))
+            elif resource.name in _ancestors(resource.name, parents):
+                faults.append((place, f"{resource.name!r} is its own ancestor"))
+        if faults:
+            raise SectionError(faults)
+        return self
 
     def reference_dict(self) -> dict[str, Any]:
         """Give the configuration as JSON values in the YAML's names: defaults merged and left
@@ -297,8 +406,15 @@ class Config(Section):
         return tree
 
 
+def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
+    """The chain of parents of a resource, up to its root or to where it closes on itself."""
+    found: list[str] = []
+    while (name := parents.get(name, "")) and name not in found:
+        found.append(name)
+    return found
+
+
 _MASK: Final = "***"
-_CREDENTIALS: Final = ("token", "value", "username", "password")  # the keys of `auth` that are
 
 
 def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
@@ -306,7 +422,9 @@ def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
     if isinstance(tree, Mapping):
         return {
             key: _masked(
-                branch, auth, secret or is_secret_name(key) or (auth and key in _CREDENTIALS)
+                branch,
+                auth,
+                secret or is_secret_name(key) or (auth and key in (*CREDENTIALS, *LOGIN_PARTS)),
             )
             for key, branch in tree.items()
         }

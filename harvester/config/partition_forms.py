@@ -1,23 +1,51 @@
-"""The ways to write a partition key's values: a list, a range, windows of time.
+"""The ways to write a partition key's values.
 
     query: ["from:nasa", "from:esa"]
     shard: {range: [1, 100]}
     window: {start: 2021-01-01, end: now, step: 1mo, settle: 1h}
+    id: {file: ids.csv, column: id}
+    repo: {resource: repos, field: full_name, include: {repo_id: id}}
 
 What is written becomes one of the plain values of `partitions`, and can be written again.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Tag,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from harvester.config import quantities
-from harvester.config.options import DurationOrZero, Reads, Scalar, Section, SectionError
+from harvester.config.options import (
+    DurationOrZero,
+    KeyName,
+    Name,
+    PagePath,
+    Reads,
+    Scalar,
+    Section,
+    SectionError,
+    Text,
+)
 from harvester.config.wording import KeyPath, shown
-from harvester.partitions import Range, Spec, Step, Values, Windows
+from harvester.partitions import (
+    FromFile,
+    FromResource,
+    Outside,
+    Range,
+    Spec,
+    Step,
+    Values,
+    Windows,
+)
 from harvester.templates import as_text
 
 _STEP = {
@@ -89,6 +117,36 @@ class WindowForm(Section):
     """How long after its end a window is left alone, for data that comes late."""
 
 
+class FileForm(Section):
+    """Values from a file, one a line: a CSV with a header, JSON Lines (`.jsonl`, `.ndjson`), or
+    plain text. A relative path is relative to the YAML file.
+    """
+
+    file: Text
+    """The file's path."""
+    column: Text | None = None
+    """The CSV's column, or the member of each JSON line. Left out: each line is a value."""
+    include: dict[KeyName, Text] = Field(default_factory=dict)
+    """Further columns, by the name that a reference to each has."""
+
+    @model_validator(mode="after")
+    def _columns_are_named(self) -> Self:
+        if self.include and self.column is None:
+            raise SectionError([(("include",), "needs column: which one holds the values?")])
+        return self
+
+
+class ParentForm(Section):
+    """Values from the records of another resource, the parents."""
+
+    resource: Name
+    """The name of the parents' resource."""
+    field: PagePath
+    """Path to the value, from the record."""
+    include: dict[KeyName, PagePath] = Field(default_factory=dict)
+    """Further paths, by the name that a reference to each has."""
+
+
 ListForm = Annotated[
     tuple[
         Annotated[Scalar, Reads(_value, {"type": ["string", "number", "boolean"]})],
@@ -105,6 +163,10 @@ def _which(value: object) -> str | None:
             return "list"
         case {"range": _}:
             return "range"
+        case {"file": _}:
+            return "file"
+        case {"resource": _}:
+            return "parent"
         case dict() if value.keys() & WindowForm.model_fields.keys():
             return "window"
     return None
@@ -113,14 +175,20 @@ def _which(value: object) -> str | None:
 Form = Annotated[
     Annotated[ListForm, Tag("list")]
     | Annotated[RangeForm, Tag("range")]
-    | Annotated[WindowForm, Tag("window")],
+    | Annotated[WindowForm, Tag("window")]
+    | Annotated[FileForm, Tag("file")]
+    | Annotated[ParentForm, Tag("parent")],
     Discriminator(_which),
 ]
 """What people write for one key."""
 
 
-def _spec(form: tuple[Scalar, ...] | RangeForm | WindowForm) -> Spec:
+def _spec(form: tuple[Scalar, ...] | RangeForm | WindowForm | FileForm | ParentForm) -> Spec:
     match form:
+        case FileForm():
+            return FromFile(form.file, form.column, tuple(form.include.items()))
+        case ParentForm():
+            return FromResource(form.resource, form.field, tuple(form.include.items()))
         case RangeForm():
             return Range(*form.range, form.step)
         case WindowForm():
@@ -137,10 +205,19 @@ def _written(spec: Spec) -> Any:
         case Range():
             step = {"step": spec.step} if spec.step != 1 else {}
             return {"range": [spec.start, spec.stop], **step}
+        case FromFile():
+            column = {"column": spec.column} if spec.column is not None else {}
+            return {"file": spec.path, **column, **_included(spec)}
+        case FromResource():
+            return {"resource": spec.resource, "field": spec.field, **_included(spec)}
     end = "now" if spec.end is None else quantities.moment_text(spec.end)
     settle = {"settle": spec.settle.total_seconds()} if spec.settle else {}
     start, step_text = quantities.moment_text(spec.start), quantities.step_text(spec.step)
     return {"start": start, "end": end, "step": step_text, **settle}
+
+
+def _included(spec: Outside) -> dict[str, Any]:
+    return {"include": dict(spec.include)} if spec.include else {}
 
 
 class WrittenAs:

@@ -20,13 +20,15 @@ REQUEST_PARTS: Final = (
     "path", "params", "headers", "json", "form", "first_params", "next_request",
 )  # fmt: skip
 
+_AUTH: Final = (
+    "token", "value", "username", "password", "access_token_url", "client_id", "client_secret",
+    "scope", "access_token_request_data", "refresh_token", "token_file", "login", "client_key",
+    "resource_owner_key", "resource_owner_secret", "realm",
+)  # fmt: skip
 _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
     ("client", "base_url"),
     ("client", "headers"),
-    ("client", "auth", "token"),
-    ("client", "auth", "value"),
-    ("client", "auth", "username"),
-    ("client", "auth", "password"),
+    *(("client", "auth", key) for key in _AUTH),
     ("client", "ca_bundle"),
     ("client", "proxy"),
     ("output", "path"),
@@ -107,10 +109,11 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
         return None
     partitions = resource.get("partitions")
     keys = partitions if isinstance(partitions, Mapping) else {}
-    if reference.name not in keys:
-        return _unknown_key(reference, list(keys))
-    spec = keys[reference.name]
-    is_windows = isinstance(spec, Mapping) and "range" not in spec
+    included = [name for spec in keys.values() for name in _included(spec)]
+    if reference.name not in keys and reference.name not in included:
+        return _unknown_key(reference, [*keys, *included])
+    spec = keys.get(reference.name)
+    is_windows = isinstance(spec, Mapping) and not spec.keys() & {"range", "file", "resource"}
     if not is_windows and (reference.attribute or reference.format):
         return f"{reference}: {reference.name!r} is no window of time; only those have times"
     if is_windows and reference.format and not reference.attribute:
@@ -119,6 +122,11 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
             f"or {{{reference.name}.end:…}}"
         )
     return None
+
+
+def _included(spec: Any) -> list[str]:
+    included = spec.get("include") if isinstance(spec, Mapping) else None
+    return list(included) if isinstance(included, Mapping) else []
 
 
 def _unknown_key(reference: Reference, keys: list[str]) -> str:

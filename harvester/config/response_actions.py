@@ -143,9 +143,10 @@ class ResponseAction(Section):
     """A condition on a value of the page."""
     header: HeaderWhen | None = None
     """A condition on a header."""
-    action: Literal["retry", "ignore", "fail", "stop"]
+    action: Literal["retry", "ignore", "fail", "stop", "reauth", "restart"]
     """`retry` the page; `ignore` it (the partition is done); `fail` the partition, others go on;
-    `stop` the whole run, which can be resumed."""
+    `stop` the whole run, which can be resumed; `reauth`: renew the credentials and ask again;
+    `restart` the partition's chain of cursors from its first page (an expired cursor)."""
 
     @model_validator(mode="after")
     def _some_condition(self) -> Self:

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
 
-from harvester.config import client, models, paginators, partition_forms, response_actions
+from harvester.config import (
+    auth_forms,
+    client,
+    models,
+    paginators,
+    partition_forms,
+    response_actions,
+)
 from harvester.config.options import JSONSchema, Section
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -40,7 +47,7 @@ def json_schema() -> JSONSchema:
 
 
 def _sections() -> Iterator[type[Section]]:
-    for module in (client, models, paginators, partition_forms, response_actions):
+    for module in (auth_forms, client, models, paginators, partition_forms, response_actions):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Section):
                 yield value

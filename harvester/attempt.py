@@ -1,0 +1,224 @@
+"""One try at one page: the tee.
+
+The answer is streamed once; each chunk goes to the part file and to the parser. The part gets its
+name only when everything that makes a page count has been seen: the framing and the gzip were
+whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from harvester import actions, pagination
+from harvester.body import is_supported, tee
+from harvester.config import Limits, Resource
+from harvester.errors import (
+    ChainExpired,
+    CredentialsRefused,
+    NotJSON,
+    PageRefused,
+    PageRejected,
+    RunStopped,
+)
+from harvester.fields import Field, FieldParser, Take
+from harvester.jsonpath import Every, parse
+from harvester.pagination import Done, Page, next_cursor
+from harvester.parts import Part, StoredPart
+from harvester.ratelimit import server_wait
+from harvester.transport import Response
+
+_RECORDS: Final = "records"
+_ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
+_SNIPPET_BYTES: Final = 300
+_ADVICE: Final = {
+    204: "; if that means the end, add a rule {status: 204, action: ignore}",
+    401: "; are the credentials right, and is their variable set?",
+    403: "; may these credentials read this?",
+    410: "; if that means an expired cursor, add a rule {status: 410, action: restart}",
+    404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
+}
+
+
+_KINDS: Final = {
+    "retry": PageRejected,
+    "fail": PageRefused,
+    "reauth": CredentialsRefused,
+    "restart": ChainExpired,
+}
+
+#: Told of bytes as they come: received from the wire, and of decoded JSON.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its partition a page stands. `number` and `part` count from 1; they differ once
+    the chain of cursors has been begun again, and the pages before that keep their parts.
+    """
+
+    number: int
+    part: int
+    cursor: Any
+    url: str
+    first_total: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A page in its durable part (None: a rule ended the partition without one)."""
+
+    part: StoredPart | None
+    status: int
+    headers: Mapping[str, str]
+    records: int
+    bytes: int
+    fields: Mapping[str, Any]
+    next: Any | Done
+
+
+class PageReader:
+    """Reads the pages of one resource: knows what to look for, and what stands against a page."""
+
+    def __init__(self, resource: Resource, limits: Limits, *, fsync: bool) -> None:
+        self._resource = resource
+        self._limits = limits
+        self._fsync = fsync
+        selector = parse(resource.data_selector or "$")
+        self._arrays = [
+            Field(f"{_RECORDS}[{depth}]", selector[:depth], Take.COUNT)
+            for depth, segment in enumerate(selector)
+            if isinstance(segment, Every)
+        ]
+        self._rules = actions.fields_wanted(resource.response_actions)
+        self._wanted = [
+            Field(_RECORDS, selector, Take.COUNT),
+            *self._arrays,
+            *pagination.fields_wanted(resource.paginator),
+            *self._rules,
+        ]
+        if resource.incremental:
+            path = parse(resource.incremental.cursor_path)
+            self._wanted.append(Field(pagination.LARGEST, path, Take.MAX))
+
+    def read(
+        self, response: Response, folder: Path, place: Place, progress: Progress, now: float
+    ) -> Kept:
+        """Stream the answer into part `place.part` of `folder` and work out the next cursor.
+
+        `progress(wire, decoded)` is told of bytes; `now` is the epoch, for the server's hints.
+        Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
+        """
+        if not actions.is_page(response.status):
+            return self._no_page(response, now)
+        parser = FieldParser(self._wanted, self._limits)
+        size = 0
+        with Part(folder, place.part, fsync=self._fsync) as part:
+            try:
+                for stored, decoded in tee(response.chunks(), response.encodings, self._limits):
+                    part.write(stored)
+                    parser.feed(decoded)
+                    size += len(decoded)
+                    progress(len(stored), len(decoded))
+                fields = parser.close()
+            except NotJSON:
+                if ended := self._judged(response, None, now):
+                    return ended
+                raise
+            if ended := self._judged(response, fields, now):
+                return ended
+            records = self._records(fields)
+            following = next_cursor(
+                self._resource.paginator,
+                place.cursor,
+                Page(place.number, place.url, fields, records, response.headers, place.first_total),
+            )
+            paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
+            return Kept(
+                part.store(), response.status, response.headers, records, size, paging, following
+            )
+
+    def _records(self, fields: Mapping[str, Any]) -> int:
+        if _RECORDS in fields:
+            return int(fields[_RECORDS])
+        if self._resource.allow_missing:
+            return 0
+        # `data.children[*].data` finds nothing in an empty array, and that is an empty page.
+        if any(fields.get(array.name) == 0 for array in self._arrays):
+            return 0
+        raise PageRejected(
+            f"the page has no {self._resource.data_selector!r} (data_selector); if a page may "
+            "lack it, say allow_missing: true"
+        )
+
+    def _no_page(self, response: Response, now: float) -> Kept:
+        """An answer whose status is not a page's: judged by its status and what it says."""
+        try:
+            fields, snippet = self._glanced(response)
+        except PageRejected as error:  # cut: no rule may judge what was not seen
+            error.status, error.hint_s = response.status, server_wait(response.headers, now)
+            raise
+        ended = self._judged(response, fields, now, snippet)
+        if ended is None:
+            raise PageRefused(f"status {response.status} is no page", status=response.status)
+        return ended
+
+    def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
+        """The fields for the rules (None: it is no JSON), and the beginning of the body."""
+        snippet = b""
+        if not is_supported(response.encodings):  # a proxy's answer may be in any coding
+            return None, snippet
+        parser = FieldParser(self._rules, self._limits)
+        size = 0
+        try:
+            for _, decoded in tee(response.chunks(), response.encodings, self._limits):
+                snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
+                size += len(decoded)
+                if size > _ERROR_BODY_BYTES:
+                    raise PageRefused(
+                        f"an answer of status {response.status} has more than "
+                        f"{_ERROR_BODY_BYTES:,} bytes, a limit",
+                        status=response.status,
+                    )
+                parser.feed(decoded)
+            return parser.close(), snippet
+        except NotJSON:
+            return None, snippet
+
+    def _judged(
+        self,
+        response: Response,
+        fields: Mapping[str, Any] | None,
+        now: float,
+        snippet: bytes = b"",
+    ) -> Kept | None:
+        """None when nothing stands against the page; a `Kept` without part when it is ignored.
+
+        `fields` is None where the body is no JSON.
+        """
+        verdict, rule = actions.judge(
+            self._resource.response_actions, response.status, response.headers, fields
+        )
+        if verdict == "keep":
+            return None
+        if verdict == "ignore":
+            done = Done("ignored")
+            return Kept(None, response.status, response.headers, 0, 0, {}, done)
+        message = _told(response.status, rule is not None, snippet)
+        if verdict == "stop":
+            raise RunStopped(f"{message}, and its rule says stop")
+        hint = server_wait(response.headers, now)
+        raise _KINDS[verdict](message, status=response.status, hint_s=hint)
+
+
+def _told(status: int, by_rule: bool, snippet: bytes) -> str:
+    """An answer in words: its status, and the beginning of what the server said."""
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    said = " ".join(snippet.decode("utf-8", "replace").split())
+    rule = " (a response_actions rule)" if by_rule else ""
+    advice = _ADVICE.get(status, "") if not by_rule else ""
+    return f"the server answered {status}{phrase}{rule}{f': {said}' if said else ''}{advice}"

@@ -1,0 +1,239 @@
+"""The `auth` of a client: what its requests show to be let in.
+
+`bearer`, `api_key` and `http_basic` never change. The others hold a token for a while and renew
+it: `RENEWABLE`. `oauth1` signs each request anew. Secrets are references to the environment;
+where one is written out, it is kept out of reprs and masked in harvest.json.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from harvester.config.options import Duration, OneLine, PagePath, Section, SectionError, Text
+from harvester.config.request_options import (
+    Headers,
+    JsonBody,
+    Parameters,
+    URLPath,
+    header_name,
+    url_problem,
+)
+
+
+class Bearer(Section):
+    """A token in the Authorization header (RFC 6750)."""
+
+    type: Literal["bearer"]
+    token: OneLine = Field(repr=False)
+    """The token, as a reference: `"{env.TOKEN}"`."""
+
+
+def _check_header(name: str, location: str) -> None:
+    if location == "header":
+        try:
+            header_name(name)
+        except ValueError as error:
+            raise SectionError([(("name",), str(error))]) from None
+
+
+class ApiKey(Section):
+    """A key in a header or a query parameter."""
+
+    type: Literal["api_key"]
+    name: Text
+    """The name of the header or parameter."""
+    value: OneLine = Field(repr=False)
+    """The key, as a reference: `"{env.API_KEY}"`."""
+    location: Literal["header", "query"] = "header"
+    """Where the key goes."""
+    prefix: str = ""
+    """Text before the key, such as `"Token "`."""
+
+    @model_validator(mode="after")
+    def _name_of_header(self) -> Self:
+        _check_header(self.name, self.location)
+        return self
+
+
+class HttpBasic(Section):
+    """A user name and password (RFC 7617)."""
+
+    type: Literal["http_basic"]
+    username: str = Field(repr=False)
+    """The user name; some APIs want their key here."""
+    password: str = Field(default="", repr=False)
+    """The password; some APIs want none."""
+
+
+def _token_url(url: str) -> str:
+    # With a reference in it, what it is in the end is only known with the environment.
+    if "{" not in url and (problem := url_problem(url)):
+        raise ValueError(problem)
+    return url
+
+
+_TokenURL = Annotated[
+    Text,
+    AfterValidator(_token_url),
+    WithJsonSchema({"type": "string", "pattern": r"^(https?://[^/?#]|\{env\.)"}),
+]
+
+
+class _OAuth2(Section):
+    """What the ways to a token of OAuth 2.0 (RFC 6749) have in common."""
+
+    access_token_url: _TokenURL
+    """The URL of the token endpoint. Nothing but what is named here goes there."""
+    client_id: OneLine = Field(repr=False)
+    """The client's id, as a reference: `"{env.CLIENT_ID}"`."""
+    scope: Text | None = None
+    """The scopes to ask for, with blanks between them."""
+    access_token_request_data: Parameters = Field(default_factory=dict, repr=False)
+    """Further parameters of the token request's form, such as an `audience`."""
+    client_auth: Literal["body", "basic"] = "body"
+    """Whether id and secret go into the form or into a header (RFC 6749, section 2.3.1)."""
+    default_token_expiration: Duration = 3600
+    """How long a token lives where the answer has no `expires_in`."""
+
+
+class OAuth2ClientCredentials(_OAuth2):
+    """OAuth 2.0 for a program on its own behalf (RFC 6749, section 4.4)."""
+
+    type: Literal["oauth2_client_credentials"]
+    client_secret: OneLine = Field(repr=False)
+    """The client's secret, as a reference: `"{env.CLIENT_SECRET}"`."""
+
+
+class OAuth2RefreshToken(_OAuth2):
+    """OAuth 2.0 on behalf of a person who has agreed once (RFC 6749, section 6)."""
+
+    type: Literal["oauth2_refresh_token"]
+    refresh_token: OneLine = Field(repr=False)
+    """The refresh token, as a reference: `"{env.REFRESH_TOKEN}"`."""
+    client_secret: OneLine | None = Field(default=None, repr=False)
+    """The client's secret, where it has one."""
+    token_file: Text | None = None
+    """Where a refresh token that the server replaces is kept; relative to this file. Left out:
+    in the harvest's folder."""
+
+    @model_validator(mode="after")
+    def _basic_needs_a_secret(self) -> Self:
+        if self.client_auth == "basic" and self.client_secret is None:
+            raise SectionError([(("client_auth",), "basic needs a client_secret")])
+        return self
+
+
+class LoginRequest(Section):
+    """A request whose answer holds a token."""
+
+    path: URLPath
+    """The path, relative to base_url, or a full URL."""
+    method: Literal["GET", "POST"] = "POST"
+    """The method."""
+    params: Parameters = Field(default_factory=dict, repr=False)
+    """Query parameters."""
+    headers: Headers = Field(default_factory=dict, repr=False)
+    """Headers; those of the client do not go here."""
+    json_body: JsonBody = Field(default=None, alias="json", repr=False)
+    """A JSON body."""
+    form: Parameters = Field(default_factory=dict, repr=False)
+    """A form as the body, instead of `json`."""
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        found = []
+        if self.json_body is not None and self.form:
+            found.append((("form",), "a request has one body: json or form"))
+        for name, body in (("json", self.json_body is not None), ("form", self.form)):
+            if body and self.method == "GET":
+                found.append(((name,), "a GET sends no body; leave method: POST"))
+        if found:
+            raise SectionError(found)
+        return self
+
+
+class SessionToken(Section):
+    """A login request, and its token in every other request."""
+
+    type: Literal["session_token"]
+    login: LoginRequest
+    """The request that gets a token."""
+    token_path: PagePath
+    """Path to the token in the answer."""
+    name: Text = "Authorization"
+    """The name of the header or parameter that holds the token."""
+    location: Literal["header", "query"] = "header"
+    """Where the token goes."""
+    prefix: str = "Bearer "
+    """Text before the token; in a query there is none unless given."""
+    expires_in: Duration | None = None
+    """How long a token lives. Left out: until the API refuses it."""
+
+    @model_validator(mode="after")
+    def _name_of_header(self) -> Self:
+        _check_header(self.name, self.location)
+        return self
+
+    @property
+    def written_prefix(self) -> str:
+        """The text before the token; the default is that of a header."""
+        in_query = self.location == "query" and "prefix" not in self.model_fields_set
+        return "" if in_query else self.prefix
+
+
+class OAuth1(Section):
+    """A signature over each request (RFC 5849). Needs `pip install 'harvester[oauth1]'`."""
+
+    type: Literal["oauth1"]
+    client_key: OneLine = Field(repr=False)
+    """The client's key, also called consumer key, as a reference."""
+    client_secret: OneLine = Field(repr=False)
+    """The client's secret, also called consumer secret, as a reference."""
+    resource_owner_key: OneLine | None = Field(default=None, repr=False)
+    """The token, also called access token, as a reference."""
+    resource_owner_secret: OneLine | None = Field(default=None, repr=False)
+    """The token's secret, as a reference."""
+    signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"] = "HMAC-SHA1"
+    """How it is signed."""
+    realm: Text | None = None
+    """The realm, where the API wants one (NetSuite's account)."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        there = [
+            name
+            for name in ("resource_owner_key", "resource_owner_secret")
+            if getattr(self, name) is not None
+        ]
+        if len(there) == 1:
+            raise SectionError(
+                [((there[0],), "resource_owner_key and resource_owner_secret go together")]
+            )
+        return self
+
+
+Auth = Annotated[
+    Bearer
+    | ApiKey
+    | HttpBasic
+    | OAuth2ClientCredentials
+    | OAuth2RefreshToken
+    | SessionToken
+    | OAuth1,
+    Field(discriminator="type"),
+]
+"""Any of them, told apart by `type`."""
+
+Renewable = OAuth2ClientCredentials | OAuth2RefreshToken | SessionToken
+"""Those that get a token, and can get another."""
+
+RENEWABLE = (OAuth2ClientCredentials, OAuth2RefreshToken, SessionToken)
+"""The same, for isinstance."""
+
+#: The keys of `auth` whose values are secrets, and are masked where they are written out.
+CREDENTIALS = (
+    "token", "value", "username", "password", "client_secret", "refresh_token", "client_key",
+    "resource_owner_key", "resource_owner_secret",
+)  # fmt: skip
+#: The parts of a login request whose every value is taken for one.
+LOGIN_PARTS = ("params", "json", "form")

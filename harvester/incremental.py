@@ -1,0 +1,169 @@
+"""Runs that go on from the largest value seen: the arithmetic, and the names of their folders.
+
+Each run after a finished one is a partition of its own, `run=0002_2021-05-01T00:00:00Z`: its
+number, and the value it starts at. So a finished run is never touched again, and what a run began
+with can be read off its folder for as long as the harvest lives.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from harvester.config import Incremental
+from harvester.errors import DataRefused
+from harvester.journal import is_done, read_header, read_pages
+from harvester.pagination import LARGEST
+from harvester.partitions import Partition
+from harvester.templates import as_text
+
+KEY: Final = "run"
+
+_LABEL: Final = re.compile(r"([0-9]{4,})_(.*)", re.DOTALL)
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+#: Epoch numbers from here on (the year 5138 of the unit before) count so much finer than seconds.
+_FINER_EPOCHS: Final = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+_COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}  # by length; no epoch of today is as long
+_TIME: Final = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:(?P<sep>[Tt ])(?P<minutes>\d\d:\d\d)(?P<seconds>:\d\d)?(?P<fraction>\.\d{1,9})?"
+    r"(?P<zone> ?[Zz]|[-+]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """The number of a run, from 1, and the value it starts at."""
+
+    number: int
+    value: Any
+
+    @property
+    def label(self) -> str:
+        """The run's name, which sorts by number."""
+        return f"{self.number:04d}_{as_text(self.value)}"
+
+
+def runs(out: Path, base: Partition, incremental: Incremental) -> Iterator[Partition]:
+    """The runs that there have been of `base`, in order; the first one where there are none."""
+    starts = _starts(out, base)
+    for start in starts or [RunStart(1, incremental.initial_value)]:
+        yield _partition(base, start)
+
+
+def next_run(out: Path, base: Partition, incremental: Incremental) -> Partition | None:
+    """The run that follows a finished last one; None while the last is not finished.
+
+    It starts at the largest value that the last one saw, less `lookback`, and never before that
+    one did. Raises `DataRefused` where that value is none to go on from.
+    """
+    starts = _starts(out, base)
+    if not starts:
+        return None
+    last = starts[-1]
+    folder = out / _partition(base, last).folder
+    if not is_done(folder):
+        return None
+    start = last.value
+    largest = _largest(entry.fields.get(LARGEST) for entry in read_pages(folder))
+    if largest is not None:
+        if not isinstance(largest, str | int | float) or isinstance(largest, bool):
+            raise DataRefused(
+                f"{folder}: {incremental.cursor_path} leads to {largest!r}; a run can go on from "
+                "text or a number only"
+            )
+        start = _larger(start, earlier(largest, incremental.lookback))
+    return _partition(base, RunStart(last.number + 1, start))
+
+
+def earlier(value: Any, seconds: float) -> Any:
+    """A time `seconds` before `value`, written as `value` is: an ISO 8601 date or time, a compact
+    one (`20210131`, `20210131120000`), or an epoch in seconds, milliseconds, micro- or
+    nanoseconds; the last two kinds as a number or as digits. Raises `DataRefused` for anything
+    else.
+    """
+    if not seconds:
+        return value
+    try:
+        if isinstance(value, str) and not value.isdecimal():
+            return _earlier_iso(value, timedelta(seconds=seconds))
+        text = as_text(value)
+        if text.isdecimal() and (form := _COMPACT.get(len(text))):
+            moment = datetime.strptime(text, form) - timedelta(seconds=seconds)
+            return type(value)(moment.strftime(form))
+        return type(value)(_earlier_epoch(value, seconds))
+    except (ValueError, TypeError, OverflowError):
+        raise DataRefused(
+            f"incremental.lookback needs a time to look back from, not {value!r}"
+        ) from None
+
+
+def _earlier_epoch(value: Any, seconds: float) -> int | float:
+    number = int(value) if isinstance(value, str) else value
+    per_second = next((unit for least, unit in _FINER_EPOCHS if number >= least), 1)
+    back = seconds * per_second
+    return number - (back if isinstance(number, float) else int(back))
+
+
+def _earlier_iso(value: str, back: timedelta) -> str:
+    """Local time less `back`: the zone, and all else about how it is written, stays."""
+    found = _TIME.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    date, sep, minutes, seconds, fraction, zone = found.groups(default="")
+    moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}{seconds or ':00'}") - back
+    if not minutes:
+        return moment.date().isoformat()
+    clock = moment.strftime("%H:%M:%S" if seconds else "%H:%M")
+    return f"{moment.date().isoformat()}{sep}{clock}{fraction}{zone}"
+
+
+def _starts(out: Path, base: Partition) -> list[RunStart]:
+    """The runs on disk, by number. One that was killed before its journal began counts too."""
+    folder = out / base.folder
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in folder.iterdir():
+        key, _, text = path.name.partition("=")
+        if key == KEY and (label := _LABEL.fullmatch(_label(path, text))):
+            found.append(RunStart(int(label[1]), label[2]))
+    return sorted(found, key=lambda start: start.number)
+
+
+def _label(path: Path, text: str) -> str:
+    """A run's label, from its folder's name; that of a shortened one is in the journal."""
+    if "~" in text and (header := read_header(path)):
+        return header.partition[KEY]
+    return unquote(text)
+
+
+def _partition(base: Partition, start: RunStart) -> Partition:
+    return Partition(
+        base.resource,
+        {**base.values, KEY: start.label},
+        {**base.included, LARGEST: start.value},
+    )
+
+
+def _largest(values: Iterable[Any]) -> Any:
+    found = None
+    for value in values:
+        if value is not None:
+            found = value if found is None else _larger(found, value)
+    return found
+
+
+def _larger(first: Any, second: Any) -> Any:
+    """The larger: as numbers where both are, digits in a string included, else as text, which
+    puts times that are written alike in their order.
+    """
+    a, b = as_text(first), as_text(second)
+    if _NUMBER.fullmatch(a) and _NUMBER.fullmatch(b):
+        return second if Decimal(b) > Decimal(a) else first
+    return second if b > a else first

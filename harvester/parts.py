@@ -1,0 +1,149 @@
+"""Part files, and the only way a file becomes durable.
+
+A part *must* be written whole under a temporary name in its own folder, created with O_EXCL;
+it *must* then be fsynced, closed and renamed, and its folder fsynced, in this order, before
+anything may speak of it. Without the first fsync a power cut left journaled parts of 0 bytes
+(measured, ext4). A failed write, fsync or rename ends the run and is never retried: after a
+failed fsync the kernel may have dropped the pages that a second one would call safe.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from harvester.errors import DiskError
+
+TEMPORARY: Final = ".tmp"
+_PART_NAME = re.compile(r"part-(\d{6,})\.json\.gz")
+
+
+def part_name(number: int) -> str:
+    """The file name of part `number`, counted from 1."""
+    return f"part-{number:06d}.json.gz"
+
+
+def part_number(name: str) -> int | None:
+    """The number in a part's file name; None for any other name."""
+    found = _PART_NAME.fullmatch(name)
+    return int(found[1]) if found and part_name(int(found[1])) == name else None
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a `DiskError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"{path}: {error.strerror or error}; every page committed so far is safe"
+        ) from error
+
+
+class DurableFile:
+    """A file that exists under its name only when it is complete and on disk.
+
+    Leaving the `with` block without `commit` removes what was written.
+    """
+
+    def __init__(self, path: Path, *, fsync: bool = True, mode: int = 0o666) -> None:
+        self.path = path
+        self._fsync = fsync
+        self._temporary = path.with_name(path.name + TEMPORARY)
+        self._committed = False
+        with disk_errors(path):
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            # Buffered: a chunk of the wire may be a few bytes.
+            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb", 256 * 1024)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._committed:
+            # What cannot be removed now is removed when the folder is opened next.
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Append `data`; raises `DiskError`."""
+        with disk_errors(self.path):
+            self._file.write(data)
+
+    def commit(self) -> None:
+        """Make the file durable under its own name; raises `DiskError`."""
+        with disk_errors(self.path):
+            self._file.flush()
+            if self._fsync:
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.rename(self.path)
+            self._committed = True
+            if self._fsync:
+                sync_folder(self.path.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part on disk: file name, size in bytes, SHA-256 of the file in hex."""
+
+    name: str
+    stored_bytes: int
+    sha256: str
+
+
+class Part(DurableFile):
+    """The file of one page, hashed while it is written."""
+
+    def __init__(self, folder: Path, number: int, *, fsync: bool = True) -> None:
+        super().__init__(folder / part_name(number), fsync=fsync)
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Append gzip bytes; raises `DiskError`."""
+        if data:
+            super().write(data)
+            self._hash.update(data)
+            self._size += len(data)
+
+    def store(self) -> StoredPart:
+        """Commit the file and describe it."""
+        self.commit()
+        return StoredPart(self.path.name, self._size, self._hash.hexdigest())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path, *, within: Path, fsync: bool = True) -> None:
+    """Create `folder` inside the existing folder `within`, durably; raises `DiskError`.
+
+    Every level is made durable, not only those missing: another worker may have made one a
+    moment ago, or a run that was killed, and what lies in it is only as safe as its name.
+    """
+    levels = folder.relative_to(within).parts
+    for number in range(len(levels)):
+        path = within.joinpath(*levels[: number + 1])
+        with disk_errors(path):
+            path.mkdir(exist_ok=True)
+            if fsync:
+                sync_folder(path.parent)

@@ -1,0 +1,247 @@
+"""Where a harvest stands, and whether what it stored is sound. Reads only, beside a run too."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.body import decoded_chunks
+from harvester.config import Resource
+from harvester.errors import AttemptFailed, DataRefused
+from harvester.fields import Field, FieldParser, Take
+from harvester.folder import Asked, fingerprint, read_asked, read_last_run, shape
+from harvester.journal import NAME as JOURNAL
+from harvester.journal import Entry, read_checkpoint, read_entries, read_header
+from harvester.jsonpath import parse
+from harvester.pagination import first_cursor
+from harvester.partitions import Partition
+from harvester.parts import part_name, part_number
+from harvester.planning import Plan
+from harvester.summary import ResourceSummary, Summary
+
+#: More problems than this are counted, not listed.
+MOST_PROBLEMS: Final = 1000
+
+
+def planned(out: Path, asked: Asked, resources: tuple[str, ...] = ()) -> Iterator[Partition]:
+    """The partitions that are known in `out`, in order, as the last run planned them."""
+    known = Plan(asked.config, asked.planned_at, out)
+    for resource in asked.config.resources:
+        if not resources or resource.name in resources:
+            yield from known.partitions(resource)
+
+
+def status(out: Path) -> Summary:
+    """Where the harvest in `out` stands, by its journals. Raises `DataRefused`."""
+    asked = read_asked(out)
+    noted = read_last_run(out)
+    failed = {failure.key for failure in noted.listed}
+    open_ones = set()
+    numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
+    for partition in planned(out, asked):
+        checkpoint = read_checkpoint(out / partition.folder)
+        key = (partition.resource, *partition.labels.values())
+        if key in failed and not checkpoint.done:
+            open_ones.add(key)
+        numbers[partition.resource].add(checkpoint, failed=key in open_ones)
+    unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
+    for name in numbers.keys() & unlisted.keys():
+        counts = numbers[name].partitions
+        moved = min(unlisted[name], counts.pending)
+        counts.failed += moved
+        counts.pending -= moved
+    still_failed = [failure for failure in noted.listed if failure.key in open_ones]
+    return Summary(asked.name, list(numbers.values()), still_failed)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProblem:
+    """Something on disk that is not as it should be; `path` is relative to the folder."""
+
+    path: str
+    problem: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What `verify` found in `parts` parts."""
+
+    parts: int = 0
+    problems: list[StoredProblem] = field(default_factory=list)
+
+    def add(self, problem: StoredProblem) -> None:
+        """Note a problem; beyond `MOST_PROBLEMS` only that there are more."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+        elif len(self.problems) == MOST_PROBLEMS:
+            self.problems.append(StoredProblem("", "there are more problems than are listed"))
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is sound."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form that `verify --json` prints."""
+        return {
+            "ok": self.ok,
+            "parts": self.parts,
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+def verify(out: Path, *, deep: bool = False) -> Verification:
+    """Check every stored page of the harvest in `out` against its journal.
+
+    Always: lines, part numbers, sizes, SHA-256, the chain of cursors, parts that no line names,
+    folders that no plan names. `deep` also inflates and parses every page and counts its records
+    anew. A partition that is not finished is no problem: it is only not finished.
+    Raises `DataRefused` where there is no harvest at all.
+    """
+    asked = read_asked(out)
+    found = Verification()
+    checks = {
+        resource.name: _Check(asked, resource, deep=deep) for resource in asked.config.resources
+    }
+    journals = 0
+    for partition in planned(out, asked):
+        folder = out / partition.folder
+        if (folder / JOURNAL).exists():
+            journals += 1
+        if folder.is_dir():
+            for path, problem in checks[partition.resource].problems(folder, partition, found):
+                found.add(StoredProblem(str(path.relative_to(out)), problem))
+    for path in _strangers(out, asked, journals):
+        found.add(StoredProblem(str(path.relative_to(out)), "no partition of the plan lies here"))
+    return found
+
+
+class _Check:
+    """The checks of one resource's partitions."""
+
+    def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
+        self._fingerprint = fingerprint(shape(asked.config, resource))
+        self._records = Field("records", parse(resource.data_selector or "$"), Take.COUNT)
+        self._limits = asked.config.client.limits
+        self._paginator = resource.paginator
+        self._deep = deep
+
+    def problems(
+        self, folder: Path, partition: Partition, found: Verification
+    ) -> Iterator[tuple[Path, str]]:
+        """Everything wrong in one partition's folder; counts its parts into `found`."""
+        journal = folder / JOURNAL
+        parts = 0
+        before: Entry | None = None
+        try:
+            header = read_header(folder)
+            if header is None:
+                if any(parts_on_disk(folder)):
+                    yield journal, "missing, but there are parts"
+                return
+            if header.fingerprint != self._fingerprint:
+                yield journal, "written by another configuration (the fingerprint differs)"
+            if dict(header.partition) != partition.labels:
+                yield journal, f"written for another partition: {dict(header.partition)}"
+            for entry in read_entries(folder):
+                for problem in self._chain_problems(before, entry, parts):
+                    yield journal, f"page {entry.seq}: {problem}"
+                if entry.part is not None:
+                    parts += 1
+                    for problem in self._part_problems(folder / entry.part, entry):
+                        yield folder / entry.part, problem
+                before = entry
+        except DataRefused as error:
+            yield journal, str(error).removeprefix(str(journal)).lstrip(": ")
+        else:
+            done = before is not None and before.done
+            for name in _beyond(folder, parts + (not done)):
+                yield folder / name, "no line of the journal names this part"
+        finally:
+            found.parts += parts
+
+    def _chain_problems(self, before: Entry | None, entry: Entry, parts: int) -> Iterator[str]:
+        if before is not None and before.done:
+            yield "stands behind the line that says the partition is done"
+        elif before is not None and before.next != entry.cursor:
+            yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
+        elif before is None and entry.cursor != first_cursor(self._paginator):
+            yield f"the first page was asked for with {entry.cursor!r}"
+        if entry.restarts and entry.next != first_cursor(self._paginator):
+            yield f"begins the chain again, but with {entry.next!r}"
+        if entry.part is not None and entry.part != part_name(parts + 1):
+            yield f"{entry.part} is out of order"
+
+    def _part_problems(self, path: Path, entry: Entry) -> Iterator[str]:
+        try:
+            size, digest = _sha256(path)
+        except OSError as error:
+            yield f"cannot be read: {error.strerror or error}"
+            return
+        if size != entry.stored_bytes:
+            yield f"{size:,} bytes, the journal says {entry.stored_bytes:,}"
+        elif digest != entry.sha256:
+            yield "its SHA-256 differs from the journal's: the file has changed"
+        elif self._deep:
+            yield from self._content_problems(path, entry)
+
+    def _content_problems(self, path: Path, entry: Entry) -> Iterator[str]:
+        parser = FieldParser([self._records], self._limits)
+        size = 0
+        try:
+            for chunk in decoded_chunks(path):
+                parser.feed(chunk)
+                size += len(chunk)
+            records = parser.close().get("records", 0)
+        except (AttemptFailed, OSError) as error:
+            yield str(error)
+            return
+        if size != entry.bytes:
+            yield f"{size:,} bytes of JSON, the journal says {entry.bytes:,}"
+        if records != entry.records:
+            yield f"{records:,} records, the journal says {entry.records:,}"
+
+
+def _sha256(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
+
+
+def parts_on_disk(folder: Path) -> Iterator[tuple[int, str]]:
+    """Number and name of every part file in `folder`, in no order."""
+    with os.scandir(folder) as listing:
+        for item in listing:
+            number = part_number(item.name)
+            if number is not None:
+                yield number, item.name
+
+
+def _beyond(folder: Path, last: int) -> list[str]:
+    """The parts above number `last`, which may just be waiting for its line in the journal."""
+    beyond = sorted(item for item in parts_on_disk(folder) if item[0] > last)
+    if beyond:  # a run beside us may have committed them meanwhile
+        checkpoint = read_checkpoint(folder)
+        last = checkpoint.pages + (not checkpoint.done)
+    return [name for number, name in beyond if number > last]
+
+
+def _strangers(out: Path, asked: Asked, journals: int) -> Iterator[Path]:
+    """Folders with pages that the plan does not name; looked for by name only if the number of
+    journals says that there are some, since it takes a set of all planned folders.
+    """
+    on_disk = (place for place, _, names in os.walk(out) if _holds_pages(names))
+    if sum(1 for _ in on_disk) == journals:
+        return
+    known = {out / partition.folder for partition in planned(out, asked)}
+    for place, folders, names in os.walk(out):
+        folders.sort()
+        if _holds_pages(names) and Path(place) not in known:
+            yield Path(place)
+
+
+def _holds_pages(names: list[str]) -> bool:
+    return JOURNAL in names or any(part_number(name) is not None for name in names)

@@ -1,0 +1,79 @@
+"""What is tried again, and after how long: tenacity around one whole page, body included.
+
+The wait before the next try is min(cap, max(server's hint, jittered backoff)), and working it out
+cannot raise: an exception in a wait function would replace the real error. A server that asks for
+more than what is left of the deadline ends the partition, resumably, instead of being cut short.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import tenacity
+
+from harvester.config import Retry
+from harvester.errors import AttemptFailed, PageRejected
+
+Result = TypeVar("Result")
+
+_FIRST_WAIT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How to retry. `sleep(attempt, seconds, error)` waits; `clock` is monotonic seconds."""
+
+    policy: Retry
+    sleep: Callable[[int, float, AttemptFailed], None]
+    clock: Callable[[], float] = time.monotonic
+    rng: random.Random = field(default_factory=random.Random)
+
+    def call(self, attempt: Callable[[int], Result]) -> Result:
+        """`attempt(n)`, n from 1, until it returns, or gives up: then its last error is raised.
+
+        Only `PageRejected` is tried again. Whoever calls this vouches that the request may be
+        repeated.
+        """
+        began = self.clock()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            return self.wait_s(state.attempt_number, _error(state))
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            longest = max(state.upcoming_sleep, getattr(_error(state), "hint_s", None) or 0.0)
+            return (
+                state.attempt_number >= self.policy.attempts
+                or self.clock() - began + longest > self.policy.deadline
+            )
+
+        def pause(state: tenacity.RetryCallState) -> None:
+            error = _error(state)
+            assert isinstance(error, AttemptFailed)  # noqa: S101  # narrows for the type checker
+            self.sleep(state.attempt_number, state.upcoming_sleep, error)
+
+        for tried in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(PageRejected),
+            wait=wait,
+            stop=stop,
+            before_sleep=pause,
+            sleep=lambda seconds: None,  # `pause` has waited: it knows the reason to show
+            reraise=True,
+        ):
+            with tried:
+                result = attempt(tried.retry_state.attempt_number)
+        return result
+
+    def wait_s(self, tries: int, error: BaseException | None) -> float:
+        """How long to wait after so many tries, of which the last one ended in `error`."""
+        longest: float = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 30), self.policy.max_wait)
+        # Full jitter above a half: workers that failed together do not come back together.
+        backoff = longest * self.rng.uniform(0.5, 1.0)
+        hint = getattr(error, "hint_s", None) or 0.0
+        wait_s: float = min(self.policy.max_wait, max(hint, backoff))
+        return wait_s
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None

@@ -1,0 +1,221 @@
+"""Partitions over workers: a whole run.
+
+Partitions are taken from the plan one by one and harvested side by side; no more are held than
+are being worked on. One that fails ends alone. A rule that says stop, a full disk or a wish to
+end stops them all, each after its current chunk. Everything committed by then stays.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harvester import __version__, folder
+from harvester.auth.access import Access
+from harvester.config import Config, Resource
+from harvester.errors import (
+    ConfigError,
+    DiskError,
+    HarvesterError,
+    Interrupted,
+    PartitionFailed,
+)
+from harvester.events import (
+    Event,
+    OnEvent,
+    PartitionDone,
+    PartitionLost,
+    PartitionPaused,
+    RunStarted,
+    Warned,
+)
+from harvester.journal import Checkpoint, Header
+from harvester.page_loop import harvest_partition, iso
+from harvester.partitions import Partition
+from harvester.planning import Feed, Plan, known_count
+from harvester.ratelimit import RateLimit
+from harvester.report import status
+from harvester.secrets import Secrets
+from harvester.sources import secrets_of, sources
+from harvester.summary import Failure, Failures, Summary
+from harvester.supply import take_over
+from harvester.transport import Transport
+from harvester.tries import Run
+
+
+def harvest(
+    config: Config,
+    *,
+    out: Path | None = None,
+    resources: Sequence[str] = (),
+    concurrency: int | None = None,
+    max_pages: int | None = None,
+    on_event: OnEvent = lambda event: None,
+    stop: threading.Event | None = None,
+) -> Summary:
+    """Harvest, or go on with a harvest; the library's way in. Never prints.
+
+    `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
+    `max_pages` the most pages to add to each partition. `on_event` is called from worker
+    threads, one event at a time. Setting `stop` ends the run after the current chunks.
+
+    Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
+    anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
+    `DataRefused` also where a damaged journal leaves no state to return.
+    """
+    chosen = _chosen(config, resources)
+    out = out or config.folder
+    secrets = secrets_of(config)
+    stop = stop or threading.Event()
+    with folder.locked(out, fsync=config.output.fsync):
+        asked = folder.prepare(out, config, datetime.now(UTC))
+        with _run(config, out, secrets, max_pages, on_event, stop) as run:
+            notes = {resource.name: take_over(out, config, resource) for resource in chosen}
+            plan = Plan(config, asked.planned_at, out)
+            total = sum(known_count(plan, resource) for resource in chosen)
+            names = {resource.name for resource in chosen}
+            more = any(r.parent_name in names and plan.awaits_parents(r) for r in chosen)
+            run.emit(RunStarted(config.name, str(out), total, more))
+            for name, told in notes.items():
+                for note in told:
+                    run.emit(Warned(Partition(name, {}), note))
+            ended = _Ended(run, Feed(plan, chosen))
+            ended.work_off(concurrency or config.concurrency.partitions)
+        try:
+            folder.write_last_run(out, ended.failures, fsync=config.output.fsync)
+        except DiskError as error:  # as on a disk that is full: what ended the run counts more
+            ended.by = ended.by or error
+        summary = status(out)
+    summary.ended_by = ended.by
+    summary.paused = ended.paused
+    for item in summary.resources:
+        item.requests, item.retries = run.requests[item.name], run.retries[item.name]
+    return summary
+
+
+def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
+    known = {resource.name: resource for resource in config.resources}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--resource {name}: unknown; there are {', '.join(known)}")
+    return [resource for name, resource in known.items() if not names or name in names]
+
+
+class _Ended:
+    """Hands partitions to workers, and gathers how they ended."""
+
+    def __init__(self, run: Run, feed: Feed) -> None:
+        self._feed = feed
+        self.by: HarvesterError | None = None
+        self.paused = False
+        self.failures = Failures()
+        self._run = run
+        self._created_at = iso(run.now())
+        self._cut_short = False
+        self._active: dict[Future[Checkpoint], Partition] = {}
+
+    def work_off(self, workers: int) -> None:
+        """Harvest them all, or until something stops the run."""
+        with ThreadPoolExecutor(workers, thread_name_prefix="harvest") as pool:
+            try:
+                while (partition := self._feed.next()) or self._active:
+                    if partition is None:  # until one that is active has children
+                        self._gather()
+                        continue
+                    if self._run.stop.is_set():
+                        self._cut_short = True
+                        break
+                    future = pool.submit(
+                        harvest_partition, self._run, partition, self._header(partition)
+                    )
+                    self._active[future] = partition
+                    if len(self._active) >= workers:
+                        self._gather()
+                while self._active:
+                    self._gather()
+            except BaseException:  # also Ctrl-C: the workers must not go on behind our back
+                self._run.stop.set()
+                raise
+        if self._cut_short and self.by is None:
+            self.by = Interrupted("interrupted")
+
+    def _header(self, partition: Partition) -> Header:
+        fingerprint = self._run.sources[partition.resource].fingerprint
+        return Header(
+            partition.resource, partition.labels, fingerprint, __version__, self._created_at
+        )
+
+    def _gather(self) -> None:
+        """Wait for one worker at least, and take note of how its partition ended."""
+        done, _ = wait(self._active, return_when=FIRST_COMPLETED)
+        for future in done:
+            partition = self._active.pop(future)
+            try:
+                checkpoint = future.result()
+            except PartitionFailed as error:
+                self._fail(partition, error)
+            except Interrupted:
+                self._cut_short = True  # as it was told to be
+            except HarvesterError as error:
+                self.by = self.by or error
+                self._run.stop.set()
+            else:
+                if checkpoint.done:
+                    self._run.emit(PartitionDone(partition, checkpoint))
+                    self._feed.finished(partition)
+                else:
+                    self.paused = True
+                    self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _fail(self, partition: Partition, error: PartitionFailed) -> None:
+        self.failures.add(Failure(partition.resource, partition.labels, str(error), error.cursor))
+        self._run.emit(PartitionLost(partition, str(error)))
+
+
+@contextlib.contextmanager
+def _run(
+    config: Config,
+    out: Path,
+    secrets: Secrets,
+    max_pages: int | None,
+    on_event: OnEvent,
+    stop: threading.Event,
+) -> Iterator[Run]:
+    """What the workers share; its connections are closed at the end."""
+    telling = threading.Lock()
+    local = threading.local()
+    transports: list[Transport] = []
+
+    def emit(event: Event) -> None:
+        with telling:
+            on_event(event)
+
+    def transport() -> Transport:
+        if not hasattr(local, "transport"):
+            local.transport = Transport(config.client)
+            transports.append(local.transport)
+        mine: Transport = local.transport
+        return mine
+
+    access = Access(config, secrets, out, stopping=stop.is_set)
+    try:
+        yield Run(
+            config=config,
+            out=out,
+            sources=sources(config, secrets),
+            access=access,
+            limit=RateLimit(
+                config.client.rate_limit,
+                {resource.name: resource.rate_limit for resource in config.resources},
+            ),
+            emit=emit,
+            stop=stop,
+            transport=transport,
+            max_pages=max_pages,
+        )
+    finally:
+        access.close()
+        for opened in transports:
+            opened.close()

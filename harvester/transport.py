@@ -1,0 +1,238 @@
+"""One request out, one response's wire bytes in. The only room that knows requests.
+
+What requests would do of its own accord and a harvest must not, is turned off here: it would
+follow redirects (decoding their bodies whole into memory, even with `allow_redirects=False`),
+read netrc (which overrides an explicit Bearer header), send credentials to a proxy named in the
+environment, and keep cookies (which cross ports). Whatever the libraries raise becomes one of
+`PageRejected`, `ConnectionDropped` and `PageRefused`.
+"""
+
+import contextlib
+import http.client
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final, NoReturn
+from urllib.parse import urljoin
+
+import requests
+import requests.adapters
+import requests.exceptions
+import urllib3
+import urllib3.exceptions
+
+from harvester.config import Client
+from harvester.errors import ConnectionDropped, PageRefused, PageRejected
+from harvester.origins import origin_of
+from harvester.request import Request
+from harvester.wire import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
+
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS: Final = 5
+_MOST_TEXT: Final = 200  # characters of a library's message, which may quote what a server sent
+_POOLS: Final = {"http": StrictHTTPPool, "https": StrictHTTPSPool}
+_REFUSALS: Final = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    urllib3.exceptions.LocationValueError,
+    http.client.InvalidURL,
+    UnicodeError,
+)
+_DROPS: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+_ERRORS: Final = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer whose body has not been read. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: urllib3.BaseHTTPResponse
+
+    @property
+    def encodings(self) -> list[str]:
+        """The codings of Content-Encoding, in lower case."""
+        value = self.headers.get("content-encoding", "")
+        return [coding.strip().lower() for coding in value.split(",") if coding.strip()]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The wire bytes of the body, unframed; see `wire.body_chunks` for what it raises."""
+        return body_chunks(self.raw)
+
+
+class Transport:
+    """The connections of one worker thread. Not to be shared: sessions are not thread-safe."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._session = _Session()
+        self._session.trust_env = client.trust_env
+        self._session.headers.clear()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        if client.proxy:
+            self._session.proxies = {"http": client.proxy, "https": client.proxy}
+        if client.ca_bundle:
+            self._session.verify = client.ca_bundle
+        for prefix in ("http://", "https://"):
+            self._session.mount(prefix, _StrictAdapter(max_retries=0, pool_maxsize=1))
+        self._used = False
+        self.requests = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    @contextlib.contextmanager
+    def open(self, request: Request, watch: Watch) -> Iterator[Response]:
+        """Send `request`, following redirects within its origin, and give the response.
+
+        Leaving the block closes the connection unless the body was read to its end.
+        """
+        with watched(watch):
+            response = self._follow(request)
+            try:
+                yield response
+            finally:
+                # A response left unread would poison the next one on its connection; one read
+                # to its end has given the connection back already, and this does nothing.
+                if not response.raw.closed:
+                    response.raw.close()
+
+    def _follow(self, request: Request) -> Response:
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = self._send_twice(request)
+            location = response.headers.get("location")
+            if response.status not in _REDIRECTS or location is None:
+                return response
+            response.raw.close()  # unread: its body may be a bomb
+            target = _joined(request.url, location)
+            if request.method != "GET":
+                raise PageRefused(f"a {request.method} was redirected", status=response.status)
+            if origin_of(target) != origin_of(request.url):
+                raise PageRefused(
+                    f"redirected to another origin, {origin_of(target)}; put the final address "
+                    "into base_url if you trust it",
+                    status=response.status,
+                )
+            request = replace(request, url=target)
+        raise PageRefused(f"more than {_MOST_REDIRECTS} redirects")
+
+    def _send_twice(self, request: Request) -> Response:
+        """A kept-alive connection may have died meanwhile: one free try on a fresh one."""
+        stale = self._used
+        try:
+            response = self._send(request)
+        except ConnectionDropped:
+            self._used = False
+            if not (stale and request.idempotent):
+                raise
+            response = self._send(request)
+        self._used = True
+        return response
+
+    def _send(self, request: Request) -> Response:
+        timeout = self._client.timeout
+        self.requests += 1
+        try:
+            prepared = self._session.prepare_request(
+                requests.Request(
+                    request.method,
+                    request.url,
+                    headers=dict(request.headers),
+                    data=request.body,
+                    # With a scheme of our own given, requests leaves netrc alone.
+                    auth=request.sign or (_no_auth if _has_authorization(request) else None),
+                )
+            )
+            settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+            answer = self._session.send(
+                prepared,
+                allow_redirects=False,
+                timeout=(timeout.connect, timeout.read),
+                **settings,
+            )
+        except _ERRORS as error:
+            _verdict(error)
+        raw: urllib3.BaseHTTPResponse = answer.raw
+        headers = {name.lower(): ", ".join(raw.headers.getlist(name)) for name in raw.headers}
+        return Response(answer.status_code, headers, raw)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirects of requests' own: it would read their bodies into memory."""
+
+
+class _StrictAdapter(requests.adapters.HTTPAdapter):
+    """Strict connections, directly and through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise PageRefused(f"redirected to a malformed URL: {error}") from error
+
+
+def _has_authorization(request: Request) -> bool:
+    return any(name.lower() == "authorization" for name in request.headers)
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _verdict(error: Exception) -> NoReturn:
+    """Map what the libraries raise before a body is read.
+
+    Their own texts are left out where these quote the URL or a header: either may hold a key.
+    """
+    chain = list(_causes(error))
+    if any(isinstance(cause, _REFUSALS) for cause in chain):
+        kind = type(chain[-1]).__name__
+        raise PageRefused(
+            f"no request can be made of this URL and these headers: {kind}"
+        ) from error
+    if any(isinstance(cause, _DROPS) for cause in chain):
+        raise ConnectionDropped("the server closed the connection without an answer") from error
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        raise PageRejected("no connection in time (timeout.connect)") from error
+    what = "no connection" if isinstance(chain[-1], OSError) else "no valid answer"
+    raise PageRejected(f"{what}: {_text(chain[-1])}") from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that it wraps: urllib3 and requests nest theirs in several ways."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        wrapped = getattr(error, "reason", None) or next(
+            (item for item in error.args if isinstance(item, BaseException)), None
+        )
+        if not isinstance(wrapped, BaseException):
+            wrapped = next((item for item in error.args if isinstance(item, BaseException)), None)
+        error = wrapped or error.__cause__ or error.__context__
+
+
+def _text(error: BaseException) -> str:
+    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"

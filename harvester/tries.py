@@ -1,0 +1,179 @@
+"""The tries at one page: each from waiting for its turn to the durable part.
+
+A try takes what is current at its own moment: credentials, and cursors that hold a token. Where
+the API refuses the credentials, others are got and the same is asked again at once; every other
+failure is left to the page loop.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.attempt import Kept, Place
+from harvester.auth.access import Access
+from harvester.auth.schemes import Credentials
+from harvester.config import Config
+from harvester.errors import (
+    AttemptFailed,
+    CredentialsRefused,
+    Interrupted,
+    PageLost,
+    PageRefused,
+    PageRejected,
+)
+from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
+from harvester.journal import Checkpoint
+from harvester.partitions import Partition
+from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
+from harvester.request import Request
+from harvester.sources import Source
+from harvester.transport import Transport
+from harvester.wire import Watch
+
+_BYTES_EVENT_S: Final = 0.1  # how often a page on its way is told of
+_MOST_RENEWALS: Final = 3  # of credentials, for one try at a page
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the workers of a run share. `transport` gives each thread its own connections."""
+
+    config: Config
+    out: Path
+    sources: Mapping[str, Source]
+    access: Access
+    limit: RateLimit
+    emit: OnEvent
+    stop: threading.Event
+    transport: Callable[[], Transport]
+    max_pages: int | None = None
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    requests: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+    counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless the run is to stop: then raise `Interrupted` at once."""
+        if self.stop.wait(max(0.0, seconds)):
+            raise Interrupted("interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A page, what it was asked for with, and how long that took."""
+
+    kept: Kept
+    request: Request
+    elapsed_s: float
+
+
+class Tries:
+    """The tries at the pages of one partition. `count` counts those at the page at hand."""
+
+    def __init__(self, run: Run, partition: Partition) -> None:
+        self.count = 0
+        self._run = run
+        self._partition = partition
+        self._folder = run.out / partition.folder
+        self._source = run.sources[partition.resource]
+        self._secrets = self._source.endpoint.secrets
+
+    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
+        """One try with credentials that are taken; refused ones are replaced, at once."""
+        access = self._run.access
+        for renewals in range(_MOST_RENEWALS + 1):
+            self._await_turn()
+            used = access.credentials()
+            self.count += 1
+            try:
+                tried = self._request(cursor, at, used)
+            except CredentialsRefused as error:
+                if not access.renewable or renewals == _MOST_RENEWALS:
+                    raise
+                self.lost(attempt, 0.0, error)
+                access.renew(used, error)
+            else:
+                access.accepted(used)
+                return tried
+        raise AssertionError("the last renewal has raised")
+
+    def _request(self, cursor: Any, at: Checkpoint, credentials: Credentials) -> Tried:
+        """One request, from its making to the durable part."""
+        run = self._run
+        page = at.live_pages + 1
+        asked = self._secrets.reveal(cursor)  # now: it may hold the token of now
+        request = self._source.endpoint.request(self._partition, asked, page, credentials)
+        place = Place(page, at.pages + 1, asked, request.url, at.first_total)
+        transport = run.transport()
+        sent = transport.requests
+        began = run.clock()
+        timeout = run.config.client.timeout
+        watch = Watch(run.clock, began + timeout.page, timeout.read, run.stop.is_set)
+        try:
+            with transport.open(request, watch) as response:
+                kept = self._source.reader.read(
+                    response, self._folder, place, self._progress(), run.now().timestamp()
+                )
+        except AttemptFailed as error:
+            with run.counting:
+                run.retries[self._partition.resource] += 1
+            if isinstance(error, PageRejected) and not request.idempotent:
+                raise PageLost(str(error), status=error.status, hint_s=error.hint_s) from error
+            raise
+        finally:
+            with run.counting:
+                run.requests[self._partition.resource] += transport.requests - sent
+        if announced := exhausted(kept.headers, run.now().timestamp()):
+            run.limit.hold(self._partition.resource, announced)
+        return Tried(kept, request, run.clock() - began)
+
+    def _await_turn(self) -> None:
+        """Wait until every budget, and the server, lets the next request leave."""
+        self._run.sleep(0)  # a run that is to stop asks for no further page
+        deadline = self._run.config.client.retry.deadline
+        while wait := self._run.limit.take(self._partition.resource):
+            if wait.seconds > deadline:
+                raise PageRefused(
+                    f"{wait.reason}, for longer than retry.deadline", hint_s=wait.seconds
+                )
+            self._run.emit(Waiting(self._partition, wait.seconds, wait.reason))
+            self._run.sleep(wait.seconds)
+
+    def pause(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
+        """Sleep between two tries. What the server asked for holds for all of the resource."""
+        if error.hint_s:
+            spent = error.status == HTTPStatus.TOO_MANY_REQUESTS
+            why = USED_UP if spent else "the server asked to wait"
+            self._run.limit.hold(self._partition.resource, Wait(seconds, why))
+        self.lost(attempt, seconds, error)
+        self._run.sleep(seconds)
+
+    def lost(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
+        """Tell of a try that came to nothing."""
+        told = self._secrets.redact(str(error))
+        self._run.emit(AttemptLost(self._partition, attempt, told, seconds))
+
+    def _progress(self) -> Callable[[int, int], None]:
+        """Counts the bytes of one page and tells of them now and then."""
+        run, partition = self._run, self._partition
+        wire = decoded = 0
+        told = run.clock()
+
+        def arrived(more_wire: int, more_decoded: int) -> None:
+            nonlocal wire, decoded, told
+            if run.stop.is_set():
+                raise Interrupted("interrupted")
+            wire += more_wire
+            decoded += more_decoded
+            if run.clock() - told >= _BYTES_EVENT_S:
+                told = run.clock()
+                run.emit(BytesArrived(partition, wire, decoded))
+
+        return arrived

@@ -1,0 +1,484 @@
+"""FAULTS.md's matrix, rows 31 to 35 and 37 to 44: pagination in circles, and the disk.
+
+Row 41, the power cut, needs root and a loop device: `python -m tests.power_cut`. Row 43 is about
+connections; its test is elsewhere.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harvester import harvest, iter_records, status, verify
+from harvester.errors import DataRefused
+from harvester.events import Event, Warned
+from harvester.journal import read_entries
+from harvester.summary import Summary
+from tests.kill_matrix import CALLS, OTHER_CALLS, PAGES, Matrix, matrix
+from tests.support import (
+    ENVIRONMENT,
+    ITEMS,
+    Reply,
+    Respond,
+    Scripted,
+    chain,
+    command,
+    config,
+    kept,
+    run,
+    stamps,
+    strace,
+    write_config,
+)
+
+FOLDER = Path("items", "shard=a")
+
+
+def harvested(
+    tmp_path: Path, respond: Respond, *changes: str
+) -> tuple[Summary, list[dict[str, str]]]:
+    """A run into `tmp_path / "out"`: its summary, and what the server was asked."""
+    with Scripted(respond) as server:
+        asked = config(tmp_path, ITEMS, server.base_url, *changes)
+        return harvest(asked, out=tmp_path / "out"), server.asked
+
+
+# --- 31 to 35: pagination ------------------------------------------------------------------------
+
+
+def circle(cursors: str) -> Respond:
+    """Pages whose cursors run through the letters, and on from the last to the first."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        place = cursors.find(parameters.get("cursor", ""))
+        return Reply({"data": [1], "next": cursors[(place + 1) % len(cursors)]})
+
+    return respond
+
+
+@pytest.mark.parametrize("length", [2, 7])
+def test_row_31_cycle(tmp_path: Path, length: int) -> None:
+    """A→B→…→A: the pages that came are kept and counted, none is fetched a second time."""
+    letters = "ABCDEFG"[:length]
+    summary, asked = harvested(tmp_path, lambda path, parameters: circle(letters)(path, parameters))
+    assert summary.exit_code == 3
+    assert [request.get("cursor") for request in asked] == [None, *letters[1:], "A"]
+    assert f"{length + 1} pages into the partition" in summary.failures[0].error
+    assert summary.resources[0].pages == length + 1
+
+
+def test_row_31_same_cursor(tmp_path: Path) -> None:
+    """A server that gives the cursor it was sent; a resumed run knows the circle again."""
+    for _ in range(2):
+        summary, asked = harvested(
+            tmp_path, lambda path, parameters: Reply({"data": [1], "next": "A"})
+        )
+        assert summary.exit_code == 3
+        assert "this cursor was asked with before, 2 pages into" in summary.failures[0].error
+    assert asked == []
+    assert verify(tmp_path / "out").ok
+
+
+def test_row_31_cursor_may_repeat(tmp_path: Path) -> None:
+    """Where the API says the end by the cursor that was sent, it is the end."""
+    summary, asked = harvested(
+        tmp_path,
+        lambda path, parameters: Reply({"data": [1], "next": "A"}),
+        "resources.items.paginator.cursor_may_repeat=true",
+    )
+    assert summary.complete
+    assert len(asked) == 2
+
+
+def test_row_32_empty_page_with_a_cursor(tmp_path: Path) -> None:
+    """Is committed, and the harvest goes on."""
+    counts = {"1": 3, "2": 0, "3": 0, "4": 2}
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        number = parameters.get("cursor", "1")
+        following = str(int(number) + 1) if number != "4" else None
+        return Reply({"data": [number] * counts[number], "next": following})
+
+    summary, _ = harvested(tmp_path, respond)
+    assert summary.complete
+    assert [entry.records for entry in read_entries(tmp_path / "out" / FOLDER)] == [3, 0, 0, 2]
+    assert sum(1 for _ in iter_records(tmp_path / "out")) == 5
+
+
+@pytest.mark.parametrize("end", [None, "", "null", "left out"])
+def test_row_33_cursor_on_the_last_page(tmp_path: Path, end: str | None) -> None:
+    """Then an empty page without one, however that is said: a clean end."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters.get("cursor") != "2":
+            return Reply({"data": [1, 2], "next": "2"})
+        return Reply({"data": []} if end == "left out" else {"data": [], "next": end})
+
+    summary, asked = harvested(tmp_path, respond)
+    assert (summary.exit_code, len(asked)) == (0, 2)
+    *_, last = read_entries(tmp_path / "out" / FOLDER)
+    assert (last.done, last.reason, last.records) == (True, "no_next_cursor", 0)
+
+
+@pytest.mark.parametrize("totals", [(0, 0, 0), (9, 5, 2), (3, 9, 4), (5, 5, 1)])
+def test_row_34_total_changes_or_is_0(tmp_path: Path, totals: tuple[int, ...]) -> None:
+    """Every record comes all the same; what was claimed is a warning."""
+    seen: list[Event] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        offset = int(parameters["offset"])
+        data = list(range(offset, min(offset + 2, 4)))
+        return Reply({"data": data, "total": totals[offset // 2]})
+
+    with Scripted(respond) as server:
+        asked = config(
+            tmp_path, ITEMS, server.base_url,
+            "resources.items.paginator={type: offset, limit: 2, total_path: total}",
+        )  # fmt: skip
+        summary = harvest(asked, out=tmp_path / "out", on_event=seen.append)
+    assert summary.exit_code == 0
+    assert list(iter_records(tmp_path / "out")) == [b"0", b"1", b"2", b"3"]
+    assert sum(isinstance(event, Warned) for event in seen) == 1
+
+
+@pytest.mark.parametrize("status_code", [400, 404, 410])
+def test_row_35_expired_cursor(tmp_path: Path, status_code: int) -> None:
+    """The server's words are passed on, with the cursor; what is committed stays."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if "cursor" in parameters:
+            return Reply({"error": "cursor has expired"}, status_code)
+        return chain(2)(path, parameters)
+
+    summary, asked = harvested(tmp_path, respond)
+    assert summary.exit_code == 3
+    assert len(asked) == 2
+    assert "page 2 (cursor 2)" in summary.failures[0].error
+    assert "cursor has expired" in summary.failures[0].error
+    assert summary.resources[0].pages == 1
+
+
+# --- 37: kills -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """A harvest to be killed at chosen system calls."""
+    with matrix(tmp_path_factory.mktemp("kills"), chain(PAGES)) as steps:
+        yield steps
+
+
+@pytest.mark.parametrize(
+    ("sweep", "call", "number"),
+    [
+        ("partition", "mkdir", 2),  # the partition's folder
+        ("partition", "write", 1),  # the journal's first line
+        ("partition", "write", 4),  # part 2
+        ("partition", "write", 5),  # its line
+        ("partition", "fsync", 5),  # part 1's name
+        ("partition", "rename", 2),
+        ("partition", "fdatasync", 2),  # the line of page 1
+        ("run", "rename", 1),  # harvest.json
+        ("run", "write", 2),  # last_run.json
+        ("recovery", "unlink", 1),
+        ("recovery", "ftruncate", 1),
+        ("recovery", "fsync", 1),
+    ],
+)
+def test_row_37_killed_before_a_call(kills: Matrix, sweep: str, call: str, number: int) -> None:
+    """A sample; `python -m tests.kill_matrix` goes through all of them."""
+    assert call in CALLS
+    assert kills.step(sweep, call, number), "the harvest made no such call"
+
+
+def test_row_37_no_other_calls_change_the_disk(kills: Matrix) -> None:
+    """So that the sweep over the known ones is a sweep over all."""
+    assert not kills.step("recovery", ",".join(OTHER_CALLS), 1)
+
+
+def calls_on_disk(steps: Matrix, out: Path, *changes: str) -> list[str]:
+    """What a harvest does to the partition's files, call by call: `fsync part-000001.json.gz`."""
+    log = out.with_suffix(".strace")
+    traced = ["-y", "-o", str(log), "-e", "trace=write,fsync,fdatasync,rename"]
+    assert run([*strace(*traced), *steps.arguments(out), *changes]).returncode == 0
+    found = re.findall(
+        rf'(\w+)\((?:\d+<|")[^">]*{re.escape(str(out / FOLDER))}/?([^>",]*)', log.read_text()
+    )
+    return [f"{call} {name or 'folder'}" for call, name in found]
+
+
+def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
+    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk."""
+    expected = ["write journal.jsonl", "fdatasync journal.jsonl", "fsync folder"]
+    for number in range(1, PAGES + 1):
+        part = f"part-{number:06d}.json.gz.tmp"
+        expected += [f"write {part}", f"fsync {part}", f"rename {part}", "fsync folder"]
+        expected += ["write journal.jsonl", "fdatasync journal.jsonl"]
+    assert calls_on_disk(kills, tmp_path / "out") == expected
+    without = [call for call in expected if "sync" not in call]
+    assert calls_on_disk(kills, tmp_path / "fast", "output.fsync=false") == without
+
+
+# --- 38, 39: the journal -------------------------------------------------------------------------
+
+
+def test_row_38_journal_cut_anywhere_or_nul_tail(tmp_path: Path) -> None:
+    """The rerun ends with the same folder, and asks for at most one page more.
+
+    Every byte of the last line is in test_journal.py; here every seventh, with all that follows.
+    """
+    with Scripted(chain(3)) as server:
+        asked = config(tmp_path, ITEMS, server.base_url, "output.fsync=false")
+        out = tmp_path / "out"
+        harvest(asked, out=out)
+        whole = (out / FOLDER / "journal.jsonl").read_bytes()
+        expected = kept(out)
+        last = whole.rindex(b"\n", 0, -1) + 1
+        cuts = [whole[:end] for end in range(last, len(whole), 7)]
+        for content in [*cuts, whole[:last] + bytes(4096), whole[:-5] + bytes(5)]:
+            (out / FOLDER / "journal.jsonl").write_bytes(content)
+            server.asked.clear()
+            assert harvest(asked, out=out).complete
+            assert server.asked == [{"shard": "a", "cursor": "3"}]
+            assert kept(out) == expected
+
+
+@pytest.mark.parametrize("damage", ["flipped", "gone", "part gone", "part short", "part beyond"])
+def test_row_39_damage_is_refused(tmp_path: Path, damage: str) -> None:
+    """Exit code 5; no file is deleted or changed, no request is sent."""
+    with Scripted(chain(4)) as server:
+        asked = config(tmp_path, ITEMS, server.base_url)
+        out = tmp_path / "out"
+        harvest(asked, out=out, max_pages=3)
+        folder = out / FOLDER
+        journal = folder / "journal.jsonl"
+        match damage:
+            case "flipped":
+                journal.write_bytes(journal.read_bytes().replace(b'"seq":2', b'"seq":6'))
+            case "gone":
+                journal.unlink()
+            case "part gone":
+                (folder / "part-000002.json.gz").unlink()
+            case "part short":
+                os.truncate(folder / "part-000001.json.gz", 10)
+            case "part beyond":
+                shutil.copy(folder / "part-000001.json.gz", folder / "part-000005.json.gz")
+        (folder / "part-000004.json.gz.tmp").touch()
+        before = stamps(out / "items")
+        server.asked.clear()
+        if damage == "flipped":  # then no summary can be made either
+            with pytest.raises(DataRefused, match=r"journal\.jsonl:3: this line is damaged"):
+                harvest(asked, out=out)
+        else:
+            summary = harvest(asked, out=out)
+            assert isinstance(summary.ended_by, DataRefused)
+            assert summary.exit_code == 5
+        assert stamps(out / "items") == before
+        assert server.asked == []
+
+
+# --- 40: errors of the disk ----------------------------------------------------------------------
+
+
+def fails_then_completes(
+    steps: Matrix, prefix: list[str], out: Path, repair: Callable[[], object] = lambda: None
+) -> str:
+    """A run behind `prefix` fails with exit code 4; a plain rerun ends as if nothing had been."""
+    failed = run([*prefix, *steps.arguments(out)])
+    assert failed.returncode == 4, failed.stderr
+    repair()
+    steps.completes(out, str(prefix))
+    return failed.stdout + failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "number", "names"),
+    [
+        ("write", "ENOSPC", 1, ["part-000002.json.gz.tmp"]),
+        ("write", "EIO", 3, ["journal.jsonl"]),
+        ("fsync", "EIO", 1, ["part-000002.json.gz.tmp"]),
+        ("fsync", "EIO", 3, [""]),  # of the folder
+        ("fdatasync", "EIO", 2, ["journal.jsonl"]),
+        ("rename", "ENOSPC", 1, ["part-000001.json.gz.tmp"]),
+        ("openat", "EMFILE", 1, ["part-000001.json.gz.tmp"]),
+        ("openat", "EMFILE", 1, ["journal.jsonl"]),
+        ("openat", "EMFILE", 1, [""]),
+        ("mkdir", "ENOSPC", 1, [""]),
+    ],
+)
+def test_row_40_errors_at_a_call(
+    tmp_path: Path, kills: Matrix, call: str, error: str, number: int, names: list[str]
+) -> None:
+    """Each ends the run at once, with the file's name and the reason; nothing is tried again."""
+    folder = tmp_path / "out" / FOLDER
+    paths = [option for name in names for option in ("-P", str(folder / name))]
+    prefix = strace(*paths, "-e", f"inject={call}:error={error}:when={number}")
+    told = fails_then_completes(kills, prefix, tmp_path / "out")
+    words = {"ENOSPC": "No space left", "EIO": "Input/output", "EMFILE": "Too many open"}
+    assert words[error] in told
+    assert str(tmp_path / "out") in told
+
+
+@pytest.mark.parametrize("name", ["harvest.json.tmp", "last_run.json.tmp"])
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_row_40_errors_in_the_runs_own_files(
+    tmp_path: Path, kills: Matrix, name: str, call: str
+) -> None:
+    """harvest.json before the first request, last_run.json after the last."""
+    prefix = strace("-P", str(tmp_path / "out" / name), "-e", f"inject={call}:error=EIO:when=1")
+    fails_then_completes(kills, prefix, tmp_path / "out")
+
+
+#: Runs a command with no file larger than so many bytes: writes come back short, then fail.
+_LIMITED = """
+import os, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def noise(pages: int) -> Respond:
+    """Pages of 30 KB that do not compress."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        number = int(parameters.get("cursor", "1"))
+        data = [random.Random(number).randbytes(15_000).hex()]
+        return Reply({"data": data, "next": str(number + 1) if number < pages else None})
+
+    return respond
+
+
+@pytest.mark.parametrize("limit", [700, 2500, 9000])
+def test_row_40_short_writes(tmp_path: Path, limit: int) -> None:
+    """A file size limit cuts a write short: of harvest.json, the journal or a part."""
+    prefix = [sys.executable, "-c", _LIMITED, str(limit)]
+    respond = noise(3) if limit == 9000 else chain(9)
+    with matrix(tmp_path, respond) as steps:
+        told = fails_then_completes(steps, prefix, tmp_path / "out")
+    assert "File too large" in told
+
+
+@contextmanager
+def tmpfs(folder: Path, size: str) -> Iterator[None]:
+    """A file system of that size at `folder`."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_row_40_full_disk(tmp_path: Path) -> None:
+    """A small tmpfs; with room made, the run goes on. Without root, row 40's other tests do."""
+    disk = tmp_path / "disk"
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a tmpfs")
+    with tmpfs(disk, "100k"), matrix(tmp_path, noise(12)) as steps:
+        bigger = ["mount", "-o", "remount,size=1m", str(disk)]
+        told = fails_then_completes(
+            steps, [], disk / "out", lambda: subprocess.run(bigger, check=True)
+        )
+    assert "No space left" in told
+
+
+# --- 42: two processes ---------------------------------------------------------------------------
+
+
+def test_row_42_two_processes(tmp_path: Path) -> None:
+    """The second leaves at once with exit code 6; a killed first one leaves no lock."""
+    path = write_config(tmp_path, ITEMS)
+    slow = True
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        while slow and "cursor" in parameters:
+            time.sleep(0.005)
+        return chain(3)(path, parameters)
+
+    with Scripted(respond) as server:
+        arguments = command(path, server.base_url, tmp_path / "out")
+        first = subprocess.Popen(arguments, env=ENVIRONMENT)
+        while len(server.asked) < 2:
+            time.sleep(0.005)
+        second = run(arguments)
+        assert second.returncode == 6
+        assert f"another run (process {first.pid}) is harvesting" in second.stderr
+        assert len(server.asked) == 2
+        first.kill()
+        assert first.wait() == -signal.SIGKILL
+        slow = False
+        assert run(arguments).returncode == 0
+    assert status(tmp_path / "out").complete
+    assert verify(tmp_path / "out", deep=True).parts == 3
+
+
+# --- 44: many pages ------------------------------------------------------------------------------
+
+_MEASURED = """
+import os, sys
+from pathlib import Path
+from harvester import harvest, load_config
+from harvester.events import PageCommitted
+
+def measure():
+    status = Path("/proc/self/status").read_text()
+    print(status.split("VmRSS:")[1].split()[0], len(os.listdir("/proc/self/fd")), flush=True)
+
+def on_event(event):
+    if isinstance(event, PageCommitted) and event.checkpoint.pages in (500, 10_000):
+        measure()
+
+path, base_url, out = sys.argv[1:]
+config = load_config(path, base_url=base_url, set=["output.fsync=false"], env={})
+sys.exit(harvest(config, out=Path(out), on_event=on_event).exit_code)
+"""
+
+
+def serve_chain(listener: socket.socket, pages: int) -> None:
+    """A chain of pages on one connection, as fast as Python goes: no http.server in between."""
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection:
+        for number in range(1, pages + 1):
+            asked = b""
+            while not asked.endswith(b"\r\n\r\n"):
+                asked += connection.recv(65536)
+            assert number == 1 or f"cursor={number} ".encode() in asked
+            following = f'"{number + 1}"' if number < pages else "null"
+            body = f'{{"data": [{number}], "next": {following}}}'
+            connection.sendall(
+                f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+
+
+def test_row_44_ten_thousand_pages(tmp_path: Path) -> None:
+    """Memory and open files are those of the five-hundredth page."""
+    path = write_config(tmp_path, ITEMS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve_chain, args=(listener, 10_000))
+        server.start()
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        # In memory where possible: some disks take a millisecond to make a file.
+        memory = Path("/dev/shm")
+        with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as out:
+            ended = run([sys.executable, "-c", _MEASURED, str(path), base_url, f"{out}/out"])
+        server.join()
+    assert ended.returncode == 0, ended.stderr
+    (early_kb, early_files), (late_kb, late_files) = (
+        map(int, line.split()) for line in ended.stdout.splitlines()
+    )
+    assert late_files == early_files
+    assert late_kb - early_kb < 2048
