@@ -1,0 +1,129 @@
+"""Numbers, durations and the words of servers, as people read them. Pure text.
+
+What servers and files say may hold anything; `printable` must come between that and a terminal,
+which would obey escape sequences in it.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+_SIZES: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
+ELLIPSIS: Final = "…"
+
+
+def size(count: float) -> str:
+    """A number of bytes: `812 bytes`, `3.2 MB`, in powers of ten as disks and networks count."""
+    power = 0
+    while count >= 999.5 and power < len(_SIZES) - 1:
+        count /= 1000
+        power += 1
+    digits = 1 if power and count < 99.95 else 0
+    return f"{count:.{digits}f} {_SIZES[power]}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time by its two largest units: `8 s`, `1 min 23 s`, `2 h 5 min`, `3 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    for (unit, length), (smaller, part) in pairwise(_UNITS):
+        if whole >= length:
+            rest = whole % length // part
+            return f"{whole // length} {unit}" + (f" {rest} {smaller}" if rest else "")
+    raise AssertionError(seconds)
+
+
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def number(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `1 page`, `12,345 pages`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def printable(text: str) -> str:
+    """`text` without anything that a terminal might obey; line breaks stay."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """`text` printable and on one line."""
+    return printable(" ".join(text.split()))
+
+
+def width(text: str) -> int:
+    """How many cells of a terminal a line of printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fit(text: str, cells: int) -> str:
+    """`text` cut at its end to so many cells."""
+    if width(text) <= cells:
+        return text
+    kept = text[: max(0, cells - 1)]
+    while width(kept) > cells - 1 and kept:
+        kept = kept[:-1]
+    return kept + ELLIPSIS if cells > 0 else ""
+
+
+def fit_ends(text: str, cells: int) -> str:
+    """`text` cut in its middle: what tells partitions apart stands at both ends."""
+    if width(text) <= cells:
+        return text
+    tail = text[len(text) - max(0, (cells - 1) // 2) :]
+    while width(tail) > (cells - 1) // 2 and tail:
+        tail = tail[1:]
+    return fit(text, cells - width(tail)) + tail if cells > 2 else fit(text, cells)
+
+
+def pad(text: str, cells: int, *, right: bool = False) -> str:
+    """`text` filled up with blanks, behind it or (`right`) before it."""
+    blanks = " " * (cells - width(text))
+    return blanks + text if right else text + blanks
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None) -> str:
+    """Rows under a header, in aligned columns; all but the first are set to the right if every
+    value in them begins with a digit. Wider than `columns`, each row becomes a block of its own.
+    """
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
+    if columns is not None and sum(widths) + 2 * (len(widths) - 1) > columns:
+        return _blocks(header, cells)
+    right = [
+        place > 0 and all(not row[place] or row[place][0].isdigit() for row in cells)
+        for place in range(len(header))
+    ]
+    return "\n".join(
+        "  ".join(
+            pad(cell, wide, right=to_right)
+            for cell, wide, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in [list(header), *cells]
+    )
+
+
+def _blocks(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widest = max(map(width, header[1:]), default=0)
+    lines = []
+    for first, *rest in rows:
+        lines.append(first)
+        lines += [
+            f"  {pad(name, widest)}  {cell}"
+            for name, cell in zip(header[1:], rest, strict=True)
+            if cell
+        ]
+    return "\n".join(lines)

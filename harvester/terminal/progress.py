@@ -1,0 +1,302 @@
+"""Where a run stands, told by its events: the numbers that the displays show.
+
+Nothing is shown here. `Progress.take` counts an event in; `live` and `plain` read the numbers,
+from another thread where they like. The clock is monotonic seconds and passed in.
+
+What is not known is left out rather than guessed: a partition has a share only where the server
+named a total, and there is no estimate of the time left before partitions have come to an end.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from harvester.config import Config, PageNumber
+from harvester.events import (
+    AttemptLost,
+    BytesArrived,
+    Event,
+    PageCommitted,
+    PartitionDone,
+    PartitionLost,
+    PartitionPaused,
+    PartitionStarted,
+    RunStarted,
+    Waiting,
+    Warned,
+)
+from harvester.fields import as_number
+from harvester.journal import Checkpoint
+from harvester.partitions import Partition
+from harvester.terminal.phrases import duration, one_line, size
+
+_RECENT_S: Final = 10.0  # what the rate is taken over
+_SHORT_WAIT_S: Final = 1.0  # shorter ones come and go too fast to be read
+_MOST_NOTICES: Final = 50  # a million partitions may fail, and a person reads the first few
+_FEWEST_ENDED: Final = 2  # an estimate from less would be a guess
+
+
+@dataclass(slots=True)
+class Active:
+    """A partition that a worker is at. `share` (0 to 1) is known where the server named a total."""
+
+    partition: Partition
+    title: str
+    counts_pages: bool  # whether the server's total is one of pages
+    earlier_pages: int  # committed by earlier runs
+    complete: bool  # before this run
+    pages: int = 0
+    records: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
+    share: float | None = None
+    arrived: int = 0  # decoded bytes of the page on its way
+    until: float = 0.0  # the end of its wait
+    reason: str = ""
+    retries: bool = False
+    shown: bool = False  # whether the wait is long enough to be shown
+
+    def update(self, checkpoint: Checkpoint) -> None:
+        """Take over what is committed."""
+        self.pages, self.records = checkpoint.live_pages, checkpoint.records
+        self.bytes, self.stored_bytes = checkpoint.bytes, checkpoint.stored_bytes
+        total = as_number(checkpoint.first_total)
+        if total:
+            came = self.pages if self.counts_pages else self.records
+            self.share = min(1.0, came / float(total))
+
+    def doing(self, now: float) -> str:
+        """What it does at the moment, in words."""
+        left = self.until - now
+        if left > 0 and self.retries:
+            why = self.reason.removeprefix("the server answered ")
+            return f"retrying in {duration(max(1, left))}: {why}"
+        if left > 0 and self.shown:
+            return f"waiting {duration(max(1, left))}: {self.reason}"
+        if self.arrived:
+            return f"receiving {size(self.arrived)}"
+        return f"asking for page {self.pages + 1:,}"
+
+
+class Progress:
+    """The numbers of one run. Totals count what is in the folder, as far as it has been looked
+    at; those that begin with `new_` count this run.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = config.name
+        self.out = ""
+        self.partitions = self.done = self.lost = self.paused = 0
+        self.pages = self.records = self.bytes = self.stored_bytes = 0
+        self.new_pages = self.new_records = self.attempts_lost = 0
+        self.waited_s: dict[str, float] = {}  # time in which every worker waited, by reason
+        self.ending = False  # somebody asked the run to end
+        self._counts_pages = {
+            resource.name: isinstance(resource.paginator, PageNumber)
+            for resource in config.resources
+        }
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began = self._looked = clock()
+        self._slots: list[Active | None] = []  # a line of the display keeps its place
+        self._by_id: dict[int, Active] = {}
+        self._recent: deque[tuple[float, int]] = deque()
+        self.ended_now = self._ended_pages = 0  # partitions that ended in this run, and their pages
+        self._notices = 0
+        self._noticed: set[str] = set()
+
+    # --- Events in -------------------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        """Count an event in."""
+        with self._lock:
+            now = self._clock()
+            self._count_wait(now)
+            match event:
+                case RunStarted():
+                    self.out, self.partitions = event.out, event.partitions
+                case PartitionStarted():
+                    self._start(event)
+                case BytesArrived():
+                    self._arrived(self._by_id[id(event.partition)], event.decoded, now)
+                case PageCommitted():
+                    self._commit(event, now)
+                case Waiting():
+                    active = self._by_id[id(event.partition)]
+                    self._wait(active, event.seconds, event.reason, now)
+                case AttemptLost():
+                    self.attempts_lost += 1
+                    active = self._by_id[id(event.partition)]
+                    self._wait(active, event.wait_s, event.error, now, retries=True)
+                case PartitionDone():
+                    self.done += 1
+                    self._end(event.partition)
+                case PartitionPaused():
+                    self.paused += 1
+                    self._end(event.partition)
+                case PartitionLost():
+                    self.lost += 1
+                    self._end(event.partition)
+
+    def _start(self, event: PartitionStarted) -> None:
+        at, partition = event.checkpoint, event.partition
+        active = Active(
+            partition,
+            self._title(partition),
+            self._counts_pages[partition.resource],
+            at.live_pages,
+            at.done,
+        )
+        active.update(at)
+        self.pages += at.live_pages
+        self.records += at.records
+        self.bytes += at.bytes
+        self.stored_bytes += at.stored_bytes
+        self._by_id[id(partition)] = active
+        if None in self._slots:
+            self._slots[self._slots.index(None)] = active
+        else:
+            self._slots.append(active)
+
+    def _title(self, partition: Partition) -> str:
+        labels = partition.labels.values()
+        several = len(self._counts_pages) > 1 or not labels
+        return one_line(" ".join([partition.resource, *labels] if several else labels))
+
+    def _arrived(self, active: Active, decoded: int, now: float) -> None:
+        self._recent.append((now, decoded - active.arrived))
+        active.arrived = decoded
+        active.until = 0.0
+
+    def _commit(self, event: PageCommitted, now: float) -> None:
+        entry, active = event.entry, self._by_id[id(event.partition)]
+        self._arrived(active, entry.bytes, now)
+        active.arrived = 0
+        at, pages = event.checkpoint, int(entry.part is not None)
+        if entry.restarts:  # what came before does not count any more
+            self.pages -= active.pages
+            self.records -= active.records
+            self.stored_bytes -= active.stored_bytes
+            self.bytes -= active.bytes
+            active.earlier_pages = 0
+        active.update(at)
+        self.pages += pages
+        self.new_pages += pages
+        self.records += entry.records
+        self.new_records += entry.records
+        self.bytes += entry.bytes
+        self.stored_bytes += entry.stored_bytes
+
+    def _wait(
+        self, active: Active, seconds: float, reason: str, now: float, *, retries: bool = False
+    ) -> None:
+        active.arrived = 0
+        active.until = now + seconds
+        active.retries = retries
+        active.reason = one_line(reason)
+        active.shown = retries or seconds > _SHORT_WAIT_S
+
+    def _end(self, partition: Partition) -> None:
+        active = self._by_id.pop(id(partition), None)
+        if active is None:  # it failed before it began
+            return
+        self._slots[self._slots.index(active)] = None
+        if not active.complete:
+            self.ended_now += 1
+            self._ended_pages += active.pages - active.earlier_pages
+
+    def _count_wait(self, now: float) -> None:
+        """Count the time since the last look in which nobody could do anything but wait."""
+        since, self._looked = self._looked, now
+        if self._by_id:
+            waited = min(now, *(active.until for active in self._by_id.values())) - since
+            if waited > 0:
+                why = self._why()
+                self.waited_s[why] = self.waited_s.get(why, 0.0) + waited
+
+    def _why(self) -> str:
+        """What everybody waits for: a limit rather than the failures that it caused."""
+        limits = (active.reason for active in self._by_id.values() if not active.retries)
+        return next(filter(None, limits), "after failed attempts")
+
+    def notice(self, event: Event) -> str | None:
+        """The line that a person must see for an event, once; None when there is none."""
+        match event:
+            case PartitionLost():
+                line = f"failed: {one_line(event.error)}"
+            case Warned():
+                line = f"warning: {event.partition.title}: {one_line(event.message)}"
+            case _:
+                return None
+        with self._lock:
+            if line in self._noticed or self._notices > _MOST_NOTICES:
+                return None
+            self._notices += 1
+            self._noticed.add(line)
+            if self._notices > _MOST_NOTICES:
+                return "more failures and warnings are counted, not shown"
+        return line
+
+    # --- Numbers out -----------------------------------------------------------------------------
+
+    def active(self) -> list[Active]:
+        """The partitions that are being worked on, each in a place of its own."""
+        with self._lock:
+            return [active for active in self._slots if active is not None]
+
+    @property
+    def now(self) -> float:
+        """The time by which `Active.doing` counts."""
+        return self._clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return self._clock() - self._began
+
+    def rate(self) -> float:
+        """Decoded bytes a second, over the last ten seconds."""
+        with self._lock:
+            now = self._clock()
+            while self._recent and self._recent[0][0] < now - _RECENT_S:
+                self._recent.popleft()
+            recent = sum(count for _, count in self._recent)
+        return recent / max(1.0, min(_RECENT_S, now - self._began))
+
+    def waiting_s(self) -> float:
+        """Seconds in which every worker waited."""
+        with self._lock:
+            self._count_wait(self._clock())
+            return sum(self.waited_s.values())
+
+    def share(self) -> float | None:
+        """How much of the plan is worked off, 0 to 1; None for an empty plan.
+
+        A partition that is being worked on counts by what the server's total says, or else by
+        the pages of those that have ended, once there are some, but never as if it were done.
+        """
+        if not self.partitions:
+            return None
+        with self._lock:
+            whole = self.done + self.lost + self.paused
+            return min(1.0, (whole + sum(self._shares())) / self.partitions)
+
+    def left_s(self) -> float | None:
+        """An estimate of the seconds left, or None while there is nothing to tell it by."""
+        with self._lock:
+            worked_off = self.ended_now + sum(self._shares())
+            left = self.partitions - self.done - self.lost - self.paused - sum(self._shares())
+            if self.ended_now < _FEWEST_ENDED:
+                return None
+        return self.elapsed_s * max(0.0, left) / worked_off
+
+    def _shares(self) -> Iterator[float]:
+        usual = self._ended_pages / self.ended_now if self.ended_now >= _FEWEST_ENDED else 0.0
+        for active in self._by_id.values():
+            if active.share is not None:
+                yield active.share
+            elif usual:
+                yield min(0.9, (active.pages - active.earlier_pages) / usual)

@@ -1,0 +1,149 @@
+"""What commands answer and say: text and JSON, on stdout and stderr.
+
+Light to import, as `cli` is. Everything for people passes through `printable`; records and JSON
+go out as they are.
+"""
+
+import contextlib
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from harvester.terminal.phrases import duration, fit_ends, one_line, printable, size, table
+
+if TYPE_CHECKING:
+    from harvester.check import Seen
+    from harvester.config import Config
+    from harvester.planning import Least
+
+_BUFFER_BYTES: Final = 1 << 20
+
+# --- Texts ---------------------------------------------------------------------------------------
+
+
+def following(program: str, out: Path, again: str, *, complete: bool) -> str:
+    """What to type after a run; `again` is its own command line."""
+    name = _quoted(out)
+    if complete:
+        return (
+            f"Next:\n  {program} records {name} | head -n 3\n  {program} verify {name}\n"
+            f"  {program} status {name}"
+        )
+    return f"To go on from here:\n  {again}"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def needs_text(needs: Iterable["Least"]) -> str:
+    """The table of `plan`."""
+    header = ("resource", "partitions", "least requests", "least time")
+    rows = [
+        (need.resource, _known(need), f"{need.requests:,}", duration(need.seconds))
+        for need in needs
+    ]
+    return table(header, rows, stdout_columns())
+
+
+def _known(need: "Least") -> str:
+    """How many partitions are known, and whose records will add to them."""
+    if need.after is None:
+        return f"{need.partitions:,}"
+    more = f"after {need.after}"
+    return f"{need.partitions:,}, more {more}" if need.partitions else more
+
+
+def print_plan(name: str, needs: Iterable["Least"], partitions: Iterable[dict[str, Any]]) -> None:
+    """One JSON object, its partitions written as they come: there may be millions."""
+    resources = json.dumps([need.as_dict() for need in needs], ensure_ascii=False)
+    head = f'{{"name": {json.dumps(name)}, "resources": {resources}, "partitions": ['
+    _write(head)
+    for place, item in enumerate(partitions):
+        _write((",\n" if place else "\n") + json.dumps(item, ensure_ascii=False))
+    _write("\n]}\n")
+
+
+def resources_text(config: "Config") -> str:
+    """The table of `check`."""
+    from datetime import UTC, datetime
+
+    from harvester.planning import least
+
+    now = datetime.now(UTC)
+    auth = config.client.auth.type if config.client.auth else "none"
+    rows = [
+        (item.name, item.paginator.type, _known(least(config, item, now)), auth)
+        for item in config.resources
+    ]
+    return table(("resource", "paginator", "partitions", "auth"), rows, stdout_columns())
+
+
+def seen_text(seen: "Seen") -> str:
+    """What `check --live` saw of one resource."""
+    wide = (stdout_columns() or 100) - 15
+    lines = [one_line(f"{seen.partition or seen.resource}")]
+    if seen.error is not None:
+        return f"{lines[0]}\n  failed       {one_line(seen.error)}"
+    keys = ", ".join(seen.keys) if seen.keys is not None else ""
+    facts = {
+        "status": str(seen.status),
+        "records": f"{seen.records:,} in {size(seen.bytes)} of JSON",
+        "first record": keys or ("none" if not seen.records else "not an object"),
+        "next cursor": seen.next,
+        "rate limit": seen.rate_limit or "the server says nothing",
+    }
+    lines += [f"  {name:<13}{fit_ends(one_line(value), wide)}" for name, value in facts.items()]
+    return "\n".join(lines)
+
+
+# --- Streams -------------------------------------------------------------------------------------
+
+
+class NobodyReads(Exception):
+    """Whoever read our stdout (`head`) has enough. No OSError: typer would exit with 1 for it."""
+
+
+def answer(text: str) -> None:
+    """Print what was asked for."""
+    _write(printable(text) + "\n")
+
+
+def say(text: str) -> None:
+    """Tell a person something beside the answer."""
+    with contextlib.suppress(OSError):  # nobody listens; the exit code still tells
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:
+    """Print an answer for programs."""
+    _write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def stdout_columns() -> int | None:
+    """The width of the terminal on stdout; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def write_lines(lines: Iterable[bytes]) -> None:
+    """Lines to stdout in large blocks, without a Python statement per line."""
+    parts = chain.from_iterable(zip(lines, repeat(b"\n"), strict=False))
+    try:
+        sys.stdout.flush()
+        with open(sys.stdout.fileno(), "wb", buffering=_BUFFER_BYTES, closefd=False) as stdout:
+            stdout.writelines(parts)
+    except BrokenPipeError:
+        raise NobodyReads from None
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise NobodyReads from None
