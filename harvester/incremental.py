@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from harvester.config import Incremental
 from harvester.errors import DataRefused
 from harvester.journal import is_done, read_header, read_pages
-from harvester.pagination import LARGEST
+from harvester.pagination import LARGEST, RUN_START
 from harvester.partitions import Partition
 from harvester.templates import as_text
 
@@ -147,7 +147,7 @@ def _partition(base: Partition, start: RunStart) -> Partition:
     return Partition(
         base.resource,
         {**base.values, KEY: start.label},
-        {**base.included, LARGEST: start.value},
+        {**base.included, RUN_START: start.value},
     )
 
 

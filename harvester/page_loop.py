@@ -16,7 +16,6 @@ from harvester.errors import (
     AttemptFailed,
     ChainExpired,
     DataRefused,
-    PageLost,
     PageRefused,
     PartitionFailed,
     RunStopped,
@@ -117,7 +116,7 @@ class _Pages:
         try:
             tried = backoff.call(lambda attempt: self._tries.one(attempt, cursor, at))
             return self._entry(tried, cursor, at.seq + 1)
-        except (ChainExpired, PageLost) as error:
+        except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise
             if self._restarts == _MOST_RESTARTS:
@@ -128,11 +127,10 @@ class _Pages:
                     hint_s=error.hint_s,
                 ) from error
             self._restarts += 1
-            if isinstance(error, PageLost) or error.hint_s:
-                wait_s = max(backoff.wait_s(self._restarts, error), error.hint_s or 0.0)
-                if wait_s > policy.deadline:
+            if error.hint_s:
+                if error.hint_s > policy.deadline:
                     raise
-                self._tries.pause(self._tries.count, wait_s, error)
+                self._tries.pause(self._tries.count, error.hint_s, error)
             return self.restarted(at, str(error), error.status)
 
     def has_lost_its_place(self, at: Checkpoint) -> bool:

@@ -33,6 +33,8 @@ CURSOR: Final = "cursor"
 HAS_MORE: Final = "has_more"
 TOTAL: Final = "total"
 LARGEST: Final = "largest"  # of a page, where a resource is incremental
+#: What a run starts at, among what its partition includes: no name that a reference can have.
+RUN_START: Final = "run.start"
 #: The fields of a page that paging goes by, and that the journal keeps.
 FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST)
 

@@ -25,10 +25,11 @@ _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long to wait from now, in seconds, and why."""
+    """How long to wait from now, in seconds, and why; `asked` by the server, or a budget's."""
 
     seconds: float
     reason: str
+    asked: bool = True
 
 
 class RateLimit:
@@ -64,7 +65,7 @@ class RateLimit:
             for log in self._logs[scope]:
                 wait = log.wait_s(now)
                 if wait > longest.seconds:
-                    longest = Wait(wait, str(log))
+                    longest = Wait(wait, str(log), asked=False)
             if longest.seconds > 0:
                 return longest
             for log in self._logs[scope]:
@@ -137,11 +138,12 @@ def _remaining(headers: Mapping[str, str]) -> list[float]:
     return [number for number in found if number is not None]
 
 
+# Discord sends both: seconds with a fraction, and an epoch that loses it.
 _RESETS: Final = (
+    "x-ratelimit-reset-after",
     "x-rate-limit-reset",
     "x-ratelimit-reset",
     "ratelimit-reset",
-    "x-ratelimit-reset-after",
     "x-ratelimit-reset-requests",
 )
 _REMAINING: Final = (

@@ -24,7 +24,7 @@ from harvester.config.references import references
 from harvester.errors import PageRefused
 from harvester.jsonpath import Key, parse
 from harvester.origins import Origins, resolve
-from harvester.pagination import LARGEST
+from harvester.pagination import RUN_START
 from harvester.partitions import Partition
 from harvester.secrets import Secrets
 from harvester.templates import ABSENT, Scope, Template, as_text, render
@@ -78,8 +78,9 @@ class Endpoint:
         params = list(_pairs(render(ask.params, scope)))
         if page == 1:
             params = _with(params, render(self.resource.first_params, scope))
-        if self.resource.incremental and partition.included.get(LARGEST) is not None:
-            params = _with(params, {self.resource.incremental.param: partition.included[LARGEST]})
+        if self.resource.incremental:
+            start = partition.included[RUN_START]
+            params = _with(params, {self.resource.incremental.param: start})
         body = render(ask.json, scope)
         rendered = render(self.resource.headers, scope)
         headers = {name: as_text(value) for name, value in rendered.items()}

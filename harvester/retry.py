@@ -39,7 +39,7 @@ class Backoff:
         began = self.clock()
 
         def wait(state: tenacity.RetryCallState) -> float:
-            return self.wait_s(state.attempt_number, _error(state))
+            return self._wait_s(state.attempt_number, _error(state))
 
         def stop(state: tenacity.RetryCallState) -> bool:
             longest = max(state.upcoming_sleep, getattr(_error(state), "hint_s", None) or 0.0)
@@ -65,7 +65,7 @@ class Backoff:
                 result = attempt(tried.retry_state.attempt_number)
         return result
 
-    def wait_s(self, tries: int, error: BaseException | None) -> float:
+    def _wait_s(self, tries: int, error: BaseException | None) -> float:
         """How long to wait after so many tries, of which the last one ended in `error`."""
         longest: float = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 30), self.policy.max_wait)
         # Full jitter above a half: workers that failed together do not come back together.

@@ -125,7 +125,8 @@ class Tries:
             with run.counting:
                 run.retries[self._partition.resource] += 1
             if isinstance(error, PageRejected) and not request.idempotent:
-                raise PageLost(str(error), status=error.status, hint_s=error.hint_s) from error
+                told = f"{error}; it is not asked again (idempotent: false): run again to begin anew"
+                raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
             raise
         finally:
             with run.counting:
@@ -139,7 +140,7 @@ class Tries:
         self._run.sleep(0)  # a run that is to stop asks for no further page
         deadline = self._run.config.client.retry.deadline
         while wait := self._run.limit.take(self._partition.resource):
-            if wait.seconds > deadline:
+            if wait.asked and wait.seconds > deadline:
                 raise PageRefused(
                     f"{wait.reason}, for longer than retry.deadline", hint_s=wait.seconds
                 )

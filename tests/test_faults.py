@@ -820,10 +820,7 @@ resources:
 @pytest.mark.parametrize("pages", [0, 1])
 @pytest.mark.parametrize("idempotent", [False, True])
 def test_row_36_post(tmp_path: Path, end: Any, pages: int, idempotent: bool) -> None:
-    """A POST that may do something twice is not sent again, on a fresh or on a kept connection.
-
-    In the middle of a chain the partition begins again from its first page instead.
-    """
+    """A POST that may do something twice is not sent again, on a fresh or on a kept connection."""
     scripts: list[Steps] = [*[page(FIRST)] * pages, [end], page(SECOND)]
     seen: list[Any] = []
 
@@ -835,12 +832,9 @@ def test_row_36_post(tmp_path: Path, end: Any, pages: int, idempotent: bool) -> 
         text = POST.replace("idempotent: false", f"idempotent: {str(idempotent).lower()}")
         summary = run(tmp_path, server, text=text)
     first, later = {"q": 1}, {"q": 1, "cursor": "c2"}
-    if pages:
-        assert seen == [first, later, later if idempotent else first]
-        assert summary.exit_code == 0
-    else:
-        assert seen == [first] * (1 + idempotent)
-        assert summary.exit_code == (0 if idempotent else 3)
+    asked = [first, later] if pages else [first]
+    assert seen == [*asked, asked[-1]] if idempotent else asked
+    assert summary.exit_code == (0 if idempotent else 3)
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET])

@@ -38,7 +38,7 @@ def test_the_first_run(tmp_path: Path) -> None:
     """It starts at the initial value, below the partition's folder; nothing follows it yet."""
     [first] = runs(tmp_path, BASE, SINCE)
     assert str(first.folder) == "updates/query=a%20b/run=0001_2020-01-01"
-    assert first.included == {"largest": "2020-01-01"}
+    assert first.included == {"run.start": "2020-01-01"}
     assert next_run(tmp_path, BASE, SINCE) is None
 
 

@@ -61,11 +61,11 @@ def test_sliding_log() -> None:
     assert rates.take("a") is None
     clock.now = 104
     assert rates.take("b") is None
-    assert rates.take("a") == Wait(6, "rate_limit of 2 per 10 s")
-    assert rates.take("a") == Wait(6, "rate_limit of 2 per 10 s")
+    assert rates.take("a") == Wait(6, "rate_limit of 2 per 10 s", asked=False)
+    assert rates.take("a") == Wait(6, "rate_limit of 2 per 10 s", asked=False)
     clock.now = 110
     assert rates.take("a") is None
-    assert rates.take("a") == Wait(4, "rate_limit of 2 per 10 s")
+    assert rates.take("a") == Wait(4, "rate_limit of 2 per 10 s", asked=False)
 
 
 def test_several_budgets() -> None:
@@ -80,7 +80,7 @@ def test_several_budgets() -> None:
     rates = limit(clock, [budget(100, 900)], a=[budget(1, 60)])
     assert [leave(rates, clock, scope) for scope in "abba"] == [0, 0, 0, 60]
     clock.now += 1
-    assert rates.take("a") == Wait(59, "rate_limit of 1 per 60 s")
+    assert rates.take("a") == Wait(59, "rate_limit of 1 per 60 s", asked=False)
 
 
 @settings(deadline=None)
@@ -122,7 +122,7 @@ def test_hold() -> None:
     assert rates.take("a") == Wait(0.5, "the server asked to wait")
     clock.now = 60
     assert rates.take("a") is None
-    assert rates.take("a") == Wait(1, "rate_limit of 1 per 1 s")
+    assert rates.take("a") == Wait(1, "rate_limit of 1 per 1 s", asked=False)
 
 
 def test_hold_and_budget_together() -> None:
@@ -131,9 +131,21 @@ def test_hold_and_budget_together() -> None:
     rates = limit(clock, [budget(1, 5)])
     assert rates.take("a") is None
     rates.hold("a", Wait(2, "hold"))
-    assert rates.take("a") == Wait(5, "rate_limit of 1 per 5 s")
+    assert rates.take("a") == Wait(5, "rate_limit of 1 per 5 s", asked=False)
     rates.hold("a", Wait(9, "hold"))
     assert rates.take("a") == Wait(9, "hold")
+
+
+def test_a_wait_says_whose_it_is() -> None:
+    """A budget of requests a day may keep a harvest waiting longer than a server may."""
+    clock = Clock()
+    rates = limit(clock, [budget(1, 86400)])
+    assert rates.take("a") is None
+    assert rates.take("a") == Wait(86400, "rate_limit of 1 per 86400 s", asked=False)
+    rates.hold("a", Wait(90000, "the server asked to wait"))
+    wait = rates.take("a")
+    assert wait is not None
+    assert wait.asked
 
 
 def test_many_threads() -> None:
@@ -192,6 +204,7 @@ EARLIER = formatdate(NOW - 90, usegmt=True)
         ({"retry-after": "-5", "ratelimit": '"d";r=0;t=30'}, 30),
         ({"retry-after": "7", "x-ratelimit-reset": "30"}, 7),
         ({"ratelimit": '"d";r=0;t=9', "x-rate-limit-reset": "30"}, 9),
+        ({"x-ratelimit-reset": "1", "x-ratelimit-reset-after": "0.318"}, 0.318),  # Discord
         # RateLimit in its two forms
         ({"ratelimit": "limit=100, remaining=0, reset=30"}, 30),
         ({"ratelimit": '"default";r=0;t=30'}, 30),

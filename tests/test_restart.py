@@ -250,8 +250,12 @@ def scrolled(tmp_path: Path, scroll: Scroll, **options: Any) -> tuple[Summary, l
 
 
 def test_a_lost_answer_is_no_lost_page(tmp_path: Path) -> None:
-    """The request may not be repeated, so the chain is."""
-    summary, warnings = scrolled(tmp_path, Scroll(3))
+    """The request may not be repeated, so the run ends; the next one begins the chain again."""
+    scroll = Scroll(3)
+    summary, warnings = scrolled(tmp_path, scroll)
+    assert (summary.exit_code, scroll.requests, warnings) == (3, 3, [])
+    assert "idempotent: false" in summary.failures[0].error
+    summary, warnings = scrolled(tmp_path, scroll)
     assert summary.complete
     assert records(tmp_path / "out") == [1, 2, 3, 4]
     assert len(warnings) == 1
