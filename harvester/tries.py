@@ -125,7 +125,7 @@ class Tries:
             with run.counting:
                 run.retries[self._partition.resource] += 1
             if isinstance(error, PageRejected) and not request.idempotent:
-                told = f"{error}; it is not asked again (idempotent: false): run again to begin anew"
+                told = f"{error}; not asked again (idempotent: false): run again to begin anew"
                 raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
             raise
         finally:
