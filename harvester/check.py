@@ -10,7 +10,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +22,16 @@ from harvester.body import decoded_chunks
 from harvester.config import Config, Resource
 from harvester.elements import iter_elements
 from harvester.errors import AttemptFailed, RunStopped
+from harvester.incremental import runs
 from harvester.jsonpath import parse
 from harvester.pagination import Done, first_cursor
-from harvester.partitions import Partition
+from harvester.partitions import FromResource, Outside, Partition
+from harvester.partitions import plan as plan_resource
 from harvester.planning import plan
 from harvester.ratelimit import RateLimit, window_reset
 from harvester.retry import Backoff
 from harvester.sources import Source, secrets_of, sources
+from harvester.supply import Value, supply, values_of
 from harvester.templates import as_text
 from harvester.terminal.phrases import duration
 from harvester.transport import Transport
@@ -73,17 +76,61 @@ def check_live(
     found = sources(config, secrets)
     access = Access(config, secrets, config.folder)
     transport = Transport(config.client)
-    try:
-        for resource in config.resources:
-            partition = next(plan(config, resources=(resource.name,), now=moment), None)
-            if partition is None:
-                yield Seen(resource.name, error="no partition is planned yet: nothing to ask for")
-                continue
-            look = _Look(config, resource, found[resource.name], partition, access, transport)
-            yield look.seen(limit, sleep)
-    finally:
-        access.close()
-        transport.close()
+    pages: dict[str, Path] = {}  # by resource; its children come from the page just seen
+    with tempfile.TemporaryDirectory(prefix="harvester-check-") as folder:
+        try:
+            for resource in _parents_first(config):
+                partition = _first_partition(config, resource, moment, pages)
+                if partition is None:
+                    why = (
+                        f"no record of {resource.parent_name} was seen that leads to it"
+                        if resource.parent_name
+                        else "no partition is planned yet: nothing to ask for"
+                    )
+                    yield Seen(resource.name, error=why)
+                    continue
+                look = _Look(config, resource, found[resource.name], partition, access, transport)
+                (own := Path(folder, resource.name)).mkdir()
+                seen = look.seen(own, limit, sleep)
+                pages.update((resource.name, path) for path in own.iterdir())
+                yield seen
+        finally:
+            access.close()
+            transport.close()
+
+
+def _parents_first(config: Config) -> Iterator[Resource]:
+    """The resources in their order, but none before the one whose records lead to it."""
+    waiting = list(config.resources)
+    while waiting:
+        names = {resource.name for resource in waiting}
+        ready = next(item for item in waiting if item.parent_name not in names)
+        waiting.remove(ready)
+        yield ready
+
+
+def _first_partition(
+    config: Config, resource: Resource, now: datetime, pages: Mapping[str, Path]
+) -> Partition | None:
+    """The first partition: a child's comes from the page of its parents just seen."""
+    if resource.parent_name is None:
+        return next(plan(config, resources=(resource.name,), now=now), None)
+    page = pages.get(resource.parent_name)
+    if page is None:
+        return None
+    selector = next(r.data_selector for r in config.resources if r.name == resource.parent_name)
+    from_file = supply(config.folder, config, resource)
+
+    def values(spec: Outside) -> Iterable[Value]:
+        if isinstance(spec, FromResource):
+            records = iter_elements(decoded_chunks(page), parse(selector or "$"))
+            return values_of(spec, records, spec.resource)
+        return from_file(spec)
+
+    base = next(plan_resource(resource.name, resource.partitions, now, values), None)
+    if base is None or resource.incremental is None:
+        return base
+    return next(runs(config.folder, base, resource.incremental), None)
 
 
 class _Look:
@@ -106,7 +153,8 @@ class _Look:
         self._access = access
         self._transport = transport
 
-    def seen(self, limit: RateLimit, sleep: Callable[[float], None]) -> Seen:
+    def seen(self, folder: Path, limit: RateLimit, sleep: Callable[[float], None]) -> Seen:
+        """Ask for the page, a few times if need be; it stays in `folder`."""
         title = self._partition.title
         policy = self._client.retry.model_copy(
             update={
@@ -116,20 +164,19 @@ class _Look:
             }
         )
         backoff = Backoff(policy, lambda attempt, seconds, error: sleep(seconds))
-        with tempfile.TemporaryDirectory(prefix="harvester-check-") as folder:
 
-            def attempt(number: int) -> Seen:
-                while wait := limit.take(self._resource.name):
-                    sleep(wait.seconds)
-                return self._page(Path(folder))
+        def attempt(number: int) -> Seen:
+            while wait := limit.take(self._resource.name):
+                sleep(wait.seconds)
+            return self._page(folder)
 
-            try:
-                return backoff.call(attempt)
-            except (AttemptFailed, RunStopped) as error:
-                told = self._secrets.redact(str(error))
-                hint_s, status = getattr(error, "hint_s", None), getattr(error, "status", None)
-                told += f"; the server asks to wait {duration(hint_s)}" if hint_s else ""
-                return Seen(self._resource.name, title, error=told, status=status)
+        try:
+            return backoff.call(attempt)
+        except (AttemptFailed, RunStopped) as error:
+            told = self._secrets.redact(str(error))
+            hint_s, status = getattr(error, "hint_s", None), getattr(error, "status", None)
+            told += f"; the server asks to wait {duration(hint_s)}" if hint_s else ""
+            return Seen(self._resource.name, title, error=told, status=status)
 
     def _page(self, folder: Path) -> Seen:
         cursor = first_cursor(self._resource.paginator)

@@ -202,16 +202,21 @@ def _names(value: Any) -> bool:
 def _from_records(
     out: Path, config: Config, spec: FromResource, parent: Partition
 ) -> Iterator[Value]:
-    """The values of one parent partition's records, in their order.
+    """The values of one parent partition's records, in their order."""
+    selector = next(r.data_selector for r in config.resources if r.name == spec.resource)
+    return values_of(spec, partition_records(out, parent, selector), str(out / parent.folder))
+
+
+def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:
+    """The values of parents' records, in their order; `place` names them in messages.
 
     A record gives as many as there are at the path: an array gives its items. Null and "" are no
     values. One that cannot name a partition is refused, since its children would go missing in
     silence.
     """
-    selector = next(r.data_selector for r in config.resources if r.name == spec.resource)
     field = parse(spec.field)
     paths = {name: parse(path) for name, path in spec.include}
-    for text in partition_records(out, parent, selector):
+    for text in records:
         record = _read_record(text)
         included = {name: next(find(record, path), None) for name, path in paths.items()}
         for found in find(record, field):
@@ -220,8 +225,8 @@ def _from_records(
                     continue
                 if not _names(value):
                     raise DataRefused(
-                        f"{out / parent.folder}: a record has {value!r} at {spec.field}; only text "
-                        "and numbers can name a partition"
+                        f"{place}: a record has {value!r} at {spec.field}; only text and numbers "
+                        "can name a partition"
                     )
                 yield value, included
 

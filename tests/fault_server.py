@@ -140,8 +140,9 @@ class FaultServer:
             except OSError:  # the listener was shut down
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._start(self._converse, connection, self.connections)
-            self.connections += 1
+            number = self.connections
+            self.connections += 1  # before it is served: a test may look as soon as it is
+            self._start(self._converse, connection, number)
 
     def _converse(self, connection: socket.socket, number: int) -> None:
         try:

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from harvester import harvest, iter_records, load_config, verify
+from harvester.check import check_live
 from harvester.config import Config
 from harvester.config.schema import json_schema
 from harvester.config.yamlfile import read
@@ -90,6 +91,17 @@ def test_config_harvests_everything(path: Path, tmp_path: Path) -> None:
     assert harvested(tmp_path / "out", config) == emulation.records
     assert verify(tmp_path / "out", deep=True).as_dict()["problems"] == []
     assert sum(item.pages for item in summary.resources) >= 3, "first, middle and last page"
+
+
+@each_config
+def test_config_passes_the_live_check(path: Path) -> None:
+    """`check --live` sees one page of each resource, children's included, and no fault."""
+    emulation = emulation_of(path)
+    with ApiServer(emulation.answer) as server:
+        config = loaded(path, emulation, server)
+        seen = list(check_live(config))
+    assert {item.resource for item in seen} == {resource.name for resource in config.resources}
+    assert [item for item in seen if item.error] == []
 
 
 @each_config

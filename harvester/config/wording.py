@@ -23,7 +23,7 @@ def dotted(path: KeyPath) -> str:
     for key in path:
         if isinstance(key, int):
             text += f"[{key}]"
-        elif _BARE_KEY.fullmatch(key):
+        elif _BARE_KEY.fullmatch(key) and key != "$":  # which would be the root of a path
             text += f".{key}" if text else key
         else:
             quoted = key.replace("\\", "\\\\").replace("'", "\\'")

@@ -88,7 +88,7 @@ def _complete(summary: Summary) -> str:
     if not total:
         return (
             "Complete, with nothing to harvest: the plan has no partitions. (A window is planned "
-            "once it has closed.)"
+            "once it has closed, children once their parents are harvested.)"
         )
     pages = sum(item.pages for item in summary.resources)
     records = sum(item.records for item in summary.resources)

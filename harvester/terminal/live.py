@@ -176,8 +176,7 @@ def _bar(share: float, cells: int) -> str:
 def _totals(progress: Progress, columns: int) -> list[Text]:
     """The lines below: how far the whole run is, and what came of it."""
     share = progress.share()
-    ended = progress.done + progress.lost + progress.paused
-    head = f"{ended:,} of {number(progress.partitions, 'partition')}"
+    head = progress.standing()
     if progress.lost:
         head += f", {progress.lost:,} failed"
     if share is not None and columns >= width(head) + 20:

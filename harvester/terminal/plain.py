@@ -76,7 +76,8 @@ class PlainDisplay:
         now = self._clock()
         match event:
             case RunStarted():
-                partitions = number(event.partitions, "partition")
+                more = " and those that they lead to" if event.more else ""
+                partitions = number(event.partitions, "partition") + more
                 return f"{event.name}: harvesting {partitions} into {event.out}"
             case PartitionDone() | PartitionPaused() if self._is_news(now):
                 self._told_end, self._ended_now = now, self._progress.ended_now
@@ -111,10 +112,9 @@ class PlainDisplay:
 
     def _totals(self) -> str:
         progress = self._progress
-        ended = progress.done + progress.lost + progress.paused
         waited, left = progress.waiting_s(), progress.left_s()
         pieces = [
-            f"{ended:,} of {number(progress.partitions, 'partition')}",
+            progress.standing(),
             f"{progress.lost:,} failed" if progress.lost else "",
             number(progress.pages, "page"),
             number(progress.records, "record"),

@@ -31,7 +31,7 @@ from harvester.events import (
 from harvester.fields import as_number
 from harvester.journal import Checkpoint
 from harvester.partitions import Partition
-from harvester.terminal.phrases import duration, one_line, size
+from harvester.terminal.phrases import duration, number, one_line, size
 
 _RECENT_S: Final = 10.0  # what the rate is taken over
 _SHORT_WAIT_S: Final = 1.0  # shorter ones come and go too fast to be read
@@ -90,6 +90,7 @@ class Progress:
         self.name = config.name
         self.out = ""
         self.partitions = self.done = self.lost = self.paused = 0
+        self.more = False  # parents add partitions as they end
         self.pages = self.records = self.bytes = self.stored_bytes = 0
         self.new_pages = self.new_records = self.attempts_lost = 0
         self.waited_s: dict[str, float] = {}  # time in which every worker waited, by reason
@@ -118,6 +119,7 @@ class Progress:
             match event:
                 case RunStarted():
                     self.out, self.partitions = event.out, event.partitions
+                    self.more = event.more
                 case PartitionStarted():
                     self._start(event)
                 case BytesArrived():
@@ -272,13 +274,21 @@ class Progress:
             self._count_wait(self._clock())
             return sum(self.waited_s.values())
 
+    def standing(self) -> str:
+        """How many partitions have ended, and of how many where that is known."""
+        ended = self.done + self.lost + self.paused
+        if self.more:
+            return f"{number(ended, 'partition')} ended, more to come"
+        return f"{ended:,} of {number(self.partitions, 'partition')}"
+
     def share(self) -> float | None:
-        """How much of the plan is worked off, 0 to 1; None for an empty plan.
+        """How much of the plan is worked off, 0 to 1; None for an empty plan, or while parents
+        may add to it.
 
         A partition that is being worked on counts by what the server's total says, or else by
         the pages of those that have ended, once there are some, but never as if it were done.
         """
-        if not self.partitions:
+        if not self.partitions or self.more:
             return None
         with self._lock:
             whole = self.done + self.lost + self.paused
@@ -289,7 +299,7 @@ class Progress:
         with self._lock:
             worked_off = self.ended_now + sum(self._shares())
             left = self.partitions - self.done - self.lost - self.paused - sum(self._shares())
-            if self.ended_now < _FEWEST_ENDED:
+            if self.ended_now < _FEWEST_ENDED or self.more:
                 return None
         return self.elapsed_s * max(0.0, left) / worked_off
 
