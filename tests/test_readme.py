@@ -56,15 +56,15 @@ def test_the_python_runs(tmp_path: Path) -> None:
     assert done.stdout == "works 6\n"
 
 
-def idioms() -> list[tuple[str, str]]:
-    """The rows of the tables of idioms: the YAML of a resource, and the config named beside it."""
-    table = README.split("<!-- idioms -->", 1)[1].split("\n## ", 1)[0]
+def idioms(mark: str = "idioms", end: str = "<!-- auth -->") -> list[tuple[str, str]]:
+    """The rows of the tables under a mark: the YAML, and the config named beside it."""
+    table = README.split(f"<!-- {mark} -->", 1)[1].split(end, 1)[0]
     return re.findall(r"^\| [^|]+ \| `(.+)` \| ?(.*) ?\|$", table, re.MULTILINE)
 
 
 def test_every_row_of_the_tables_is_tested() -> None:
     """The pattern above misses none."""
-    table = README.split("<!-- idioms -->", 1)[1].split("\n## ", 1)[0]
+    table = README.split("<!-- idioms -->", 1)[1].split("<!-- auth -->", 1)[0]
     rows = [line for line in table.splitlines() if line.startswith("| ") and "`" in line]
     assert len(idioms()) == len(rows)
     assert len(idioms()) > 25
@@ -87,6 +87,23 @@ def test_an_idiom_is_what_the_loader_takes(text: str, instance: str) -> None:
         kinds = {item.get("paginator", {}).get("type") for item in named["resources"]}
         if "paginator" in entry:
             assert config.resources[1].paginator.type in kinds
+
+
+@pytest.mark.parametrize(("text", "instance"), idioms("auth", "\n## "))
+def test_an_auth_is_what_the_loader_takes(text: str, instance: str) -> None:
+    """Each row's YAML is a `client.auth`, and its file uses the same type."""
+    env = dict.fromkeys(re.findall(r"\{env\.(\w+)\}", text), "a-secret-value")
+    config = parse_config(
+        f"version: 1\nname: auth\nclient: {{base_url: 'https://api.example.org/', auth: {text}}}\n"
+        "resources: [{name: items}]\n",
+        "README.md",
+        env=env,
+    )
+    if instance.strip():
+        [path] = re.findall(r"\]\((.+)\)", instance)
+        named = yaml.safe_load((ROOT / path).read_text())["client"]["auth"]
+        assert config.client.auth is not None
+        assert named["type"] == config.client.auth.type
 
 
 def test_the_commands_are_those_of_the_program() -> None:

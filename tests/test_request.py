@@ -341,7 +341,7 @@ def path_of(template: str, value: Any) -> Request:
         ("documents:search", "unused", "documents:search"),
         ("search?q={v}&n=1", "a&b=c/d e", "search?q=a%26b%3Dc%2Fd%20e&n=1"),
         ("search?q=x:{v}", "y", "search?q=x:y"),
-        ("/root/{v}", "x", "root/x"),
+        ("/base/{v}", "x", "base/x"),
         ("{v}", "https://api.example.org/a?b=c%2F", "a?b=c%2F"),
     ],
 )
