@@ -57,6 +57,8 @@ LAYERS = [
     emulator
     emulator.__main__
     demo
+    cli.options cli.app
+    cli.declaring cli.harvesting cli.using
     cli
     __main__
     """.strip().splitlines()
@@ -74,9 +76,9 @@ ROOMS = {
     "ijson": ("fields",),
     "isal": ("body",),
     "tenacity": ("retry",),
-    "rich": ("terminal.", "cli"),
-    "typer": ("cli",),
-    "click": ("cli",),
+    "rich": ("terminal.",),
+    "typer": ("cli", "cli."),
+    "click": ("cli", "cli."),
 }
 
 #: Modules that take and return values, and what must not be seen in them.

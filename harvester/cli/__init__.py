@@ -1,0 +1,69 @@
+"""The command line. A command parses, calls one library function, and renders what it gives.
+
+Answers go to stdout; progress, messages and errors to stderr. Nothing heavy is imported before a
+command needs it: `--version`, `--help` and completion must answer at once.
+"""
+
+import os
+import sys
+from typing import Final, NoReturn
+
+from harvester import __version__
+from harvester.cli import declaring, harvesting, using
+from harvester.cli.app import app
+from harvester.errors import ConfigError, HarvesterError
+from harvester.terminal.phrases import number, one_line
+from harvester.terminal.rendering import NobodyReads, say
+
+__all__ = ["app", "declaring", "harvesting", "main", "using"]
+
+_DAMAGED: Final = 5
+_INTERRUPTED: Final = 130
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and leave it with the exit code."""
+    code: int | str | None
+    try:
+        try:
+            app()
+            code = 0
+        except SystemExit as leaving:
+            code = leaving.code
+        sys.stdout.flush()
+    except HarvesterError as error:
+        code = _tell(error)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except (NobodyReads, BrokenPipeError):  # as `head` does; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        say(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
+        code = _DAMAGED if error.filename else 1
+    except Exception:
+        code = _tell_bug()
+    sys.exit(code)
+
+
+def _tell(error: HarvesterError) -> int:
+    if isinstance(error, ConfigError) and error.problems:
+        for problem in error.problems:
+            say(one_line(str(problem)))
+        say(f"{number(len(error.problems), 'problem')}; nothing was done")
+    else:
+        say(f"error: {error}")
+    return error.exit_code
+
+
+def _tell_bug() -> int:
+    import traceback
+
+    from harvester.secrets import Secrets
+
+    say(Secrets({}).redact(traceback.format_exc()))
+    say(
+        f"This is a bug in harvester {__version__}; please report the lines above. What was "
+        "committed is kept."
+    )
+    return HarvesterError.exit_code

@@ -1,0 +1,140 @@
+"""The harvest itself, where it stands, and whether it is sound."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from harvester.cli.app import app
+from harvester.cli.options import (
+    BaseURL,
+    ConfigFile,
+    Folder,
+    Json,
+    Progress,
+    ProgressMode,
+    Resources,
+    Set,
+)
+from harvester.terminal.phrases import number
+from harvester.terminal.rendering import answer, following, print_json, say, stdout_columns
+
+_DAMAGED: Final = 5
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder to harvest into.  [output.path, data/<name>]"),
+    ] = None,
+    resource: Resources = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Partitions at once.")
+    ] = None,
+    max_pages: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Add at most N pages to each partition, then pause."),
+    ] = None,
+    base_url: BaseURL = None,
+    set_: Set = None,
+    progress: Progress = ProgressMode.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Harvest; the same line again goes on after any stop.
+
+    \b
+    harvester run tweets.yaml
+    harvester run tweets.yaml --max-pages 2 --out /tmp/try
+    harvester run tweets.yaml --set 'resources.tweets.params.query=from:nasa' --json
+
+    Exit codes: 0 complete, 2 bad usage or configuration, 3 partitions failed (run again), 4 stopped
+    by a quota or rule, 5 the data on disk is damaged or refused, 6 another run holds the folder,
+    130 interrupted. Nothing that was committed is ever lost.
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.config.load import load_config
+    from harvester.sources import secrets_of
+    from harvester.terminal.closing import closing
+    from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
+    from harvester.terminal.foreground import stderr_is_terminal as on_terminal
+
+    loaded = load_config(config, base_url=base_url, set=set_ or ())
+    summary, numbers = harvest_watched(
+        loaded,
+        live=progress is ProgressMode.AUTO and on_terminal(),
+        quiet=progress is ProgressMode.NONE,
+        out=out,
+        resources=resource or (),
+        concurrency=concurrency,
+        max_pages=max_pages,
+    )
+    if progress is not ProgressMode.NONE or summary.exit_code:
+        say(closing(summary, numbers, stderr_columns()))
+        resume = again(secrets_of(loaded))
+        say(following(program(), out or loaded.folder, resume, complete=summary.complete))
+    if as_json:
+        print_json(summary.as_dict())
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def status(folder: Folder, as_json: Json = False) -> None:
+    """Say where a harvest stands, also while it runs."""
+    from harvester.report import status as state_of
+    from harvester.terminal.closing import standing
+
+    summary = state_of(folder)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        answer(standing(summary, stdout_columns()))
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also inflate and parse every page.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every part against its journal.
+
+    Hashes, sizes, the chain of cursors, counts, gaps, and files that nothing names.
+
+    Exit codes: 0 all is well, 5 it is not.
+    """
+    from harvester.report import verify as verified
+
+    found = verified(folder, deep=deep)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        for problem in found.problems:
+            answer(f"{problem.path}: {problem.problem}" if problem.path else problem.problem)
+        parts = number(found.parts, "part")
+        ok = f"ok: {parts}, each as its journal says" + (", every page parsed" if deep else "")
+        answer(ok if found.ok else f"{number(len(found.problems), 'problem')} in {parts}")
+    raise typer.Exit(0 if found.ok else _DAMAGED)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to harvest into.")] = Path(
+        "harvester-demo"
+    ),
+    progress: Progress = ProgressMode.AUTO,
+    fast: Annotated[bool, typer.Option("--fast", hidden=True)] = False,
+) -> None:
+    """See it run, on this machine.
+
+    Harvests a built-in, faulty, Twitter-style API on loopback, in about 40 seconds. Kill it in the
+    middle and start it again: it goes on where it was.
+    """
+    from harvester.demo import FAST, USUAL, play
+    from harvester.terminal.foreground import stderr_is_terminal as on_terminal
+
+    live = progress is ProgressMode.AUTO and on_terminal()
+    quiet = progress is ProgressMode.NONE
+    raise typer.Exit(play(out, FAST if fast else USUAL, live=live, quiet=quiet))
