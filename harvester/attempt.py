@@ -112,7 +112,8 @@ class PageReader:
         """
         if not actions.is_page(response.status):
             return self._no_page(response, now)
-        parser = FieldParser(self._wanted, self._limits)
+        full = self._resource.validation == "full"
+        parser = FieldParser(self._wanted, self._limits, full=full)
         size = 0
         with Part(folder, place.part, fsync=self._fsync) as part:
             try:

@@ -9,7 +9,7 @@ with the page.
 for 65 KB of `[`, and their dotted prefixes mistake a key "paging.next" for a path.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -19,6 +19,7 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.guard import Guard
 from harvester.jsonpath import Every, Index, Key, Last, Path, Where
+from harvester.skim import Skimmer
 from harvester.taking import CLOSING, NOTHING, OPENING, Builder, Tally, usable
 from harvester.taking import Take as Take
 from harvester.taking import as_number as as_number
@@ -40,37 +41,51 @@ _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
 class FieldParser:
     """Feed it the decoded chunks of one page; `close` gives the fields.
 
-    Raises `NotJSON` where the page is not JSON, complete to its last byte, `PageRejected` where
-    a field cannot be kept exactly, and `PageRefused` where a limit or a duplicate key on a
-    field's way makes another try pointless.
+    `full` sends every byte through the parser; else records that no field looks into are checked
+    in structure only (see `skim`). Raises `NotJSON` where the page is not JSON, complete to its
+    last byte, `PageRejected` where a field cannot be kept exactly, and `PageRefused` where a
+    limit or a duplicate key on a field's way makes another try pointless.
     """
 
-    def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
+    def __init__(self, fields: Sequence[Field], limits: Limits, *, full: bool = False) -> None:
         self._matcher = _Matcher(fields, limits)
         self._guard = Guard(string_bytes=limits.string_bytes, number_chars=limits.number_chars)
         self._parser = ijson.basic_parse_coro(self._matcher.events())
+        self._skimmer = Skimmer(self, limits.depth)
+        self._full = full
 
     def feed(self, chunk: bytes) -> None:
-        """Parse one more chunk; it may end anywhere, also inside a character."""
-        self._send(self._guard.feed(chunk))
+        """Take in one more chunk; it may end anywhere, also inside a character."""
+        for block in self._guard.feed(chunk):
+            self._skimmer.feed(block)
 
     def close(self) -> dict[str, Any]:
         """The fields that were found, by name. Call it once, after the last chunk."""
-        self._send(self._guard.close())
+        for block in self._guard.close():
+            self._skimmer.feed(block)
         if self._guard.in_string:  # the parser lets an open string behind the document pass
             raise NotJSON("the body is not complete, valid JSON: it ends inside a string")
+        self._skimmer.close()
         try:
             self._parser.close()
         except Exception as error:
             _reject(error)
         return self._matcher.results()
 
-    def _send(self, chunks: Iterable[bytes]) -> None:
-        for chunk in chunks:
-            try:
-                self._parser.send(chunk)
-            except Exception as error:
-                _reject(error)
+    def send(self, text: bytes) -> None:
+        """For the skimmer: parse a portion."""
+        try:
+            self._parser.send(text)
+        except Exception as error:
+            _reject(error)
+
+    def idle_depth(self) -> int | None:
+        """For the skimmer: where the parser may be spared; see `skim.Reader`."""
+        return None if self._full else self._matcher.idle_depth()
+
+    def passed_over(self, items: int) -> None:
+        """For the skimmer: count items that are not sent."""
+        self._matcher.passed_over(items)
 
 
 def _reject(error: Exception) -> NoReturn:
@@ -143,6 +158,24 @@ class _Matcher:
         coroutine = self._run()
         next(coroutine)
         return coroutine
+
+    def idle_depth(self) -> int | None:
+        """The depth, from 1, of the outermost open container in which nothing but items may be
+        counted; None where a path is alive here, or a value is being built.
+        """
+        depth = len(self._stack)
+        if self._builders:
+            return None
+        if depth and not self._stack[-1].states:
+            return depth
+        return depth + 1 if self._skipping else None
+
+    def passed_over(self, items: int) -> None:
+        """Count items of that container."""
+        frame = self._stack[-1] if self._stack else None
+        if frame is not None and not frame.states:
+            for tally in frame.counting:
+                tally.put(items)
 
     def _run(self) -> Generator[None, tuple[str, Any], None]:
         stack, builders, nesting = self._stack, self._builders, _NESTING

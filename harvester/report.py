@@ -189,7 +189,7 @@ class _Check:
             yield from self._content_problems(path, entry)
 
     def _content_problems(self, path: Path, entry: Entry) -> Iterator[str]:
-        parser = FieldParser([self._records], self._limits)
+        parser = FieldParser([self._records], self._limits, full=True)
         size = 0
         try:
             for chunk in decoded_chunks(path):

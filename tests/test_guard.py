@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
-from harvester.guard import Guard
+from harvester.guard import Block, Guard, Portions
 
 BOM = b"\xef\xbb\xbf"
 STRING_BYTES, NUMBER_CHARS = 20, 6
@@ -31,12 +31,24 @@ def guard(string_bytes: int = STRING_BYTES, number_chars: int = NUMBER_CHARS) ->
 
 
 def guarded(chunks: Sequence[bytes], passing: Guard | None = None) -> bytes:
-    """Give what is passed on of the chunks; no piece of it may be empty."""
-    passing = passing or guard(10**6, 1000)
-    pieces = [piece for chunk in chunks for piece in passing.feed(chunk)]
-    pieces += passing.close()
-    assert all(pieces)
-    return b"".join(pieces)
+    """Give what the parser gets of the chunks; no block may be empty, and none says what is not."""
+    passing, portions = passing or guard(10**6, 1000), Portions()
+    blocks = [block for chunk in chunks for block in passing.feed(chunk)]
+    blocks += passing.close()
+    in_string = False
+    for block in blocks:
+        assert block.text
+        assert len(block.plain) == len(block.text)
+        assert block.in_string == in_string
+        in_string ^= block.plain.count(b'"') % 2 == 1
+        assert block.open_bytes == 0 or in_string
+    assert passing.in_string == in_string
+    return b"".join(portions.take(*parts(block)) for block in blocks) + portions.rest()
+
+
+def parts(block: Block) -> tuple[bytes, bytes, int]:
+    """Give what portions are made of."""
+    return block.text, block.plain, block.open_bytes
 
 
 def cut(data: bytes, borders: Sequence[int]) -> list[bytes]:
@@ -71,7 +83,7 @@ def read(data: bytes) -> tuple[bytes, int, int, int]:
             run, kind = 0, ""
             continue
         # An escape outside of strings is no JSON; its letters count as what they look like.
-        for byte in rb"\uffff" if lone else token:
+        for byte in token:
             now = "string" if inside else kind_of(byte)
             run = run + 1 if now == kind else 1
             kind = now
@@ -142,7 +154,7 @@ def test_a_number_is_refused_before_it_is_passed_on(size: int) -> None:
     def feed_all() -> None:
         nonlocal passed
         for i in range(0, len(data), size):
-            passed += b"".join(passing.feed(data[i : i + size]))
+            passed += b"".join(block.text for block in passing.feed(data[i : i + size]))
 
     with pytest.raises(PageRefused, match="1,000 characters"):
         feed_all()

@@ -25,7 +25,7 @@ LAYERS = [
     auth terminal
     errors jsonpath templates terminal.phrases loop_guard
     secrets partitions origins guard elements parts wire
-    journal taking auth.token_file
+    journal taking auth.token_file skim
     summary events
     config.wording
     config.quantities config.references config.yamlfile
