@@ -1,7 +1,7 @@
 """One try at one page: the tee.
 
-The answer is streamed once; each chunk goes to the part file and to the parser. The part gets its
-name only when everything that makes a page count has been seen: the framing and the gzip were
+The answer is streamed once; each chunk goes to the part file and to the parser. The part leaves
+this room only when everything that makes a page count has been seen: the framing and the gzip were
 whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
 """
 
@@ -25,7 +25,7 @@ from harvester.errors import (
 from harvester.fields import Field, FieldParser, Take
 from harvester.jsonpath import Every, parse
 from harvester.pagination import Done, Page, next_cursor
-from harvester.parts import Part, StoredPart
+from harvester.parts import Part
 from harvester.ratelimit import server_wait
 from harvester.transport import Response
 
@@ -67,9 +67,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A page in its durable part (None: a rule ended the partition without one)."""
+    """A page in its part, which is whole and checked, and *must* be made durable before anything
+    may speak of it (None: a rule ended the partition without one).
+    """
 
-    part: StoredPart | None
+    part: Part | None
     status: int
     headers: Mapping[str, str]
     records: int
@@ -136,9 +138,8 @@ class PageReader:
                 Page(place.number, place.url, fields, records, response.headers, place.first_total),
             )
             paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
-            return Kept(
-                part.store(), response.status, response.headers, records, size, paging, following
-            )
+            part.hand_over()
+            return Kept(part, response.status, response.headers, records, size, paging, following)
 
     def _records(self, fields: Mapping[str, Any]) -> int:
         if _RECORDS in fields:

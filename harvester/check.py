@@ -188,7 +188,7 @@ class _Look:
         place = Place(1, 1, cursor, request.url, None)
         with self._transport.open(request, watch) as response:
             kept = self._source.reader.read(response, folder, place, _untold, time.time())
-        path = folder / kept.part.name if kept.part else None
+        path = folder / kept.part.store().name if kept.part else None
         return Seen(
             self._resource.name,
             self._partition.title,

@@ -14,7 +14,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -106,6 +106,12 @@ class Checkpoint:
     def live_pages(self) -> int:
         """The pages that count: those of the chain of cursors that is being followed."""
         return self.pages - self.superseded_pages
+
+    def after(self, entry: Entry) -> "Checkpoint":
+        """The checkpoint that this line leads to."""
+        following = replace(self)
+        following.add(entry)
+        return following
 
     def add(self, entry: Entry) -> None:
         """Move on by one line."""

@@ -7,10 +7,14 @@ this partition fails, or the whole run stops.
 """
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from harvester.commits import Commits, Fetched
 from harvester.config import Cursor, HeaderCursor, PageNumber
 from harvester.errors import (
     AttemptFailed,
@@ -29,12 +33,13 @@ from harvester.fields import as_number
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.loop_guard import LoopGuard
-from harvester.pagination import Done, first_cursor
+from harvester.pagination import Done, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
 from harvester.parts import make_folder
 from harvester.retry import Backoff
 from harvester.templates import as_text
 from harvester.tries import Run, Tried, Tries
+from harvester.window import Window
 
 _CURSOR_CHARS: Final = 80
 _MOVED_ON: Final = (
@@ -56,17 +61,21 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     fsync = run.config.output.fsync
     if not (pages.folder / JOURNAL).exists():
         make_folder(pages.folder, within=run.out, fsync=fsync)
-    with Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal:
-        at = journal.checkpoint
-        run.emit(PartitionStarted(partition, at))
+    with (
+        Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal,
+        Commits(journal, pages.behind, pages.tell(journal)) as commits,
+        Window(pages.at_once, pages.fetch, pages.foresee, run.fetching) as window,
+    ):
+        at = replace(journal.checkpoint)
+        run.emit(PartitionStarted(partition, journal.checkpoint))
         if pages.has_lost_its_place(at):
-            pages.commit(journal, pages.restarted(at, _MOVED_ON))
+            at = pages.goes_on(commits, at, pages.restarted(at, _MOVED_ON))
         stop_at = None if run.max_pages is None else at.pages + run.max_pages
         while not at.done and at.pages != stop_at:
-            cursor = pages.cursor(at)
-            with pages.blamed(cursor, at):
-                entry = pages.fetch(cursor, at)
-            pages.commit(journal, entry)
+            with pages.blamed(at):
+                pages.check_loop(at)
+                fetched = window.page(at, stop_at and stop_at - at.pages)
+            at = pages.goes_on(commits, at, fetched)
     if at.done:
         pages.compare_totals(at)
     return at
@@ -84,7 +93,6 @@ class _Pages:
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
-        self._tries = Tries(run, partition)
         self._restarts = 0  # of this run
 
     def remember(self, entry: Entry) -> None:
@@ -94,28 +102,52 @@ class _Pages:
         else:
             self._guard.add(entry.cursor)
 
-    def commit(self, journal: Journal, entry: Entry) -> None:
-        """Append a line to the journal, and tell of it."""
-        journal.append(entry)
-        self.remember(entry)
-        self._run.emit(PageCommitted(self._partition, entry, journal.checkpoint))
+    @property
+    def at_once(self) -> int:
+        """How many pages may be asked for before the first of them has come."""
+        ahead = foreseeable(self._resource.paginator)
+        return self._run.config.concurrency.pages if ahead else 1
+
+    @property
+    def behind(self) -> Executor | None:
+        """What commits a page while the next one is fetched. Either way no more pages are under
+        way than `concurrency.pages`: these are what a kill costs.
+        """
+        alone = self._run.config.concurrency.pages == 1 or self.at_once > 1
+        return None if alone else self._run.committing
+
+    def tell(self, journal: Journal) -> Callable[[Entry], None]:
+        """Who is to hear of commits."""
+        return lambda entry: self._run.emit(
+            PageCommitted(self._partition, entry, journal.checkpoint)
+        )
+
+    def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
+        """Hand a page over to be committed, and go on from it."""
+        self.remember(fetched.entry)
+        commits.add(fetched)
+        return at.after(fetched.entry)
 
     def cursor(self, at: Checkpoint) -> Any:
         """What the next page is asked for with, concealed."""
         return at.next if at.started else self._first
 
-    def fetch(self, cursor: Any, at: Checkpoint) -> Entry:
-        """The next page, in its part, as the journal will have it; tried again as needed.
+    def foresee(self, cursor: Any, at: Checkpoint) -> Any | None:
+        """The cursor after the page that follows `at`, if that page is full."""
+        return foreseen(self._resource.paginator, cursor, at.live_pages + 1, at.first_total)
+
+    def fetch(self, at: Checkpoint, dropped: threading.Event) -> Fetched:
+        """The page after `at`, in its part, as the journal will have it; tried again as needed.
 
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
-        self._check_loop(cursor, at)
+        cursor = self.cursor(at)
+        tries = Tries(self._run, self._partition, dropped)
         policy = self._run.config.client.retry
-        backoff = Backoff(policy, self._tries.pause, clock=self._run.clock)
-        self._tries.count = 0
+        backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
-            tried = backoff.call(lambda attempt: self._tries.one(attempt, cursor, at))
-            return self._entry(tried, cursor, at.seq + 1)
+            tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
+            return Fetched(self._entry(tried, cursor, at.seq + 1, tries.count), tried.kept.part)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise
@@ -130,8 +162,8 @@ class _Pages:
             if error.hint_s:
                 if error.hint_s > policy.deadline:
                     raise
-                self._tries.pause(self._tries.count, error.hint_s, error)
-            return self.restarted(at, str(error), error.status)
+                tries.pause(tries.count, error.hint_s, error)
+            return self.restarted(at, str(error), error.status, tries.count)
 
     def has_lost_its_place(self, at: Checkpoint) -> bool:
         """Whether a partition that is resumed has to begin again: where asking moves the server
@@ -142,12 +174,14 @@ class _Pages:
         moves_on = not self._resource.idempotent and "POST" in methods
         return moves_on and not at.done and at.live_pages > 0
 
-    def restarted(self, at: Checkpoint, why: str, status: int | None = None) -> Entry:
+    def restarted(
+        self, at: Checkpoint, why: str, status: int | None = None, attempts: int = 0
+    ) -> Fetched:
         """The line by which the chain of cursors begins again; says so."""
         why = self._secrets.redact(why)
         message = f"begins again from its first page ({at.live_pages:,} pages do not count): {why}"
         self._run.emit(Warned(self._partition, message))
-        return Entry(
+        entry = Entry(
             seq=at.seq + 1,
             part=None,
             request={},
@@ -162,11 +196,13 @@ class _Pages:
             sha256=None,
             fetched_at=iso(self._run.now()),
             elapsed_s=0.0,
-            attempts=self._tries.count,
+            attempts=attempts,
         )
+        return Fetched(entry, None)
 
-    def _entry(self, tried: Tried, cursor: Any, seq: int) -> Entry:
+    def _entry(self, tried: Tried, cursor: Any, seq: int, attempts: int) -> Entry:
         kept, request = tried.kept, tried.request
+        part = kept.part.described() if kept.part else None
         done = kept.next if isinstance(kept.next, Done) else None
         secrets = self._secrets
         asked: dict[str, Any] = {"method": request.method, "url": secrets.redact(request.url)}
@@ -174,7 +210,7 @@ class _Pages:
             asked["body"] = secrets.redact(request.body.decode())
         return Entry(
             seq=seq,
-            part=kept.part.name if kept.part else None,
+            part=part.name if part else None,
             request=asked,
             cursor=cursor,
             next=None if done else secrets.conceal(kept.next),
@@ -183,11 +219,11 @@ class _Pages:
             status=kept.status,
             records=kept.records,
             bytes=kept.bytes,
-            stored_bytes=kept.part.stored_bytes if kept.part else 0,
-            sha256=kept.part.sha256 if kept.part else None,
+            stored_bytes=part.stored_bytes if part else 0,
+            sha256=part.sha256 if part else None,
             fetched_at=iso(self._run.now()),
             elapsed_s=round(tried.elapsed_s, 3),
-            attempts=self._tries.count,
+            attempts=attempts,
             response={
                 name: secrets.redact(value)
                 for name, value in kept.headers.items()
@@ -196,11 +232,12 @@ class _Pages:
             fields=secrets.conceal(dict(kept.fields)),
         )
 
-    def _check_loop(self, cursor: Any, at: Checkpoint) -> None:
+    def check_loop(self, at: Checkpoint) -> None:
+        """Raise `PageRefused` where the next page was asked for before."""
         paginator = self._resource.paginator
         if isinstance(paginator, Cursor | HeaderCursor) and paginator.cursor_may_repeat:
             return
-        if cursor in self._guard:
+        if self.cursor(at) in self._guard:
             raise PageRefused(
                 f"this cursor was asked with before, {at.live_pages:,} pages into the partition: "
                 "the server runs in a circle, and going on would store the same pages again "
@@ -208,8 +245,9 @@ class _Pages:
             )
 
     @contextlib.contextmanager
-    def blamed(self, cursor: Any, at: Checkpoint) -> Iterator[None]:
+    def blamed(self, at: Checkpoint) -> Iterator[None]:
         """Say where a failure happened: partition, page, cursor, and what to do next."""
+        cursor = self.cursor(at)
         try:
             yield
         except AttemptFailed as error:

@@ -6,6 +6,7 @@ their own word: a total counts only if it is above zero, the same as on the firs
 exactly what came.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,6 +117,29 @@ def next_cursor(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
     if paginator.maximum_pages is not None and page.number >= paginator.maximum_pages:
         return Done("maximum_reached")
     return following
+
+
+def foreseeable(paginator: Paginator) -> bool:
+    """Whether cursors can be told before the page that leads to them has come."""
+    return isinstance(paginator, PageNumber) or (
+        isinstance(paginator, Offset) and paginator.full_page is not None
+    )
+
+
+def foreseen(paginator: Paginator, cursor: Any, number: int, first_total: Any) -> Any | None:
+    """The cursor that page `number`, asked for with `cursor`, leads to if it is full; None where
+    there is no telling, or the page is the last by what is declared or claimed.
+    """
+    if paginator.maximum_pages is not None and number >= paginator.maximum_pages:
+        return None
+    total = as_number(first_total) or math.inf
+    match paginator:
+        case PageNumber(base_page=base, maximum_page=maximum):
+            last = min(total + base - 1, math.inf if maximum is None else maximum)
+            return cursor + 1 if cursor < last else None
+        case Offset(base_offset=base, full_page=int(size)):
+            return cursor + size if cursor + size < total + base else None
+    return None
 
 
 def claims_reached(claimed: Any, came: int, page: Page) -> bool:

@@ -48,20 +48,21 @@ def disk_errors(path: Path) -> Iterator[None]:
 class DurableFile:
     """A file that exists under its name only when it is complete and on disk.
 
-    Leaving the `with` block without `commit` removes what was written.
+    Leaving the `with` block without `commit` or `hand_over` removes what was written.
     """
 
     def __init__(self, path: Path, *, fsync: bool = True, mode: int = 0o666) -> None:
         self.path = path
         self._fsync = fsync
         self._temporary = path.with_name(path.name + TEMPORARY)
-        self._committed = False
+        self._settled = False  # committed, or in other hands
         with disk_errors(path):
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             # Buffered: a chunk of the wire may be a few bytes.
             self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb", 256 * 1024)
 
     def __enter__(self) -> Self:
+        self._settled = False
         return self
 
     def __exit__(
@@ -70,12 +71,22 @@ class DurableFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._committed:
-            # What cannot be removed now is removed when the folder is opened next.
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
-            with contextlib.suppress(OSError):
-                self._file.close()
+        if not self._settled:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        # What cannot be removed now is removed when the folder is opened next.
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def hand_over(self) -> None:
+        """Let the file outlive the `with` block: it is whole, and somebody else will `commit` or
+        `discard` it.
+        """
+        self._settled = True
 
     def write(self, data: bytes) -> None:
         """Append `data`; raises `DiskError`."""
@@ -90,14 +101,14 @@ class DurableFile:
                 os.fsync(self._file.fileno())
             self._file.close()
             self._temporary.rename(self.path)
-            self._committed = True
+            self._settled = True
             if self._fsync:
                 sync_folder(self.path.parent)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A part on disk: file name, size in bytes, SHA-256 of the file in hex."""
+    """A part: file name, size in bytes, SHA-256 of the file in hex."""
 
     name: str
     stored_bytes: int
@@ -119,10 +130,14 @@ class Part(DurableFile):
             self._hash.update(data)
             self._size += len(data)
 
+    def described(self) -> StoredPart:
+        """What the file will be once it is committed."""
+        return StoredPart(self.path.name, self._size, self._hash.hexdigest())
+
     def store(self) -> StoredPart:
         """Commit the file and describe it."""
         self.commit()
-        return StoredPart(self.path.name, self._size, self._hash.hexdigest())
+        return self.described()
 
 
 def sync_folder(folder: Path) -> None:

@@ -71,7 +71,8 @@ def harvest(
     stop = stop or threading.Event()
     with folder.locked(out, fsync=config.output.fsync):
         asked = folder.prepare(out, config, datetime.now(UTC))
-        with _run(config, out, secrets, max_pages, on_event, stop) as run:
+        workers = concurrency or config.concurrency.partitions
+        with _run(config, out, secrets, workers, max_pages, on_event, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
@@ -82,7 +83,7 @@ def harvest(
                 for note in told:
                     run.emit(Warned(Partition(name, {}), note))
             ended = _Ended(run, Feed(plan, chosen))
-            ended.work_off(concurrency or config.concurrency.partitions)
+            ended.work_off(workers)
         try:
             folder.write_last_run(out, ended.failures, fsync=config.output.fsync)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
@@ -179,6 +180,7 @@ def _run(
     config: Config,
     out: Path,
     secrets: Secrets,
+    workers: int,
     max_pages: int | None,
     on_event: OnEvent,
     stop: threading.Event,
@@ -200,21 +202,28 @@ def _run(
         return mine
 
     access = Access(config, secrets, out, stopping=stop.is_set)
+    pages = config.concurrency.pages
     try:
-        yield Run(
-            config=config,
-            out=out,
-            sources=sources(config, secrets),
-            access=access,
-            limit=RateLimit(
-                config.client.rate_limit,
-                {resource.name: resource.rate_limit for resource in config.resources},
-            ),
-            emit=emit,
-            stop=stop,
-            transport=transport,
-            max_pages=max_pages,
-        )
+        with (
+            ThreadPoolExecutor(workers, thread_name_prefix="commit") as committing,
+            ThreadPoolExecutor(workers * pages, thread_name_prefix="fetch") as fetching,
+        ):
+            yield Run(
+                config=config,
+                out=out,
+                sources=sources(config, secrets),
+                access=access,
+                limit=RateLimit(
+                    config.client.rate_limit,
+                    {resource.name: resource.rate_limit for resource in config.resources},
+                ),
+                emit=emit,
+                stop=stop,
+                transport=transport,
+                committing=committing,
+                fetching=fetching,
+                max_pages=max_pages,
+            )
     finally:
         access.close()
         for opened in transports:

@@ -9,10 +9,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from harvester.attempt import Kept, Place
@@ -37,6 +39,7 @@ from harvester.transport import Transport
 from harvester.wire import Watch
 
 _BYTES_EVENT_S: Final = 0.1  # how often a page on its way is told of
+_SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
 _MOST_RENEWALS: Final = 3  # of credentials, for one try at a page
 
 
@@ -52,17 +55,15 @@ class Run:
     emit: OnEvent
     stop: threading.Event
     transport: Callable[[], Transport]
+    committing: Executor  # as many threads as partitions at once
+    fetching: Executor  # for pages that are asked for ahead
+    rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     requests: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     counting: threading.Lock = field(default_factory=threading.Lock)
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, unless the run is to stop: then raise `Interrupted` at once."""
-        if self.stop.wait(max(0.0, seconds)):
-            raise Interrupted("interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,16 @@ class Tried:
 
 
 class Tries:
-    """The tries at the pages of one partition. `count` counts those at the page at hand."""
+    """The tries at one page of a partition; `count` counts them.
 
-    def __init__(self, run: Run, partition: Partition) -> None:
+    They end, in `Interrupted`, when the run is to stop or nobody wants the page any more.
+    """
+
+    def __init__(self, run: Run, partition: Partition, dropped: threading.Event) -> None:
         self.count = 0
         self._run = run
         self._partition = partition
+        self._dropped = dropped
         self._folder = run.out / partition.folder
         self._source = run.sources[partition.resource]
         self._secrets = self._source.endpoint.secrets
@@ -115,7 +120,7 @@ class Tries:
         sent = transport.requests
         began = run.clock()
         timeout = run.config.client.timeout
-        watch = Watch(run.clock, began + timeout.page, timeout.read, run.stop.is_set)
+        watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
         try:
             with transport.open(request, watch) as response:
                 kept = self._source.reader.read(
@@ -137,7 +142,7 @@ class Tries:
 
     def _await_turn(self) -> None:
         """Wait until every budget, and the server, lets the next request leave."""
-        self._run.sleep(0)  # a run that is to stop asks for no further page
+        self._sleep(0)  # a run that is to stop asks for no further page
         deadline = self._run.config.client.retry.deadline
         while wait := self._run.limit.take(self._partition.resource):
             if wait.asked and wait.seconds > deadline:
@@ -145,7 +150,7 @@ class Tries:
                     f"{wait.reason}, for longer than retry.deadline", hint_s=wait.seconds
                 )
             self._run.emit(Waiting(self._partition, wait.seconds, wait.reason))
-            self._run.sleep(wait.seconds)
+            self._sleep(wait.seconds)
 
     def pause(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
         """Sleep between two tries. What the server asked for holds for all of the resource."""
@@ -154,12 +159,23 @@ class Tries:
             why = USED_UP if spent else "the server asked to wait"
             self._run.limit.hold(self._partition.resource, Wait(seconds, why))
         self.lost(attempt, seconds, error)
-        self._run.sleep(seconds)
+        self._sleep(seconds)
 
     def lost(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
         """Tell of a try that came to nothing."""
         told = self._secrets.redact(str(error))
         self._run.emit(AttemptLost(self._partition, attempt, told, seconds))
+
+    def _stopping(self) -> bool:
+        return self._run.stop.is_set() or self._dropped.is_set()
+
+    def _sleep(self, seconds: float) -> None:
+        while not self._stopping():
+            if seconds <= 0:
+                return
+            self._run.stop.wait(min(seconds, _SLICE_S))
+            seconds -= _SLICE_S
+        raise Interrupted("interrupted")
 
     def _progress(self) -> Callable[[int, int], None]:
         """Counts the bytes of one page and tells of them now and then."""
@@ -169,7 +185,7 @@ class Tries:
 
         def arrived(more_wire: int, more_decoded: int) -> None:
             nonlocal wire, decoded, told
-            if run.stop.is_set():
+            if self._stopping():
                 raise Interrupted("interrupted")
             wire += more_wire
             decoded += more_decoded

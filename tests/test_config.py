@@ -146,8 +146,7 @@ def test_what_fits_together(lines: str) -> None:
     ("rest", "fault"),
     [
         ("concurrency: {partitions: 0}", "concurrency.partitions: must be at least 1, got 0"),
-        ("concurrency: {pages: 2}", ("concurrency.pages: more than one page at a time comes in a "
-         "later version")),
+        ("concurrency: {pages: 65}", "concurrency.pages: must be at most 64, got 65"),
         ("output: data", "output: expected a mapping (key: value), got 'data'"),
         ("outputs: {}", "outputs: unknown key 'outputs': did you mean 'output'?"),
     ],

@@ -43,7 +43,8 @@ LAYERS = [
     planning transport
     report attempt auth.token_requests
     sources auth.access records
-    tries check
+    commits tries check
+    window
     page_loop
     schedule
     terminal.closing terminal.plain terminal.live

@@ -84,8 +84,6 @@ def _message(details: ErrorDetails, walk: "_Walk") -> str:
             return _unlike(value, walk)
         case "greater_than_equal":
             return f"must be at least {context['ge']}, got {found}"
-        case "less_than_equal" if walk.path == ("concurrency", "pages"):
-            return "more than one page at a time comes in a later version"
         case "less_than_equal":
             return f"must be at most {context['le']}, got {found}"
         case "string_too_short":

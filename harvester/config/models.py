@@ -284,8 +284,11 @@ class Concurrency(Section):
 
     partitions: Count = 4
     """Partitions at once."""
-    pages: Annotated[int, Field(ge=1, le=1)] = 1
-    """Pages of one partition at once."""
+    pages: Annotated[int, Field(ge=1, le=64)] = 1
+    """Pages of one partition that may be under way at once, which is also what a kill costs. Where
+    the next cursor can be told beforehand (`page_number`, and `offset` with a `limit`) so many
+    are asked for at once; elsewhere, from 2 on, a page is asked for while the one before becomes
+    durable."""
 
 
 class Output(Section):
