@@ -19,10 +19,11 @@ def store(
     *,
     done: bool = True,
     fields: Sequence[dict[str, Any]] = (),
+    records: Sequence[int] = (),
 ) -> Path:
     """Commit `pages` (JSON values) of a partition; the last one ends it if `done`. Its folder.
 
-    `fields` are those of the pages, in the journal.
+    `fields` are those of the pages, in the journal, and `records` how many each holds.
     """
     folder = out / partition.folder
     folder.mkdir(parents=True)
@@ -43,6 +44,7 @@ def store(
                     done=last,
                     reason="no_next_cursor" if last else None,
                     fields=fields[seq - 1] if fields else {},
+                    records=records[seq - 1] if records else 3,
                 )
             )
     return folder

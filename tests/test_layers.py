@@ -42,12 +42,18 @@ LAYERS = [
     incremental folder request
     planning transport
     report attempt auth.token_requests
-    sources auth.access records
-    commits tries check
+    sources auth.access records export.survey export.values export.scratch export.snapshot
+    export.columns export.repeats
+    export.arrow export.csvfile export.lines
+    export.database
+    export.exporting
+    export
+    tries check
+    commits
     window
     page_loop
     schedule
-    terminal.closing terminal.plain terminal.live
+    terminal.closing terminal.plain terminal.live terminal.steps
     terminal.rendering
     terminal.foreground
     emulator.texts emulator.endpoints emulator.faults emulator.limits
@@ -75,7 +81,10 @@ ROOMS = {
     "urllib3": ("transport", "wire"),
     "http.client": ("transport", "wire"),
     "ijson": ("fields",),
-    "isal": ("body",),
+    "isal": ("body", "export.lines"),
+    "pyarrow": ("export.arrow",),
+    "duckdb": ("export.database",),
+    "sqlite3": ("export.repeats",),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "typer": ("cli", "cli."),

@@ -37,6 +37,12 @@ Resources = Annotated[
     list[str] | None,
     typer.Option("--resource", metavar="NAME", help="Only this resource; may be given again."),
 ]
+Partitions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--partition", metavar="KEY=VALUE", help="Only such partitions; may be given again."
+    ),
+]
 Progress = Annotated[
     ProgressMode,
     typer.Option(help="auto: live on a terminal, else plain lines. none: only what goes wrong."),

@@ -1,24 +1,24 @@
 """After a harvest: what was stored, in the form that the next tool wants."""
 
+import signal
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harvester.cli.app import app
-from harvester.cli.options import Folder, Resources
-from harvester.terminal.rendering import write_lines
+from harvester.cli.options import Folder, Partitions, Progress, ProgressMode, Resources
+from harvester.errors import Interrupted
+from harvester.terminal.phrases import number, size
+from harvester.terminal.rendering import say, write_lines
 
 
 @app.command()
 def records(
     folder: Folder,
     resource: Resources = None,
-    partition: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--partition", metavar="KEY=VALUE", help="Only such partitions; may be given again."
-        ),
-    ] = None,
+    partition: Partitions = None,
 ) -> None:
     """Print the records as JSON Lines.
 
@@ -30,9 +30,90 @@ def records(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.records import iter_records
 
+    chosen = _pairs(partition)
+    write_lines(iter_records(folder, resources=resource or (), partition=chosen))
+
+
+@app.command()
+def export(
+    folder: Folder,
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TARGET", help="The file: .jsonl, .jsonl.gz, .csv, .parquet or .duckdb."
+        ),
+    ],
+    resource: Resources = None,
+    partition: Partitions = None,
+    dedupe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dedupe",
+            metavar="KEY",
+            help="Of records alike at this path (id, user.id, …) only the one fetched last; given "
+            "again, of those alike at all the paths.",
+        ),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Before the names of the partitions' columns.")
+    ] = "_",
+    force: Annotated[bool, typer.Option("--force", help="Replace TARGET if it exists.")] = False,
+    progress: Progress = ProgressMode.AUTO,
+) -> None:
+    """Write the records into one file, for DuckDB, pandas and the like.
+
+    \b
+    harvester export data/tweets tweets.parquet
+    harvester export data/tweets tweets.parquet --dedupe id
+    harvester export data/shop shop.duckdb                 a table for each resource
+    harvester export data/shop orders.csv --resource orders
+    harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
+
+    Each record is a row, in the order of the harvest; the values of its partition stand in columns
+    of their own, _query for the key query. What was committed when the export began is in it, also
+    while a harvest runs. A TARGET that exists is complete.
+
+    Parquet and DuckDB keep what is nested (STRUCT, LIST), with one schema over all pages. Nothing
+    is changed to fit it: where records disagree, the column is JSON text. Integers stay exact, all
+    other numbers are doubles; times stay the text that they are. JSON Lines and CSV have every
+    number as the server wrote it; in CSV nothing between two commas is null, and "" an empty text.
+
+    Exit codes: 0 it is there, 2 bad usage, 5 the data on disk is damaged, 6 another export to
+    TARGET is at work, 130 interrupted.
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.export import export as exported
+    from harvester.terminal.steps import Steps
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind
+    live = progress is ProgressMode.AUTO and sys.stderr.isatty()
+    try:
+        with Steps(live=live, quiet=progress is ProgressMode.NONE) as steps:
+            done = exported(
+                folder,
+                target,
+                resources=resource or (),
+                partition=_pairs(partition),
+                dedupe=dedupe or (),
+                prefix=prefix,
+                force=force,
+                on_step=steps.take,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(f"{target} was not written: interrupted") from None
+    for note in done.notes:
+        say(note)
+    if progress is not ProgressMode.NONE:
+        repeated = f"; {done.repeated:,} repeated left out" if done.repeated else ""
+        counts = ", ".join(
+            f"{number(count, 'record')} of {name}" for name, count in done.records.items()
+        )
+        say(f"{target}: {counts}{repeated}, {size(target.stat().st_size)}")
+
+
+def _pairs(partition: list[str] | None) -> dict[str, str]:
+    """What `--partition` chooses."""
     pairs = [pair.partition("=") for pair in partition or ()]
     for key, equals, _ in pairs:
         if not equals:
             raise typer.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--partition")
-    chosen = {key: value for key, _, value in pairs}
-    write_lines(iter_records(folder, resources=resource or (), partition=chosen))
+    return {key: value for key, _, value in pairs}

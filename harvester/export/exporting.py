@@ -1,0 +1,277 @@
+"""The export itself: which passes over the records, and what is written with them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.errors import ConfigError
+from harvester.export.columns import Row, Table, partition_names, table_of
+from harvester.export.repeats import Repeats, key_path
+from harvester.export.scratch import publish, refuse_existing, scratch
+from harvester.export.snapshot import CommittedPage, Snapshot, chosen
+from harvester.export.survey import Survey
+from harvester.export.values import values_of
+from harvester.folder import read_asked
+
+#: By the target's ending: what it takes beyond the harvester itself.
+FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
+    ".jsonl": (),
+    ".jsonl.gz": (),
+    ".csv": (),
+    ".parquet": ("pyarrow",),
+    ".duckdb": ("pyarrow", "duckdb"),
+}
+PREFIX: Final = "_"
+_STEP_RECORDS: Final = 5000
+_BATCH_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far an export has come: in which pass, `reading` (what the values look like) or
+    `writing`, over which resource, and how many of its committed records.
+    """
+
+    phase: str
+    resource: str
+    records: int
+    of_records: int
+
+
+@dataclass(slots=True)
+class Exported:
+    """What an export wrote: the records of each resource, and what a person should know."""
+
+    target: Path
+    records: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0  # records left out, since a newer one has the same key
+    notes: list[str] = field(default_factory=list)
+
+
+OnStep = Callable[[Step], None]
+
+
+def export(
+    out: Path | str,
+    target: Path | str,
+    *,
+    resources: Sequence[str] = (),
+    partition: Mapping[str, str] | None = None,
+    dedupe: Sequence[str] = (),
+    prefix: str = PREFIX,
+    force: bool = False,
+    on_step: OnStep = lambda step: None,
+) -> Exported:
+    """Write the records that were committed in `out` when this began into the file `target`.
+
+    The ending of `target` says what it becomes; one that exists is complete. `partition` chooses
+    partitions as `iter_records` does. `dedupe` are paths into a record: of records alike there,
+    the newest is kept. Partition values get columns, `prefix` before their names. `force` takes
+    the place of a file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
+    `DiskError`.
+    """
+    out, target = Path(out), Path(target)
+    ending = _ending(target)
+    for key in dedupe:
+        key_path(key)
+    refuse_existing(target, force=force)
+    _refuse_missing(ending)
+    asked = read_asked(out)
+    wanted = dict(partition or {})
+    found = chosen(asked, resources, wanted)
+    if ending != ".duckdb" and len(found) != 1:
+        names = ", ".join(resource.name for resource in found)
+        raise ConfigError(
+            f"{target}: holds one resource, and there are {names}; choose one with --resource, or "
+            "export to a .duckdb, with a table for each"
+        )
+    with scratch(target, force=force) as folder:
+        taken = [
+            Snapshot(out, asked, resource, wanted, folder / f"pages-{number}.jsonl")
+            for number, resource in enumerate(found)
+        ]
+        if wanted and not any(snapshot.partitions for snapshot in taken):
+            pairs = ", ".join(f"{key}={value}" for key, value in wanted.items())
+            raise ConfigError(f"no partition here has {pairs}")
+        job = _Export(folder, Exported(target), tuple(dedupe), prefix, on_step)
+        job.write(ending, taken)
+        publish(job.file, target, force=force)
+    return job.done
+
+
+@dataclass(slots=True)
+class _Export:
+    folder: Path
+    done: Exported
+    dedupe: tuple[str, ...]
+    prefix: str
+    on_step: OnStep
+
+    @property
+    def file(self) -> Path:
+        """Where the target grows; its own name within, for what a reader's error would say."""
+        return self.folder / self.done.target.name
+
+    def write(self, ending: str, taken: Sequence[Snapshot]) -> None:
+        """Write the file, whole."""
+        if ending == ".duckdb":
+            from harvester.export.database import Database
+
+            with Database(self.file, self.folder / "spill") as database:
+                for number, (snapshot, name) in enumerate(zip(taken, _tables(taken), strict=True)):
+                    with _Rows(self, snapshot, number) as rows:
+                        table = rows.table()
+                        database.add(name, table, rows)
+            return
+        [snapshot] = taken
+        with _Rows(self, snapshot, 0) as rows:
+            self._write_one(ending, snapshot, rows)
+
+    def _write_one(self, ending: str, snapshot: Snapshot, rows: "_Rows") -> None:
+        if ending == ".parquet":
+            from harvester.export.arrow import write_parquet
+
+            write_parquet(self.file, rows.table(), rows)
+        elif ending == ".csv":
+            from harvester.export.csvfile import write_csv
+
+            write_csv(self.file, rows.table(), rows)
+        else:
+            from harvester.export.lines import write_lines
+
+            if self.dedupe:
+                rows.look_through()
+            names = partition_names(snapshot.keys, self.prefix)
+            packed = ending.endswith(".gz")
+            write_lines(self.file, snapshot.name, names, rows, packed=packed)
+
+
+class _Rows:
+    """The rows of one resource: looked through once for the columns and the repeats, then given."""
+
+    def __init__(self, job: _Export, snapshot: Snapshot, number: int) -> None:
+        self._job = job
+        self._snapshot = snapshot
+        self._stack = ExitStack()
+        self._repeats = (
+            self._stack.enter_context(Repeats(job.folder / f"seen-{number}.sqlite", job.dedupe))
+            if job.dedupe
+            else None
+        )
+
+    def __enter__(self) -> "_Rows":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def table(self) -> Table:
+        """The columns, from all records and partition values."""
+        records, partitions = Survey(), Survey()
+        partitions.observe(dict.fromkeys(self._snapshot.keys))
+        self.look_through(records.observe, partitions.observe)
+        made = table_of(self._snapshot.name, records.root, partitions.root, self._job.prefix)
+        self._job.done.notes += made.notes
+        return made
+
+    def look_through(
+        self,
+        observe: Callable[[Any], None] = lambda value: None,
+        observe_partition: Callable[[Any], None] = lambda values: None,
+    ) -> None:
+        """The first pass."""
+        own: Mapping[str, Any] | None = None
+        position = 0
+        for page, records in self._batches():
+            if page.values is not own:
+                own = page.values
+                observe_partition(own)
+            for value in values_of(records):
+                observe(value)
+                if self._repeats:
+                    self._repeats.observe(position, page.fetched_at, value)
+                    position += 1
+        if self._repeats:
+            self._check_keys(self._repeats)
+
+    def _batches(self) -> Iterator[tuple[CommittedPage, list[bytes]]]:
+        """The records of the first pass, of one page each time, few enough for memory."""
+        before: CommittedPage | None = None
+        batch: list[bytes] = []
+        size = 0
+        for page, record in self._records("reading"):
+            if before is not None and (page is not before or size >= _BATCH_BYTES):
+                yield before, batch
+                batch, size = [], 0
+            before = page
+            batch.append(record)
+            size += len(record)
+        if before is not None:
+            yield before, batch
+
+    def __iter__(self) -> Iterator[Row]:
+        """The second pass: the rows, without those that are repeated."""
+        repeated = self._repeats.positions() if self._repeats else iter(())
+        leave_out = next(repeated, None)
+        count = 0
+        for position, (page, record) in enumerate(self._records("writing")):
+            if position == leave_out:
+                leave_out = next(repeated, None)
+                self._job.done.repeated += 1
+                continue
+            count += 1
+            yield page.values, record
+        self._job.done.records[self._snapshot.name] = count
+
+    def _records(self, phase: str) -> Iterator[tuple[CommittedPage, bytes]]:
+        snapshot, count = self._snapshot, 0
+        self._job.on_step(Step(phase, snapshot.name, 0, snapshot.records))
+        for page in snapshot:
+            for record in snapshot.records_of(page):
+                count += 1
+                if not count % _STEP_RECORDS:
+                    self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
+                yield page, record
+        self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
+
+    def _check_keys(self, repeats: Repeats) -> None:
+        """Refuse a key that no record has, and tell of records without it."""
+        name, keys = self._snapshot.name, " ".join(f"--dedupe {key}" for key in self._job.dedupe)
+        if repeats.unkeyed and not repeats.keyed:
+            raise ConfigError(f"{name}: {keys}: no record has a value there")
+        if repeats.unkeyed:
+            self._job.done.notes.append(
+                f"{name}: {repeats.unkeyed:,} records have no value at {keys}; all were kept"
+            )
+
+
+def _ending(target: Path) -> str:
+    name = target.name.lower()
+    for ending in FORMATS:
+        if name.endswith(ending) and name != ending:
+            return ending
+    raise ConfigError(f"{target}: name a file that ends in one of {', '.join(FORMATS)}")
+
+
+def _refuse_missing(ending: str) -> None:
+    missing = [library for library in FORMATS[ending] if find_spec(library) is None]
+    if missing:
+        raise ConfigError(
+            f"a {ending} takes {' and '.join(missing)}, not installed here: "
+            "pip install 'harvester[export]'"
+        )
+
+
+def _tables(taken: Sequence[Snapshot]) -> list[str]:
+    """A table name for each resource: its own, unless another differs by its case only."""
+    names: list[str] = []
+    for snapshot in taken:
+        name, count = snapshot.name, 1
+        while name.casefold() in map(str.casefold, names):
+            count += 1
+            name = f"{snapshot.name}_{count}"
+        names.append(name)
+    return names

@@ -1,0 +1,115 @@
+"""Which pages an export is made of: those that were committed when it began.
+
+An export reads its pages twice or more, a run beside it may commit further ones meanwhile, and a
+chain of cursors may begin again. So the pages are noted once, in a file, and memory stays flat.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.body import decoded_chunks
+from harvester.config import Resource
+from harvester.elements import iter_elements
+from harvester.errors import ConfigError, DataRefused
+from harvester.folder import Asked
+from harvester.journal import read_pages
+from harvester.jsonpath import parse
+from harvester.partitions import Partition
+from harvester.report import planned
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedPage:
+    """A page that counts: its partition's values, its part, and what the journal says of it."""
+
+    values: Mapping[str, Any]
+    path: Path
+    records: int
+    fetched_at: str
+
+
+class Snapshot:
+    """The committed pages of one resource at one moment.
+
+    `wanted` chooses partitions by their labels; `file` is where the pages are noted. Raises
+    `DataRefused` where a journal is damaged.
+    """
+
+    def __init__(
+        self, out: Path, asked: Asked, resource: Resource, wanted: Mapping[str, str], file: Path
+    ) -> None:
+        self.name = resource.name
+        self.keys = resource.partition_keys
+        self.partitions = self.pages = self.records = 0
+        self._out = out
+        self._file = file
+        self._selector = parse(resource.data_selector or "$")
+        with file.open("w", encoding="utf-8") as notes:
+            for partition in planned(out, asked, (resource.name,)):
+                labels = partition.labels
+                if not all(labels[key] == value for key, value in wanted.items()):
+                    continue
+                self.partitions += 1
+                notes.write(json.dumps(_values(partition)) + "\n")
+                for entry in read_pages(out / partition.folder):
+                    place = f"{partition.folder}/{entry.part}"
+                    notes.write(json.dumps([place, entry.records, entry.fetched_at]) + "\n")
+                    self.pages += 1
+                    self.records += entry.records
+
+    def __iter__(self) -> Iterator[CommittedPage]:
+        """The pages in plan order, then page order."""
+        values: Mapping[str, Any] = {}
+        with self._file.open(encoding="utf-8") as notes:
+            for line in notes:
+                noted = json.loads(line)
+                if isinstance(noted, dict):
+                    values = noted
+                else:
+                    place, records, fetched_at = noted
+                    yield CommittedPage(values, self._out / place, records, fetched_at)
+
+    def records_of(self, page: CommittedPage) -> Iterator[bytes]:
+        """The records of a page, as `iter_records` gives them.
+
+        Raises `DataRefused` where the part is damaged, or holds not as many as were committed.
+        """
+        count = 0
+        try:
+            for record in iter_elements(decoded_chunks(page.path), self._selector):
+                count += 1
+                yield record
+        except (OSError, ValueError) as error:
+            raise DataRefused(f"{page.path}: {error}; see `harvester verify`") from error
+        if count != page.records:
+            raise DataRefused(
+                f"{page.path}: {count:,} records, the journal says {page.records:,}; see "
+                "`harvester verify --deep`"
+            )
+
+
+def chosen(asked: Asked, resources: Sequence[str], wanted: Mapping[str, str]) -> Sequence[Resource]:
+    """The resources to export. Raises `ConfigError` for a choice that cannot match."""
+    known = {resource.name: resource for resource in asked.config.resources}
+    for name in resources:
+        if name not in known:
+            raise ConfigError(f"no resource {name!r} here; there are {', '.join(known)}")
+    found = [resource for name, resource in known.items() if not resources or name in resources]
+    keys = {key for resource in found for key in resource.partition_keys}
+    for key in wanted:
+        if key not in keys:
+            there = ", ".join(sorted(keys)) or "none"
+            raise ConfigError(f"no partition key {key!r} here; there are {there}")
+    return [resource for resource in found if wanted.keys() <= set(resource.partition_keys)]
+
+
+def _values(partition: Partition) -> dict[str, Any]:
+    """The values of a partition as JSON has them: a window is its label, as in its folder."""
+    labels = partition.labels
+    return {
+        key: value if isinstance(value, str | int | float | bool) else labels[key]
+        for key, value in partition.values.items()
+    }
