@@ -17,7 +17,7 @@ from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
-PIECE_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 64 * 1024
 #: Below this size a high expansion ratio is harmless, and small repetitive pages do have one.
 _RATIO_FLOOR_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = 31  # window bits: gzip framing, largest window

@@ -26,8 +26,8 @@ LONE_SURROGATE: Final = "\uffff"
 #: Above this the parser kills the process, whatever the configuration says.
 _MOST_NUMBER_CHARS: Final = 4300
 
-#: The longest block: near what a core's first cache holds, and its structure is read in one go.
-BLOCK_BYTES: Final = 32 * 1024
+#: The longest block: what a second-level cache holds several times, and `body` gives at once.
+BLOCK_BYTES: Final = 64 * 1024
 _NOT_OUTLINE: Final = bytes(byte for byte in range(256) if byte not in b'"{}[],:NI')
 
 _BOM: Final = b"\xef\xbb\xbf"

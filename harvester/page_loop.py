@@ -142,7 +142,7 @@ class _Pages:
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
         cursor = self.cursor(at)
-        tries = Tries(self._run, self._partition, dropped)
+        tries = Tries(self._run, self._partition, self.folder, dropped)
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:

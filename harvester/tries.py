@@ -81,12 +81,14 @@ class Tries:
     They end, in `Interrupted`, when the run is to stop or nobody wants the page any more.
     """
 
-    def __init__(self, run: Run, partition: Partition, dropped: threading.Event) -> None:
+    def __init__(
+        self, run: Run, partition: Partition, folder: Path, dropped: threading.Event
+    ) -> None:
         self.count = 0
         self._run = run
         self._partition = partition
         self._dropped = dropped
-        self._folder = run.out / partition.folder
+        self._folder = folder
         self._source = run.sources[partition.resource]
         self._secrets = self._source.endpoint.secrets
 
