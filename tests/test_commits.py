@@ -1,0 +1,134 @@
+"""Commits in order, at once or beside the next fetch; what fails leaves nothing half done."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harvester.commits import Commits, Fetched
+from harvester.errors import DiskError, PageRefused
+from harvester.journal import Entry, Header, Journal, read_checkpoint, read_entries
+from harvester.parts import Part
+from tests.support import entry
+
+HEADER = Header("items", {}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
+
+
+@pytest.fixture
+def pool() -> Iterator[Executor]:
+    """A thread to commit on."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture(params=["at once", "behind"])
+def behind(request: pytest.FixtureRequest, pool: Executor) -> Executor | None:
+    """Both ways."""
+    return pool if request.param == "behind" else None
+
+
+def fetched(folder: Path, seq: int, *, done: bool = False) -> Fetched:
+    """A page that is whole, and not yet committed."""
+    with Part(folder, seq) as part:
+        part.write(f"page {seq}".encode())
+        part.hand_over()
+    stored = part.described()
+    line = entry(
+        seq, part=stored.name, stored_bytes=stored.stored_bytes, sha256=stored.sha256, done=done
+    )
+    return Fetched(line, part)
+
+
+def test_in_order(tmp_path: Path, behind: Executor | None) -> None:
+    """Pages are committed one after the other, and told of when they are."""
+    told: list[int] = []
+
+    def tell(line: Entry) -> None:
+        assert read_checkpoint(tmp_path).seq == line.seq
+        told.append(line.seq)
+
+    with Journal.open(tmp_path, HEADER) as journal, Commits(journal, behind, tell) as commits:
+        for seq in range(1, 9):
+            commits.add(fetched(tmp_path, seq, done=seq == 8))
+        assert told == list(range(1, 9))  # nothing follows a page that is the last
+    assert [line.seq for line in read_entries(tmp_path)] == told
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_one_at_a_time(tmp_path: Path, pool: Executor) -> None:
+    """A page waits until the one before is part of the harvest; the block's end, for the last."""
+    release = threading.Event()
+    first = threading.Event()
+
+    def tell(line: Entry) -> None:
+        first.set()
+        assert release.wait(10)
+
+    with Journal.open(tmp_path, HEADER) as journal, Commits(journal, pool, tell) as commits:
+        commits.add(fetched(tmp_path, 1))
+        second = fetched(tmp_path, 2)
+        adding = threading.Thread(target=commits.add, args=(second,))
+        assert first.wait(10)
+        adding.start()
+        adding.join(0.1)
+        assert adding.is_alive()
+        assert read_checkpoint(tmp_path).seq == 1
+        release.set()
+        adding.join(10)
+    assert read_checkpoint(tmp_path).seq == 2
+
+
+def test_a_commit_that_fails(tmp_path: Path, behind: Executor | None) -> None:
+    """Its error comes out, also over that of the fetch beside it; the page behind is discarded."""
+
+    def run() -> None:
+        with (
+            Journal.open(tmp_path, HEADER) as journal,
+            Commits(journal, behind, lambda line: None) as commits,
+        ):
+            commits.add(fetched(tmp_path, 1))
+            bad = fetched(tmp_path, 2)
+            assert bad.part is not None
+            bad.part.path.mkdir()  # a rename onto it fails
+            commits.add(bad)
+            commits.add(fetched(tmp_path, 3))
+
+    with pytest.raises(DiskError):
+        run()
+    assert [line.seq for line in read_entries(tmp_path)] == [1]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_fetch_that_fails(tmp_path: Path, behind: Executor | None) -> None:
+    """What was handed over before is committed all the same."""
+
+    def run() -> None:
+        with (
+            Journal.open(tmp_path, HEADER) as journal,
+            Commits(journal, behind, lambda line: None) as commits,
+        ):
+            commits.add(fetched(tmp_path, 1))
+            raise PageRefused("no")
+
+    with pytest.raises(PageRefused):
+        run()
+    assert read_checkpoint(tmp_path).pages == 1
+
+
+def test_an_error_of_who_is_told(tmp_path: Path, pool: Executor) -> None:
+    """It comes out as it is, and the page behind is discarded."""
+
+    def tell(line: Entry) -> None:
+        raise ZeroDivisionError
+
+    def run() -> None:
+        with Journal.open(tmp_path, HEADER) as journal, Commits(journal, pool, tell) as commits:
+            commits.add(fetched(tmp_path, 1))
+            commits.add(fetched(tmp_path, 2))
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert not list(tmp_path.glob("*.tmp"))
+    assert read_checkpoint(tmp_path).pages == 1
