@@ -29,7 +29,7 @@ resources:
   - 3
   - name: x
     paginator: cursor
-concurrency: {partitions: 0, pages: 2}
+concurrency: {partitions: 0, pages: 0}
 output: []
 """
 

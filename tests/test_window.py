@@ -195,7 +195,7 @@ def test_a_page_in_the_middle_that_fails(tmp_path: Path) -> None:
     broken = False
     summary, asked, _ = harvested(tmp_path, NUMBERED, respond, "out", 4)
     assert summary.complete
-    assert asked[0]["page"] == "6"
+    assert min(int(parameters["page"]) for parameters in asked) == 6
     harvested(tmp_path, NUMBERED, numbered(12), "whole", 1)
     assert pages_of(tmp_path / "out") == pages_of(tmp_path / "whole")
 
@@ -225,7 +225,7 @@ def test_max_pages(tmp_path: Path, text: str, respond: Respond) -> None:
 
 @pytest.mark.parametrize(("text", "respond"), [(NUMBERED, numbered(30)), (ITEMS, chain(30))])
 def test_a_wish_to_stop(tmp_path: Path, text: str, respond: Respond) -> None:
-    """Ends at once, with nothing half done left behind."""
+    """Ends with what has come, within the window, and with nothing half done left behind."""
     stop = threading.Event()
 
     def on_event(event: Event) -> None:
@@ -235,7 +235,7 @@ def test_a_wish_to_stop(tmp_path: Path, text: str, respond: Respond) -> None:
     gauge = Gauge(respond)
     summary, _, _ = harvested(tmp_path, text, gauge, "out", 4, on_event=on_event, stop=stop)
     assert summary.exit_code == 130
-    assert 7 <= summary.resources[0].pages <= 8
+    assert 7 <= summary.resources[0].pages <= 7 + 3
     assert not list((tmp_path / "out").rglob("*.tmp"))
     assert harvested(tmp_path, text, respond, "out", 4)[0].complete
 
