@@ -27,6 +27,7 @@ LAYERS = [
     secrets partitions origins guard elements parts wire
     journal taking auth.token_file skim
     summary events
+    tally
     config.wording
     config.quantities config.references config.yamlfile
     config.options config.overrides
