@@ -4,6 +4,7 @@ Drawn once, here: the page carries no plotting code, works without scripts, and 
 specification comes out as text, escaped by Vega.
 """
 
+import html
 import re
 from typing import Any, Final
 
@@ -20,10 +21,10 @@ def svg(spec: dict[str, Any], label: str) -> str:
     Raises `ConfigError` where the extra is not installed.
     """
     vega = _vega()
-    spec = {**spec, "description": label}
     drawn: str = vega.vegalite_to_svg(spec, vl_version=_VEGA_LITE, allowed_base_urls=[])
     head, mark, rest = drawn.partition(">")
-    return _NAMESPACES.sub("", head) + mark + rest
+    named = f'<svg role="group" aria-label="{html.escape(label)}"'
+    return _NAMESPACES.sub("", head).replace("<svg", named, 1) + mark + rest
 
 
 def _vega() -> Any:

@@ -199,8 +199,8 @@ def trouble_figures(facts: Facts) -> Iterator[Figure]:
     tally = facts.tally
     if tally.waits_s:
         rows = _ranked(tally.waits_s, brief)
-        yield Figure("Waits by reason", "Time of each partition that waited, added up: four that "
-                     "wait for a minute are four minutes",
+        yield Figure("Waits by reason", "Time of all who waited, added up: four that wait for a "
+                     "minute are four minutes",
                      _ranking(rows, "time", "var(--c2)"), half=True)  # fmt: skip
     if tally.errors:
         rows = _ranked(tally.errors, lambda count: f"{count:,}")
