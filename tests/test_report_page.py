@@ -22,6 +22,7 @@ from harvester.folder import LAST_RUN, read_tally
 from harvester.journal import Header, encode
 from harvester.report_page import NAME, write_report
 from harvester.report_page.facts import MOST_LISTED, gather
+from harvester.report_page.timeline import line_names
 from tests.screenshots import chromium
 from tests.support import (
     ITEMS,
@@ -288,6 +289,22 @@ def test_one_partition_without_values(tmp_path: Path) -> None:
     assert "Complete: 1 partition" in page.text
     assert "What came" not in page.text
     assert "3 records: 3 pages" in page.tips()
+
+
+def test_lines_are_few_and_tell_of_most_records(tmp_path: Path, troubled: Path) -> None:
+    """Each row has its line where there is room; where lines would tell of little, one is all."""
+    page = Page(write_report(troubled))
+    legend = page.text.split("Records as they came")[1].split("Throughput")[0]
+    assert legend.count("query=") == 4
+    queries = json.dumps([f"q{number}" for number in range(20)])
+    many = months(
+        tmp_path / "out",
+        tmp_path,
+        f"resources.items.partitions.query={queries}",
+        "resources.items.partitions.window.step=1y",
+    )
+    [line] = set(line_names(gather(many)).values())
+    assert line == "items"
 
 
 # --- What it must not do -------------------------------------------------------------------------

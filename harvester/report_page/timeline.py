@@ -106,7 +106,7 @@ def _quiet(moments: Sequence[tuple[float, float, Moment]], axis: Axis) -> Iterat
 def _cumulated(
     facts: Facts, moments: Sequence[tuple[float, float, Moment]], axis: Axis
 ) -> dict[str, list[Row]]:
-    names = _line_names(facts)
+    names = line_names(facts)
     totals = dict.fromkeys(names.values(), 0)
     lines = {name: [axis.point(moments[0][0], y=0)] for name in totals}
     for _, high, moment in moments:
@@ -118,20 +118,29 @@ def _cumulated(
     return lines
 
 
-def _line_names(facts: Facts) -> dict[Series, str]:
+def line_names(facts: Facts) -> dict[Series, str]:
     """Which line of the chart each series is counted in, the line with most records first; what
     there are too many of is in one line with all others.
     """
     of_resource = Counter(resource for resource, _ in facts.series)
     lines = {series: _line(facts, series, of_resource[series[0]]) for series in facts.series}
+    place = _places(facts, lines)
+    if 2 * sum(facts.series[s] for s in lines if lines[s] in place) < sum(facts.series.values()):
+        # The lines would tell of a small part only: one for each resource tells more.
+        lines = {series: fit_ends(one_line(series[0]), _NAME_CHARS) for series in facts.series}
+        place = _places(facts, lines)
+    named = ((series, line if line in place else OTHERS) for series, line in lines.items())
+    return dict(sorted(named, key=lambda item: place.get(item[1], _MOST_SERIES)))
+
+
+def _places(facts: Facts, lines: dict[Series, str]) -> dict[str, int]:
+    """The lines that there is room for, by how many records they have."""
     records: Counter[str] = Counter()
     for series, line in lines.items():
         records[line] += facts.series[series]
     records.pop(OTHERS, None)
     room = _MOST_SERIES - (OTHERS in lines.values() or len(records) > _MOST_SERIES)
-    place = {line: place for place, (line, _) in enumerate(records.most_common(room))}
-    named = ((series, line if line in place else OTHERS) for series, line in lines.items())
-    return dict(sorted(named, key=lambda item: place.get(item[1], room)))
+    return {line: place for place, (line, _) in enumerate(records.most_common(room))}
 
 
 def _line(facts: Facts, series: Series, count: int) -> str:
