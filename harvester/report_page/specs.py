@@ -134,7 +134,7 @@ def _clock(span_s: float) -> str | None:
     return None
 
 
-def _y(title: str, unit: str = "", *, empty: bool = False, **more: Any) -> Spec:
+def _y(title: str, unit: str = "", *, most: float | None = None, **more: Any) -> Spec:
     label = f"datum.value == 0 ? '0' : datum.label + '{unit}'"  # else 0k, where others are 10k
     axis = {
         "title": title,
@@ -144,9 +144,9 @@ def _y(title: str, unit: str = "", *, empty: bool = False, **more: Any) -> Spec:
         **more.pop("axis", {}),
     }
     scale: Spec = {"zero": True}
-    if empty:  # else the axis would run from -1 to 1
-        axis["labels"] = False
-        scale["domain"] = [0, 1]
+    if most is not None:
+        axis["labels"] = most > 0
+        scale |= {"domain": [0, most or 1], "nice": False}  # of nothing it would run from -1 to 1
     return {"field": "y", "type": "quantitative", "axis": axis, "scale": scale}
 
 
@@ -214,6 +214,8 @@ def bars(
     unit: str = "",
 ) -> Spec:
     """Bars of height `y` from `x` to `x2`, over shaded stretches."""
+    most = max((row["y"] for row in rows), default=0)
+    room = 1.3 * most if signs else None  # above the bars, for the signs
     gap = -1 if len(rows) * 4 < width else 0
     drawn: Spec = {
         "data": _data(rows),
@@ -221,7 +223,7 @@ def bars(
         "encoding": {
             "x": axis.channel(width),
             "x2": {"field": "x2"},
-            "y": _y(title, unit, empty=not rows, axis={"tickCount": ticks}),
+            "y": _y(title, unit, most=room if rows else 0, axis={"tickCount": ticks}),
             "y2": {"datum": 0},
             "description": _tip(),
         },
