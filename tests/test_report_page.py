@@ -141,6 +141,18 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "out"
 
 
+@pytest.fixture(scope="module")
+def troubled_page(troubled: Path) -> Page:
+    """Its report."""
+    return Page(write_report(troubled))
+
+
+@pytest.fixture(scope="module")
+def searched_page(searched: Path) -> Page:
+    """The report of the emulator's harvest."""
+    return Page(write_report(searched))
+
+
 def written(out: Path, jobs: int, pages: int) -> Path:
     """A folder with `jobs` partitions of `pages` pages each: its journals only, as a report
     needs no parts. Every tenth partition is not finished.
@@ -170,34 +182,32 @@ def written(out: Path, jobs: int, pages: int) -> Path:
 # --- What it says --------------------------------------------------------------------------------
 
 
-def test_totals_are_those_of_status(searched: Path) -> None:
+def test_totals_are_those_of_status(searched: Path, searched_page: Page) -> None:
     """The numbers at the top, the state, and a row for each partition."""
-    page = Page(write_report(searched))
     [found] = status(searched).resources
-    top = page.text.split("What came")[0]
+    top = searched_page.text.split("What came")[0]
     assert "Complete: all 4 partitions" in top
     for number, name in ((found.records, "records"), (found.pages, "pages"), (found.requests, "")):
         assert f"{name} {number:,}".strip() in top
     assert f"{found.retries:,} lost" in top
     assert found.retries > 3
-    assert page.text.count("no_next_cursor") == 5  # one a row, and their sum
-    assert "Ended with no_next_cursor 4." in page.text
+    assert searched_page.text.count("no_next_cursor") == 5  # one a row, and their sum
+    assert "Ended with no_next_cursor 4." in searched_page.text
 
 
-def test_each_row_has_its_records_along_the_windows(searched: Path) -> None:
+def test_each_row_has_its_records_along_the_windows(searched: Path, searched_page: Page) -> None:
     """Two queries over two windows: the bars say how many records each has."""
-    page = Page(write_report(searched))
     counts = {
         (partition["query"], partition["window"]): int(records)
         for partition, records in _records(searched)
     }
     assert len(counts) == 4
     for (query, window), records in counts.items():
-        assert f"query={query}" in page.text
+        assert f"query={query}" in searched_page.text
         tip = f"{window.replace('_', ' to ')}: {records:,} records"
-        assert tip in page.tips(), page.tips()
-    assert "Records as they came" in page.text
-    assert "came with the first try" in page.text
+        assert tip in searched_page.tips(), searched_page.tips()
+    assert "Records as they came" in searched_page.text
+    assert "came with the first try" in searched_page.text
 
 
 def _records(out: Path) -> list[tuple[dict[str, str], int]]:
@@ -208,15 +218,16 @@ def _records(out: Path) -> list[tuple[dict[str, str], int]]:
     return found
 
 
-def test_waits_and_lost_tries_by_reason(searched: Path, tmp_path: Path) -> None:
+def test_waits_and_lost_tries_by_reason(
+    searched: Path, searched_page: Page, tmp_path: Path
+) -> None:
     """As the run noted them; and where no run has noted any, that is said."""
-    page = Page(write_report(searched))
     errors = read_tally(searched).errors
     assert set(errors) >= {"the server answered 503", "the gzip body was cut before its end"}
     for kind, count in errors.items():
-        assert f"{kind}: {count:,}" in page.tips()
-        assert any(tip.startswith(f"retrying: {kind}: ") for tip in page.tips())
-    assert "Noted by 1 run since" in page.text
+        assert f"{kind}: {count:,}" in searched_page.tips()
+        assert any(tip.startswith(f"retrying: {kind}: ") for tip in searched_page.tips())
+    assert "Noted by 1 run since" in searched_page.text
     old = shutil.copytree(searched, tmp_path / "old")
     (old / LAST_RUN).write_text('{"failed": {}, "failures": []}')
     page = Page(write_report(old))
@@ -225,25 +236,40 @@ def test_waits_and_lost_tries_by_reason(searched: Path, tmp_path: Path) -> None:
     assert "Lost tries" in page.text  # those that the journals know
 
 
-def test_gaps_are_marked_and_listed(troubled: Path) -> None:
+def test_gaps_are_marked_and_listed(troubled_page: Page) -> None:
     """Failed windows as one stretch, empty ones too, and the server's own words."""
-    page = Page(write_report(troubled))
-    assert "Incomplete: 46 of 48 partitions complete, 2 failed" in page.text
-    assert "items query=dogs 2021-04-01_2021-06-01 failed 2" in page.text
-    assert "items query=cats 2021-08-01_2021-10-01 no records 2" in page.text
-    assert "the server answered 400 2 Each of them" in page.text
-    assert page.text.count('400 Bad Request: {"error": "no dogs today"}') == 2
+    assert "Incomplete: 46 of 48 partitions complete, 2 failed" in troubled_page.text
+    assert "items query=dogs 2021-04-01_2021-06-01 failed 2" in troubled_page.text
+    assert "items query=cats 2021-08-01_2021-10-01 no records 2" in troubled_page.text
+    assert "the server answered 400 2 Each of them" in troubled_page.text
+    assert troubled_page.text.count('400 Bad Request: {"error": "no dogs today"}') == 2
     gap = "2021-04-01 to 2021-05-01 … 2021-05-01 to 2021-06-01: 0 records, 2 partitions, 2 failed"
-    assert page.tips().count(gap) == 4  # a shade and a sign, for a screen and for a phone
+    assert troubled_page.tips().count(gap) == 4  # a shade and a sign, for a screen and for a phone
 
 
-def test_claims_against_what_came(troubled: Path) -> None:
+def test_claims_against_what_came(troubled_page: Page) -> None:
     """The totals that were wrong, with the difference; failed partitions are not compared."""
-    page = Page(write_report(troubled))
     came = 44 * 12
-    assert f"Its totals came to {came + 4 * 3:,}, and {came:,} came" in page.text
-    assert "42 partitions as claimed, 4 not." in page.text
-    assert "query=cats window=2021-02-01_2021-03-01 15 12 -3" in page.text
+    assert f"Its totals came to {came + 4 * 3:,}, and {came:,} came" in troubled_page.text
+    assert "42 partitions as claimed, 4 not." in troubled_page.text
+    assert "query=cats window=2021-02-01_2021-03-01 15 12 -3" in troubled_page.text
+
+
+@pytest.mark.parametrize("total", [10**400, "9" * 900, -1, "many", True, None])
+def test_totals_that_are_none(total: object, tmp_path: Path) -> None:
+    """Whatever a server says, the page comes; a number is compared, and nothing else is."""
+    reply = Reply(json.dumps({"data": [], "total": total}).encode())
+    with Scripted(lambda path, asked: reply) as server:
+        text = ITEMS.replace(
+            "{type: cursor, cursor_path: next, cursor_param: cursor}",
+            "{type: offset, limit: 5, total_path: total}",
+        )
+        harvest(config(tmp_path, text, server.base_url), out=tmp_path / "out")
+    facts = gather(tmp_path / "out")
+    compared = str(total).lstrip("-").isdecimal()
+    [summary] = facts.resources.values()
+    assert facts.claims.agree == 0
+    assert facts.claims.differ == int(compared and summary.partitions.complete == 1)
 
 
 def test_restarts(tmp_path: Path) -> None:
@@ -291,10 +317,9 @@ def test_one_partition_without_values(tmp_path: Path) -> None:
     assert "3 records: 3 pages" in page.tips()
 
 
-def test_lines_are_few_and_tell_of_most_records(tmp_path: Path, troubled: Path) -> None:
+def test_lines_are_few_and_tell_of_most_records(tmp_path: Path, troubled_page: Page) -> None:
     """Each row has its line where there is room; where lines would tell of little, one is all."""
-    page = Page(write_report(troubled))
-    legend = page.text.split("Records as they came")[1].split("Throughput")[0]
+    legend = troubled_page.text.split("Records as they came")[1].split("Throughput")[0]
     assert legend.count("query=") == 4
     queries = json.dumps([f"q{number}" for number in range(20)])
     many = months(
@@ -312,10 +337,9 @@ def test_lines_are_few_and_tell_of_most_records(tmp_path: Path, troubled: Path) 
 _LOADING = {"src", "href", "xlink:href", "srcset", "action", "data", "poster", "background", "ping"}
 
 
-def test_it_loads_nothing(troubled: Path, searched: Path) -> None:
+def test_it_loads_nothing(troubled_page: Page, searched_page: Page) -> None:
     """No element, attribute or style refers to anything outside, and the policy forbids it."""
-    for out in (troubled, searched):
-        page = Page(write_report(out))
+    for page in (troubled_page, searched_page):
         for tag, given in page.elements:
             assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form", "image")
             assert not given.keys() & _LOADING, (tag, given)
@@ -330,20 +354,21 @@ def test_it_loads_nothing(troubled: Path, searched: Path) -> None:
         assert f"script-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
 
 
-def test_what_others_say_stays_text(troubled: Path) -> None:
+def test_what_others_say_stays_text(troubled_page: Page) -> None:
     """Partition values that are HTML come out as words, in table and charts alike."""
-    page = Page(write_report(troubled))
-    assert [tag for tag, _ in page.elements].count("script") == 1
-    assert not [given for _, given in page.elements if any(name.startswith("on") for name in given)]
-    assert "alert" not in page.code["script"]
+    assert [tag for tag, _ in troubled_page.elements].count("script") == 1
+    assert not [
+        given for _, given in troubled_page.elements if any(name.startswith("on") for name in given)
+    ]
+    assert "alert" not in troubled_page.code["script"]
     for value in (EVIL, WORSE):
-        assert f"query={value}" in page.text
-    assert any(f"query={EVIL}" in tip for tip in page.tips())  # its line in the chart over time
+        assert f"query={value}" in troubled_page.text
+    assert any(f"query={EVIL}" in tip for tip in troubled_page.tips())  # in a chart
 
 
-def test_no_secret_in_it(troubled: Path) -> None:
+def test_no_secret_in_it(troubled_page: Page) -> None:
     """Neither the key nor what carried it."""
-    assert "hush-hush-value" not in Page(write_report(troubled)).html
+    assert "hush-hush-value" not in troubled_page.html
 
 
 def test_the_harvest_is_none_the_worse(tmp_path: Path) -> None:
@@ -421,15 +446,16 @@ def test_without_the_extra(module: str, searched: Path, tmp_path: Path) -> None:
 
 def test_many_partitions_are_bounded(tmp_path: Path) -> None:
     """What is listed is what matters most; the sums and the chart count all."""
-    out = written(tmp_path / "out", jobs=3 * MOST_LISTED // 2, pages=1)
+    out = written(tmp_path / "out", jobs=MOST_LISTED + 400, pages=1)
     file = write_report(out)
     page = Page(file)
-    assert "Incomplete: 2,700 of 3,000 partitions complete" in page.text
-    assert "Listed are 2,000 of 3,000" in page.text
-    rows = [row for row in gather(out).listed if row.state.value == "not finished"]
-    assert len(rows) == 300
-    assert "shard 1 to 25: 75 records, 25 partitions, 2 not finished" in page.tips()
-    assert "200 more partitions are in further stretches" in page.text
+    assert "Incomplete: 2,160 of 2,400 partitions complete" in page.text
+    assert "Listed are 2,000 of 2,400" in page.text
+    rows = page.html.split('id="partitions"')[1]
+    assert rows.count("<td>complete</td>") == MOST_LISTED - 240
+    assert rows.count(">not finished</td>") == 240
+    assert "shard 1 to 20: 60 records, 20 partitions, 2 not finished" in page.tips()
+    assert "140 more partitions are in further stretches" in page.text
     assert file.stat().st_size < 1_500_000
 
 
@@ -463,6 +489,45 @@ def test_in_a_browser(troubled: Path) -> None:
     assert re.search(r'<span class="where"[^>]*>1.48 of 48</span>', done.stdout)
     assert done.stdout.count("<th><button") == 11
     assert "<script>alert" not in done.stdout
+
+
+#: Does what a person would, and writes what is to be seen then into the title.
+_PERSON = """<script>
+const seen = [];
+const look = (selector) => document.querySelector(selector);
+const mark = look("figure .screen rect, figure .screen [aria-roledescription='rect mark']");
+const told = (kind, target) => target.dispatchEvent(new Event(kind, {bubbles: true}));
+mark.dispatchEvent(new PointerEvent("pointermove", {bubbles: true, clientX: 300, clientY: 300}));
+seen.push(look(".tip").textContent);
+const column = (place) => [...document.querySelectorAll("#partitions tbody tr:not([hidden])")]
+  .slice(0, 3).map((row) => row.cells[place].textContent).join();
+look("#partitions th:nth-child(5) button").click();
+seen.push(column(4));
+look("#partitions th:nth-child(5) button").click();
+seen.push(column(4));
+look("#partitions select").value = "failed";
+told("change", look("#partitions select"));
+seen.push(look(".where").textContent);
+look("#partitions input").value = "window=2021-05 dogs";
+told("input", look("#partitions input"));
+seen.push(look(".where").textContent);
+document.title = seen.join("; ");
+</script></body>"""
+
+
+def test_by_hand(troubled: Path, tmp_path: Path) -> None:
+    """A mark says what it stands for; the table sorts both ways and filters."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is missing; the test above says whether that is right")
+    html = write_report(troubled).read_text()
+    copy = tmp_path / "copy.html"  # without the policy, which would forbid the person's script
+    copy.write_text(re.sub("<meta http-equiv[^>]*>", "", html).replace("</body>", _PERSON))
+    done = chromium("--enable-logging=stderr", "--dump-dom", copy.as_uri())
+    assert "CONSOLE" not in done.stderr
+    [title] = re.findall("<title>(.*?)</title>", done.stdout)
+    tip, *rest = title.split("; ")
+    assert tip == "2021-01-01 to 2021-02-01: 12 records"
+    assert rest == ["12,12,12", "0,0,0", "1\N{EN DASH}2 of 2", "1\N{EN DASH}1 of 1"]
 
 
 def test_the_console_would_tell(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ Series = tuple[str, str]
 """What records are counted under over time: a resource, and a row or a partition of it."""
 
 _MOST_MOMENTS: Final = 160
+_MOST_CLAIMED: Final = 10**15  # beyond it a total is a joke, and a float no longer exact
 _NARROWEST_S: Final = 0.125
 
 
@@ -249,7 +250,7 @@ class Facts:
             retries=at.retries,
             busy_s=busy_s,
             last_at=last_at,
-            claimed=None if claimed is None else float(claimed),
+            claimed=None if claimed is None else float(min(claimed, _MOST_CLAIMED)),
             came=at.live_pages if self._counts_pages[partition.resource] else at.records,
         )
         self.claims.add(self.partitions, listed)
