@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.partitions import Partition, plan
@@ -23,6 +23,7 @@ from tests.support import ITEMS, config
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.floats(-1e9, 1e9)), st.integers(2, 50))
 def test_bins_keep_every_number(numbers: list[float], most: int) -> None:
     """However far apart the numbers are, in whatever order they come."""
@@ -36,6 +37,7 @@ def test_bins_keep_every_number(numbers: list[float], most: int) -> None:
         assert cell.value == sum(low <= number < high for number in numbers)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.floats(0.001, 1e6), min_size=1))
 def test_quantiles_are_right_to_within_a_bucket(numbers: list[float]) -> None:
     """A bucket is 15 % wide; the largest is exact."""
