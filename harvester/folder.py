@@ -29,6 +29,7 @@ from harvester.partitions import FromFile, FromResource, Range, Spec, Step, Valu
 from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder
 from harvester.secrets import is_secret_name
 from harvester.summary import Failure, Failures
+from harvester.tally import Tally
 from harvester.templates import as_text
 
 NAME: Final = "harvest.json"
@@ -171,11 +172,17 @@ def prepare(out: Path, config: Config, now: datetime) -> Asked:
     return asked
 
 
-def write_last_run(out: Path, failures: Failures, *, fsync: bool) -> None:
-    """Note which partitions failed, for `status`. The journals remain the only truth."""
+def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
+    """Note which partitions failed, for `status`, and what the run waited for and lost, added to
+    what the runs before noted, for `report`. The journals remain the only truth.
+    """
+    tally = read_tally(out)
+    if run is not None:
+        tally.add(run)
     value = {
         "failed": failures.count,
         "failures": [asdict(failure) for failure in failures.listed],
+        "tally": tally.as_dict(),
     }
     _write_json(out / LAST_RUN, value, fsync=fsync)
 
@@ -188,6 +195,14 @@ def read_last_run(out: Path) -> Failures:
         return Failures(Counter(value["failed"]), listed)
     except (OSError, ValueError, KeyError, TypeError):
         return Failures()
+
+
+def read_tally(out: Path) -> Tally:
+    """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
+    try:
+        return Tally.read(json.loads((out / LAST_RUN).read_bytes())["tally"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Tally()
 
 
 def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:

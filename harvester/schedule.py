@@ -41,6 +41,7 @@ from harvester.secrets import Secrets
 from harvester.sources import secrets_of, sources
 from harvester.summary import Failure, Failures, Summary
 from harvester.supply import take_over
+from harvester.tally import RunTally
 from harvester.transport import Transport
 from harvester.tries import Run
 
@@ -72,7 +73,13 @@ def harvest(
     with folder.locked(out, fsync=config.output.fsync):
         asked = folder.prepare(out, config, datetime.now(UTC))
         workers = concurrency or config.concurrency.partitions
-        with _run(config, out, secrets, workers, max_pages, on_event, stop) as run:
+        tally = RunTally(iso(datetime.now(UTC)))
+
+        def noted(event: Event) -> None:
+            tally.take(event)
+            on_event(event)
+
+        with _run(config, out, secrets, workers, max_pages, noted, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
@@ -85,7 +92,8 @@ def harvest(
             ended = _Ended(run, Feed(plan, chosen))
             ended.work_off(workers)
         try:
-            folder.write_last_run(out, ended.failures, fsync=config.output.fsync)
+            fsync = config.output.fsync
+            folder.write_last_run(out, ended.failures, tally.close(), fsync=fsync)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
         summary = status(out)

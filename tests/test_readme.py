@@ -13,7 +13,18 @@ from tests.api_server import Answer, ApiServer
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = ("run", "plan", "check", "status", "verify", "records", "export", "demo", "schema")
+COMMANDS = (
+    "run",
+    "plan",
+    "check",
+    "status",
+    "verify",
+    "records",
+    "export",
+    "report",
+    "demo",
+    "schema",
+)
 
 
 def block(mark: str, language: str) -> str:

@@ -11,7 +11,7 @@ from harvester.cli.app import app
 from harvester.cli.options import Folder, Partitions, Progress, ProgressMode, Resources
 from harvester.errors import Interrupted
 from harvester.terminal.phrases import number, size
-from harvester.terminal.rendering import say, write_lines
+from harvester.terminal.rendering import answer, say, write_lines
 
 
 @app.command()
@@ -108,6 +108,28 @@ def export(
             f"{number(count, 'record')} of {name}" for name, count in done.records.items()
         )
         say(f"{target}: {counts}{repeated}, {size(target.stat().st_size)}")
+
+
+@app.command()
+def report(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it.  [DIR/report.html]")
+    ] = None,
+) -> None:
+    """Write a report: one HTML file with charts, which needs no network.
+
+    What came and what is missing, when and how fast, waits and lost tries, the server's totals
+    against what came, every partition. Also while a run goes on. An earlier report is replaced.
+    Needs the extra: pip install 'harvester[report]'
+
+    \b
+    harvester report data/tweets
+    harvester report data/tweets --out tweets.html
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.report_page import write_report
+
+    answer(str(write_report(folder, out)))
 
 
 def _pairs(partition: list[str] | None) -> dict[str, str]:

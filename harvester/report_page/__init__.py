@@ -1,0 +1,48 @@
+"""`harvester report`: a harvest as one HTML file that needs no network.
+
+In the order of the data: `bins` (numbers in bounded room), `coverage` and `facts` (journals to
+numbers, one pass), `specs`, `figures` and `timeline`
+(numbers to charts), `drawing` (charts to SVG), `page`.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from harvester.errors import ConfigError
+from harvester.parts import TEMPORARY, DurableFile, disk_errors
+from harvester.report_page.facts import gather
+from harvester.report_page.page import MARK, render
+
+NAME: Final = "report.html"
+
+
+def write_report(out: Path, file: Path | None = None) -> Path:
+    """Write the report of the harvest in `out`, whole or not at all; where it lies.
+
+    A report that is there is replaced, any other file is refused. Reads only, besides; beside a
+    run too. Raises `ConfigError`, `DataRefused` or `DiskError`.
+    """
+    file = file or out / NAME
+    _check(file)
+    pieces = render(gather(out))
+    with disk_errors(file):  # a report that was killed may have left one behind
+        file.with_name(file.name + TEMPORARY).unlink(missing_ok=True)
+    with DurableFile(file) as page:
+        for piece in pieces:
+            page.write(piece.encode(errors="replace"))
+        page.commit()
+    return file
+
+
+def _check(file: Path) -> None:
+    """Refuse, before any work, what must not be overwritten or cannot be written."""
+    if file.is_dir():
+        raise ConfigError(f"{file}: is a folder; name a file, as in --out {file / NAME}")
+    if not file.parent.is_dir():
+        raise ConfigError(f"{file}: there is no folder {file.parent}")
+    if file.exists():
+        with disk_errors(file), file.open("rb") as found:
+            if found.read(len(MARK)) != MARK.encode():
+                raise ConfigError(
+                    f"{file}: exists, and is no report; remove it, or name another with --out"
+                )
