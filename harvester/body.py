@@ -77,10 +77,19 @@ def _codings(encodings: list[str]) -> list[str]:
 
 
 def _compressed(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    # What the compressor makes of a body depends on how it is cut, and a part must not depend on
+    # how the network cut it: so it is given blocks of one size.
     compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+    waiting = bytearray()
     for chunk in chunks:
-        yield compressor.compress(chunk), chunk
-    yield compressor.flush(), b""
+        waiting += chunk
+        whole = len(waiting) - len(waiting) % PIECE_BYTES
+        with memoryview(waiting) as view:
+            blocks = range(0, whole, PIECE_BYTES)
+            stored = b"".join(compressor.compress(view[at : at + PIECE_BYTES]) for at in blocks)
+        del waiting[:whole]
+        yield stored, chunk
+    yield compressor.compress(waiting) + compressor.flush(), b""
 
 
 def _from_magic(chunks: Iterable[bytes]) -> Iterator[bytes]:

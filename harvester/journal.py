@@ -148,8 +148,11 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     text, mark, check = line.rpartition(_CRC)
     if not mark or check != b'%08x"}\n' % zlib.crc32(text):
         return None
-    value: dict[str, Any] = _parse(f"{text.decode()}}}")[0]
-    return value
+    try:
+        value = _parse(f"{text.decode()}}}")[0]
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 class _Line(NamedTuple):
@@ -259,7 +262,12 @@ def _header(path: Path, value: dict[str, Any]) -> Header:
         raise DataRefused(
             f"{path}: journal format {value.get('format')!r} is not known to this version"
         )
-    return Header(**value)
+    try:
+        header = Header(**value)
+        dict(header.partition)
+    except (TypeError, ValueError) as error:
+        raise DataRefused(f"{path}:1: not the first line of a journal: {error}") from error
+    return header
 
 
 def _entry(path: Path, line: _Line) -> Entry:
@@ -268,6 +276,9 @@ def _entry(path: Path, line: _Line) -> Entry:
         entry = Entry(**line.value)
     except TypeError as error:
         raise DataRefused(f"{path}:{line.number}: not the line of a page: {error}") from error
+    counted = (entry.seq, entry.records, entry.bytes, entry.stored_bytes, entry.attempts)
+    if {*map(type, counted)} != {int} or not isinstance(entry.fields, dict):
+        raise DataRefused(f"{path}:{line.number}: not the line of a page: a number is none")
     if entry.seq != line.number - 1:
         raise DataRefused(
             f"{path}:{line.number}: page {entry.seq} stands where {line.number - 1} belongs"

@@ -163,7 +163,7 @@ def _number(text: str) -> float | None:
     """A plain decimal number, 0 or more."""
     return (
         float(text)
-        if re.fullmatch(r"\s*[0-9]{1,30}(\.[0-9]{1,9})?([eE]\+?[0-9]{1,2})?\s*", text)
+        if re.fullmatch(r"[ \t]*[0-9]{1,30}(\.[0-9]{1,9})?([eE]\+?[0-9]{1,2})?[ \t]*", text)
         else None
     )
 

@@ -91,8 +91,9 @@ def partition_records(out: Path, partition: Partition, selector: str | None) -> 
         part = folder / str(entry.part)
         try:
             yield from iter_elements(decoded_chunks(part), path)
-        except (OSError, ValueError) as error:
-            raise DataRefused(f"{part}: {error}; see `harvester verify`") from error
+        except (DataRefused, OSError, ValueError) as error:
+            told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
+            raise DataRefused(f"{part}: {told}; see `harvester verify`") from error
 
 
 # --- Files ---------------------------------------------------------------------------------------
