@@ -174,11 +174,12 @@ def _signed(text: bytes) -> bytes:
 
 
 def _sound_journal(pages: int = 3) -> bytes:
-    parts = [
+    lines: list[journal.Header | journal.Entry] = [HEADER]
+    lines += [
         entry(number, part=f"part-{number:06d}.json.gz", stored_bytes=4)
         for number in range(1, pages + 1)
     ]
-    return b"".join(journal.encode(line) for line in (HEADER, *parts))
+    return b"".join(journal.encode(line) for line in lines)
 
 
 def journal_bytes(data: bytes) -> None:
@@ -460,7 +461,7 @@ TARGETS: dict[str, Target] = {
     "headers": Target(
         headers,
         [
-            b"120\nlimit=1, remaining=0, reset=30\n16e8\n\n\n0\nWed, 21 Oct 2015 07:28:00 GMT\n6m0s",
+            b"120\nlimit=1, remaining=0, reset=30\n16e8\n\n0\nWed, 21 Oct 2015 07:28:00 GMT\n6m0s",
             b'"burst";r=0;t=5\n1e12\n2021-01-01T00:00:00Z',
             b'<https://a/?p=2>; rel="next", </c>; rel=prev',
         ],
