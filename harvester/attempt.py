@@ -221,6 +221,8 @@ def _told(status: int, by_rule: bool, snippet: bytes) -> str:
     except ValueError:
         phrase = ""
     said = " ".join(snippet.decode("utf-8", "replace").split())
+    if len(snippet) == _SNIPPET_BYTES:
+        said += "…"  # `Secrets.redact` looks before it for the beginning of a secret
     rule = " (a response_actions rule)" if by_rule else ""
     advice = _ADVICE.get(status, "") if not by_rule else ""
     return f"the server answered {status}{phrase}{rule}{f': {said}' if said else ''}{advice}"

@@ -3,25 +3,37 @@
 Two ways to take them out of what is written down:
 
 * `redact` is for people and one way: secrets by value, in every spelling that leaves a process
-  (plain, percent-encoded, JSON, base64), and query parameters by their names.
+  (see `spellings`), also one that was cut off, and query parameters by their names.
 * `conceal` and `reveal` are for cursors, which must come back exactly: some servers echo the key
   that was sent in their next links. A secret becomes a reference, `{secret.env.NAME}`, with the
-  spelling it was found in, `{secret.env.NAME:plus}`.
+  spelling it was found in, `{secret.env.NAME:plus}`; one that follows no rule is noted sign by
+  sign, `{secret.env.NAME:mixed.rul}`.
+
+A value of fewer than four characters is a secret only under the name of one: taken out of every
+text, `a` or `42` would leave nothing legible, and where it is missing one could read what it is.
 """
 
-import base64
-import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import unquote_plus
 
 from harvester.errors import DataRefused
+from harvester.spellings import (
+    any_of,
+    in_base64,
+    mixed,
+    mixture,
+    mixtures,
+    one_way,
+    reversible,
+    without_cut,
+)
 
 #: Shorter values are no secrets, and taking them out would garble what remains.
-_SHORTEST = 4
+SHORTEST: Final = 4
 #: How many values of one secret are remembered: a token that is renewed every hour for a year
 #: must not make each redaction slower, and those of yesterday open nothing.
 _REMEMBERED: Final = 8
@@ -34,28 +46,13 @@ _LITERAL_OPEN = "{secret.}"
 _REFERENCE = re.compile(r"\{secret\.[^{}]*\}")
 
 
-def _lower(percent_encoded: str) -> str:
-    """Percent-encoding with small letters, `%2f`, as some servers write it."""
-    return re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), percent_encoded)
-
-
-# Plain last, so that it wins where the spellings are the same.
-_REVERSIBLE: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
-    (":plus_lower", lambda value: _lower(quote_plus(value))),
-    (":quoted_lower", lambda value: _lower(quote(value, safe=""))),
-    (":path", quote),
-    (":plus", quote_plus),
-    (":quoted", lambda value: quote(value, safe="")),
-    ("", str),
-)
-
 # `next_token`, `page_token`, `cursor` and their like are none of these, whatever they begin with.
 _NAMED = (
     r"\$*(?:[\w-]*[_-])?(?:(?:access|api|app|auth|client|consumer|id|oauth|private|refresh|secret"
     r"|security|session|subscription)[_-]?(?:key|token|secret)|signature)"
     r"|appid|auth|authorization|bearer|key|pass|passwd|password|secret|sig|token"
 )
-_PARAMETER = re.compile(rf"((?:^|[?&])(?:{_NAMED})=)[^&#\s\"'<>]+", re.IGNORECASE)
+_PARAMETER = re.compile(rf"((?:^|[?&])({_NAMED})=)([^&#\s\"'<>]+)", re.IGNORECASE)
 _MEMBER = re.compile(rf'("(?:{_NAMED})"\s*:\s*")(?:[^"\\]|\\.)+', re.IGNORECASE)
 _USERINFO = re.compile(r"(https?://)[^/\s\"'?#]+@")
 _SECRET_NAME = re.compile(_NAMED + r"|cookie|proxy-authorization", re.IGNORECASE)
@@ -68,9 +65,9 @@ class Secrets:
     """
 
     def __init__(self, values: Mapping[str, str], derived: Iterable[str] = ()) -> None:
-        self._derived = tuple(text for text in derived if len(text) >= _SHORTEST)
+        self._derived = tuple(text for text in derived if len(text) >= SHORTEST)
         self._values: Mapping[str, tuple[str, ...]] = {
-            name: (value,) for name, value in values.items() if len(value) >= _SHORTEST
+            name: (value,) for name, value in values.items() if len(value) >= SHORTEST
         }
         self._learning = threading.Lock()
         self._known = _known(self._values, self._derived)
@@ -80,7 +77,7 @@ class Secrets:
 
         For tokens that a run fetches. Any thread may call it while others redact.
         """
-        if len(value) < _SHORTEST:
+        if len(value) < SHORTEST:
             return
         with self._learning:
             before = tuple(item for item in self._values.get(name, ()) if item != value)
@@ -89,7 +86,9 @@ class Secrets:
 
     def redact(self, text: str) -> str:
         """`text` for people: every secret is `***`, and what stands under the name of one."""
-        text = _MEMBER.sub(rf"\1{_MASK}", self._known.forms.sub(_MASK, text))
+        known = self._known
+        text = without_cut(known.forms.sub(_MASK, text), known.texts, _MASK)
+        text = _MEMBER.sub(rf"\1{_MASK}", text)
         return _USERINFO.sub(rf"\1{_MASK}@", _PARAMETER.sub(rf"\1{_MASK}", text))
 
     def redact_tree(self, tree: Any) -> Any:
@@ -114,28 +113,38 @@ class Secrets:
     def conceal(self, cursor: Any) -> Any:
         """A cursor as the journal may hold it; `reveal` gives it back exactly."""
         known = self._known
-        return _substitute(
-            cursor, known.found, lambda text: known.references.get(text, _LITERAL_OPEN)
-        )
+
+        def reference(found: re.Match[str]) -> str:
+            if found.lastindex is None:
+                return _LITERAL_OPEN
+            if found[0] in known.references:
+                return known.references[found[0]]
+            value = known.values[found.lastindex - 1]
+            return f"{_OPEN}{known.names[value]}:{mixture(value, found[0])}}}"
+
+        return _substitute(cursor, known.found, reference)
 
     def reveal(self, cursor: Any) -> Any:
         """The cursor that `conceal` was given, with today's values of the secrets.
 
         `DataRefused` where the configuration no longer names a secret that the cursor held.
         """
-        return _substitute(cursor, _REFERENCE, self._value_of)
+        return _substitute(cursor, _REFERENCE, lambda found: self._value_of(found[0]))
 
     def _value_of(self, reference: str) -> str:
         if reference == _LITERAL_OPEN:
             return _OPEN
-        spelled = self._known.spelled
-        if reference not in spelled:
-            name = reference.removeprefix(_OPEN).partition(":")[0].rstrip("}")
+        known = self._known
+        if reference not in known.spelled:
+            name, _, kind = reference.removeprefix(_OPEN).removesuffix("}").partition(":")
+            plain = f"{_OPEN}{name}}}"
+            if plain in known.spelled and (text := mixed(known.spelled[plain], kind)) is not None:
+                return text
             raise DataRefused(
                 f"the cursor to go on with holds the secret {name}, which the configuration no "
                 "longer has: put it back"
             )
-        return spelled[reference]
+        return known.spelled[reference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,9 @@ class _Known:
     """What is made of the secrets, all of it at once: other threads are looking things up."""
 
     forms: re.Pattern[str]
+    texts: tuple[str, ...]  # all that gives a secret away
+    values: tuple[str, ...]  # the longest first; one group of `found` each
+    names: Mapping[str, str]  # by value
     spelled: Mapping[str, str]  # by reference
     references: Mapping[str, str]  # by spelling
     found: re.Pattern[str]
@@ -150,17 +162,39 @@ class _Known:
 
 def _known(values: Mapping[str, tuple[str, ...]], derived: tuple[str, ...]) -> _Known:
     """`values` are those of each secret, today's last."""
-    texts = (*(value for each in values.values() for value in each), *derived)
-    spelled: dict[str, str] = {}
-    references: dict[str, str] = {}
-    for kind, spell in _REVERSIBLE:
-        for name, each in values.items():
-            for value in each:
-                reference = f"{_OPEN}{name}{kind}}}"
-                spelled[reference] = spell(value)
-                references[spelled[reference]] = reference
-    forms = _any_of(form for text in texts for form in _spellings(text))
-    return _Known(forms, spelled, references, _any_of((*references, _OPEN)))
+    names = {value: name for name, each in values.items() for value in each}
+    texts = (*names, *derived)
+    forms = [
+        (f"{_OPEN}{name}{kind}}}", text)
+        for name, each in values.items()
+        for value in each
+        for kind, text in reversible(value).items()
+    ]
+    # Plain ones last: they win over another secret that looks so when it is encoded.
+    plain_last = sorted(forms, key=lambda form: ":" not in form[0])
+    references = {text: reference for reference, text in plain_last}
+    longest_first = tuple(sorted(names, key=lambda value: (-len(value), value)))
+    found = any_of([*map(_found, longest_first), re.escape(_OPEN)])
+    return _Known(one_way(texts), texts, longest_first, names, dict(forms), references, found)
+
+
+def _found(value: str) -> str:
+    """The group of a value: where it is to be concealed."""
+    embedded = in_base64(value) if ":base64" in reversible(value) else []
+    return f"({'|'.join([mixtures(value), *map(re.escape, embedded)])})"
+
+
+def written_in(url: str) -> dict[str, str]:
+    """The secrets that a URL of the configuration spells out, by the names of their parameters;
+    references to the environment are none.
+    """
+    found = (match.group(2, 3) for match in _PARAMETER.finditer(url))
+    return {name: unquote_plus(value) for name, value in found if "{" not in value}
+
+
+def masked_url(url: str) -> str:
+    """A URL of the configuration without what `written_in` finds."""
+    return _PARAMETER.sub(lambda match: match[0] if "{" in match[3] else match[1] + _MASK, url)
 
 
 def is_secret_name(name: str) -> bool:
@@ -168,29 +202,10 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.fullmatch(name) is not None
 
 
-def _spellings(value: str) -> set[str]:
-    """The forms in which a value may turn up in URLs, JSON and headers."""
-    raw = value.encode()
-    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    return {
-        *(spell(value) for _, spell in _REVERSIBLE),
-        *in_json,
-        *(text.replace("/", "\\/") for text in in_json),  # as PHP writes it
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-    }
-
-
-def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """Any of the texts, the longest that fits; never matches where there are none."""
-    longest_first = sorted({text for text in texts if text}, key=lambda text: (-len(text), text))
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-
-
-def _substitute(tree: Any, found: re.Pattern[str], instead: Callable[[str], str]) -> Any:
+def _substitute(tree: Any, found: re.Pattern[str], instead: Callable[[re.Match[str]], str]) -> Any:
     """`tree` with what is found in its strings, keys included, replaced."""
     if isinstance(tree, str):
-        return found.sub(lambda match: instead(match[0]), tree)
+        return found.sub(instead, tree)
     if isinstance(tree, Mapping):
         return {
             _substitute(key, found, instead): _substitute(value, found, instead)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from harvester.attempt import PageReader
 from harvester.auth.schemes import credentials
@@ -21,7 +22,7 @@ from harvester.config.auth_forms import CREDENTIALS
 from harvester.folder import fingerprint, shape
 from harvester.origins import Origin, Origins, origin_of
 from harvester.request import Endpoint
-from harvester.secrets import Secrets, is_secret_name
+from harvester.secrets import Secrets, is_secret_name, written_in
 from harvester.templates import Reference, Scope, Template, render, strings
 
 #: A URL whose host the user spelled out, rather than one that partition values or cursors make.
@@ -59,6 +60,11 @@ def secrets_of(config: Config) -> Secrets:
     values = {f"env.{name}": value for name, value in config.env.items()}
     scope = Scope(env=config.env)
     auth = config.client.auth
+    for place, url in _urls(config):
+        values |= {f"{place}.{name}": text for name, text in written_in(url).items()}
+    if client_proxy := config.client.proxy:  # sent as a header of its own
+        password = urlsplit(str(render(client_proxy, scope))).password
+        values["client.proxy"] = unquote(password or "")
     for key in CREDENTIALS:
         if key != "username" and (text := getattr(auth, key, None)) is not None:
             values[f"auth.{key}"] = str(render(text, scope))
@@ -77,6 +83,19 @@ def secrets_of(config: Config) -> Secrets:
                 name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
                 values[name] = str(render(text, scope))
     return Secrets(values, _derived(auth, config.env))
+
+
+def _urls(config: Config) -> Iterator[tuple[str, str]]:
+    """The URLs and paths of the YAML, each with whose it is."""
+    auth = config.client.auth
+    for resource in config.resources:
+        yield resource.name, resource.path
+        if resource.next_request and resource.next_request.path:
+            yield f"{resource.name}.next_request", resource.next_request.path
+    if isinstance(auth, SessionToken):
+        yield "auth.login", auth.login.path
+    if isinstance(auth, OAuth2ClientCredentials | OAuth2RefreshToken):
+        yield "auth", auth.access_token_url
 
 
 def _asked_with(auth: Auth | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ LAYERS = [
     line.split()
     for line in """
     auth terminal
-    errors jsonpath templates terminal.phrases loop_guard
+    errors jsonpath templates terminal.phrases loop_guard spellings
     secrets partitions origins guard elements parts wire
     journal taking auth.token_file skim
     summary events

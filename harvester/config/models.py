@@ -69,7 +69,7 @@ from harvester.config.request_options import Headers, JsonBody, Parameters, URLP
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.wording import KeyPath, unknown
 from harvester.partitions import FromResource
-from harvester.secrets import is_secret_name
+from harvester.secrets import is_secret_name, masked_url
 from harvester.templates import Scope, render
 
 __all__ = [
@@ -435,6 +435,8 @@ def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
         }
     if isinstance(tree, list):
         return [_masked(branch, auth, secret) for branch in tree]
-    if not secret or tree is None or any(True for _ in references(tree)):
+    if not secret:
+        return masked_url(tree) if isinstance(tree, str) else tree
+    if tree is None or any(True for _ in references(tree)):
         return tree
     return _MASK
