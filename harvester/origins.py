@@ -38,8 +38,8 @@ def origin_of(url: str) -> Origin:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise PageRefused(f"the URL is malformed: {error}") from error
+    except ValueError:  # which quotes what it takes for a port: it may be half of a password
+        raise PageRefused("the URL is malformed: its host or port is none") from None
     if parts.scheme not in _PORTS or not parts.hostname:
         raise PageRefused("the URL is not an absolute http or https URL")
     if "@" in parts.netloc:

@@ -15,6 +15,7 @@ text, `a` or `42` would leave nothing legible, and where it is missing one could
 
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,6 +71,7 @@ class Secrets:
             name: (value,) for name, value in values.items() if len(value) >= SHORTEST
         }
         self._learning = threading.Lock()
+        _in_use.add(self)
         self._known = _known(self._values, self._derived)
 
     def learn(self, name: str, value: str) -> None:
@@ -145,6 +147,24 @@ class Secrets:
                 "longer has: put it back"
             )
         return known.spelled[reference]
+
+
+_in_use: "weakref.WeakSet[Secrets]" = weakref.WeakSet()
+
+
+def redact_all(text: str, environment: Mapping[str, str]) -> str:
+    """`text` without any secret of this process, for what may come from anywhere: a traceback.
+
+    Of the variables of the environment those count whose names say so, such as `MY_TOKEN`.
+    """
+    named = {
+        name: value
+        for name, value in environment.items()
+        if re.search("key|token|secret|pass|pwd|auth|credential", name, re.IGNORECASE)
+    }
+    for secrets in (*_in_use, Secrets(named)):
+        text = secrets.redact(text)
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ def reversible(value: str) -> dict[str, str]:
     spelled. Plain (no name) comes last, to win where spellings are the same.
     """
     embedded = _IN_BASE64 if len(value) >= _EMBEDDED else ()
-    return {kind: spell(value) for kind, spell in (*embedded, *_BY_RULE, ("", str))}
+    found = {kind: spell(value) for kind, spell in (*embedded, *_BY_RULE)}
+    return {**found, "": value}
 
 
 # --- Any mixture of them, sign by sign -----------------------------------------------------------

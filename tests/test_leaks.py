@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,22 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from harvester import load_config
+from harvester.errors import ConfigError
 from tests.api_server import Answer, ApiServer, Asked
 from tests.support import ENVIRONMENT
 
 #: What the YAML refers to. Each with what must be encoded somewhere: `/+="&` and blanks.
+NAMES = (
+    "BEARER", "API_KEY", "USERNAME", "PASSWORD", "ID", "SECRET", "REFRESH", "OWNER", "OWN",
+    "HEADER", "PARAM", "BODY", "FORM", "LOGIN",
+)  # fmt: skip
 ENV = {
-    name: f'{name.lower()}-S3cr3t/+="&{number} x'
-    for number, name in enumerate(
-        ["BEARER", "API_KEY", "USERNAME", "PASSWORD", "ID", "SECRET", "REFRESH", "OWNER", "OWN",
-         "HEADER", "PARAM", "BODY", "FORM", "LOGIN"], 10,
-    )
-} | {"TENANT": "tenant-S3cr3t~28", "PLACE": "place-S3cr3t=29", "FOLLOWING": "foll0wing S3cr3t/30"}  # fmt: skip
+    **{name: f'{name.lower()}-S3cr3t/+="&{at} x' for at, name in enumerate(NAMES, 10)},
+    "TENANT": "tenant-S3cr3t~28",
+    "PLACE": "place-S3cr3t=29",
+    "FOLLOWING": "foll0wing S3cr3t/30",
+}
 #: Written straight into the YAML, under names that say what they are.
 WRITTEN = {"key": "wr1tten-S3cr3t/31", "header": "wr1tten-S3cr3t+32", "json": "wr1tten-S3cr3t=33",
            "path": "wr1tten-S3cr3t.34"}  # fmt: skip
@@ -69,32 +74,34 @@ AUTH = {
     ' resource_owner_key: "{env.OWNER}", resource_owner_secret: "{env.OWN}"}',
 }  # fmt: skip
 
-YAML = (
-    """
+YAML = """
 version: 1
 name: leaky
 client:
   base_url: "ORIGIN/{env.TENANT}/"
   auth: AUTH
-  headers: {X-Client: "{env.HEADER}", Private-Token: "%(header)s"}
+  headers: {X-Client: "{env.HEADER}", Private-Token: "<header>"}
   retry: {attempts: 2, max_wait: 0.01}
 resource_defaults:
   data_selector: data
-  params: {q: "{env.PARAM}", key: "%(key)s"}
+  params: {q: "{env.PARAM}", key: "<key>"}
 resources:
   - {name: links, path: "links/{env.PLACE}", paginator: {type: json_link, next_url_path: next}}
   - {name: tokens, path: tokens, paginator: {type: cursor, cursor_path: next, cursor_param: cursor}}
   - {name: objects, path: objects, paginator: {type: cursor, cursor_path: next, cursor_param: "*"}}
   - {name: headed, path: headed, paginator: {type: header_link}}
-  - {name: posted, path: posted, method: POST, json: {secret: "%(json)s", deep: [{x: "{env.BODY}"}]},
+  - {name: posted, path: posted, method: POST,
+     json: {secret: "<json>", deep: [{x: "{env.BODY}"}]},
      paginator: {type: json_link, next_url_path: next}}
-  - {name: form, path: form, method: POST, form: {pin: "{env.FORM}"}, paginator: {type: single_page}}
+  - {name: form, path: form, method: POST, form: {pin: "{env.FORM}"},
+     paginator: {type: single_page}}
   - {name: wandering, path: wandering, paginator: {type: json_link, next_url_path: next}}
   - {name: forbidden, path: forbidden, paginator: {type: single_page}}
-  - {name: failing, path: "failing?token=%(path)s", paginator: {type: single_page}}
+  - {name: failing, path: "failing?token=<path>", paginator: {type: single_page}}
   - {name: moved, path: moved, paginator: {type: single_page}}
   - {name: away, path: away, paginator: {type: single_page}}
-  - {name: looping, path: looping, paginator: {type: cursor, cursor_path: next, cursor_param: cursor}}
+  - {name: looping, path: looping,
+     paginator: {type: cursor, cursor_path: next, cursor_param: cursor}}
   - {name: text, path: text, paginator: {type: single_page}}
   - {name: following, path: following, next_request: {path: "following/{env.FOLLOWING}"},
      paginator: {type: cursor, cursor_path: next, cursor_param: cursor}}
@@ -102,8 +109,8 @@ resources:
      response_actions: [{status: 410, action: restart}]}
 concurrency: {partitions: 4}
 """
-    % WRITTEN
-)  # noqa: UP031 - braces are the YAML's
+for _name, _value in WRITTEN.items():
+    YAML = YAML.replace(f"<{_name}>", _value)
 
 
 def in_use(auth: str) -> list[str]:
@@ -149,11 +156,15 @@ def echoed(secrets: Sequence[str], kind: int) -> str:
 
 def in_links(secrets: Sequence[str], kind: int) -> str:
     """All secrets in a query string, as servers of several kinds encode it."""
-    spell = (
-        quote_plus, quote, lambda value: lower(quote_plus(value)), lambda value: quote(value, safe=""),
-        lambda value: quote(value, safe="!'()*"), lambda value: quote(value, safe="/:@!$'()*,;~"),
+    spell: Callable[[str], str] = (
+        quote_plus,
+        quote,
+        lambda value: lower(quote_plus(value)),
+        lambda value: quote(value, safe=""),
+        lambda value: quote(value, safe="!'()*"),
+        lambda value: quote(value, safe="/:@!$'()*,;~"),
         lambda value: quote_plus(value, safe="*").replace("~", "%7E"),
-    )[kind % 7]  # fmt: skip
+    )[kind % 7]
     return "&".join(f"e{place}={spell(value)}" for place, value in enumerate(secrets))
 
 
@@ -165,8 +176,12 @@ def leaky(secrets: Sequence[str], asked: Asked) -> Answer:
     kind = asked.path.split("/")[2]
     query = dict(asked.query)
     page = int(query.get("page", "1"))
-    said = {"X-Request-Id": quote(secrets[page]), "ETag": f'"{quote(secrets[-page])}"',
-            "X-RateLimit-Echo": quote(in_links(secrets, page))[:4000], "X-Rate-Limit-Plain": in_links(secrets, page)[:4000]}  # fmt: skip
+    said = {
+        "X-Request-Id": quote(secrets[page]),
+        "ETag": f'"{quote(secrets[-page])}"',
+        "X-RateLimit-Echo": quote(in_links(secrets, page)),
+        "X-Rate-Limit-Plain": in_links(secrets, page),
+    }
     base = f"{asked.origin}/tenant-S3cr3t~28/{kind}"
     body: dict[str, Any] = {"data": [echoed(secrets, page)], "echo": echoed(secrets, page + 1)}
     following = f"{base}?page={page + 1}&{in_links(secrets, page)}"
@@ -230,9 +245,11 @@ def leaks(texts: Mapping[str, str], values: Sequence[str] = EVERY) -> list[tuple
     found = []
     for name, text in texts.items():
         for value in values:
-            for form in spellings(value):
-                if (at := text.find(form)) >= 0:
-                    found.append((name, form, text[max(0, at - 60) : at + len(form) + 20]))
+            found += [
+                (name, form, text[max(0, at - 60) : at + len(form) + 20])
+                for form in spellings(value)
+                if (at := text.find(form)) >= 0
+            ]
     return found
 
 
@@ -251,10 +268,9 @@ def test_no_secret_is_written_or_said(tmp_path: Path, auth: str) -> None:
     secrets = in_use(auth)
     with ApiServer(partial(leaky, secrets)) as api:
         config, out = written(tmp_path, api.origin, auth), tmp_path / "out"
-        lines: list[list[str | Path]] = [
-            ["run", config, "--out", out, "--json"],
-            ["check", config, "--live"],
-        ]
+        lines: list[list[str | Path]] = [["run", config, "--out", out, "--json"]]
+        if auth not in ("none", "api_key", "key_as_user", "client_credentials"):
+            lines += [["check", config, "--live"]]
         if auth in ("bearer", "refresh_token"):
             lines += [
                 ["run", config, "--out", out], ["status", out], ["status", out, "--json"],
@@ -276,6 +292,156 @@ def test_no_secret_is_written_or_said(tmp_path: Path, auth: str) -> None:
     assert len(summary["failures"]) >= 7
     found = leaks({**stored(out), **said}, secrets)
     assert not found, "\n".join(map(str, found))
+
+
+def test_a_secret_that_is_cut_off(tmp_path: Path) -> None:
+    """An error body is shown up to a length, which may lie within a secret."""
+    secret = ENV["HEADER"]
+    config = tmp_path / "cut.yaml"
+    config.write_text(
+        'version: 1\nname: cut\nclient: {base_url: "http://127.0.0.1:1/", '
+        'headers: {X-Client: "{env.HEADER}"}}\n'
+        "resources: [{name: a, path: a, paginator: {type: single_page}}]\n"
+    )
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(text="x" * before + secret * 3, status=403)
+
+    before = 0
+    with ApiServer(answer) as api:
+        for shown in (1, 4, 7, len(secret) - 1):
+            before = 300 - shown
+            done = harvester("run", config, "--out", tmp_path / "out", "--base-url", api.origin)
+            assert done.returncode == 3
+            assert secret[:4] not in done.stderr.replace("head -n", "")
+            assert ("***…" in done.stderr) == (shown >= 4)
+
+
+@pytest.mark.parametrize("auth", ["client_in_header", "refresh_token", "session_token"])
+def test_what_a_token_endpoint_says(tmp_path: Path, auth: str) -> None:
+    """It may quote what it was sent, in an error or on a page of HTML."""
+    secrets = in_use(auth)
+
+    def answer(asked: Asked) -> Answer:
+        told = {"error": "invalid", "error_description": echoed(secrets, 0), "detail": secrets}
+        return Answer(told, 400) if len(api.asked) % 2 else Answer(text=echoed(secrets, 1))
+
+    with ApiServer(answer) as api:
+        config, out = written(tmp_path, api.origin, auth), tmp_path / "out"
+        lines: list[list[str | Path]] = [
+            ["run", config, "--out", out, "--json"],
+            ["check", config, "--live"],
+        ]
+        for line in lines:
+            done = harvester(*line)
+            assert done.returncode == 3
+            found = leaks({**stored(out), "stdout": done.stdout, "stderr": done.stderr}, secrets)
+            assert not found, "\n".join(map(str, found))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise ValueError(config.env)",
+        "raise KeyError(str(config.env['SECRET']).encode())",
+        "raise RuntimeError('https://x/?a=' + urllib.parse.quote_plus(config.env['HEADER']))",
+        "raise OSError(5, base64.b64encode(config.env['HEADER'].encode()))",
+    ],
+)
+def test_a_traceback_holds_no_secret(tmp_path: Path, fault: str) -> None:
+    """Not even where a bug puts it into an error: the one time that a traceback is shown."""
+    config = written(tmp_path, "http://127.0.0.1:1", "bearer")
+    code = (
+        f"import base64, sys, urllib.parse; sys.argv = ['harvester', 'run', {str(config)!r}]\n"
+        "import harvester.schedule as schedule, harvester.cli\n"
+        f"def broken(config, secrets):\n    {fault}\n"
+        "schedule.sources = broken\n"
+        "harvester.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**ENVIRONMENT, **ENV}, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "rror: " in done.stderr
+    assert leaks({"stdout": done.stdout, "stderr": done.stderr}) == []
+
+
+MISTAKES = [
+    "auth: {type: bearer, token: [SECRET]}",
+    "auth: {type: bearer, token: {a: SECRET}}",
+    "auth: {type: bearer, tokn: SECRET}",
+    "auth: {type: bearer, token: SECRET, nonsense: 1}",
+    "auth: {type: api_key, name: key, value: SECRET, location: heder}",
+    "auth: SECRET",
+    "headers: {Authorization: [SECRET]}",
+    "headers: [SECRET]",
+    'headers: {Authorization: "SECRET{"}',
+    'headers: {Authorization: "SECRET\\n"}',
+    "proxy: http://user:SECRET@",
+    "proxy: SECRET",
+    'base_url: "http://user:SECRET@127.0.0.1/"',
+    'base_url: "http://127.0.0.1/?key=SECRET"',
+    'base_url: "http://127.0.0.1:SECRET/"',
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_beside_a_secret_does_not_show_it(tmp_path: Path, mistake: str) -> None:
+    """Problems of a configuration are told by key; values that may be secrets are not quoted."""
+    secret = "wr1tten-S3cr3t"
+    path = tmp_path / "mistaken.yaml"
+    base = "" if "base_url" in mistake else "  base_url: http://127.0.0.1:1/\n"
+    path.write_text(
+        f"version: 1\nname: a\nclient:\n{base}  {mistake}\n".replace("SECRET", secret)
+        + "resources: [{name: a, path: a, paginator: {type: single_page}}]\n"
+    )
+    for changes in ([], [f"client.auth.token=[{secret}]"]):
+        with pytest.raises(ConfigError) as caught:
+            load_config(path, set=changes, env={})
+        assert secret not in str(caught.value)
+
+
+def test_a_proxys_password(tmp_path: Path) -> None:
+    """It is in the header that the proxy gets, and nowhere else, also when the proxy says no."""
+    seen = []
+
+    def proxy(asked: Asked) -> Answer:
+        seen.append(asked.headers.get("proxy-authorization"))
+        return Answer(text=f"not you, {quote(password)}", status=407)
+
+    password, user = "pr0xy S3cr3t/1", "ann"
+    config, out = tmp_path / "a.yaml", tmp_path / "out"
+    with ApiServer(proxy) as api:
+        address = api.origin.removeprefix("http://")
+        config.write_text(
+            f'version: 1\nname: a\nclient: {{base_url: "http://api.invalid/", '
+            f'proxy: "http://{user}:{quote(password, safe="")}@{address}"}}\n'
+            "resources: [{name: a, path: a, paginator: {type: single_page}}]\n"
+        )
+        done = harvester("run", config, "--out", out, "--json")
+    assert done.returncode == 3
+    assert seen == ["Basic " + b64encode(f"{user}:{password}".encode()).decode()]
+    texts = {**stored(out), "stdout": done.stdout, "stderr": done.stderr}
+    assert leaks(texts, [password, f"{user}:{password}"]) == []
+
+
+@pytest.mark.parametrize(
+    ("umask", "files", "folders"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)]
+)
+def test_who_may_read_what(tmp_path: Path, umask: int, files: int, folders: int) -> None:
+    """Files are as open as the person's umask says; a refresh token is its owner's alone."""
+    with ApiServer(partial(leaky, in_use("refresh_token"))) as api:
+        config, out = written(tmp_path, api.origin, "refresh_token"), tmp_path / "out"
+        line = ["run", config, "--out", out, "--resource", "tokens"]
+        subprocess.run(
+            [sys.executable, "-m", "harvester", *map(str, line)],
+            env={**ENVIRONMENT, **ENV}, umask=umask, check=True, capture_output=True,
+        )  # fmt: skip
+    modes = {path: path.stat().st_mode & 0o777 for path in [out, *out.rglob("*")]}
+    assert modes.pop(out / ".tokens.json") == 0o600
+    assert {mode for path, mode in modes.items() if path.is_file()} == {files}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {folders}
 
 
 def test_the_search_finds_what_is_there() -> None:

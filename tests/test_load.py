@@ -181,7 +181,7 @@ def test_urls_are_checked_with_their_variables() -> None:
             "a URL holds no user name or password; use auth: {type: http_basic, …}",
         ),
         ("https:///x", "the URL names no host"),
-        ("https://h:99999", "not a URL: Port out of range 0-65535"),
+        ("https://h:99999", "not a URL: its host or port is malformed"),
         ("https://h/?a=b", "holds a '?' or '#'; parameters go into params"),
         ("https://h /", "a URL holds no blanks, backslashes or control characters"),
     ):

@@ -48,7 +48,7 @@ def test_set_puts_a_value(assignment: str, path: KeyPath, value: object) -> None
         ("=1", "--set : not a key: an empty path; the whole page is '$' (character 1 of '')"),
         ("$=1", "--set $: a KEY names one value, as in client.timeout.read"),
         ("a[*]=1", "--set a[*]: a KEY names one value, as in client.timeout.read"),
-        ("a.c.d=1", "--set a.c.d: a.c is 'text', no mapping or list"),
+        ("a.c.d=1", "--set a.c.d: a.c is text, no mapping or list"),
         ("new[0]=1", "--set new[0]: new is nothing, no mapping or list"),
         ("a[0]=1", "--set a[0]: a is a mapping, no list"),
         ("items.on.n=1", "--set items.on.n: unknown item 'on': did you mean 'one'?"),

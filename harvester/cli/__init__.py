@@ -39,7 +39,10 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        say(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
+        from harvester.secrets import redact_all
+
+        told = f"error: {error.filename or 'stdout'}: {error.strerror or error}"
+        say(redact_all(told, os.environ))
         code = _DAMAGED if error.filename else 1
     except Exception:
         code = _tell_bug()
@@ -59,9 +62,9 @@ def _tell(error: HarvesterError) -> int:
 def _tell_bug() -> int:
     import traceback
 
-    from harvester.secrets import Secrets
+    from harvester.secrets import redact_all
 
-    say(Secrets({}).redact(traceback.format_exc()))
+    say(redact_all(traceback.format_exc(), os.environ))
     say(
         f"This is a bug in harvester {__version__}; please report the lines above. What was "
         "committed is kept."

@@ -8,7 +8,7 @@ value later; the value itself, which may be a secret, is not part of that name.
 
 from typing import Any
 
-from harvester.config.wording import KeyPath, dotted, shown, unknown
+from harvester.config.wording import KeyPath, dotted, kind, unknown
 from harvester.config.yamlfile import Document, Place, read
 from harvester.errors import ConfigError, Problem
 from harvester.jsonpath import Index, JSONPathError, Key, Last, Path, Segment, parse
@@ -51,7 +51,7 @@ def _resolve(keys: Path, tree: Any) -> KeyPath:
                 path, tree = (*path, index), tree[index]
             case _, (Key() | Index() | Last()):
                 wanted = "list" if isinstance(tree, dict) else "mapping or list"
-                raise ValueError(f"{dotted(path) or 'the file'} is {shown(tree)}, no {wanted}")
+                raise ValueError(f"{dotted(path) or 'the file'} is {kind(tree)}, no {wanted}")
             case _:
                 path = ()
                 break

@@ -85,8 +85,8 @@ def url_problem(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         port = parts.port  # reading it checks it
-    except ValueError as error:
-        return f"not a URL: {error}"
+    except ValueError:  # which quotes what it takes for a port: it may be half of a password
+        return "not a URL: its host or port is malformed"
     if parts.scheme not in ("http", "https"):
         return "expected a URL that begins with https:// or http://"
     if not parts.hostname or port == 0:
