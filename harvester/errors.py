@@ -26,9 +26,13 @@ from dataclasses import dataclass
 
 
 class HarvesterError(Exception):
-    """The root of the tree. `exit_code` is what the command line returns for it."""
+    """The root of the tree. `exit_code` is what the command line returns for it.
+
+    `asked` is the request that it came of, as method and URL without secrets; "" for none.
+    """
 
     exit_code = 1
+    asked = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

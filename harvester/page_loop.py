@@ -20,6 +20,7 @@ from harvester.errors import (
     AttemptFailed,
     ChainExpired,
     DataRefused,
+    HarvesterError,
     PageRefused,
     PartitionFailed,
     RunStopped,
@@ -42,6 +43,7 @@ from harvester.tries import Run, Tried, Tries
 from harvester.window import Window
 
 _CURSOR_CHARS: Final = 80
+_URL_CHARS: Final = 300
 _MOVED_ON: Final = (
     "the run before ended in the middle, and what it asked for last may be lost (idempotent: false)"
 )
@@ -246,7 +248,7 @@ class _Pages:
 
     @contextlib.contextmanager
     def blamed(self, at: Checkpoint) -> Iterator[None]:
-        """Say where a failure happened: partition, page, cursor, and what to do next."""
+        """Say where a failure happened (partition, page, cursor, URL), and what is kept."""
         cursor = self.cursor(at)
         try:
             yield
@@ -256,14 +258,20 @@ class _Pages:
         except RunStopped as error:
             raise type(error)(self._told(error, cursor, at)) from error
 
-    def _told(self, error: Exception, cursor: Any, at: Checkpoint) -> str:
+    def _told(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:
         shown = as_text(self._shown(cursor))
         where = f"page {at.live_pages + 1}" + (
             f" (cursor {_short(shown)})" if cursor is not None else ""
         )
         hint = getattr(error, "hint_s", None)
         until = f"; the server asks to wait {_until(self._run.now(), hint)}" if hint else ""
-        return f"{self._partition.title}, {where}: {self._secrets.redact(str(error))}{until}"
+        asked = error.asked or getattr(error.__cause__, "asked", "")
+        asked = f"; asked: {_short(asked, _URL_CHARS)}" if asked else ""
+        kept = f"{at.live_pages:,} pages before it are kept"
+        if at.live_pages == 1:
+            kept = "1 page before it is kept"
+        told = self._secrets.redact(str(error))
+        return f"{self._partition.title}, {where}: {told}{until}{asked}; {kept}"
 
     def _shown(self, cursor: Any) -> Any:
         """A concealed cursor for people."""
@@ -282,8 +290,8 @@ class _Pages:
             self._run.emit(Warned(self._partition, message))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _CURSOR_CHARS else f"{text[: _CURSOR_CHARS - 1]}…"
+def _short(text: str, chars: int = _CURSOR_CHARS) -> str:
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"
 
 
 def _until(now: datetime, seconds: float) -> str:

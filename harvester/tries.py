@@ -28,6 +28,7 @@ from harvester.errors import (
     PageLost,
     PageRefused,
     PageRejected,
+    RunStopped,
 )
 from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
 from harvester.journal import Checkpoint
@@ -128,7 +129,10 @@ class Tries:
                 kept = self._source.reader.read(
                     response, self._folder, place, self._progress(), run.now().timestamp()
                 )
-        except AttemptFailed as error:
+        except (AttemptFailed, RunStopped) as error:
+            error.asked = self._secrets.redact(f"{request.method} {request.url}")
+            if isinstance(error, RunStopped):
+                raise
             with run.counting:
                 run.retries[self._partition.resource] += 1
             if isinstance(error, PageRejected) and not request.idempotent:
