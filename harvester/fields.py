@@ -96,7 +96,9 @@ def _reject(error: Exception) -> NoReturn:
     if isinstance(error, AttemptFailed | MemoryError):
         raise error
     if isinstance(error, ArithmeticError):  # its own words are "[<class 'decimal.…'>]"
-        raise NotJSON("a number of the body has an exponent beyond all range") from error
+        raise NotJSON(
+            "the body is not complete, valid JSON: a number's exponent is beyond all range"
+        ) from error
     reason = str(error).strip().splitlines()
     raise NotJSON(
         f"the body is not complete, valid JSON: {reason[0] if reason else type(error).__name__}"

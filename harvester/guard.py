@@ -5,7 +5,8 @@ Each rule stands for something measured with ijson 3.6.0 (yajl2_c):
 * an integer of more than 4,300 digits kills the process (SIGSEGV);
 * an unfinished string is read anew with each chunk: one of 2 MB in chunks of 1 KB takes 20 s;
 * a lone surrogate escape silently becomes `?`, which in a cursor is another cursor;
-* an empty chunk means end of input.
+* an empty chunk means end of input;
+* vertical tab and form feed pass for white space, which they are not in JSON.
 
 `Guard` holds the whole page to the limits and cuts it into blocks; `Portions` makes of what is to
 be parsed what may be parsed. Both need only know which bytes are inside strings. Escape pairs are
@@ -123,6 +124,8 @@ class Guard:
         return chunk.removeprefix(_BOM)
 
     def _block(self, text: bytes) -> Block:
+        if b"\v" in text or b"\f" in text:  # raw, neither may stand anywhere in JSON
+            raise NotJSON("the body is not valid JSON: it holds a raw control character")
         plain = _HIDDEN.sub(_FILLER, text) if b"\\" in text else text
         outlined = outline(plain)
         began_inside = self.in_string

@@ -19,6 +19,11 @@ EXAMPLES = {"journal": 250, "folder": 250, "wire": 200, "config": 250, "override
 FOUND = [
     # Python's \s holds U+001F, float() does not take it.
     ("headers", b"12\x1f"),
+    # The parser takes form feed and vertical tab for white space.
+    ("fields", b'\5\7{"a":\x0c6}'),
+    ("fields", b"\x80\1[1,\x0b2]"),
+    # An exponent that no decimal has; its verdict had no words.
+    ("fields", b"\0\1991e9999999999999999999"),
     # Right checksums over what is no page's line, or no JSON at all.
     ("journal", b'\1"us"\n'),
     ("journal", b"\1[]\n{}\n"),
