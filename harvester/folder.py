@@ -105,10 +105,14 @@ def read_asked(out: Path) -> Asked:
         )
     except FileNotFoundError:
         raise DataRefused(
-            f"{out}: no {NAME} here, so this is not the folder of a harvest"
+            f"{out}: no {NAME} here, so this is not the folder of a harvest; a run names its "
+            "folder in its first line (data/NAME, unless --out or output.path says otherwise)"
         ) from None
-    except (ConfigError, ValueError, KeyError, TypeError, OSError) as error:
-        raise DataRefused(f"{path}: cannot be read: {error}") from error
+    except (ConfigError, ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        raise DataRefused(
+            f"{path}: cannot be read: {error}; restore it from a copy, or harvest into another "
+            "folder with --out"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -193,7 +197,7 @@ def read_last_run(out: Path) -> Failures:
         value = json.loads((out / LAST_RUN).read_bytes())
         listed = [Failure(**failure) for failure in value["failures"]]
         return Failures(Counter(value["failed"]), listed)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Failures()
 
 
@@ -227,7 +231,7 @@ def _refuse_strangers(out: Path) -> None:
     if strangers and not (out / NAME).exists():
         raise DataRefused(
             f"{out}: holds {min(strangers)!r} but no {NAME}, so this is not the folder of a "
-            "harvest; use an empty folder"
+            "harvest; give an empty or a new one with --out"
         )
 
 

@@ -175,12 +175,17 @@ def _lines(path: Path) -> Iterator[_Line]:
             if value is None:
                 if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
                     return
-                raise DataRefused(
-                    f"{path}:{number}: this line is damaged; restore it from a copy, or move "
-                    f"{path.parent} away and harvest the partition again"
-                )
+                raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
             end += len(line)
             yield _Line(number, end, value)
+
+
+def _unfit(folder: Path, told: str) -> DataRefused:
+    """The refusal of what does not fit, with what can be done about it."""
+    return DataRefused(
+        f"{told}; restore it from a copy, or move {folder} away, and the next run harvests the "
+        "partition again"
+    )
 
 
 def _more(file: Any) -> bool:
@@ -266,7 +271,7 @@ def _header(path: Path, value: dict[str, Any]) -> Header:
         header = Header(**value)
         dict(header.partition)
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"{path}:1: not the first line of a journal: {error}") from error
+        raise _unfit(path.parent, f"{path}:1: not a journal's first line: {error}") from error
     return header
 
 
@@ -275,14 +280,14 @@ def _entry(path: Path, line: _Line) -> Entry:
         line.value.setdefault("reason")
         entry = Entry(**line.value)
     except TypeError as error:
-        raise DataRefused(f"{path}:{line.number}: not the line of a page: {error}") from error
+        told = f"{path}:{line.number}: not the line of a page: {error}"
+        raise _unfit(path.parent, told) from error
     counted = (entry.seq, entry.records, entry.bytes, entry.stored_bytes, entry.attempts)
     if {*map(type, counted)} != {int} or not isinstance(entry.fields, dict):
-        raise DataRefused(f"{path}:{line.number}: not the line of a page: a number is none")
+        raise _unfit(path.parent, f"{path}:{line.number}: not the line of a page")
     if entry.seq != line.number - 1:
-        raise DataRefused(
-            f"{path}:{line.number}: page {entry.seq} stands where {line.number - 1} belongs"
-        )
+        told = f"{path}:{line.number}: page {entry.seq} stands where {line.number - 1} belongs"
+        raise _unfit(path.parent, told)
     return entry
 
 
@@ -388,16 +393,16 @@ class Journal:
         if entry.part is None:
             return
         if entry.part != part_name(self.checkpoint.pages + 1):
-            raise DataRefused(f"{path}:{line}: {entry.part} is out of order")
+            raise _unfit(self.folder, f"{path}:{line}: {entry.part} is out of order")
         part = f"{self.folder}/{entry.part}"
         try:
             size = os.stat(part).st_size  # noqa: PTH116  # building 100,000 paths takes a second
         except FileNotFoundError:
-            raise DataRefused(f"{part}: this part is in the journal, but not on disk") from None
+            told = f"{part}: this part is in the journal, but not on disk"
+            raise _unfit(self.folder, told) from None
         if size != entry.stored_bytes:
-            raise DataRefused(
-                f"{part}: {size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
-            )
+            told = f"{part}: {size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
+            raise _unfit(self.folder, told)
 
     def _leftovers(self) -> list[Path]:
         """The files that an interrupted commit leaves; refuses any part beyond that."""
@@ -413,10 +418,9 @@ class Journal:
                 if name != item.name or (number == last + 1 and not done):
                     leftovers.append(Path(item.path))
                 elif number > last:
-                    raise DataRefused(
-                        f"{item.path}: this part is not in the journal, which ends at "
-                        f"{part_name(last) if last else 'its first line'}"
-                    )
+                    ends = part_name(last) if last else "its first line"
+                    told = f"{item.path}: this part is not in the journal, which ends at {ends}"
+                    raise _unfit(self.folder, told)
         return leftovers
 
     def _write(self, line: bytes) -> None:
@@ -432,7 +436,4 @@ def _refuse_orphans(folder: Path) -> None:
     with os.scandir(folder) as listing:
         for item in listing:
             if part_number(item.name) is not None:
-                raise DataRefused(
-                    f"{item.path}: a part without a journal; restore {NAME}, or move "
-                    "the folder away"
-                )
+                raise _unfit(folder, f"{item.path}: a part without its {NAME}")

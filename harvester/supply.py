@@ -111,8 +111,11 @@ def _copied(copy: Path) -> Iterator[Value]:
                 yield value, included
     except FileNotFoundError:
         return
-    except (OSError, ValueError, TypeError) as error:
-        raise DataRefused(f"{copy}: cannot be read: {error}") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataRefused(
+            f"{copy}: cannot be read: {error}; restore it from a copy, or harvest into another "
+            "folder with --out"
+        ) from error
 
 
 def _merged(copy: Path, path: Path, spec: FromFile) -> Iterator[Value]:

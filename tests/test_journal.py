@@ -269,14 +269,14 @@ def test_a_line_taken_out(folder: Path) -> None:
 def test_journal_gone(folder: Path) -> None:
     """Parts without a journal say nothing about cursors."""
     (folder / NAME).unlink()
-    refused(folder, "a part without a journal")
+    refused(folder, "a part without its journal")
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 100, b'{"format":1,"reso'])
 def test_journal_emptied(folder: Path, left: bytes) -> None:
     """Its first line is no leftover of a crash when there are parts; what is left of it stays."""
     (folder / NAME).write_bytes(left)
-    refused(folder, "a part without a journal")
+    refused(folder, "a part without its journal")
 
 
 def test_journal_cut_by_several_lines(folder: Path) -> None:

@@ -38,7 +38,7 @@ class TokenFile:
             began_as, stored = value["began_as"], value["refresh_token"]
         except FileNotFoundError:
             return configured
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataRefused(
                 f"{self.path}: cannot be read ({type(error).__name__}); it held the refresh token "
                 "in use: restore it, or remove it and configure a new refresh token"
