@@ -17,12 +17,16 @@ from harvester.config.wording import KeyPath
 from harvester.config.yamlfile import read
 from harvester.errors import Problem
 from harvester.jsonpath import Key, parse
-from harvester.secrets import is_secret_name
+from harvester.secrets import SHORTEST, is_secret_name, written_in
 from harvester.templates import Scope, render, strings
 
 _COUNTS_PAGES: Final = ("page", "p", "pagenumber", "page_number", "page_no", "pageno", "pageindex")
 _COUNTS_RECORDS: Final = ("offset", "start", "skip", "startat", "from", "$skip")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_TOO_SHORT: Final = (
+    f"fewer than {SHORTEST} characters cannot be told from other text: where a server echoes them "
+    "they are masked under the name of a secret only"
+)
 _PATHS: Final = ("cursor_path", "next_url_path", "total_path", "has_more_path")
 
 Lint = tuple[KeyPath, str]
@@ -47,6 +51,8 @@ def _client(config: Config) -> Iterator[Lint]:
         text = getattr(auth, key, None)
         if text and (key != "username" or not getattr(config.client.auth, "password", "")):
             yield from _written_out(("client", "auth", key), text)
+            if 0 < len(str(render(text, Scope(env=config.env)))) < SHORTEST:
+                yield ("client", "auth", key), _TOO_SHORT
     if isinstance(auth, SessionToken):
         for path, text in strings(auth.login.model_dump(by_alias=True)):
             if any(isinstance(key, str) and is_secret_name(key) for key in path):
@@ -72,6 +78,9 @@ def _resource(resource: Resource) -> Iterator[Lint]:
         for name, value in getattr(resource, part).items():
             if is_secret_name(name) and isinstance(value, str):
                 yield from _written_out((part, name), value)
+    for name in written_in(resource.path):
+        why = f'{name} is a secret in the file: put it into params as "{{env.NAME}}"'
+        yield ("path",), why
     yield from _paging(resource)
     if resource.data_selector:
         yield from _unquoted(("data_selector",), resource.data_selector)
