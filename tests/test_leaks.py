@@ -444,6 +444,64 @@ def test_who_may_read_what(tmp_path: Path, umask: int, files: int, folders: int)
     assert {mode for path, mode in modes.items() if path.is_dir()} == {folders}
 
 
+ELSEWHERE = """
+version: 1
+name: elsewhere
+client:
+  base_url: ORIGIN/
+  auth: {type: api_key, name: X-Key, value: "{env.API_KEY}"}
+  headers: {X-Client: "{env.HEADER}", User-Agent: me}
+  allowed_hosts: [{host: "OTHER", credentials: CREDENTIALS}]
+resource_defaults: {data_selector: data, params: {q: "{env.PARAM}", n: 1}}
+resources:
+  - {name: body, path: body, paginator: {type: json_link, next_url_path: next}}
+  - {name: header, path: header, paginator: {type: header_link}}
+  - {name: whole, path: whole, method: POST, json: {limit: 1},
+     paginator: {type: json_link, next_url_path: next}}
+  - {name: sent, path: sent, method: POST, json: {pin: "{env.BODY}"},
+     paginator: {type: json_link, next_url_path: next}}
+"""
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+def test_what_an_allowed_host_gets(tmp_path: Path, credentials: bool) -> None:
+    """The link as it stands, and nothing of ours that is secret, unless it is given credentials."""
+    secrets = [ENV[name] for name in ("API_KEY", "HEADER", "PARAM", "BODY")]
+
+    def first(asked: Asked) -> Answer:
+        link = f"{other.origin}/next{asked.path}?page=2"
+        following: Any = link
+        if asked.path == "/whole":
+            following = {"href": link, "method": "POST", "body": {"after": "abc"}, "merge": True}
+        return Answer({"data": [1], "next": following}, headers={"Link": f"<{link}>; rel=next"})
+
+    with (
+        ApiServer(lambda asked: Answer({"data": [2]})) as other,
+        ApiServer(first) as api,
+    ):
+        config = tmp_path / "elsewhere.yaml"
+        text = ELSEWHERE.replace("ORIGIN", api.origin).replace("OTHER", other.origin[7:])
+        config.write_text(text.replace("CREDENTIALS", str(credentials).lower()))
+        done = harvester("run", config, "--out", tmp_path / "out", "--json")
+    failures = {item["resource"]: item["error"] for item in json.loads(done.stdout)["failures"]}
+    asked = {request.path: request for request in other.asked}
+    heard = {
+        path: str((request.query, dict(request.headers), request.body.decode()))
+        for path, request in asked.items()
+    }
+    assert asked["/next/body"].params["page"] == "2"
+    assert asked["/next/whole"].json == {"limit": 1, "after": "abc"}
+    if credentials:
+        assert failures == {}
+        assert all(request.headers["x-key"] == ENV["API_KEY"] for request in other.asked)
+    else:
+        assert list(failures) == ["sent"]
+        assert "gets no credentials (allowed_hosts: credentials)" in failures["sent"]
+        assert leaks(heard, secrets) == []
+        assert all(request.headers["user-agent"] == "me" for request in other.asked)
+    assert leaks({**stored(tmp_path / "out"), "said": done.stdout + done.stderr}, secrets) == []
+
+
 def test_the_search_finds_what_is_there() -> None:
     """The search itself: each spelling of each secret, wherever it stands."""
     for value in EVERY:
