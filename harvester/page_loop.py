@@ -268,8 +268,8 @@ class _Pages:
         asked = error.asked or getattr(error.__cause__, "asked", "")
         asked = f"; asked: {_short(asked, _URL_CHARS)}" if asked else ""
         kept = f"{at.live_pages:,} pages before it are kept"
-        if at.live_pages == 1:
-            kept = "1 page before it is kept"
+        if at.live_pages < 2:
+            kept = "1 page before it is kept" if at.live_pages else "no page was kept before it"
         told = self._secrets.redact(str(error))
         return f"{self._partition.title}, {where}: {told}{until}{asked}; {kept}"
 

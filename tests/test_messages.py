@@ -306,7 +306,10 @@ def test_nothing_answers(config: Path, tmp_path: Path) -> None:
     done = harvester("run", config, "--out", tmp_path / "out")
     assert done.returncode == 3
     assert "items shard=a, page 1: no connection: Connection refused" in done.stderr
-    assert "; asked: GET http://127.0.0.1:1/items/a?api_key=***; 0 pages before" in done.stderr
+    assert (
+        "; asked: GET http://127.0.0.1:1/items/a?api_key=***; no page was kept before it"
+        in done.stderr
+    )
     assert "To go on from here:" in done.stderr
 
 

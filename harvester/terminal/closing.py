@@ -74,7 +74,8 @@ def _ending(summary: Summary) -> str:
     left = total - failed - sum(item.partitions.complete for item in summary.resources)
     if failed:
         rest = f", {left:,} pending" if left else ""
-        return f"{failed:,} of {number(total, 'partition')} failed{rest}; the others are kept."
+        of = number(total, "partition")
+        return f"{failed:,} of {of} failed{rest}; every page committed is kept."
     if summary.paused:
         return f"Paused by --max-pages: {number(left, 'partition has', 'partitions have')} more."
     if left:
