@@ -118,15 +118,14 @@ def pairs_up(text: bytes) -> bool:
     opened: list[int] = []
     in_string = escaped = begun = ended = False
     for byte in text.strip(b" \t\r\n"):
-        # Also outside of a string, where it is no JSON, a backslash hides a quote behind it: the
-        # grammar of records that are passed over is not looked at.
-        if escaped or byte == 0x5C:
-            escaped = not escaped
-            continue
         if in_string:
-            if byte == 0x22:
+            if escaped or byte == 0x5C:
+                escaped = not escaped
+            elif byte == 0x22:
                 in_string = False
             continue
+        if byte == 0x5C:
+            return False
         if ended:
             return False
         begun = True
