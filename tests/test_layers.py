@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal
     errors jsonpath templates terminal.phrases loop_guard
-    secrets partitions origins guard elements parts wire
+    secrets partitions origins guard elements entries parts wire
     journal taking auth.token_file skim
     summary events
     tally
@@ -93,7 +93,7 @@ ROOMS = {
     "pyarrow": ("export.arrow",),
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats",),
-    "msgspec": ("elements",),
+    "msgspec": ("elements", "entries"),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "vl_convert": ("report_page.drawing",),
