@@ -11,10 +11,10 @@ and the record at its edge. Four ways over the bytes, fastest first:
    from a place that is known to be the beginning of an item, text that is a whole array of values
    can only end where an item ends. What is no such text, or no JSON at all, is left to the next
    way, so nothing is taken for a record that the others would not take.
-2. Whole items, many at a time: one `findall` of one regular expression, `_ITEMS`, over up to
+2. Whole items, many at a time: one `findall` of one regular expression, `_items`, over up to
    `_WINDOW` bytes. It takes items as long as each is whole and a further one follows; its last
    alternative then takes the rest, so it never searches, and can start nowhere wrong.
-3. One value, wherever chunks end and however deep (`_Page.skip`, `_Page.value`): what `_INSIDE`
+3. One value, wherever chunks end and however deep (`_Page.skip`, `_Page.value`): what `_containers`
    matches is passed over in one go, the brackets at which it stops are counted.
 4. Keys, one by one, where the selector leads through an object.
 
@@ -86,9 +86,20 @@ def _inside(levels: int) -> bytes:
 _VALUE: Final = (
     rb"(?:[{\[]" + _inside(_DEPTH - 1) + rb"[}\]]|" + _STRING + rb"|" + _SCALAR + rb"++)"
 )
-_INSIDE: Final = re.compile(_inside(_DEPTH), re.DOTALL)
-_ITEMS: Final = re.compile(_VALUE + _THEN_COMMA + rb"|.++", re.DOTALL)
-"""An item and the comma after it, or else all that is left. No group: each would cost 8 %."""
+
+
+@cache
+def _containers() -> re.Pattern[bytes]:
+    """What stands between brackets, down to `_DEPTH` levels. Compiled when it is first needed."""
+    return re.compile(_inside(_DEPTH), re.DOTALL)
+
+
+@cache
+def _items() -> re.Pattern[bytes]:
+    """An item and the comma after it, or else all that is left. No group: each would cost 8 %."""
+    return re.compile(_VALUE + _THEN_COMMA + rb"|.++", re.DOTALL)
+
+
 _AFTER_ITEM: Final = b", \t\r\n"
 _SPACE: Final = b" \t\r\n"
 _TEXT: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -191,6 +202,8 @@ class _Page:
 
     def peek(self) -> int:
         """The next byte that is not white space; the cursor moves to it."""
+        if self._at < len(self._data) and self._data[self._at] not in _SPACE:
+            return self._data[self._at]  # mostly
         while True:
             self._pass(_BLANKS)
             if self._at < len(self._data):
@@ -246,7 +259,8 @@ class _Page:
             end = _comma_before(data, after)
             if end > start:
                 with contextlib.suppress(msgspec.DecodeError, RecursionError):
-                    found = _prove(_without_breaks(b"[%b]" % data[start:end]))
+                    text = b"".join((b"[", memoryview(data)[start:end], b"]"))
+                    found = _prove(_without_breaks(text))
                     self._at = after
                     return found, min(2 * size, _LARGEST)
             size = min(size, len(data) - start) // 2
@@ -255,7 +269,7 @@ class _Page:
     def _matched(self) -> Sequence[bytes]:
         """Take items that another one follows, as many as one match finds in a window."""
         end = min(self._at + _WINDOW, len(self._data))
-        *found, rest = _ITEMS.findall(self._data, self._at, end)
+        *found, rest = _items().findall(self._data, self._at, end)
         whole = [item.rstrip(_AFTER_ITEM) for item in found]
         if _has_breaks(self._data, self._at, end):
             whole = [item.translate(None, _LINE_BREAKS) for item in whole]
@@ -338,7 +352,7 @@ class _Page:
     def _finish_container(self) -> None:
         depth = 1
         while depth:
-            self._pass(_INSIDE)
+            self._pass(_containers())
             if self._at == len(self._data):
                 self._need_more()
                 continue
@@ -388,7 +402,7 @@ def _comma_before(data: bytes, at: int) -> int:
 
 
 def _has_breaks(data: bytes, start: int, end: int) -> bool:
-    return any(data.find(byte, start, end) >= 0 for byte in _LINE_BREAKS)
+    return data.find(b"\n", start, end) >= 0 or data.find(b"\r", start, end) >= 0
 
 
 def _without_breaks(text: bytes) -> bytes:

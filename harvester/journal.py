@@ -224,13 +224,15 @@ class Journal:
     def _replay(self, header: Header, on_entry: Callable[[Entry], None]) -> int:
         """Read and check every sound line; the byte offset behind the last one."""
         path = self.folder / NAME
+        folder = str(self.folder)
         end = 0
-        for number, end, text in _lines(path):  # noqa: B007 - the last end is what is asked for
+        for number, end, text in _lines(path):  # noqa: B007  # the last end is what is asked for
             if number == 1:
                 self._check_header(_header(path, text), header)
                 continue
             entry = _entry(path, number, text)
-            self._check_part(path, number, entry)
+            if entry.part is not None:
+                self._check_part(number, f"{folder}/{entry.part}", entry)
             self.checkpoint.add(entry)
             on_entry(entry)
         if end == 0:
@@ -262,12 +264,9 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def _check_part(self, path: Path, line: int, entry: Entry) -> None:
-        if entry.part is None:
-            return
+    def _check_part(self, number: int, part: str, entry: Entry) -> None:
         if entry.part != part_name(self.checkpoint.pages + 1):
-            raise DataRefused(f"{path}:{line}: {entry.part} is out of order")
-        part = f"{self.folder}/{entry.part}"
+            raise DataRefused(f"{self.folder / NAME}:{number}: {entry.part} is out of order")
         try:
             size = os.stat(part).st_size  # noqa: PTH116  # building 100,000 paths takes a second
         except FileNotFoundError:
