@@ -106,6 +106,7 @@ _TEXT: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BLANKS: Final = re.compile(_BLANK)
 _SCALARS: Final = re.compile(_SCALAR + rb"*+")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 _prove = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Record = bytes | msgspec.Raw
@@ -240,17 +241,17 @@ class _Page:
         going = self._enter(_ARRAY_END)
         size = _WINDOW
         while going:
+            items: Sequence[Record] = ()
             if self.peek() == _OBJECT:
                 items, size = self._proven(size)
-            else:
-                items = []
             yield items or self._matched()
-            yield (self.value(),)  # the last one, or one that the window's end or _DEPTH cuts
+            if size:
+                yield (self.value(),)  # the last one, or one that a window's end or _DEPTH cuts
             going = self._go_on(_ARRAY_END)
 
     def _proven(self, size: int) -> tuple[Sequence[Record], int]:
         """Take items that another one follows, as many as one window of up to `size` bytes
-        proves, maybe none; and the size to go on with.
+        proves, maybe none; and the size to go on with. Or take all that are left: size 0.
         """
         data, start = self._data, self._at
         head = data[start : data.find(b":", start, start + _HEAD) + 1]
@@ -258,11 +259,19 @@ class _Page:
             after = data.rfind(head, start + 1, start + size)
             end = _comma_before(data, after)
             if end > start:
-                with contextlib.suppress(msgspec.DecodeError, RecursionError):
-                    text = b"".join((b"[", memoryview(data)[start:end], b"]"))
+                text = b"".join((b"[", memoryview(data)[start:end], b"]"))
+                try:
                     found = _prove(_without_breaks(text))
                     self._at = after
                     return found, min(2 * size, _LARGEST)
+                except RecursionError:
+                    pass
+                except msgspec.DecodeError as error:
+                    array = _array_before(text, error)
+                    with contextlib.suppress(msgspec.DecodeError):
+                        found = _prove(array)
+                        self._at = start + len(array) - 2  # at its bracket
+                        return found, 0
             size = min(size, len(data) - start) // 2
         return (), 2 * _SMALLEST
 
@@ -271,7 +280,7 @@ class _Page:
         end = min(self._at + _WINDOW, len(self._data))
         *found, rest = _items().findall(self._data, self._at, end)
         whole = [item.rstrip(_AFTER_ITEM) for item in found]
-        if _has_breaks(self._data, self._at, end):
+        if _breaks_in(self._data[self._at : end]):
             whole = [item.translate(None, _LINE_BREAKS) for item in whole]
         self._at = end - len(rest)
         return whole
@@ -393,6 +402,14 @@ class _Page:
         return False
 
 
+def _array_before(text: bytes, error: msgspec.DecodeError) -> bytes:
+    """The array that `text` begins with, if the error says that it ends where something else
+    follows: a hint, which saves the search; nothing is lost if it should be worded differently.
+    """
+    hint = _TRAILING.search(str(error))
+    return text[: int(hint[1]) - 1].rstrip(_SPACE) if hint and not _breaks_in(text) else b""
+
+
 def _comma_before(data: bytes, at: int) -> int:
     """Where the comma stands behind which, but for white space, `at` is; -1 for anything else."""
     at -= 1
@@ -401,13 +418,13 @@ def _comma_before(data: bytes, at: int) -> int:
     return at if at > 0 and data[at] == _COMMA else -1
 
 
-def _has_breaks(data: bytes, start: int, end: int) -> bool:
-    return data.find(b"\n", start, end) >= 0 or data.find(b"\r", start, end) >= 0
+def _breaks_in(text: bytes) -> bool:
+    return b"\n" in text or b"\r" in text
 
 
 def _without_breaks(text: bytes) -> bytes:
     """The text on one line; most have no line breaks, and to look is ten times as fast."""
-    return text.translate(None, _LINE_BREAKS) if _has_breaks(text, 0, len(text)) else text
+    return text.translate(None, _LINE_BREAKS) if _breaks_in(text) else text
 
 
 def _selected(page: _Page, path: Path) -> Iterator[_Page]:

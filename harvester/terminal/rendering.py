@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harvester.config import Config
     from harvester.planning import Least
 
-_BUFFER_BYTES: Final = 256 * 1024
+_BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
 
 # --- Texts ---------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ def stdout_columns() -> int | None:
 
 
 def write_blocks(blocks: Iterable[bytes]) -> None:
-    """Bytes to stdout as they are; small blocks are gathered."""
+    """Bytes to stdout; small blocks are gathered."""
     try:
         sys.stdout.flush()
         with open(sys.stdout.fileno(), "wb", buffering=_BUFFER_BYTES, closefd=False) as stdout:
