@@ -7,17 +7,18 @@ it is `--quick`, which measures nothing.
 """
 
 import argparse
+import contextlib
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.cases import CASES, Case
 from tests.bench.ground import QUICK, Ground, Sizes
-from tests.bench.measure import Missing, Sample, sync_ms
+from tests.bench.measure import Missing, Sample, delete, sync_ms
 from tests.bench.table import Result, brief, contenders, report, targets, write_readme
 
 README = Path(__file__).parents[2] / "README.md"
@@ -36,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rounds = asked.rounds or (1 if asked.quick else 5)
     began = time.monotonic()
     results = []
-    with tempfile.TemporaryDirectory(prefix="harvester-bench-", dir=asked.folder) as place:
-        conditions = _conditions(Path(place), asked.quick)
+    with _place(asked.folder) as place:
+        conditions = _conditions(place, asked.quick)
         sizes = QUICK if asked.quick else Sizes()
-        with Ground(Path(place) / "bench", sizes, dlt_python=asked.dlt_python) as ground:
+        with Ground(place / "bench", sizes, dlt_python=asked.dlt_python) as ground:
             for name in names:
                 _tell(f"{name}: getting ready")
                 ground.clear()
@@ -53,6 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.readme:
         write_readme(README, brief(results, conditions))
     return 0 if asked.quick or _all_hold(results) else 1
+
+
+@contextlib.contextmanager
+def _place(parent: str | None) -> Iterator[Path]:
+    """A new folder, deleted in the end."""
+    place = Path(tempfile.mkdtemp(prefix="harvester-bench-", dir=parent))
+    try:
+        yield place
+    finally:
+        delete(place)
 
 
 def _parser() -> argparse.ArgumentParser:

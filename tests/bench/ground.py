@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.bench.measure import ContenderFailed, Missing, Sample, measured
+from tests.bench.measure import ContenderFailed, Missing, Sample, delete, measured
 
 _ROOT: Final = Path(__file__).parents[2]
 _SCRIPTS: Final = Path(__file__).with_name("bare")
@@ -83,6 +83,10 @@ class Ground:
         self.harvester = [str(program)] if program.exists() else [sys.executable, "-m", "harvester"]
 
     def __enter__(self) -> Self:
+        # As pip does when it installs; an environment may forbid what imports would write.
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-q", str(_ROOT / "harvester")], check=True
+        )
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.server"],
             cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -102,7 +106,7 @@ class Ground:
 
     def clear(self) -> None:
         """Delete what the case before has put into the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        delete(self.folder)
         self._place.mkdir(parents=True)
 
     # --- The server ------------------------------------------------------------------------------
@@ -140,14 +144,14 @@ class Ground:
                 raise Missing("dlt is not installed (--dlt-python)")
             interpreter = self._dlt_python
         out = self.folder / "bare"
-        shutil.rmtree(out, ignore_errors=True)
+        delete(out)
         sample = measured(
             [interpreter, str(_SCRIPTS / f"{script}.py"), self.origin + path, str(out)],
             folder=self._place,
             environment={"RUNTIME__DLTHUB_TELEMETRY": "false"},
             keep_stdout=True,
         )
-        shutil.rmtree(out)
+        delete(out)
         told = json.loads(sample.stdout)
         if told != {key: expected[key] for key in told}:
             raise ContenderFailed(f"{script}: {told} instead of {dict(expected)}")
@@ -177,10 +181,10 @@ class Ground:
     def harvest(self, config: Path, *, pages: int, records: int) -> Sample:
         """Measure a harvest from an empty folder; then look whether it is whole, and delete it."""
         out = self.folder / "out"
-        shutil.rmtree(out, ignore_errors=True)
+        delete(out)
         sample = self.go_on(config, out)
         self.is_whole(out, pages=pages, records=records)
-        shutil.rmtree(out)
+        delete(out)
         return sample
 
     def go_on(self, config: Path, out: Path) -> Sample:
