@@ -102,7 +102,9 @@ def _from_magic(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tuple[bytes, bytes]]:
-    """Members one after the other, in pieces of `most` decoded bytes at most; zero padding may follow the last and is not stored."""
+    """Members one after the other, in pieces of at most `most` decoded bytes; zero padding may
+    follow the last and is not stored.
+    """
     member = isal_zlib.decompressobj(_GZIP)
     padding = False
     for chunk in chunks:
