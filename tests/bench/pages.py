@@ -65,26 +65,30 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Large:
-    """A page of `repeats` times all posts: how many there are, and how much JSON that is."""
+    """A page of `repeats` times the posts of so many `results`."""
 
     repeats: int
+    results: int = RESULTS
 
     @classmethod
     def near(cls, size: int) -> "Large":
         """The page whose size is nearest to `size` bytes of JSON."""
-        return cls(max(1, round(size / len(_posts().plain))))
+        all_of_them = len(_posts(RESULTS).plain)
+        if size < all_of_them:
+            return cls(1, max(1, round(size / all_of_them * RESULTS)))
+        return cls(round(size / all_of_them))
 
     @property
     def records(self) -> int:
         """The posts in it, one of them in front of the repeated ones."""
-        return 1 + self.repeats * RESULTS * POSTS
+        return 1 + self.repeats * self.results * POSTS
 
     def body(self, *, gzip: bool) -> Body:
         """The page; it has no next token."""
         one = _to_json(_found(0)["data"][0]).encode()
         head = Piece.of(b'{"data":[' + one)
         tail = Piece.of(b'],"meta":{"result_count":%d}}' % self.records, last=True)
-        return _assembled(((head, 1), (_posts(), self.repeats), (tail, 1)), gzip=gzip)
+        return _assembled(((head, 1), (_posts(self.results), self.repeats), (tail, 1)), gzip=gzip)
 
     @property
     def size(self) -> int:
@@ -153,7 +157,7 @@ def _result(result: int) -> Piece:
 
 
 @cache
-def _posts() -> Piece:
-    """All posts, each behind a comma."""
-    posts = (_to_json(post) for result in range(RESULTS) for post in _found(result)["data"])
+def _posts(results: int) -> Piece:
+    """The posts of so many results, each behind a comma."""
+    posts = (_to_json(post) for result in range(results) for post in _found(result)["data"])
     return Piece.of(("," + ",".join(posts)).encode())
