@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
 PIECE_BYTES: Final = 64 * 1024
+#: The same for parts that are read back: records are cut fastest out of large pieces.
+STORED_PIECE_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 64 * 1024
 #: Below this size a high expansion ratio is harmless, and small repetitive pages do have one.
 _RATIO_FLOOR_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = 31  # window bits: gzip framing, largest window
@@ -59,17 +62,18 @@ def is_supported(encodings: list[str]) -> bool:
     return _codings(encodings) in ([], ["gzip"], ["x-gzip"])
 
 
-def decoded_chunks(path: Path, size: int = PIECE_BYTES) -> Iterator[bytes]:
-    """The decoded JSON of a stored part in chunks of at most `size` bytes.
+def decoded_chunks(path: Path) -> Iterator[bytes]:
+    """The decoded JSON of a stored part in chunks of at most `STORED_PIECE_BYTES`.
 
     Raises OSError; `gzip.BadGzipFile`, which is one, where the gzip is damaged or cut.
     """
-    try:
-        with igzip.IGzipFile(path) as stream:  # type: ignore[no-untyped-call]  # no types here
-            while chunk := stream.read(size):
-                yield chunk
-    except (EOFError, gzip.BadGzipFile, _DAMAGED) as error:
-        raise gzip.BadGzipFile(f"{path}: {error}") from error
+    with path.open("rb", buffering=0) as file:
+        try:
+            blocks = iter(lambda: file.read(_READ_BYTES), b"")
+            for _, decoded in _inflated(blocks, STORED_PIECE_BYTES):
+                yield decoded
+        except PageRejected as error:
+            raise gzip.BadGzipFile(f"{path}: {error}") from error
 
 
 def _codings(encodings: list[str]) -> list[str]:
@@ -106,8 +110,10 @@ def _from_magic(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _inflated(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Members one after the other; zero padding may follow the last and is not stored."""
+def _inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tuple[bytes, bytes]]:
+    """Members one after the other, in pieces of at most `most` decoded bytes; zero padding may
+    follow the last and is not stored.
+    """
     member = isal_zlib.decompressobj(_GZIP)
     padding = False
     for chunk in chunks:
@@ -120,7 +126,7 @@ def _inflated(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
                 if padding:
                     break
                 member = isal_zlib.decompressobj(_GZIP)
-            for decoded in _pieces(member, left):
+            for decoded in _pieces(member, left, most):
                 after = member.unused_data if member.eof else member.unconsumed_tail
                 yield left[: len(left) - len(after)], decoded
                 left = after
@@ -128,13 +134,13 @@ def _inflated(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         raise PageRejected("the gzip body was cut before its end")
 
 
-def _pieces(member: Any, data: bytes) -> Iterator[bytes]:
+def _pieces(member: Any, data: bytes, most: int) -> Iterator[bytes]:
     try:
-        piece = member.decompress(data, PIECE_BYTES)
+        piece = member.decompress(data, most)
         yield piece
         # A full piece may have more behind it, inside the inflater or in the unconsumed input.
-        while not member.eof and (member.unconsumed_tail or len(piece) == PIECE_BYTES):
-            piece = member.decompress(member.unconsumed_tail, PIECE_BYTES)
+        while not member.eof and (member.unconsumed_tail or len(piece) == most):
+            piece = member.decompress(member.unconsumed_tail, most)
             yield piece
     except _DAMAGED as error:
         raise PageRejected(f"the gzip body is damaged: {error}") from error

@@ -7,177 +7,66 @@ one part at the next number. `Journal.open` first looks at everything, and refus
 does not fit, deleting nothing; only then does it remove these. A line that a killed run appended
 may not be durable yet, so it *must* be made so before a page is fetched behind it.
 
-Each line is one JSON object whose last key, `crc32`, is the CRC-32 of the line's bytes before it.
+What a line says is in `entries`.
 """
 
 import json
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
+from harvester.entries import (
+    FORMAT,
+    RESTARTED,
+    Checkpoint,
+    Entry,
+    Header,
+    encode,
+    parsed,
+    sound,
+)
 from harvester.errors import DataRefused
 from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder
 
+__all__ = [
+    "NAME",
+    "RESTARTED",
+    "Checkpoint",
+    "Entry",
+    "Header",
+    "Journal",
+    "encode",
+    "is_done",
+    "read_checkpoint",
+    "read_entries",
+    "read_header",
+    "read_pages",
+]
+
 NAME: Final = "journal.jsonl"
-FORMAT: Final = 1
-#: The reason of a line by which the chain of cursors begins again.
-RESTARTED: Final = "restarted"
 _TAIL_BYTES: Final = 64 * 1024
-_CRC: Final = b',"crc32":"'
-_parse = json.JSONDecoder().raw_decode  # json.loads does much else, for each of 100,000 lines
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The first line: whose journal this is. `fingerprint` is of what shapes the requests."""
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """The sound lines: number, byte offset behind the line, JSON.
 
-    resource: str
-    partition: Mapping[str, str]
-    fingerprint: str
-    harvester: str
-    created_at: str
-    format: int = FORMAT
-
-
-@dataclass(slots=True)  # not frozen: resuming makes 100,000 of them, and this is four times as fast
-class Entry:
-    """One committed page, or (`part` None) the word that a partition ended without one. Constant.
-
-    A line with the reason `restarted` says that the chain of cursors begins again: `cursor` is the
-    one that led no further, `next` that of the first page, `status` 0 where no answer said so. The
-    pages before it stay on disk and no longer count: they are superseded.
-
-    `cursor` is what the page was asked for with, `next` what the next one will be; both concealed
-    (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
-    are the tries that this page took, the last one included.
-    """
-
-    seq: int
-    part: str | None
-    request: Mapping[str, Any]
-    cursor: Any
-    next: Any
-    done: bool
-    reason: str | None
-    status: int
-    records: int
-    bytes: int
-    stored_bytes: int
-    sha256: str | None
-    fetched_at: str
-    elapsed_s: float
-    attempts: int
-    response: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def restarts(self) -> bool:
-        """Whether the chain of cursors begins again here, and what was before is superseded."""
-        return self.reason == RESTARTED and not self.done
-
-
-@dataclass(slots=True)
-class Checkpoint:
-    """What the journal says when read: where the next page is, and totals so far.
-
-    `pages` numbers the parts, `superseded_pages` of which no longer count; records and bytes are
-    of those that do. `attempts` are all there were, `retries` those that came to nothing.
-    """
-
-    next: Any = None
-    started: bool = False
-    done: bool = False
-    reason: str | None = None
-    seq: int = 0
-    pages: int = 0
-    superseded_pages: int = 0
-    records: int = 0
-    bytes: int = 0
-    stored_bytes: int = 0
-    attempts: int = 0
-    retries: int = 0
-    first_total: Any = None
-
-    @property
-    def live_pages(self) -> int:
-        """The pages that count: those of the chain of cursors that is being followed."""
-        return self.pages - self.superseded_pages
-
-    def after(self, entry: Entry) -> "Checkpoint":
-        """The checkpoint that this line leads to."""
-        following = replace(self)
-        following.add(entry)
-        return following
-
-    def add(self, entry: Entry) -> None:
-        """Move on by one line."""
-        if entry.restarts:
-            self.superseded_pages = self.pages
-            self.records = self.bytes = self.stored_bytes = 0
-            self.first_total = None
-        self.next, self.started = entry.next, True
-        self.done, self.reason = entry.done, entry.reason
-        self.seq = entry.seq
-        self.pages += entry.part is not None
-        self.records += entry.records
-        self.bytes += entry.bytes
-        self.stored_bytes += entry.stored_bytes
-        self.attempts += entry.attempts
-        self.retries += max(0, entry.attempts - 1)
-        if self.first_total is None:
-            self.first_total = entry.fields.get("total")
-
-
-def encode(value: Header | Entry) -> bytes:
-    """The line of a header or an entry, with its newline."""
-    record = asdict(value)
-    if isinstance(value, Header):
-        record = {"format": record.pop("format"), **record}
-    elif record["reason"] is None:
-        del record["reason"]
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
-    return b'%b%b%08x"}\n' % (text, _CRC, zlib.crc32(text))
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
-    """The object of a line; None when the line is damaged."""
-    text, mark, check = line.rpartition(_CRC)
-    if not mark or check != b'%08x"}\n' % zlib.crc32(text):
-        return None
-    try:
-        value = _parse(f"{text.decode()}}}")[0]
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-class _Line(NamedTuple):
-    number: int
-    end: int  # byte offset behind the line
-    value: dict[str, Any]
-
-
-def _lines(path: Path) -> Iterator[_Line]:
-    """The sound lines; ends before a torn last one, raises `DataRefused` for any other damage.
-
-    Torn is what an interrupted append leaves: a last line without its newline, or with the NUL
-    bytes that a file system may put where data was to come. What has no newline is last, even if
-    a run beside this reader has appended since.
+    Ends before a torn last one, raises `DataRefused` for any other damage. Torn is what an
+    interrupted append leaves: a last line without its newline, or with the NUL bytes that a file
+    system may put where data was to come. What has no newline is last, even if a run beside this
+    reader has appended since.
     """
     end = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            value = _decode(line)
-            if value is None:
+            text = sound(line)
+            if text is None:
                 if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
                     return
                 raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
             end += len(line)
-            yield _Line(number, end, value)
+            yield number, end, text
 
 
 def _unfit(folder: Path, told: str) -> DataRefused:
@@ -200,7 +89,7 @@ def read_header(folder: Path) -> Header | None:
         first = next(_lines(path), None)
     except FileNotFoundError:
         return None
-    return _header(path, first.value) if first else None
+    return _header(path, first[2]) if first else None
 
 
 def read_entries(folder: Path) -> Iterator[Entry]:
@@ -211,9 +100,9 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     path = folder / NAME
     if not path.exists():
         return
-    for line in _lines(path):
-        if line.number > 1:
-            yield _entry(path, line)
+    for number, _, text in _lines(path):
+        if number > 1:
+            yield _entry(path, number, text)
 
 
 def read_pages(folder: Path) -> Iterator[Entry]:
@@ -256,13 +145,14 @@ def is_done(folder: Path) -> bool:
             *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
     except FileNotFoundError:
         return False
-    value = _decode(last)
-    if value is None:  # torn, or longer than the tail: the whole journal knows
+    text = sound(last)
+    if text is None:  # torn, or longer than the tail: the whole journal knows
         return read_checkpoint(folder).done
-    return value.get("done") is True
+    return json.loads(text).get("done") is True
 
 
-def _header(path: Path, value: dict[str, Any]) -> Header:
+def _header(path: Path, text: bytes) -> Header:
+    value = json.loads(text)
     if value.get("format") != FORMAT:
         raise DataRefused(
             f"{path}: journal format {value.get('format')!r} is not known to this version"
@@ -275,18 +165,13 @@ def _header(path: Path, value: dict[str, Any]) -> Header:
     return header
 
 
-def _entry(path: Path, line: _Line) -> Entry:
+def _entry(path: Path, number: int, text: bytes) -> Entry:
     try:
-        line.value.setdefault("reason")
-        entry = Entry(**line.value)
-    except TypeError as error:
-        told = f"{path}:{line.number}: not the line of a page: {error}"
-        raise _unfit(path.parent, told) from error
-    counted = (entry.seq, entry.records, entry.bytes, entry.stored_bytes, entry.attempts)
-    if {*map(type, counted)} != {int} or not isinstance(entry.fields, dict):
-        raise _unfit(path.parent, f"{path}:{line.number}: not the line of a page")
-    if entry.seq != line.number - 1:
-        told = f"{path}:{line.number}: page {entry.seq} stands where {line.number - 1} belongs"
+        entry = parsed(text)
+    except ValueError as error:
+        raise _unfit(path.parent, f"{path}:{number}: {error}") from error
+    if entry.seq != number - 1:
+        told = f"{path}:{number}: page {entry.seq} stands where {number - 1} belongs"
         raise _unfit(path.parent, told)
     return entry
 
@@ -350,14 +235,15 @@ class Journal:
     def _replay(self, header: Header, on_entry: Callable[[Entry], None]) -> int:
         """Read and check every sound line; the byte offset behind the last one."""
         path = self.folder / NAME
+        folder = str(self.folder)
         end = 0
-        for line in _lines(path):
-            end = line.end
-            if line.number == 1:
-                self._check_header(_header(path, line.value), header)
+        for number, end, text in _lines(path):  # noqa: B007  # the last end is what is asked for
+            if number == 1:
+                self._check_header(_header(path, text), header)
                 continue
-            entry = _entry(path, line)
-            self._check_part(path, line.number, entry)
+            entry = _entry(path, number, text)
+            if entry.part is not None:
+                self._check_part(number, f"{folder}/{entry.part}", entry)
             self.checkpoint.add(entry)
             on_entry(entry)
         if end == 0:
@@ -389,12 +275,10 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def _check_part(self, path: Path, line: int, entry: Entry) -> None:
-        if entry.part is None:
-            return
+    def _check_part(self, number: int, part: str, entry: Entry) -> None:
         if entry.part != part_name(self.checkpoint.pages + 1):
-            raise _unfit(self.folder, f"{path}:{line}: {entry.part} is out of order")
-        part = f"{self.folder}/{entry.part}"
+            told = f"{self.folder / NAME}:{number}: {entry.part} is out of order"
+            raise _unfit(self.folder, told)
         try:
             size = os.stat(part).st_size  # noqa: PTH116  # building 100,000 paths takes a second
         except FileNotFoundError:
@@ -408,8 +292,11 @@ class Journal:
         """The files that an interrupted commit leaves; refuses any part beyond that."""
         leftovers = []
         last, done = self.checkpoint.pages, self.checkpoint.done
+        newest = part_name(last)
         with os.scandir(self.folder) as listing:
             for item in listing:
+                if len(item.name) == len(newest) and item.name <= newest:
+                    continue  # one of those in the journal, by far the most
                 name = item.name.removesuffix(TEMPORARY)
                 number = part_number(name)
                 if number is None:

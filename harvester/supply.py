@@ -10,7 +10,7 @@ memory.
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from harvester.config import Config, Resource
 from harvester.elements import iter_elements
 from harvester.errors import ConfigError, DataRefused, Problem
 from harvester.journal import read_pages
+from harvester.jsonpath import Path as JSONPath
 from harvester.jsonpath import find, parse
 from harvester.loop_guard import LoopGuard
 from harvester.partitions import FromFile, FromResource, Outside, Partition, Supply
@@ -83,14 +84,20 @@ def supply(
     return values
 
 
-def partition_records(out: Path, partition: Partition, selector: str | None) -> Iterator[bytes]:
+Cut = Callable[[Iterable[bytes], JSONPath], Iterator[bytes]]
+"""What cuts records out of a page: `iter_elements`, or `iter_lines` in blocks of lines."""
+
+
+def partition_records(
+    out: Path, partition: Partition, selector: str | None, cut: Cut = iter_elements
+) -> Iterator[bytes]:
     """The records of one partition, in order, as `iter_records` gives them."""
     folder = out / partition.folder
     path = parse(selector or "$")
     for entry in read_pages(folder):
         part = folder / str(entry.part)
         try:
-            yield from iter_elements(decoded_chunks(part), path)
+            yield from cut(decoded_chunks(part), path)
         except (DataRefused, OSError, ValueError) as error:
             told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {told}; see `harvester verify`") from error

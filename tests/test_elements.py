@@ -7,11 +7,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harvester import elements
-from harvester.elements import iter_elements
+from harvester.elements import iter_elements, iter_lines
 from harvester.errors import DataRefused
 from harvester.jsonpath import Every, Index, Key, Last, Path, Where, canonical, parse
 
@@ -36,6 +36,9 @@ SEGMENTS = (
     | st.just(Where(("a", "b"), None))
 )
 PATHS = st.lists(SEGMENTS, max_size=3).map(tuple)
+
+#: How soon examples are drawn tells how busy the machine is, not whether the code is right.
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 Spelling = Callable[[Any], bytes]
 SPELLINGS: dict[str, Spelling] = {
@@ -99,8 +102,9 @@ def spread(values: Iterable[Any]) -> Iterator[Any]:
 def check(value: Any, spelling: Spelling, path: Path, sizes: list[int], window: int) -> None:
     """The records are those of the parsed page, in order, each as it stands in the source."""
     page = spelling(value)
-    with mock.patch.object(elements, "_WINDOW", window):
+    with mock.patch.multiple(elements, _WINDOW=window, _SMALLEST=min(window, 2048)):
         found = list(iter_elements(cut(page, sizes), path))
+        assert b"".join(iter_lines(cut(page, sizes), path)).splitlines() == found
     assert [json.loads(record) for record in found] == list(spread(selected(value, path)))
     at, source = 0, page.translate(None, b"\r\n")
     for record in found:
@@ -112,6 +116,7 @@ SIZES = st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any)
 WINDOWS = st.sampled_from([1, 7, 40, 64 * 1024])
 
 
+@UNHURRIED
 @given(RECORDS, VALUES, st.sampled_from(list(SPELLINGS.values())), SIZES, WINDOWS)
 def test_items_of_the_named_array(
     items: list[Any], other: Any, spelling: Spelling, sizes: list[int], window: int
@@ -121,6 +126,7 @@ def test_items_of_the_named_array(
     check(page, spelling, (Key("data"),), sizes, window)
 
 
+@UNHURRIED
 @given(RECORDS, st.sampled_from(list(SPELLINGS.values())), SIZES, WINDOWS)
 def test_items_of_a_root_array(
     items: list[Any], spelling: Spelling, sizes: list[int], window: int
@@ -129,6 +135,7 @@ def test_items_of_a_root_array(
     check(items, spelling, (), sizes, window)
 
 
+@UNHURRIED
 @given(VALUES, PATHS, st.sampled_from(list(SPELLINGS.values())), SIZES, WINDOWS)
 @example({"data": [{"a": 1, "b": [1, 2]}, {"a": 1.0}]}, parse("data[?@.a==1].b"),
          SPELLINGS["compact"], [3], 7)  # fmt: skip
@@ -140,6 +147,7 @@ def test_any_path_in_any_value(
 
 
 @pytest.mark.parametrize("path", ["data", "data[*]", "data[-1]", "data[*].data", "$", "data[0].a"])
+@UNHURRIED
 @given(items=RECORDS, spelling=st.sampled_from(list(SPELLINGS.values())), sizes=SIZES)
 def test_paths_of_real_apis(
     path: str, items: list[Any], spelling: Spelling, sizes: list[int]
@@ -276,6 +284,46 @@ def test_broken_pages(page: bytes, path: str, problem: str, offset: int) -> None
             list(iter_elements(cut(page, sizes), parse(path)))
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'{"id":1,"n":[{"id":2},{"id":3}]}',  # the same key first, behind a comma, but deeper
+        b'{"id":1,"n":{"id":2}}',
+        b'{"id":1,"t":"},{\\"id\\":2},{"}',
+        b'{\n  "id": 1,\n  "t": [\r\n]\n}',
+        b'{"id":1,"t":NaN}',  # no JSON: left to those who only count brackets
+        b'{"id":1,"t":"\\ud800"}',
+        b'{"id":1,"t":"\xff"}',
+        b'{"id":"\\x"}',
+        b'{"id":' + b"[" * 3000 + b"]" * 3000 + b"}",
+    ],
+)
+@pytest.mark.parametrize("comma", [b",", b" ,\n "])
+def test_what_is_proven_at_once_is_what_is_found_one_by_one(item: bytes, comma: bytes) -> None:
+    """Whatever the items are like inside, and though what follows them begins as they do."""
+    page = b'{"data":[' + comma.join([item] * 400) + b'],"users":[{"id":1},{"id":2}]}'
+    expected = [item.translate(None, b"\r\n")] * 400
+    for size in (len(page), 4096, 1000):
+        assert list(iter_elements(cut(page, [size]), parse("data"))) == expected
+        assert b"".join(iter_lines(cut(page, [size]), parse("data"))).split(b"\n")[:-1] == expected
+
+
+def test_most_items_are_proven_at_once() -> None:
+    """The fast way is the one that is taken: few are looked at by the others."""
+    page = (
+        b'{"data":['
+        + b",".join([b'{"id":1,"text":"some text"}'] * 40_000)
+        + b'],"more":[{"id":1}]}'
+    )
+    taken = mock.Mock(side_effect=elements._Page.value, autospec=True)
+    with mock.patch.object(elements._Page, "value", lambda page: taken(page)):
+        blocks = list(iter_lines(cut(page, [1 << 16]), parse("data")))
+    assert b"".join(blocks).count(b"\n") == 40_000
+    assert taken.call_count < 100
+    assert len(blocks) < 200
+
+
+@UNHURRIED
 @given(RECORDS.filter(bool), st.data(), SIZES)
 def test_a_page_cut_anywhere_is_refused(
     items: list[Any], data: st.DataObject, sizes: list[int]

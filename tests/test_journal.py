@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -363,3 +364,24 @@ def test_descriptors_are_not_left_open(folder: Path) -> None:
     (folder / part_name(1)).unlink()
     refused(folder, "not on disk")
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seq": "3"},
+        {"records": None},
+        {"stored_bytes": 1.5},
+        {"unknown": 1},
+        {"done": 0},
+    ],
+)
+def test_a_line_that_says_no_page(folder: Path, change: dict[str, Any]) -> None:
+    """Its check is right, but not what it says: another program wrote it, or a later version."""
+    path = folder / NAME
+    *before, last = path.read_bytes().splitlines(keepends=True)
+    value = {**json.loads(last), **change}
+    del value["crc32"]
+    text = json.dumps(value, separators=(",", ":")).encode()[:-1]
+    path.write_bytes(b"".join(before) + b'%b,"crc32":"%08x"}\n' % (text, zlib.crc32(text)))
+    refused(folder, r"journal\.jsonl:4: not the line of a page: ")

@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal
     errors jsonpath templates terminal.phrases loop_guard spellings
-    secrets partitions origins guard elements parts wire
+    secrets partitions origins guard elements entries parts wire
     journal taking auth.token_file skim
     summary events
     tally
@@ -93,6 +93,7 @@ ROOMS = {
     "pyarrow": ("export.arrow",),
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats",),
+    "msgspec": ("elements", "entries"),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "vl_convert": ("report_page.drawing",),
@@ -237,7 +238,7 @@ def test_only_the_edge_prints() -> None:
 @pytest.mark.parametrize("module", ["harvester", "harvester.cli"])
 def test_start_up_is_light(module: str) -> None:
     """`harvester --help` waits for no library that only a harvest needs."""
-    heavy = ("pydantic", "yaml", "requests", "urllib3", "ijson", "isal", "tenacity",
+    heavy = ("pydantic", "yaml", "requests", "urllib3", "ijson", "isal", "msgspec", "tenacity",
              "requests_oauthlib", "vl_convert", "jinja2")  # fmt: skip
     code = f"import sys, {module}; print(*(set({heavy!r}) & set(sys.modules)))"
     run = subprocess.run(

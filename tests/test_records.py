@@ -9,6 +9,7 @@ import pytest
 
 from harvester import harvest, iter_records
 from harvester.errors import ConfigError, DataRefused
+from harvester.records import record_lines
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
 TWO_RESOURCES = """
@@ -43,6 +44,14 @@ def test_order(out: Path) -> None:
     records = list(iter_records(out))
     assert [json.loads(record)["id"] for record in records] == ids("b", "a", "")
     assert all(b"\n" not in record for record in records)
+
+
+def test_lines(out: Path) -> None:
+    """The same in blocks of whole lines, chosen alike."""
+    for resources in ((), ("users",), ("items",)):
+        lines = b"".join(record_lines(out, resources=resources)).splitlines()
+        assert lines == list(iter_records(out, resources=resources))
+        assert lines
 
 
 def test_choice(out: Path) -> None:

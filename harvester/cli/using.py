@@ -11,7 +11,7 @@ from harvester.cli.app import app
 from harvester.cli.options import Folder, Partitions, Progress, ProgressMode, Resources
 from harvester.errors import Interrupted
 from harvester.terminal.phrases import number, size
-from harvester.terminal.rendering import answer, say, write_lines
+from harvester.terminal.rendering import answer, say, write_blocks
 
 
 @app.command()
@@ -28,10 +28,10 @@ def records(
     harvester records data/tweets | head -n 3
     harvester records data/tweets --partition query=from:nasa > nasa.jsonl
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.records import iter_records
+    from harvester.records import record_lines
 
     chosen = _pairs(partition)
-    write_lines(iter_records(folder, resources=resource or (), partition=chosen))
+    write_blocks(record_lines(folder, resources=resource or (), partition=chosen))
 
 
 @app.command()

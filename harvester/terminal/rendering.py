@@ -10,7 +10,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from harvester.config import Config
     from harvester.planning import Least
 
-_BUFFER_BYTES: Final = 1 << 20
+_BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
 
 # --- Texts ---------------------------------------------------------------------------------------
 
@@ -131,13 +130,12 @@ def stdout_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def write_lines(lines: Iterable[bytes]) -> None:
-    """Lines to stdout in large blocks, without a Python statement per line."""
-    parts = chain.from_iterable(zip(lines, repeat(b"\n"), strict=False))
+def write_blocks(blocks: Iterable[bytes]) -> None:
+    """Bytes to stdout; small blocks are gathered."""
     try:
         sys.stdout.flush()
         with open(sys.stdout.fileno(), "wb", buffering=_BUFFER_BYTES, closefd=False) as stdout:
-            stdout.writelines(parts)
+            stdout.writelines(blocks)
     except BrokenPipeError:
         raise NobodyReads from None
 

@@ -1,0 +1,1 @@
+"""What people write today, each a process: URL OUT. Each prints what it stored, as JSON."""
