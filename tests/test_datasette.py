@@ -141,7 +141,7 @@ def test_every_row_arrives_once_and_in_order(
     assert json.loads(checked.stdout) == {"ok": True, "parts": resource["pages"], "problems": []}
 
 
-_EXPORTED_ROWS = 30_000
+_EXPORTED_ROWS = 15_000
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,10 @@ LAYERS = [
     export.database
     export.exporting
     export
+    replay.asking replay.links replay.answers
+    replay.index
+    replay.server
+    replay
     tries check
     commits
     window
@@ -92,7 +96,8 @@ ROOMS = {
     "isal": ("body", "export.lines"),
     "pyarrow": ("export.arrow",),
     "duckdb": ("export.database",),
-    "sqlite3": ("export.repeats",),
+    "sqlite3": ("export.repeats", "replay.index"),
+    "http.server": ("replay.server", "emulator."),
     "msgspec": ("elements", "entries"),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
@@ -239,7 +244,8 @@ def test_only_the_edge_prints() -> None:
 def test_start_up_is_light(module: str) -> None:
     """`harvester --help` waits for no library that only a harvest needs."""
     heavy = ("pydantic", "yaml", "requests", "urllib3", "ijson", "isal", "msgspec", "tenacity",
-             "requests_oauthlib", "vl_convert", "jinja2")  # fmt: skip
+             "requests_oauthlib", "vl_convert", "jinja2", "pyarrow", "duckdb",
+             "sqlite3")  # fmt: skip
     code = f"import sys, {module}; print(*(set({heavy!r}) & set(sys.modules)))"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent

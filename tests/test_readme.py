@@ -22,6 +22,7 @@ COMMANDS = (
     "records",
     "export",
     "report",
+    "serve",
     "demo",
     "schema",
 )

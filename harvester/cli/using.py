@@ -1,5 +1,6 @@
 """After a harvest: what was stored, in the form that the next tool wants."""
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Annotated
 import typer
 
 from harvester.cli.app import app
-from harvester.cli.options import Folder, Partitions, Progress, ProgressMode, Resources
+from harvester.cli.options import Folder, Json, Partitions, Progress, ProgressMode, Resources
 from harvester.errors import Interrupted
 from harvester.terminal.phrases import number, size
-from harvester.terminal.rendering import answer, say, write_blocks
+from harvester.terminal.rendering import answer, print_json, say, write_blocks
 
 
 @app.command()
@@ -103,7 +104,7 @@ def export(
     for note in done.notes:
         say(note)
     if progress is not ProgressMode.NONE:
-        repeated = f"; {done.repeated:,} repeated left out" if done.repeated else ""
+        repeated = f"; {done.repeated:,} repeated left out" if dedupe else ""
         counts = ", ".join(
             f"{number(count, 'record')} of {name}" for name, count in done.records.items()
         )
@@ -130,6 +131,70 @@ def report(
     from harvester.report_page import write_report
 
     answer(str(write_report(folder, out)))
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")
+    ] = 0,
+    unlimited: Annotated[
+        bool,
+        typer.Option("--unlimited", help="Leave out what the API said of its rate limit."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Play a harvest back as the API that it came from, on this machine only.
+
+    \b
+    harvester serve data/tweets --port 8080
+    curl 'http://127.0.0.1:8080/2/tweets/search/all?query=from:nasa&…'
+    harvester run tweets.yaml --base-url http://127.0.0.1:8080/2/ --out again
+
+    The first line on stdout is the base URL, once it answers. Requests that the harvest made get
+    what it got: paths, cursors, status, the stored bytes, and the headers that the journal keeps.
+    The next link leads back here; nothing else in a page is changed. A secret may be anything, and
+    requests for a token get one. Any other request gets a 404 that says what comes near.
+
+    Rate limits are played back too, and a client that heeds them waits as it did then, but for
+    --unlimited. Ctrl-C ends it.
+
+    Exit codes: 0 ended by Ctrl-C or SIGTERM, 2 bad usage or a port that is taken, 5 the data on
+    disk is damaged.
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    import threading
+
+    from harvester.replay import Replay
+    from harvester.terminal.phrases import one_line
+
+    ended = threading.Event()
+    for number_ in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number_, lambda *_: ended.set())
+
+    def unknown(method: str, target: str) -> None:
+        say(one_line(f"404 {method} {target}: never harvested"))
+
+    def fault(message: str) -> None:
+        say(one_line(f"an answer broke off: {message}; see `harvester verify`"))
+
+    with Replay(
+        folder, port=port, unlimited=unlimited, on_unknown=unknown, on_fault=fault
+    ) as replay:
+        if as_json:
+            print_json(
+                {"base_url": replay.base_url, "origin": replay.origin, "pages": replay.index.pages}
+            )
+        else:
+            answer(replay.base_url)
+        sys.stdout.flush()
+        say(f"{number(replay.index.pages, 'page')} of {folder}; Ctrl-C ends")
+        if example := replay.index.example():
+            say(f"curl --compressed {shlex.quote(replay.origin + example)}")
+        say(f"harvester run CONFIG --base-url {replay.base_url} --out OTHER")
+        for name, path in replay.elsewhere.items():
+            say(f"but {name} asks {path}, whatever --base-url says: --set resources.{name}.path=…")
+        ended.wait()
 
 
 def _pairs(partition: list[str] | None) -> dict[str, str]:

@@ -8,8 +8,11 @@ holds both exactly is taken, and in the end that is JSON text:
     other kinds mixed, huge numbers  JSON: `"5"` stays text and `5` a number
     only null, or nothing            TEXT
     arrays, objects                  LIST, STRUCT, typed in turn
-    objects that no STRUCT can be    JSON: ever new keys, no key at all, keys that differ in case
-                                     only (DuckDB and Spark do not tell them apart), very deep ones
+    objects that no STRUCT can be    JSON: ever new keys, no key at all, one that is empty or holds
+                                     a NUL, keys that differ in case only (DuckDB and Spark do not
+                                     tell them apart), very deep ones
+
+JSON text within a LIST or STRUCT is of the type JSON in DuckDB, and a plain string in Parquet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +26,7 @@ from harvester.export.survey import Kind, Shape
 #: The column of records that are no objects, or of all of them, folded.
 VALUE: Final = "value"
 _NAMELESS: Final = "unnamed"
+_NUL: Final = "\0"  # ends a name in Arrow's interface to others
 
 
 Row = tuple[Mapping[str, Any], bytes]
@@ -113,7 +117,7 @@ def table_of(resource: str, records: Shape, partition: Shape, prefix: str) -> Ta
     notes = []
     found = []
     for key, shape in keys.items():
-        name = _free(key or _NAMELESS, taken)
+        name = _free(key.replace(_NUL, "\ufffd") or _NAMELESS, taken)
         if name != key:
             notes.append(f"{resource}: the key {key!r} is the column {name!r}")
         found.append(Column(name, key, type_of(shape)))
@@ -138,7 +142,8 @@ def type_of(shape: Shape, *, without_members: bool = False) -> Type:
         return ListOf(type_of(shape.items))
     if members is not None:
         names = {name.casefold() for name in members}
-        if len(names) < len(members) or "" in names or not names:
+        odd = not names or "" in names or any(_NUL in name for name in names)
+        if odd or len(names) < len(members):
             return Scalar.JSON
         return Struct(tuple((name, type_of(member)) for name, member in members.items()))
     return _scalar(kinds)

@@ -15,6 +15,9 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,
 }
 
+_DISK_FULL: Final = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException)
+_GROUP: Final = "the next rows"  # no name that a resource would have
+
 
 class Database:
     """A new database file. After the block is left it is complete, and has no log beside it."""
@@ -33,10 +36,22 @@ class Database:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._connection.close()
+        try:
+            if error is None:
+                self._connection.execute("CHECKPOINT")  # nothing stays in a log beside the file
+            self._connection.close()
+        except duckdb.Error as broken:
+            if error is None:
+                raise OSError(None, str(broken).partition("\n")[0]) from broken
 
     def add(self, name: str, table: Table, rows: Iterable[Row]) -> None:
-        """Make the table `name` of the rows, in their order."""
+        """Make the table `name` of the rows, in their order. Raises OSError for a full disk."""
+        try:
+            self._add(name, table, rows)
+        except _DISK_FULL as error:
+            raise OSError(None, str(error).partition("\n")[0]) from error
+
+    def _add(self, name: str, table: Table, rows: Iterable[Row]) -> None:
         run = self._connection.execute
         columns = ", ".join(
             f"{_quoted(column.name)} {_sql_type(column.type)}" for column in table.columns
@@ -44,9 +59,9 @@ class Database:
         run("BEGIN")
         run(f"CREATE TABLE {_quoted(name)} ({columns})")
         for group in groups(table, rows):
-            self._connection.register("harvester_group", group)
-            run(f"INSERT INTO {_quoted(name)} SELECT * FROM harvester_group")  # noqa: S608  # quoted
-            self._connection.unregister("harvester_group")
+            self._connection.register(_GROUP, group)
+            run(f"INSERT INTO {_quoted(name)} SELECT * FROM {_quoted(_GROUP)}")  # noqa: S608  # quoted
+            self._connection.unregister(_GROUP)
         run("COMMIT")
 
 

@@ -15,6 +15,7 @@ from harvester.export.snapshot import CommittedPage, Snapshot, chosen
 from harvester.export.survey import Survey
 from harvester.export.values import values_of
 from harvester.folder import read_asked
+from harvester.parts import disk_errors
 
 #: By the target's ending: what it takes beyond the harvester itself.
 FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -97,7 +98,8 @@ def export(
             pairs = ", ".join(f"{key}={value}" for key, value in wanted.items())
             raise ConfigError(f"no partition here has {pairs}")
         job = _Export(folder, Exported(target), tuple(dedupe), prefix, on_step)
-        job.write(ending, taken)
+        with disk_errors(target):
+            job.write(ending, taken)
         publish(job.file, target, force=force)
     return job.done
 

@@ -52,12 +52,21 @@ class Repeats:
         self._database.close()
 
     def observe(self, position: int, fetched_at: str, record: Any) -> None:
-        """Take the record at `position` (they come in order) into account."""
+        """Take the record at `position` (they come in order) into account.
+
+        Raises OSError where the file cannot grow.
+        """
         found = [[item for item in find(record, path) if item is not None] for path in self._paths]
         if not all(found):
             self.unkeyed += 1
             return
         self.keyed += 1
+        try:
+            self._look_up(position, fetched_at, found)
+        except sqlite3.OperationalError as error:  # the disk is full
+            raise OSError(None, str(error)) from error
+
+    def _look_up(self, position: int, fetched_at: str, found: Any) -> None:
         text = json_text(found).encode()
         key = hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
         run = self._database.execute

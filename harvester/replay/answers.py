@@ -1,0 +1,82 @@
+"""What was not stored of an API, made up so that a harvest can be repeated: answers that a rule
+ignored (their body was thrown away), and tokens for whoever has to ask for one first.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from harvester.config import (
+    Config,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    Resource,
+    ResponseAction,
+    SessionToken,
+)
+from harvester.jsonpath import Key, parse
+from harvester.origins import resolve
+
+_TOKEN: Final = "replayed-token"  # noqa: S105  # opens nothing
+_TOKEN_SECONDS: Final = 86_400
+
+
+def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
+    """A body and headers that the `ignore` rules of a resource meet again.
+
+    Where a rule asks for more than equality the body only says that there is none.
+    """
+    body: Any = {"error": "this answer was ignored when it was harvested, and is not stored"}
+    headers: dict[str, str] = {}
+    for rule in resource.response_actions:
+        if rule.action == "ignore" and _of_status(rule, status):
+            if rule.when is not None:
+                body = _put(rule.when.path, _met(rule.when.operator, rule.when.operand)) or body
+            if rule.header is not None:
+                headers[rule.header.name] = str(_met(rule.header.operator, rule.header.operand))
+            break
+    return body, headers
+
+
+def tokens(config: Config, base_url: str) -> Mapping[str, Any]:
+    """By path, what a request for a token is answered with. Nobody checks it afterwards."""
+    match config.client.auth:
+        case SessionToken() as auth:
+            body = _put(auth.token_path, _TOKEN)
+            return {urlsplit(resolve(base_url, auth.login.path)).path: body or {}}
+        case OAuth2ClientCredentials() | OAuth2RefreshToken() as auth:
+            answer = {
+                "access_token": _TOKEN,
+                "token_type": "Bearer",
+                "expires_in": _TOKEN_SECONDS,
+            }
+            return {urlsplit(resolve(base_url, auth.access_token_url)).path: answer}
+    return {}
+
+
+def as_json(value: Any) -> bytes:
+    """A body."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _of_status(rule: ResponseAction, status: int) -> bool:
+    return rule.status is None or status in rule.status or f"{status // 100}xx" in rule.status
+
+
+def _met(operator: str, operand: Any) -> Any:
+    match operator:
+        case "equals":
+            return operand
+        case "in":
+            return operand[0]
+    return True
+
+
+def _put(path: str, value: Any) -> Any | None:
+    """An object with `value` at a path of keys; None for other paths."""
+    for segment in reversed(parse(path)):
+        if not isinstance(segment, Key):
+            return None
+        value = {segment.name: value}
+    return value

@@ -1,0 +1,237 @@
+"""Which stored page answers which request: the journals of a harvest, looked up by request.
+
+The pages that count when the replay begins, in a temporary SQLite file: 100,000 of them take a few
+seconds to read and no memory that grows with them.
+"""
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.config import Resource
+from harvester.folder import Asked, read_asked
+from harvester.journal import Entry, read_entries, read_pages
+from harvester.pagination import CURSOR
+from harvester.partitions import Partition
+from harvester.replay.asking import Asking, Masked, asking
+from harvester.report import planned
+from harvester.templates import Scope, Template, TemplateError, as_text
+
+_CACHE_KIB: Final = 8 * 1024
+_MOST_LIKE: Final = 2000  # pages looked at for what comes near a request
+_MOST_NEAR: Final = 5
+_DIGEST_BYTES: Final = 16
+_COLUMNS: Final = "key, partition, first, resource, part, status, bytes, response, following"
+# Constants only: what is asked for goes in as a parameter.
+_INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BY_KEY: Final = f"SELECT {_COLUMNS} FROM pages WHERE key = ? ORDER BY rowid"  # noqa: S608
+_REQUESTS: Final = "SELECT DISTINCT method, path, query, body FROM pages"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """What a request is answered with. `part` None: an answer that a rule ignored."""
+
+    resource: str
+    part: Path | None
+    status: int
+    bytes: int
+    response: Mapping[str, str]
+    following: Any
+
+
+class Index:
+    """The pages of the harvest in `out`. Any thread may look up. Raises `DataRefused`."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self.asked = read_asked(out)
+        self.resources = {resource.name: resource for resource in self.asked.config.resources}
+        self.pages = 0
+        self._masked = Masked()
+        self._headers: set[str] = set()  # names, in lower case, that tell pages apart
+        self._turns: dict[bytes, tuple[int, int]] = {}  # of requests that were asked repeatedly
+        self._lock = threading.Lock()
+        # No name: SQLite makes a file of its own, which is gone with this process.
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        run = self._database.execute
+        run(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        run(f"CREATE TABLE pages ({_COLUMNS}, method, path, query, body)")
+        run("BEGIN")
+        self._database.executemany(_INSERT, self._rows(out, self.asked))
+        run("CREATE INDEX by_key ON pages (key)")
+        run("CREATE INDEX by_path ON pages (path)")
+        run("COMMIT")
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._database.close()
+
+    def find(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> StoredPage | None:
+        """The page that was the answer to a request; `headers` have lower-case names.
+
+        A request that was answered more than once (a scroll, whose cursor stays the same) is
+        answered in turn, beginning anew when its partition does.
+        """
+        told = {name: headers[name] for name in self._headers if name in headers}
+        asked = asking(method, target, body, told)
+        with self._lock:
+            for reading in self._masked.readings(asked):
+                if found := self._of(_digest(reading)):
+                    return found
+        return None
+
+    def near(self, method: str, target: str) -> list[dict[str, str]]:
+        """Requests that are stored and most like one that is not."""
+        asked = asking(method, target, None)
+        some = f"LIMIT {_MOST_LIKE}"
+        run = self._database.execute
+        with self._lock:
+            rows = (
+                run(f"{_REQUESTS} WHERE path = ? {some}", (asked.path,)).fetchall()
+                or run(f"{_REQUESTS} WHERE first {some}").fetchall()
+            )
+        scored = sorted(rows, key=lambda row: -_likeness(asked, *row[:3]))
+        return [
+            {"method": row[0], "url": row[1] + (f"?{row[2]}" if row[2] else ""),
+             **({"body": row[3]} if row[3] else {})}
+            for row in scored[:_MOST_NEAR]
+        ]  # fmt: skip
+
+    def example(self) -> str | None:
+        """Path and query of the first page that was asked for with a GET and without a secret."""
+        row = self._database.execute(
+            "SELECT path, query FROM pages WHERE method = 'GET' AND part IS NOT NULL LIMIT 1"
+        ).fetchone()
+        return None if row is None else row[0] + (f"?{row[1]}" if row[1] else "")
+
+    def _of(self, key: bytes) -> StoredPage | None:
+        rows = self._database.execute(f"{_BY_KEY} LIMIT 2", (key,)).fetchall()
+        if not rows:
+            return None
+        row = rows[0] if len(rows) == 1 else self._in_turn(key)
+        _, partition, first, resource, part, status, size, response, following = row
+        if first:
+            self._turns = {
+                other: turn
+                for other, turn in self._turns.items()
+                if turn[0] != partition or other == key
+            }
+        return StoredPage(
+            resource,
+            self._out / part if part else None,
+            status,
+            size,
+            json.loads(response),
+            json.loads(following),
+        )
+
+    def _in_turn(self, key: bytes) -> Any:
+        """The next of the rows that answer one request; after the last, the first."""
+        run = self._database.execute
+        _, turn = self._turns.get(key, (0, 0))
+        row = run(f"{_BY_KEY} LIMIT 1 OFFSET ?", (key, turn)).fetchone()
+        if row is None:
+            turn = 0
+            row = run(f"{_BY_KEY} LIMIT 1", (key,)).fetchone()
+        self._turns[key] = (row[1], turn + 1)
+        return row
+
+    def _rows(self, out: Path, asked: Asked) -> Iterator[tuple[Any, ...]]:
+        for number, partition in enumerate(planned(out, asked)):
+            resource = self.resources[partition.resource]
+            names = _telling_headers(resource)
+            self._headers.update(name.lower() for name in names)
+            folder = str(partition.folder)
+            for place, entry in enumerate(_answers(out / folder)):
+                self.pages += entry.part is not None
+                request = entry.request
+                headers = _rendered(names, partition, entry.cursor, place + 1)
+                found = self._masked.conceal(
+                    asking(request["method"], request["url"], request.get("body"), headers)
+                )
+                yield (
+                    _digest(found), number, place == 0, resource.name,
+                    f"{folder}/{entry.part}" if entry.part else None, entry.status, entry.bytes,
+                    json.dumps(entry.response),
+                    # The link as the page has it: the last page may have one that is not followed.
+                    json.dumps(entry.fields.get(CURSOR, entry.next)),
+                    found.method, found.path, request["url"].partition("?")[2],
+                    request.get("body"),
+                )  # fmt: skip
+
+
+def _answers(folder: Path) -> Iterator[Entry]:
+    """The pages that count, and the answer by which a partition without any was done."""
+    last = None
+    for entry in read_pages(folder):
+        yield entry
+        last = entry
+    if last is not None and last.done:
+        return
+    for entry in read_entries(folder):
+        if entry.done and entry.part is None and (last is None or entry.seq > last.seq):
+            yield entry
+
+
+def _digest(asked: Asking) -> bytes:
+    return hashlib.blake2b(asked.key.encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def _likeness(asked: Asking, method: str, path: str, query: str) -> float:
+    """How much a stored request is like another one: shared parameters, less those that differ."""
+    other = asking(method, f"?{query}", None)
+    ours, theirs = set(asked.pairs), set(other.pairs)
+    names = {name for name, _ in ours} & {name for name, _ in theirs}
+    shared = len(_common(asked.path, path)) / (len(path) or 1)
+    return (
+        (method == asked.method)
+        + 2 * len(ours & theirs)
+        + len(names)
+        - len(ours ^ theirs) / 4
+        + shared
+    )
+
+
+def _common(one: str, other: str) -> str:
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return one[:count]
+
+
+def _telling_headers(resource: Resource) -> Mapping[str, str]:
+    """The request headers that differ from page to page, which no URL shows, as templates."""
+    found = {
+        name: str(text)
+        for name, text in resource.headers.items()
+        if (kinds := {item.kind for item in Template.parse(str(text)).references})
+        and "env" not in kinds
+    }
+    if header := getattr(resource.paginator, "cursor_header", None):
+        found[header] = "{cursor}"
+    return found
+
+
+def _rendered(
+    names: Mapping[str, str], partition: Partition, cursor: Any, page: int
+) -> dict[str, str]:
+    found = {}
+    for name, text in names.items():
+        if cursor is None and text == "{cursor}":
+            continue
+        scope = Scope({}, {**partition.included, **partition.values}, cursor, page)
+        try:
+            found[name.lower()] = as_text(Template.parse(text).render(scope))
+        except TemplateError:
+            continue
+    return found
