@@ -17,7 +17,7 @@ from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
-PIECE_BYTES: Final = 64 * 1024
+PIECE_BYTES: Final = 128 * 1024
 #: The same for parts that are read back: records are cut fastest out of large pieces.
 STORED_PIECE_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 64 * 1024

@@ -27,8 +27,8 @@ LONE_SURROGATE: Final = "\uffff"
 #: Above this the parser kills the process, whatever the configuration says.
 _MOST_NUMBER_CHARS: Final = 4300
 
-#: The longest block: what a second-level cache holds several times, and `body` gives at once.
-BLOCK_BYTES: Final = 64 * 1024
+#: The longest block: most pages are one, and a core's cache holds several.
+BLOCK_BYTES: Final = 128 * 1024
 _NOT_OUTLINE: Final = bytes(byte for byte in range(256) if byte not in b'"{}[],:\\NI')
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -67,6 +67,7 @@ class Block:
     plain: bytes  # as long as `text`, but no backslash hides a quote
     outline: bytes  # of `plain`
     in_string: bool  # whether it begins inside a string
+    ends_in_string: bool
     open_bytes: int  # how much has come of the string that it ends in; 0 where it ends outside
 
 
@@ -130,7 +131,7 @@ class Guard:
         outlined = outline(plain)
         began_inside = self.in_string
         self._scan(plain, outlined.count(b'"'))
-        return Block(text, plain, outlined, began_inside, self._open_bytes)
+        return Block(text, plain, outlined, began_inside, self.in_string, self._open_bytes)
 
     def _scan(self, plain: bytes, quotes: int) -> None:
         """`plain` has no escaped quotes, so its quotes alternate between opening and closing."""

@@ -68,12 +68,13 @@ class Skimmer:
         self._size = _FIRST_PORTION
         self._open = bytearray()  # the brackets that are open here
         self._sent_open = b""  # and where the parser stands, while its copy is being cut
+        self._outlined = 0  # bytes of the block's outline that have been read
         self._base = 0  # the depth of what is being passed over; 0: nothing is
         self._passed = 0  # bytes of it
 
     def feed(self, block: Block) -> None:
         """Take in one more block."""
-        at = 0
+        at = self._outlined = 0
         while at < len(block.text):
             at = self._pass_over(block, at) if self._base else self._read(block, at)
 
@@ -91,11 +92,14 @@ class Skimmer:
         cut = -1
         while cut <= at and end < whole:
             end = min(at + max(self._size, 2 * (end - at)), whole)
+            ends_in_string = in_string ^ (block.plain.count(b'"', at, end) % 2 == 1)
             # Before a comma, every value that has begun at this depth is complete.
-            cut = _last_outside(block.plain, b",", at, end, in_string)
+            cut = _last_outside(block.plain, b",", at, end, ends_in_string)
         cut, open_bytes = (cut, 0) if cut > at else (whole, block.open_bytes)
         plain = block.plain[at:cut]
-        self._follow(_outside(outline(plain), in_string).translate(None, _STRAY))
+        outlined = outline(plain)
+        self._outlined += len(outlined)
+        self._follow(_outside(outlined, in_string).translate(None, _STRAY))
         if portion := self._portions.take(block.text[at:cut], plain, open_bytes):
             self._reader.send(portion)
         if cut < len(block.text) and (base := self._reader.idle_depth()):
@@ -106,7 +110,7 @@ class Skimmer:
     def _pass_over(self, block: Block, at: int) -> int:
         """Pass over what no field is in, from `at`; where it ended, or the block did."""
         base, depth, in_string = self._base, len(self._open), block.in_string and at == 0
-        outside = _outside(outline(block.plain[at:]) if at else block.outline, in_string)
+        outside = _outside(block.outline[self._outlined :], in_string)
         if outside.translate(None, _STRUCTURE):
             raise NotJSON("the body is not complete, valid JSON: NaN, Infinity or a bare backslash")
         self._reader.passed_over(self._follow(outside, base))
@@ -122,7 +126,10 @@ class Skimmer:
         brackets = outside.translate(None, b",")
         closer = sent_open[-1:]
         after = brackets[_depths(brackets, depth).index(base - 1) :].count(closer)
-        return 1 + _last_outside(block.plain, closer, at, len(block.plain), in_string, after)
+        whole, ends_in_string = len(block.plain), block.ends_in_string
+        end = 1 + _last_outside(block.plain, closer, at, whole, ends_in_string, after)
+        self._outlined = len(block.outline) - len(outline(block.plain[end:]))
+        return end
 
     def _follow(self, outside: bytes, base: int = 0) -> int:
         """Open and close the brackets among `outside`, until the one at depth `base` is closed.
@@ -179,9 +186,8 @@ def _last_outside(
     plain: bytes, byte: bytes, start: int, end: int, in_string: bool, after: int = 0
 ) -> int:
     """Where `byte` stands outside of strings for the last time but `after` in `plain[start:end]`,
-    which begins in a string or not; -1 where it does not.
+    which ends in a string or not; -1 where it does not.
     """
-    in_string ^= plain.count(b'"', start, end) % 2 == 1
     while (at := plain.rfind(byte, start, end)) >= 0:
         in_string ^= plain.count(b'"', at, end) % 2 == 1
         if not in_string:
