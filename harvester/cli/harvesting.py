@@ -55,7 +55,7 @@ def run(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.config.load import load_config
     from harvester.sources import secrets_of
-    from harvester.terminal.closing import closing
+    from harvester.terminal.closing import closing, colour
     from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as on_terminal
 
@@ -70,7 +70,7 @@ def run(
         max_pages=max_pages,
     )
     if progress is not ProgressMode.NONE or summary.exit_code:
-        say(closing(summary, numbers, stderr_columns()))
+        say(closing(summary, numbers, stderr_columns()), colour(summary))
         resume = again(secrets_of(loaded))
         say(following(program(), out or loaded.folder, resume, complete=summary.complete))
     if as_json:
