@@ -78,6 +78,7 @@ LAYERS = [
     report_page.timeline
     report_page.page
     report_page
+    cli.completing
     cli.options cli.app
     cli.declaring cli.harvesting cli.using
     cli
