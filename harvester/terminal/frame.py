@@ -33,6 +33,7 @@ _STYLES: Final = {"waiting": "yellow", "retrying": "yellow", "receiving": "cyan"
 _WORDS: Final = 26  # cells for what a partition does: as many as tell the reason of a wait,
 _BRIEF: Final = 10  # or only that it waits
 _BAR: Final = "cyan"
+_EMPTY: Final = "─"
 _WHOLE_BAR: Final = "green"
 
 
@@ -145,7 +146,14 @@ def _active(active: Active, now: float, layout: Layout) -> Text:
         (size(active.stored_bytes), ""),
         (doing, style),
     )
-    return layout.row(cells)
+    return _with_dim_rest(layout.row(cells))
+
+
+def _with_dim_rest(line: Text) -> Text:
+    """A line, with what is left of its bar dimmed."""
+    if (start := line.plain.find(_EMPTY)) >= 0:
+        line.stylize("bright_black", start, line.plain.rfind(_EMPTY) + 1)
+    return line
 
 
 def _rest(actives: Sequence[Active], now: float) -> str:
@@ -159,7 +167,7 @@ def bar(share: float, cells: int) -> str:
     """So much of a bar, to half a cell."""
     halves = int(share * cells * 2)
     drawn = "━" * (halves // 2) + "╸" * (halves % 2)
-    return drawn + "─" * (cells - len(drawn))
+    return drawn + _EMPTY * (cells - len(drawn))
 
 
 def _totals(progress: Progress, columns: int) -> list[Text]:
@@ -187,7 +195,7 @@ def _totals(progress: Progress, columns: int) -> list[Text]:
         else "",
     ]
     flowed = [*_flow(came, columns), *_flow([piece for piece in time if piece], columns)]
-    return [whole, *(Text(line) for line in flowed)]
+    return [_with_dim_rest(whole), *(Text(line) for line in flowed)]
 
 
 def _flow(pieces: Sequence[str], columns: int) -> list[str]:
