@@ -131,7 +131,7 @@ class Progress:
         return one_line(" ".join([partition.resource, *labels] if several else labels))
 
     def _arrived(self, active: Active, decoded: int, now: float) -> None:
-        more = decoded - active.arrived
+        more = max(0, decoded - active.arrived)  # several pages at once tell in turns
         if self._recent and now < self._recent[-1][0]:
             end, so_far = self._recent.pop()
             self._recent.append((end, so_far + more))
