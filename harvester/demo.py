@@ -162,6 +162,7 @@ What to type next:
   zcat {part} | head -c 300
   {program} records {name} | head -n 2
   {program} status {name}
+  {program} export {name} tweets.parquet
   {program} verify {name} --deep
   duckdb -c "{sql}"
   {program} records {name} > tweets.jsonl

@@ -10,6 +10,8 @@ from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
 _MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
+_FEW: Final = 3  # on one so narrow that each takes two lines
+_NARROW: Final = 60
 _MOST_REASONS: Final = 3
 
 
@@ -154,11 +156,12 @@ def _unfinished(summary: Summary, progress: Progress, columns: int | None) -> st
     if summary.ended_by is None or not at_work:
         return ""
     lines = ["Not finished:"]
-    for active in at_work[:_MOST_ON_SCREEN]:
+    most = _MOST_ON_SCREEN if columns is None or columns >= _NARROW else _FEW
+    for active in at_work[:most]:
         share = f", {percent(active.share)}" if active.share is not None else ""
         came = f"{number(active.pages, 'page')}, {number(active.records, 'record')}{share}"
-        lines.append(wrap(f"{active.title}: {came}", columns, "  "))
+        lines.append(wrap(f"{active.partition.title}: {came}", columns, "  "))
     pending = sum(item.partitions.pending for item in summary.resources)
-    if more := pending - len(at_work[:_MOST_ON_SCREEN]):
+    if more := pending - len(at_work[:most]):
         lines.append(f"  … and {number(more, 'more partition')}")
     return "\n".join(lines)

@@ -21,6 +21,14 @@ from harvester.terminal.progress import Progress
 _FRAMES_A_SECOND: Final = 4
 
 
+class _Console(Console):
+    """A console whose cursor stays: `kill -9` would leave a terminal without one."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        """Neither hide nor show it."""
+        return False
+
+
 class LiveDisplay:
     """Shows a run on a terminal, for the length of a `with` block. `console` is for pictures."""
 
@@ -30,7 +38,7 @@ class LiveDisplay:
         self._drawn: list[int] = []  # the widths of the lines that stand on the screen
         self._broken = False
         self._unicode = speaks_unicode(sys.stderr.encoding)
-        self._console = console or Console(
+        self._console = console or _Console(
             file=sys.stderr, force_terminal=True, highlight=False, markup=False, emoji=False
         )
         self._live = Live(

@@ -33,8 +33,9 @@ def following(program: str, out: Path, again: str, *, complete: bool) -> str:
     name = _quoted(out)
     if complete:
         return (
-            f"Next:\n  {program} records {name} | head -n 3\n  {program} verify {name}\n"
-            f"  {program} status {name}"
+            f"Next:\n  {program} records {name} | head -n 3\n"
+            f"  {program} export {name} {_quoted(Path(out.name + '.parquet'))}\n"
+            f"  {program} verify {name}"
         )
     return f"To go on from here:\n  {again}"
 
