@@ -35,6 +35,7 @@ class LiveDisplay:
     def __init__(self, progress: Progress, console: Console | None = None) -> None:
         self._progress = progress
         self._columns = Columns()
+        self._width = 0  # of the terminal, at the last frame
         self._drawn: list[int] = []  # the widths of the lines that stand on the screen
         self._broken = False
         self._unicode = speaks_unicode(sys.stderr.encoding)
@@ -72,6 +73,8 @@ class LiveDisplay:
         if line and not self._broken:
             style = "red" if isinstance(event, PartitionLost) else "yellow"
             try:
+                if self._console.size.width != self._width:
+                    self._live.refresh()  # rich would print below lines that are folded by now
                 self._console.print(Text(shown(line, sys.stderr), style=style), soft_wrap=True)
             except OSError:
                 self._broken = True
@@ -85,6 +88,7 @@ class LiveDisplay:
         columns, rows = self._console.size
         lines = frame(self._progress, self._columns, columns - 1, rows)
         self._forget_wrapped(columns)
+        self._width = columns
         self._drawn = [line.cell_len for line in lines]
         if not self._unicode:
             lines = [in_ascii(line) for line in lines]
