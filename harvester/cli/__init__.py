@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from harvester import __version__
 from harvester.cli import declaring, harvesting, using
 from harvester.cli.app import app
-from harvester.cli.completing import for_bash
+from harvester.cli.completing import for_shell
 from harvester.errors import ConfigError, HarvesterError
 from harvester.terminal.phrases import number, one_line
 from harvester.terminal.rendering import NobodyReads, say
@@ -27,7 +27,7 @@ def main() -> NoReturn:
     code: int | str | None
     try:
         try:
-            with for_bash(os.environ):
+            with for_shell(os.environ):
                 app()
             code = 0
         except SystemExit as leaving:

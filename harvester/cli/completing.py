@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import islice
 from pathlib import Path
@@ -135,13 +136,18 @@ def _value(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def for_bash(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Where bash asks: let choices reach it in the form that it can use.
+def for_shell(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Where a shell asks: answer fast, and bash in the form that it can use.
+
+    typer would import rich, which takes as long as all else, to strip markup from help that has
+    none; a module that is None is not there.
 
     Bash takes `query=from:nasa` apart at `=` and `:` (COMP_WORDBREAKS) and replaces only the last
     piece. So the pieces are put together for whoever chooses, and the choices cut to that piece;
     what the shell would obey in them is escaped.
     """
+    if environment.get(_ASKED):
+        sys.modules["rich"] = None  # type: ignore[assignment]  # as import's own machinery has it
     words = environment.get("COMP_WORDS", "").split("\n")
     at = environment.get("COMP_CWORD", "")
     asked = environment.get(_ASKED) == "complete_bash" and at.isdecimal()
