@@ -30,7 +30,7 @@ class _Console(Console):
 
 
 class LiveDisplay:
-    """Shows a run on a terminal, for the length of a `with` block. `console` is for pictures."""
+    """Shows a run on a terminal, for the length of a `with` block; `console` may take its place."""
 
     def __init__(self, progress: Progress, console: Console | None = None) -> None:
         self._progress = progress
