@@ -123,6 +123,14 @@ def test_every_command_teaches_by_example(command: str) -> None:
     assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
 
 
+@pytest.mark.parametrize("command", [[], ["run"]], ids=["first page", "run"])
+def test_help_is_a_command_too(command: list[str]) -> None:
+    """`harvester help run`, as others have it."""
+    done = harvester("help", *command)
+    assert done.returncode == 0
+    assert done.stdout == harvester(*command, "--help").stdout
+
+
 def test_the_first_page_lists_the_commands_by_stage() -> None:
     """Before, during and after a harvest; each command once."""
     done = harvester("--help")

@@ -25,6 +25,8 @@ _INTERRUPTED: Final = 130
 def main() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code."""
     code: int | str | None
+    if sys.argv[1:2] == ["help"]:  # as people type it who come from git
+        sys.argv[1:] = [*sys.argv[2:3], "--help"]
     try:
         try:
             with for_shell(os.environ):
