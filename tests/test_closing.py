@@ -53,7 +53,7 @@ def test_the_last_screen_tells_of_waiting_by_reason() -> None:
 def test_failures_are_listed_up_to_ten() -> None:
     """The rest is counted, and where to find it is said."""
     text = closing(summary(failed=12, pending=1), Story().progress, None)
-    assert text.startswith("12 of 15 partitions failed, 1 pending; the others are kept.")
+    assert text.startswith("12 of 15 partitions failed, 1 pending; every page committed is kept.")
     assert text.count(": gone") == 10
     assert "… and 2 more: see `harvester status --json`" in text
 
