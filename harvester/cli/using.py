@@ -143,8 +143,16 @@ def report(
     Needs the extra: pip install 'harvester[report]'
 
     \b
-    harvester report data/tweets
-    harvester report data/tweets --out tweets.html
+    Examples:
+      harvester report data/tweets
+      harvester report data/tweets --out tweets.html
+
+    \b
+    Exit codes:
+      0  written; its name is printed
+      2  wrong usage, or the extra is missing
+      4  the file cannot be written
+      5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report_page import write_report
 

@@ -35,7 +35,7 @@ def following(program: str, out: Path, again: str, *, complete: bool) -> str:
         return (
             f"Next:\n  {program} records {name} | head -n 3\n"
             f"  {program} export {name} {_quoted(Path(out.name + '.parquet'))}\n"
-            f"  {program} verify {name}"
+            f"  {program} report {name}\n  {program} verify {name}"
         )
     return f"To go on from here:\n  {again}"
 
