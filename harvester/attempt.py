@@ -103,6 +103,8 @@ class PageReader:
         if resource.incremental:
             path = parse(resource.incremental.cursor_path)
             self._wanted.append(Field(pagination.LARGEST, path, Take.MAX))
+        if resource.progress_path:
+            self._wanted.append(Field(pagination.REACHED, parse(resource.progress_path)))
 
     def read(
         self, response: Response, folder: Path, place: Place, progress: Progress, now: float

@@ -20,7 +20,7 @@ from harvester.errors import DataRefused
 from harvester.folder import NAME
 from harvester.report import status, verify
 from harvester.sources import secrets_of
-from harvester.terminal.closing import closing
+from harvester.terminal.closing import closing, colour
 from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
 from harvester.terminal.phrases import number
 from harvester.terminal.rendering import following, say
@@ -114,7 +114,7 @@ def play(out: Path, size: Size, *, live: bool, quiet: bool) -> int:
         with emulated(size) as (emulator, config):
             say(greeting(out, emulator) + "\n")
             summary, progress = harvest_watched(config, live=live, quiet=quiet, out=out)
-        say(closing(summary, progress, stderr_columns()))
+        say(closing(summary, progress, stderr_columns()), colour(summary))
         if not summary.complete:
             say(following(program(), out, again(secrets_of(config)), complete=False))
             return summary.exit_code
@@ -162,6 +162,7 @@ What to type next:
   zcat {part} | head -c 300
   {program} records {name} | head -n 2
   {program} status {name}
+  {program} export {name} tweets.parquet
   {program} verify {name} --deep
   duckdb -c "{sql}"
   {program} records {name} > tweets.jsonl

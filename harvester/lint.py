@@ -84,6 +84,8 @@ def _resource(resource: Resource) -> Iterator[Lint]:
     yield from _paging(resource)
     if resource.data_selector:
         yield from _unquoted(("data_selector",), resource.data_selector)
+    if resource.progress_path:
+        yield from _unquoted(("progress_path",), resource.progress_path)
     for key in _PATHS:
         if text := getattr(resource.paginator, key, None):
             yield from _unquoted(("paginator", key), text)

@@ -34,10 +34,11 @@ CURSOR: Final = "cursor"
 HAS_MORE: Final = "has_more"
 TOTAL: Final = "total"
 LARGEST: Final = "largest"  # of a page, where a resource is incremental
+REACHED: Final = "reached"  # of a page, where a resource has a progress_path
 #: What a run starts at, among what its partition includes: no name that a reference can have.
 RUN_START: Final = "run.start"
 #: The fields of a page that paging goes by, and that the journal keeps.
-FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST)
+FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST, REACHED)
 
 _NO_CURSOR: Final[tuple[Any, ...]] = (None, "", "null", {}, [])
 _NO_MORE: Final = (False, 0, "false", "False", "0", "no")
@@ -87,8 +88,8 @@ def fields_wanted(paginator: Paginator) -> list[Field]:
             wanted.append(Field(CURSOR, parse(paginator.cursor_path), _TAKES[paginator.take]))
         case JsonLink():
             wanted.append(Field(CURSOR, parse(paginator.next_url_path)))
-        case PageNumber() | Offset() if paginator.total_path:
-            wanted.append(Field(TOTAL, parse(paginator.total_path)))
+    if paginator.total_path:
+        wanted.append(Field(TOTAL, parse(paginator.total_path)))
     if paginator.has_more_path:
         wanted.append(Field(HAS_MORE, parse(paginator.has_more_path)))
     return wanted

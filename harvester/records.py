@@ -1,14 +1,18 @@
 """Committed parts to records: each as the bytes the server wrote, on one line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from harvester.config.wording import unknown
 from harvester.elements import iter_elements, iter_lines
 from harvester.errors import ConfigError
 from harvester.folder import read_asked
 from harvester.partitions import Partition
 from harvester.report import planned
 from harvester.supply import Cut, partition_records
+
+_MOST_NAMED: Final = 1000  # values of a key among which to look for the one that was meant
 
 
 def iter_records(
@@ -38,15 +42,34 @@ def _cut(
     known = {resource.name: resource for resource in asked.config.resources}
     for name in resources:
         if name not in known:
-            raise ConfigError(f"no resource {name!r} here; there are {', '.join(known)}")
+            raise ConfigError(f"{out}: {unknown('resource', name, known)}")
     chosen = [known[name] for name in resources or known]
     keys = {key for resource in chosen for key in resource.partition_keys}
     for key in partition.keys() - keys:
-        raise ConfigError(f"no partition key {key!r} here; there are {', '.join(keys) or 'none'}")
+        where = unknown("partition key", key, sorted(keys)) if keys else "it has no partitions"
+        raise ConfigError(f"{out}: {where}")
+    others: dict[str, dict[str, None]] = {key: {} for key in partition}
+    found = not partition
     for planned_one in planned(out, asked, tuple(resources)):
         if _is_wanted(planned_one, partition):
+            found = True
             selector = known[planned_one.resource].data_selector
             yield from partition_records(out, planned_one, selector, cut)
+        elif not found:
+            for key, label in planned_one.labels.items():
+                if key in others and len(others[key]) < _MOST_NAMED:
+                    others[key][label] = None
+    if not found:
+        raise ConfigError(_no_such(out, partition, others))
+
+
+def _no_such(out: Path, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:
+    """That no partition has these values, and what was meant by those that none has."""
+    for key, value in wanted.items():
+        if value not in others[key]:
+            return f"{out}: {unknown(key, value, others[key])}"
+    pairs = " ".join(f"{key}={value}" for key, value in wanted.items())
+    return f"{out}: there is no partition {pairs}"
 
 
 def _is_wanted(partition: Partition, wanted: Mapping[str, str]) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from harvester import __version__, folder
 from harvester.auth.access import Access
 from harvester.config import Config, Resource
+from harvester.config.wording import unknown
 from harvester.errors import (
     ConfigError,
     DiskError,
@@ -108,7 +109,7 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
     known = {resource.name: resource for resource in config.resources}
     for name in names:
         if name not in known:
-            raise ConfigError(f"--resource {name}: unknown; there are {', '.join(known)}")
+            raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
     return [resource for name, resource in known.items() if not names or name in names]
 
 

@@ -17,11 +17,17 @@ from typing import Any
 import pytest
 
 from harvester import __version__, folder
+from harvester.cli import app
 from harvester.emulator import UNLIMITED, Emulator
 from tests.support import ENVIRONMENT, ITEMS, SEARCH, Reply, Scripted, chain, write_config
 
 REPOSITORY = Path(__file__).parents[1]
 HARVESTER = (sys.executable, "-m", "harvester")
+COMMANDS = [
+    command.name or command.callback.__name__
+    for command in app.registered_commands
+    if command.callback
+]
 
 
 def harvester(
@@ -106,30 +112,34 @@ def test_bad_usage_exits_2_with_a_hint(arguments: list[str], tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "plan", "check", "status", "verify", "records", "demo", "schema"]
-)
-def test_every_command_has_help(command: str) -> None:
-    """`--help` names the command's purpose and exits 0."""
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_teaches_by_example(command: str) -> None:
+    """`--help` says what for, shows lines to type, and names every exit code it can end with."""
     done = harvester(command, "--help")
     assert done.returncode == 0
-    assert f"harvester {command}" in done.stdout
+    assert re.search(rf"^ +harvester {command}( |$)", done.stdout, re.MULTILINE), done.stdout
+    assert "Exit codes:" in done.stdout
+    assert all(len(line) <= 100 for line in done.stdout.splitlines()), done.stdout
 
 
-def test_shell_completion_knows_the_commands() -> None:
-    """What a shell asks for while typing `harvester ve`."""
-    code = "import sys; sys.argv = ['harvester']; from harvester.cli import main; main()"
-    asked = {
-        "_HARVESTER_COMPLETE": "complete_bash", "COMP_WORDS": "harvester ve", "COMP_CWORD": "1",
-    }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**ENVIRONMENT, **asked},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.split() == ["verify"]
+@pytest.mark.parametrize("command", [[], ["run"]], ids=["first page", "run"])
+def test_help_is_a_command_too(command: list[str]) -> None:
+    """`harvester help run`, as others have it."""
+    done = harvester("help", *command)
+    assert done.returncode == 0
+    assert done.stdout == harvester(*command, "--help").stdout
+
+
+def test_the_first_page_lists_the_commands_by_stage() -> None:
+    """Before, during and after a harvest; each command once."""
+    done = harvester("--help")
+    stages = re.split(r"\n(?:Before a|A|After a) harvest:\n", done.stdout)[1:]
+    assert len(stages) == 3
+    listed = [re.findall(r"^  ([a-z]+)  ", stage, re.MULTILINE) for stage in stages]
+    assert "check" in listed[0]
+    assert "run" in listed[1]
+    assert "records" in listed[2]
+    assert sorted(name for stage in listed for name in stage) == sorted(COMMANDS)
 
 
 def test_a_bug_shows_its_traceback_and_exits_1() -> None:
@@ -180,6 +190,33 @@ def test_a_missing_configuration_is_told_by_name(tmp_path: Path) -> None:
     done = harvester("run", tmp_path / "none.yaml")
     assert done.returncode == 2
     assert "none.yaml: cannot be read: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "confg.yaml"], "did you mean config.yaml?"),
+        (["run", "."], "Is a directory; there is config.yaml"),
+        (["run", "out"], "out: is the folder of a harvest; give the YAML file that it was made"),
+        (["run", "config.yaml", "--resource", "item"], "unknown resource 'item': did you mean 'it"),
+        (["status", "config.yaml"], "config.yaml is a file; give the folder that a harvest is in"),
+        (["status", "outt"], "there is no folder outt; did you mean out?"),
+        (["status", "."], "not the folder of a harvest; there is ./out"),
+        (["records", "out", "--resource", "item"], "unknown resource 'item': did you mean 'items'"),
+        (["records", "out", "--partition", "shrd=a"], "unknown partition key 'shrd': did you mean"),
+        (["records", "out", "--partition", "shard=c"], "unknown shard 'c' (known: a, b)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_slip_is_told_with_what_was_meant(
+    arguments: list[str], said: str, harvested: Path, items: Path
+) -> None:
+    """The nearest file, folder, resource, key or value; never silence, never a traceback."""
+    assert harvested.parent == items.parent
+    done = harvester(*arguments, cwd=items.parent)
+    assert done.returncode in (2, 5)
+    assert said in done.stderr
+    assert done.stdout == ""
 
 
 def test_plan_lists_partitions_and_the_least_they_take(tmp_path: Path) -> None:
@@ -585,7 +622,8 @@ def test_records_refuses_a_choice_that_cannot_match(
     """A misspelt choice is an error that names what there is, not an empty file."""
     done = harvester("records", harvested, option, value)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there are" in done.stderr
+    assert "unknown " in done.stderr
+    assert "(known: " in done.stderr
 
 
 def test_records_ends_quietly_when_its_reader_has_enough(items: Path, tmp_path: Path) -> None:

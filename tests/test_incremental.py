@@ -222,7 +222,7 @@ def test_each_run_of_the_harvest_adds_one(tmp_path: Path) -> None:
     assert times(out, run="0002_4", of="a") == [4, 5, 6]
     assert status(out).resources[0].partitions.complete == 6
     assert verify(out, deep=True).as_dict()["problems"] == []
-    with pytest.raises(ConfigError, match="no partition key 'since'"):
+    with pytest.raises(ConfigError, match="unknown partition key 'since'"):
         times(out, since="4")
 
 

@@ -23,7 +23,7 @@ LAYERS = [
     line.split()
     for line in """
     auth terminal
-    errors jsonpath templates terminal.phrases loop_guard spellings
+    errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     secrets partitions origins guard elements entries parts wire
     journal taking auth.token_file skim
     summary events
@@ -39,8 +39,9 @@ LAYERS = [
     config.explain config.schema lint
     config.load
     body fields auth.schemes ratelimit retry
-    supply pagination terminal.progress actions
-    incremental folder request
+    supply pagination actions
+    incremental folder request terminal.active
+    terminal.progress
     planning transport
     report attempt auth.token_requests
     sources auth.access records export.survey export.values export.scratch export.snapshot
@@ -58,7 +59,8 @@ LAYERS = [
     window
     page_loop
     schedule
-    terminal.closing terminal.plain terminal.live terminal.steps
+    terminal.closing terminal.plain terminal.frame terminal.steps
+    terminal.live
     terminal.rendering
     terminal.foreground
     emulator.texts emulator.endpoints emulator.faults emulator.limits
@@ -76,6 +78,7 @@ LAYERS = [
     report_page.timeline
     report_page.page
     report_page
+    cli.completing
     cli.options cli.app
     cli.declaring cli.harvesting cli.using
     cli

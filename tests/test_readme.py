@@ -1,6 +1,7 @@
 """The README says what is so: its blocks are run, its lists compared with the code."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,14 @@ def block(mark: str, language: str) -> str:
     return found[1]
 
 
+def usage(name: str) -> str:
+    """The help of a command."""
+    return subprocess.run(
+        [sys.executable, "-m", "harvester", name, "--help"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+
+
 def test_the_two_commands_are_one_line_each() -> None:
     """CI takes the second from here; both make the environment that they need."""
     for mark in ("demo", "tests"):
@@ -59,13 +68,52 @@ def test_the_python_runs(tmp_path: Path) -> None:
         (tmp_path / "works.yaml").write_text(
             text.replace("https://api.openalex.org/", server.origin)
         )
-        script = block("python", "python") + "print(summary.name, len(list(records)))\n"
+        script = (
+            block("python", "python")
+            + "print(summary.name, len(list(records)))\n"
+            + block("dataframe", "python")
+            + "print(works.id.value_counts().to_dict())\n"
+        )
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
             timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "works 6\n"
+    assert done.stdout == "works 6\n{'W1': 3, 'W2': 3}\n"
+
+
+def test_the_dataframe_takes_three_lines() -> None:
+    """What its heading promises."""
+    assert len(list(filter(None, block("dataframe", "python").splitlines()))) == 3
+
+
+def test_the_commands_of_the_story_exist() -> None:
+    """From a curl line to a chart: each line is a command with options that it takes."""
+    lines = [line for line in block("story", "bash").splitlines() if line.startswith("harvester ")]
+    assert len(lines) >= 3
+    for line in lines:
+        name, *words = shlex.split(line, comments=True)[1:]
+        assert name in COMMANDS
+        helped = usage(name)
+        for option in words:
+            assert not option.startswith("--") or option in helped, f"{name} has no {option}"
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Files exist, headings too; and what leads out is https."""
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    }
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert len(links) > 30
+    for link in links:
+        if link.startswith("#"):
+            assert link[1:] in headings, link
+        elif "://" in link:
+            assert link.startswith("https://"), link
+        else:
+            assert (ROOT / link).exists(), link
 
 
 def idioms(mark: str = "idioms", end: str = "<!-- auth -->") -> list[tuple[str, str]]:
@@ -122,12 +170,9 @@ def test_the_commands_are_those_of_the_program() -> None:
     """Every command and every option in the table is in `--help`, and every command is there."""
     rows = re.findall(r"^\| `harvester (\w+)([^`]*)`", README, re.MULTILINE)
     assert {name for name, _ in rows} == set(COMMANDS)
-    for name, usage in rows:
-        helped = subprocess.run(
-            [sys.executable, "-m", "harvester", name, "--help"],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout  # fmt: skip
-        for option in re.findall(r"--[a-z-]+", usage):
+    for name, shown in rows:
+        helped = usage(name)
+        for option in re.findall(r"--[a-z-]+", shown):
             assert option in helped, f"harvester {name} has no {option}"
 
 

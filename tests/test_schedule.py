@@ -231,7 +231,7 @@ def test_some_resources_only(tmp_path: Path) -> None:
     text = ITEMS + "  - {name: users, path: users, data_selector: data}\n"
     with Scripted(chain(1)) as server:
         asked = config(tmp_path, text, server.base_url)
-        with pytest.raises(ConfigError, match="--resource user: unknown; there are items, users"):
+        with pytest.raises(ConfigError, match="unknown resource 'user': did you mean 'users'"):
             harvest(asked, out=tmp_path / "out", resources=["user"])
         assert not (tmp_path / "out").exists()
         summary = harvest(asked, out=tmp_path / "out", resources=["users"])

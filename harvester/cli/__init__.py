@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from harvester import __version__
 from harvester.cli import declaring, harvesting, using
 from harvester.cli.app import app
+from harvester.cli.completing import for_shell
 from harvester.errors import ConfigError, HarvesterError
 from harvester.terminal.phrases import number, one_line
 from harvester.terminal.rendering import NobodyReads, say
@@ -24,9 +25,12 @@ _INTERRUPTED: Final = 130
 def main() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code."""
     code: int | str | None
+    if sys.argv[1:2] == ["help"]:  # as people type it who come from git
+        sys.argv[1:] = [*sys.argv[2:3], "--help"]
     try:
         try:
-            app()
+            with for_shell(os.environ):
+                app()
             code = 0
         except SystemExit as leaving:
             code = leaving.code

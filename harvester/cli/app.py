@@ -1,13 +1,41 @@
 """The program: its name, its first help page, its version."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from harvester import __version__
 from harvester.terminal.rendering import answer
 
+#: The sections of the first help page, by the rooms that hold their commands.
+_SECTIONS: Final = {
+    "declaring": "Before a harvest",
+    "harvesting": "A harvest",
+    "using": "After a harvest",
+}
+
+
+class InOrder(TyperGroup):
+    """The commands in the order in which somebody needs them, under a heading for each stage."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, each with the first line of its help."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        room = formatter.width - 6 - max(len(name) for name, _ in commands)
+        for module, title in _SECTIONS.items():
+            rows = [
+                (name, command.get_short_help_str(room))
+                for name, command in commands
+                if getattr(command.callback, "__module__", "").endswith(f".{module}")
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
 app = typer.Typer(
+    cls=InOrder,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,9 +59,14 @@ def _options(
     """Harvest paginated JSON APIs to disk: all of it, raw, once, resumable, in flat memory.
 
     \b
-    harvester demo                       see it run, on this machine
-    harvester check tweets.yaml --live   is the file right, what does the API answer?
-    harvester run tweets.yaml            harvest; the same line again resumes
-    harvester status data/tweets         where does it stand?
-    harvester records data/tweets        the records as JSON Lines
+    harvester demo                      see it run, on this machine
+    harvester check tweets.yaml --live  is the file right, what is answered?
+    harvester run tweets.yaml           harvest; the same line again resumes
+    harvester status data/tweets        where does it stand?
+    harvester records data/tweets       the records as JSON Lines
+
+    \b
+    Each command explains itself: harvester run --help
+    TAB completes files, folders, resources and partitions:
+      harvester --install-completion
     """  # noqa: D301 - the \b is click's: leave the lines as they are

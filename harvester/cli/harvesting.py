@@ -44,18 +44,36 @@ def run(
 ) -> None:
     """Harvest; the same line again goes on after any stop.
 
-    \b
-    harvester run tweets.yaml
-    harvester run tweets.yaml --max-pages 2 --out /tmp/try
-    harvester run tweets.yaml --set 'resources.tweets.params.query=from:nasa' --json
+    Kill it, pull the plug, fill the disk: nothing that was committed is lost, and nothing is
+    fetched twice but the page it was at.
 
-    Exit codes: 0 complete, 2 bad usage or configuration, 3 partitions failed (run again), 4 stopped
-    by a quota or rule, 5 the data on disk is damaged or refused, 6 another run holds the folder,
-    130 interrupted. Nothing that was committed is ever lost.
+    \b
+    Examples:
+      harvester run tweets.yaml                          all of it
+      harvester run tweets.yaml --max-pages 2 --out try  a taste, somewhere else
+      harvester run tweets.yaml --resource users         one resource
+      harvester run tweets.yaml --set 'resources.tweets.params.query=cats'
+      harvester run tweets.yaml --progress plain 2>> harvest.log   for cron
+
+    \b
+    Next:
+      harvester status data/tweets    where it stands, also while it runs
+      harvester verify data/tweets    is every byte what the journal says?
+      harvester records data/tweets   the records as JSON Lines
+
+    \b
+    Exit codes:
+      0    complete
+      2    wrong usage or configuration; nothing was done
+      3    some partitions failed: run again to go on
+      4    stopped by a quota, a rule, a full disk or --max-pages: run again
+      5    the data on disk is damaged, or is another harvest's; nothing deleted
+      6    another run holds the folder
+      130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.config.load import load_config
     from harvester.sources import secrets_of
-    from harvester.terminal.closing import closing
+    from harvester.terminal.closing import closing, colour
     from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as on_terminal
 
@@ -70,7 +88,7 @@ def run(
         max_pages=max_pages,
     )
     if progress is not ProgressMode.NONE or summary.exit_code:
-        say(closing(summary, numbers, stderr_columns()))
+        say(closing(summary, numbers, stderr_columns()), colour(summary))
         resume = again(secrets_of(loaded))
         say(following(program(), out or loaded.folder, resume, complete=summary.complete))
     if as_json:
@@ -80,7 +98,22 @@ def run(
 
 @app.command()
 def status(folder: Folder, as_json: Json = False) -> None:
-    """Say where a harvest stands, also while it runs."""
+    """Say where a harvest stands, also while it runs.
+
+    Reads the journals, asks the server nothing, and takes no lock.
+
+    \b
+    Examples:
+      harvester status data/tweets
+      harvester status data/tweets --json | jq .complete
+      watch harvester status data/tweets
+
+    \b
+    Exit codes:
+      0  answered, whether complete or not
+      2  wrong usage
+      5  no folder of a harvest, or a damaged one
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report import status as state_of
     from harvester.terminal.closing import standing
 
@@ -101,10 +134,20 @@ def verify(
 ) -> None:
     """Check every part against its journal.
 
-    Hashes, sizes, the chain of cursors, counts, gaps, and files that nothing names.
+    Hashes, sizes, the chain of cursors, counts, gaps, and files that nothing names. Changes
+    nothing.
 
-    Exit codes: 0 all is well, 5 it is not.
-    """
+    \b
+    Examples:
+      harvester verify data/tweets          at the speed of the disk
+      harvester verify data/tweets --deep   also inflates and parses every page
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      5  it is not: each problem is listed with its file
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report import verify as verified
 
     found = verified(folder, deep=deep)
@@ -131,7 +174,14 @@ def demo(
 
     Harvests a built-in, faulty, Twitter-style API on loopback, in about 40 seconds. Kill it in the
     middle and start it again: it goes on where it was.
-    """
+
+    \b
+    Examples:
+      harvester demo
+      harvester demo --out /tmp/demo
+
+    Next: what it prints at its end. Exit codes: those of `harvester run`.
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.demo import FAST, USUAL, play
     from harvester.terminal.foreground import stderr_is_terminal as on_terminal
 

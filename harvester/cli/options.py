@@ -1,10 +1,15 @@
 """Arguments and options that several commands share."""
 
+import errno
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+from harvester.cli.completing import NAME, configs, harvests, partitions, resources
+from harvester.errors import ConfigError, DataRefused, Problem
 
 
 class ProgressMode(StrEnum):
@@ -15,9 +20,64 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.")]
+_MOST_NAMED: Final = 5
+
+
+def config_file(ctx: typer.Context, path: Path) -> Path:
+    """The YAML file as it was given; `ConfigError` with what may have been meant."""
+    if ctx.resilient_parsing or (path.exists() and not path.is_dir()):
+        return path
+    if (path / NAME).exists():
+        why = "is the folder of a harvest; give the YAML file that it was made with"
+    else:
+        why = f"cannot be read: {os.strerror(errno.EISDIR if path.is_dir() else errno.ENOENT)}"
+        inside = f"{path}/" if path.is_dir() and str(path) != "." else ""
+        why += _near(path.name, [name for name in configs(inside) if not name.endswith("/")])
+    raise ConfigError([Problem(str(path), 0, "", why)])
+
+
+def harvest_folder(ctx: typer.Context, path: Path) -> Path:
+    """The folder as it was given; `BadParameter` or `ConfigError` with what may have been meant."""
+    if ctx.resilient_parsing or (path / NAME).exists():
+        return path
+    if path.is_file():
+        why = f"{path} is a file; give the folder that a harvest is in"
+        if path.suffix in (".yaml", ".yml"):
+            why += ": what it calls output.path, or data/ and its name"
+        raise typer.BadParameter(why)
+    if not path.exists():
+        here = [name for name in harvests("") if not name.endswith("/")]
+        raise typer.BadParameter(f"there is no folder {path}{_near(str(path), here)}")
+    inside = [name for name in harvests(f"{path}/") if not name.endswith("/")]
+    if inside:
+        raise DataRefused(f"{path}: not the folder of a harvest{_near(path.name, inside)}")
+    return path  # whoever reads it says what is missing
+
+
+def _near(name: str, known: list[str]) -> str:
+    """What may have been meant by a name, as the end of a sentence."""
+    from difflib import get_close_matches  # only needed once something is wrong
+
+    if near := get_close_matches(name, known, n=1):
+        return f"; did you mean {near[0]}?"
+    shown = ", ".join(known[:_MOST_NAMED]) + (", …" if len(known) > _MOST_NAMED else "")
+    return f"; there is {shown}" if known else ""
+
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG", help="The YAML file.", autocompletion=configs, callback=config_file
+    ),
+]
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of a harvest.", exists=True)
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="The folder of a harvest.",
+        autocompletion=harvests,
+        callback=harvest_folder,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 BaseURL = Annotated[
@@ -35,12 +95,20 @@ Set = Annotated[
 ]
 Resources = Annotated[
     list[str] | None,
-    typer.Option("--resource", metavar="NAME", help="Only this resource; may be given again."),
+    typer.Option(
+        "--resource",
+        metavar="NAME",
+        help="Only this resource; may be given again.",
+        autocompletion=resources,
+    ),
 ]
 Partitions = Annotated[
     list[str] | None,
     typer.Option(
-        "--partition", metavar="KEY=VALUE", help="Only such partitions; may be given again."
+        "--partition",
+        metavar="KEY=VALUE",
+        help="Only such partitions; may be given again.",
+        autocompletion=partitions,
     ),
 ]
 Progress = Annotated[

@@ -26,8 +26,16 @@ def records(
     In order, each as the server wrote it, on one line.
 
     \b
-    harvester records data/tweets | head -n 3
-    harvester records data/tweets --partition query=from:nasa > nasa.jsonl
+    Examples:
+      harvester records data/tweets | head -n 3
+      harvester records data/tweets --partition query=from:nasa > nasa.jsonl
+      harvester records data/tweets | jq -r .id | sort | uniq -d
+
+    \b
+    Exit codes:
+      0  printed, or whoever read them had enough
+      2  wrong usage: no such resource or partition
+      5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.records import record_lines
 
@@ -64,11 +72,16 @@ def export(
     """Write the records into one file, for DuckDB, pandas and the like.
 
     \b
-    harvester export data/tweets tweets.parquet
-    harvester export data/tweets tweets.parquet --dedupe id
-    harvester export data/shop shop.duckdb                 a table for each resource
-    harvester export data/shop orders.csv --resource orders
-    harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
+    Examples:
+      harvester export data/tweets tweets.parquet
+      harvester export data/tweets tweets.parquet --dedupe id
+      harvester export data/shop shop.duckdb           a table for each resource
+      harvester export data/shop orders.csv --resource orders
+      harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
+
+    \b
+    Next:
+      duckdb -c "SELECT * FROM 'tweets.parquet' LIMIT 3"
 
     Each record is a row, in the order of the harvest; the values of its partition stand in columns
     of their own, _query for the key query. What was committed when the export began is in it, also
@@ -79,8 +92,13 @@ def export(
     other numbers are doubles; times stay the text that they are. JSON Lines and CSV have every
     number as the server wrote it; in CSV nothing between two commas is null, and "" an empty text.
 
-    Exit codes: 0 it is there, 2 bad usage, 5 the data on disk is damaged, 6 another export to
-    TARGET is at work, 130 interrupted.
+    \b
+    Exit codes:
+      0    it is there
+      2    wrong usage
+      5    the data on disk is damaged
+      6    another export to TARGET is at work
+      130  interrupted: TARGET was not written
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.export import export as exported
     from harvester.terminal.steps import Steps
@@ -125,8 +143,16 @@ def report(
     Needs the extra: pip install 'harvester[report]'
 
     \b
-    harvester report data/tweets
-    harvester report data/tweets --out tweets.html
+    Examples:
+      harvester report data/tweets
+      harvester report data/tweets --out tweets.html
+
+    \b
+    Exit codes:
+      0  written; its name is printed
+      2  wrong usage, or the extra is missing
+      4  the file cannot be written
+      5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report_page import write_report
 

@@ -154,6 +154,9 @@ class Resource(Section):
     """Budgets of this resource's own, on top of the client's."""
     incremental: Incremental | None = None
     """Each run after a finished one asks only for what is newer than the largest value seen."""
+    progress_path: PagePath | None = None
+    """Path to a value by which a page tells how far its window has been gone through: a date, a
+    time, an epoch, or an id that holds one, such as `meta.oldest_id`. Shown, never acted upon."""
 
     @property
     def partition_keys(self) -> list[str]:

@@ -36,6 +36,9 @@ class _Paging(Section):
     often give fewer than they were asked for."""
     has_more_path: PagePath | None = None
     """Path to a value that says whether there are more pages; false ends the partition."""
+    total_path: PagePath | None = None
+    """Path to the total number of records (of pages for `page_number`). It is compared with what
+    came, and tells how far a run is; it ends only `offset` and `page_number`."""
 
     @property
     def full_page(self) -> int | None:
@@ -134,8 +137,6 @@ class PageNumber(_Sized):
     """The number of the first page: 0 or 1, mostly. (dlt's default is 0.)"""
     page_size_param: Text | None = None
     """The query parameter that carries `page_size`."""
-    total_path: PagePath | None = None
-    """Path to the total number of pages."""
     maximum_page: Whole | None = None
     """The number of the last page to ask for."""
 
@@ -171,8 +172,6 @@ class Offset(_Paging):
     """How many records to ask for."""
     limit_param: Text | None = "limit"
     """The query parameter that carries `limit`. null: not sent (a body says it in `json`)."""
-    total_path: PagePath | None = None
-    """Path to the total number of records."""
 
     @property
     def full_page(self) -> int | None:

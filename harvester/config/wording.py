@@ -12,6 +12,7 @@ KeyPath = tuple[str | int, ...]
 
 _BARE_KEY = re.compile(r"[^\s.\[\]'\"()*]+")
 _SHOWN_CHARS = 40
+_MOST_KNOWN = 40
 
 
 def dotted(path: KeyPath) -> str:
@@ -78,7 +79,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # only needed once something is wrong
 
     by_folded = {name.casefold(): name for name in known}
-    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.61)
     return by_folded[found[0]] if found else None
 
 
@@ -87,4 +88,5 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     known = tuple(known)
     if near := nearest(word, known):
         return f"unknown {what} {word!r}: did you mean {near!r}?"
-    return f"unknown {what} {word!r}" + (f" (known: {', '.join(known)})" if known else "")
+    shown_ones = (*known[:_MOST_KNOWN], "…") if len(known) > _MOST_KNOWN else known
+    return f"unknown {what} {word!r}" + (f" (known: {', '.join(shown_ones)})" if known else "")

@@ -5,10 +5,13 @@ from typing import Final
 
 from harvester.errors import Interrupted
 from harvester.summary import Failure, ResourceSummary, Summary
-from harvester.terminal.phrases import duration, number, one_line, printable, size, table
+from harvester.terminal.phrases import duration, number, one_line, percent, size, table, wrap
 from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
+_MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
+_FEW: Final = 3  # on one so narrow that each takes two lines
+_NARROW: Final = 60
 _MOST_REASONS: Final = 3
 
 
@@ -18,12 +21,20 @@ def closing(summary: Summary, progress: Progress, columns: int | None) -> str:
     `columns` is the width of the terminal; None where lines may be as long as they like.
     """
     parts = [
-        _ending(summary),
+        _ending(summary, columns),
         resources(summary, columns),
-        _this_run(summary, progress),
-        missing(summary.failures),
+        _this_run(summary, progress, columns),
+        missing(summary.failures, columns),
+        _unfinished(summary, progress, columns),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def colour(summary: Summary) -> str:
+    """That of the first line: all is there, something failed, or something is still to come."""
+    if summary.complete and summary.ended_by is None:
+        return "green"
+    return "red" if summary.failures else "yellow"
 
 
 def standing(summary: Summary, columns: int | None) -> str:
@@ -35,7 +46,11 @@ def standing(summary: Summary, columns: int | None) -> str:
         failed = sum(item.partitions.failed for item in summary.resources)
         state = f"Not complete: {number(pending, 'partition')} pending, {failed:,} failed."
     head = f"{summary.name}: {state[0].lower()}{state[1:]}"
-    parts = [head, resources(summary, columns), missing(summary.failures)]
+    parts = [
+        wrap(head, columns),
+        resources(summary, columns),
+        missing(summary.failures, columns),
+    ]
     return "\n\n".join(filter(None, parts))
 
 
@@ -64,11 +79,16 @@ def _row(item: ResourceSummary) -> Sequence[str]:
     )
 
 
-def _ending(summary: Summary) -> str:
+def _ending(summary: Summary, columns: int | None) -> str:
     if isinstance(summary.ended_by, Interrupted):
         return "Interrupted; everything committed is kept."
     if summary.ended_by is not None:
-        return f"Stopped; everything committed is kept.\n  {printable(str(summary.ended_by))}"
+        why = wrap(one_line(str(summary.ended_by)), columns, "  ")
+        return f"Stopped; everything committed is kept.\n{why}"
+    return wrap(_came_to_its_end(summary), columns)
+
+
+def _came_to_its_end(summary: Summary) -> str:
     total = sum(item.partitions.total for item in summary.resources)
     failed = sum(item.partitions.failed for item in summary.resources)
     left = total - failed - sum(item.partitions.complete for item in summary.resources)
@@ -97,7 +117,7 @@ def _complete(summary: Summary) -> str:
     return f"Complete: {number(total, 'partition')}, {came}."
 
 
-def _this_run(summary: Summary, progress: Progress) -> str:
+def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
     requests = sum(item.requests for item in summary.resources)
     retries = sum(item.retries for item in summary.resources)
     failed = f" ({number(retries, 'attempt')} failed)" if retries else ""
@@ -109,20 +129,39 @@ def _this_run(summary: Summary, progress: Progress) -> str:
     progress.waiting_s()  # up to now
     waits = sorted(((round(s), why) for why, s in progress.waited_s.items()), reverse=True)
     waited = sum(seconds for seconds, _ in waits)
+    line = wrap(line, columns)
     if not waited:
         return line
     told = "; ".join(
         f"{duration(seconds)} {why}" for seconds, why in waits[:_MOST_REASONS] if seconds
     )
-    return f"{line}\nOf these {duration(waited)} waiting: {told}."
+    return f"{line}\n" + wrap(f"Of these {duration(waited)} waiting: {told}.", columns)
 
 
-def missing(failures: Sequence[Failure]) -> str:
+def missing(failures: Sequence[Failure], columns: int | None) -> str:
     """The failures in words, the first few of them."""
     if not failures:
         return ""
+    most = _MOST_FAILURES if columns is None else _MOST_ON_SCREEN
     lines = ["Failed:"]
-    lines += [f"  {one_line(failure.error)}" for failure in failures[:_MOST_FAILURES]]
-    if len(failures) > _MOST_FAILURES:
-        lines.append(f"  … and {len(failures) - _MOST_FAILURES:,} more: see `harvester status`")
+    lines += [wrap(one_line(failure.error), columns, "  ") for failure in failures[:most]]
+    if len(failures) > most:
+        lines.append(f"  … and {len(failures) - most:,} more: see `harvester status --json`")
+    return "\n".join(lines)
+
+
+def _unfinished(summary: Summary, progress: Progress, columns: int | None) -> str:
+    """What was being worked on when a run was ended early, and how much is behind that."""
+    at_work = progress.active()
+    if summary.ended_by is None or not at_work:
+        return ""
+    lines = ["Not finished:"]
+    most = _MOST_ON_SCREEN if columns is None or columns >= _NARROW else _FEW
+    for active in at_work[:most]:
+        share = f", {percent(active.share)}" if active.share is not None else ""
+        came = f"{number(active.pages, 'page')}, {number(active.records, 'record')}{share}"
+        lines.append(wrap(f"{active.partition.title}: {came}", columns, "  "))
+    pending = sum(item.partitions.pending for item in summary.resources)
+    if more := pending - len(at_work[:most]):
+        lines.append(f"  … and {number(more, 'more partition')}")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from harvester.terminal.plain import PlainDisplay
 from harvester.terminal.progress import Progress
 
 _INTERRUPTED: Final = 130
-_SHOW_CURSOR: Final = b"\x1b[?25h\r\n"
+_BELOW_THE_LINES: Final = b"\r\n"
 _ENDING: Final = b"ending after the current chunk; Ctrl-C again ends at once\n"
 
 
@@ -80,7 +80,7 @@ def _signals(end: Callable[[], None], *, live: bool) -> Iterator[None]:
         nonlocal asked
         if asked:
             if live:
-                os.write(2, _SHOW_CURSOR)
+                os.write(2, _BELOW_THE_LINES)
             os._exit(_INTERRUPTED)
         asked = True
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ What servers and files say may hold anything; `printable` must come between that
 which would obey escape sequences in it.
 """
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
@@ -36,6 +37,14 @@ def duration(seconds: float) -> str:
 
 
 _UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def roughly(seconds: float) -> str:
+    """An estimate of time, only as fine as anybody would believe it: it must not flicker."""
+    for least, grain in ((36_000, 1800), (3600, 300), (600, 60), (60, 10), (20, 5)):
+        if seconds >= least:
+            return duration(round(seconds / grain) * grain)
+    return duration(seconds)
 
 
 def number(count: int, one: str, many: str | None = None) -> str:
@@ -87,6 +96,26 @@ def fit_ends(text: str, cells: int) -> str:
     while width(tail) > (cells - 1) // 2 and tail:
         tail = tail[1:]
     return fit(text, cells - width(tail)) + tail if cells > 2 else fit(text, cells)
+
+
+def wrap(text: str, columns: int | None, indent: str = "") -> str:
+    """Prose on lines of at most `columns` cells (None: as it is), broken between words only."""
+    if columns is None:
+        return indent + text
+    lines = textwrap.wrap(
+        text,
+        max(20, columns),
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
+
+
+def percent(share: float) -> str:
+    """A share in at most four letters; a decimal while it is small."""
+    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
 
 
 def pad(text: str, cells: int, *, right: bool = False) -> str:

@@ -16,7 +16,8 @@ from harvester.events import (
     RunStarted,
     Waiting,
 )
-from harvester.terminal.phrases import duration, number, one_line, size
+from harvester.terminal.charset import shown
+from harvester.terminal.phrases import duration, number, one_line, roughly, size
 from harvester.terminal.progress import Progress
 
 _EVERY_S: Final = 10.0
@@ -120,8 +121,8 @@ class PlainDisplay:
             number(progress.records, "record"),
             size(progress.bytes),
             f"{size(progress.rate())}/s",
-            f"waited {duration(waited)}" if waited >= 1 else "",
-            f"about {duration(left)} left" if left is not None and left >= 1 else "",
+            f"waited {duration(waited)} ({progress.most_waited_for})" if waited >= 1 else "",
+            f"about {roughly(left)} left" if left is not None and left >= 1 else "",
         ]
         return ", ".join(filter(None, pieces))
 
@@ -129,6 +130,7 @@ class PlainDisplay:
         self._told = self._clock()
         try:
             stamp = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-            print(stamp, line, file=self._file or sys.stderr, flush=True)
+            file = self._file or sys.stderr
+            print(shown(f"{stamp} {line}", file), file=file, flush=True)
         except OSError:
             self._quiet = True  # nobody listens any more; the harvest goes on

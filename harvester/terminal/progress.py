@@ -3,18 +3,20 @@
 Nothing is shown here. `Progress.take` counts an event in; `live` and `plain` read the numbers,
 from another thread where they like. The clock is monotonic seconds and passed in.
 
-What is not known is left out rather than guessed: a partition has a share only where the server
-named a total, and there is no estimate of the time left before partitions have come to an end.
+What is not known is left out rather than guessed. A partition has a share where the server named
+a total, or where its pages tell how far they have come through a stretch of time; else it counts by
+the pages of those that have ended. Before there is any of these there is no estimate of the time
+left.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
-from harvester.config import Config, PageNumber
+from harvester.config import Config
 from harvester.events import (
     AttemptLost,
     BytesArrived,
@@ -28,57 +30,17 @@ from harvester.events import (
     Waiting,
     Warned,
 )
-from harvester.fields import as_number
-from harvester.journal import Checkpoint
 from harvester.partitions import Partition
-from harvester.terminal.phrases import duration, number, one_line, size
+from harvester.terminal.active import Active, Paging, short_label
+from harvester.terminal.phrases import number, one_line
 
 _RECENT_S: Final = 10.0  # what the rate is taken over
+_BUCKET_S: Final = 0.25  # how fine it is counted, whether two pages a second come or two thousand
+_LOOK_S: Final = 0.05  # how often the waits of a hundred partitions are compared
 _SHORT_WAIT_S: Final = 1.0  # shorter ones come and go too fast to be read
 _MOST_NOTICES: Final = 50  # a million partitions may fail, and a person reads the first few
-_FEWEST_ENDED: Final = 2  # an estimate from less would be a guess
-
-
-@dataclass(slots=True)
-class Active:
-    """A partition that a worker is at. `share` (0 to 1) is known where the server named a total."""
-
-    partition: Partition
-    title: str
-    counts_pages: bool  # whether the server's total is one of pages
-    earlier_pages: int  # committed by earlier runs
-    complete: bool  # before this run
-    pages: int = 0
-    records: int = 0
-    bytes: int = 0
-    stored_bytes: int = 0
-    share: float | None = None
-    arrived: int = 0  # decoded bytes of the page on its way
-    until: float = 0.0  # the end of its wait
-    reason: str = ""
-    retries: bool = False
-    shown: bool = False  # whether the wait is long enough to be shown
-
-    def update(self, checkpoint: Checkpoint) -> None:
-        """Take over what is committed."""
-        self.pages, self.records = checkpoint.live_pages, checkpoint.records
-        self.bytes, self.stored_bytes = checkpoint.bytes, checkpoint.stored_bytes
-        total = as_number(checkpoint.first_total)
-        if total:
-            came = self.pages if self.counts_pages else self.records
-            self.share = min(1.0, came / float(total))
-
-    def doing(self, now: float) -> str:
-        """What it does at the moment, in words."""
-        left = self.until - now
-        if left > 0 and self.retries:
-            why = self.reason.removeprefix("the server answered ")
-            return f"retrying in {duration(max(1, left))}: {why}"
-        if left > 0 and self.shown:
-            return f"waiting {duration(max(1, left))}: {self.reason}"
-        if self.arrived:
-            return f"receiving {size(self.arrived)}"
-        return f"asking for page {self.pages + 1:,}"
+_FEWEST_ENDED: Final = 2  # an estimate from less would be a guess,
+_FEWEST_PAGES: Final = 4  # as would one from fewer pages, where these tell how far they have come
 
 
 class Progress:
@@ -95,17 +57,15 @@ class Progress:
         self.new_pages = self.new_records = self.attempts_lost = 0
         self.waited_s: dict[str, float] = {}  # time in which every worker waited, by reason
         self.ending = False  # somebody asked the run to end
-        self._counts_pages = {
-            resource.name: isinstance(resource.paginator, PageNumber)
-            for resource in config.resources
-        }
+        self._paging = {resource.name: Paging.of(resource) for resource in config.resources}
         self._clock = clock
         self._lock = threading.Lock()
         self._began = self._looked = clock()
         self._slots: list[Active | None] = []  # a line of the display keeps its place
         self._by_id: dict[int, Active] = {}
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent: deque[tuple[float, int]] = deque()  # a bucket's end, and the bytes in it
         self.ended_now = self._ended_pages = 0  # partitions that ended in this run, and their pages
+        self._worked = 0.0  # how many whole partitions that was worth
         self._notices = 0
         self._noticed: set[str] = set()
 
@@ -116,7 +76,9 @@ class Progress:
         with self._lock:
             now = self._clock()
             self._count_wait(now)
-            match event:
+            match event:  # the most frequent first
+                case PageCommitted():
+                    self._commit(event, now)
                 case RunStarted():
                     self.out, self.partitions = event.out, event.partitions
                     self.more = event.more
@@ -124,8 +86,6 @@ class Progress:
                     self._start(event)
                 case BytesArrived():
                     self._arrived(self._by_id[id(event.partition)], event.decoded, now)
-                case PageCommitted():
-                    self._commit(event, now)
                 case Waiting():
                     active = self._by_id[id(event.partition)]
                     self._wait(active, event.seconds, event.reason, now)
@@ -145,12 +105,15 @@ class Progress:
 
     def _start(self, event: PartitionStarted) -> None:
         at, partition = event.checkpoint, event.partition
+        paging = self._paging[partition.resource]
         active = Active(
             partition,
-            self._title(partition),
-            self._counts_pages[partition.resource],
+            self._title(partition, list(partition.labels.values())),
+            self._title(partition, [short_label(value) for value in partition.values.values()]),
+            paging,
             at.live_pages,
             at.done,
+            paging.reach(partition, datetime.now(UTC).timestamp()),
         )
         active.update(at)
         self.pages += at.live_pages
@@ -163,13 +126,17 @@ class Progress:
         else:
             self._slots.append(active)
 
-    def _title(self, partition: Partition) -> str:
-        labels = partition.labels.values()
-        several = len(self._counts_pages) > 1 or not labels
+    def _title(self, partition: Partition, labels: Sequence[str]) -> str:
+        several = len(self._paging) > 1 or not labels
         return one_line(" ".join([partition.resource, *labels] if several else labels))
 
     def _arrived(self, active: Active, decoded: int, now: float) -> None:
-        self._recent.append((now, decoded - active.arrived))
+        more = max(0, decoded - active.arrived)  # several pages at once tell in turns
+        if self._recent and now < self._recent[-1][0]:
+            end, so_far = self._recent.pop()
+            self._recent.append((end, so_far + more))
+        else:
+            self._recent.append((now + _BUCKET_S, more))
         active.arrived = decoded
         active.until = 0.0
 
@@ -184,7 +151,8 @@ class Progress:
             self.stored_bytes -= active.stored_bytes
             self.bytes -= active.bytes
             active.earlier_pages = 0
-        active.update(at)
+            active.reach = active.paging.reach(event.partition, datetime.now(UTC).timestamp())
+        active.update(at, entry.fields)
         self.pages += pages
         self.new_pages += pages
         self.records += entry.records
@@ -209,10 +177,14 @@ class Progress:
         if not active.complete:
             self.ended_now += 1
             self._ended_pages += active.pages - active.earlier_pages
+            self._worked += 1 - active.began
 
     def _count_wait(self, now: float) -> None:
         """Count the time since the last look in which nobody could do anything but wait."""
-        since, self._looked = self._looked, now
+        since = self._looked
+        if now - since < _LOOK_S:
+            return
+        self._looked = now
         if self._by_id:
             waited = min(now, *(active.until for active in self._by_id.values())) - since
             if waited > 0:
@@ -274,6 +246,11 @@ class Progress:
             self._count_wait(self._clock())
             return sum(self.waited_s.values())
 
+    @property
+    def most_waited_for(self) -> str:
+        """The reason for most of that."""
+        return max(self.waited_s, key=self.waited_s.__getitem__, default="")
+
     def standing(self) -> str:
         """How many partitions have ended, and of how many where that is known."""
         ended = self.done + self.lost + self.paused
@@ -282,31 +259,40 @@ class Progress:
         return f"{ended:,} of {number(self.partitions, 'partition')}"
 
     def share(self) -> float | None:
-        """How much of the plan is worked off, 0 to 1; None for an empty plan, or while parents
-        may add to it.
+        """How much of the plan is worked off, 0 to 1; None for an empty plan, while parents may
+        add to it, or while nothing tells.
 
-        A partition that is being worked on counts by what the server's total says, or else by
-        the pages of those that have ended, once there are some, but never as if it were done.
+        A partition that is being worked on counts by what is known of it, or else by the pages of
+        those that have ended, once there are some, but never as if it were done.
         """
         if not self.partitions or self.more:
             return None
         with self._lock:
             whole = self.done + self.lost + self.paused
-            return min(1.0, (whole + sum(self._shares())) / self.partitions)
+            shares = [share for share, _ in self._shares()]
+            if not whole and not shares:
+                return None
+            return min(1.0, (whole + sum(shares)) / self.partitions)
 
     def left_s(self) -> float | None:
         """An estimate of the seconds left, or None while there is nothing to tell it by."""
         with self._lock:
-            worked_off = self.ended_now + sum(self._shares())
-            left = self.partitions - self.done - self.lost - self.paused - sum(self._shares())
-            if self.ended_now < _FEWEST_ENDED or self.more:
+            shares = list(self._shares())
+            told = self.ended_now >= _FEWEST_ENDED or (
+                self.new_pages >= _FEWEST_PAGES and len(shares) == len(self._by_id) > 0
+            )
+            worked = self._worked + sum(share - began for share, began in shares)
+            if not told or self.more or worked <= 0:
                 return None
-        return self.elapsed_s * max(0.0, left) / worked_off
+            ended = self.done + self.lost + self.paused
+            left = self.partitions - ended - sum(share for share, _ in shares)
+        return self.elapsed_s * max(0.0, left) / worked
 
-    def _shares(self) -> Iterator[float]:
+    def _shares(self) -> Iterator[tuple[float, float]]:
+        """Of each partition at work, as far as it is known: its share, and that at its start."""
         usual = self._ended_pages / self.ended_now if self.ended_now >= _FEWEST_ENDED else 0.0
         for active in self._by_id.values():
             if active.share is not None:
-                yield active.share
+                yield active.share, active.began
             elif usual:
-                yield min(0.9, (active.pages - active.earlier_pages) / usual)
+                yield min(0.9, (active.pages - active.earlier_pages) / usual), 0.0

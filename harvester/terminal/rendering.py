@@ -6,6 +6,7 @@ go out as they are.
 
 import contextlib
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from harvester.terminal.charset import shown
 from harvester.terminal.phrases import duration, fit_ends, one_line, printable, size, table
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from harvester.planning import Least
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
+_COLOURS: Final = {"red": 31, "green": 32, "yellow": 33}
 
 # --- Texts ---------------------------------------------------------------------------------------
 
@@ -30,8 +33,9 @@ def following(program: str, out: Path, again: str, *, complete: bool) -> str:
     name = _quoted(out)
     if complete:
         return (
-            f"Next:\n  {program} records {name} | head -n 3\n  {program} verify {name}\n"
-            f"  {program} status {name}"
+            f"Next:\n  {program} records {name} | head -n 3\n"
+            f"  {program} export {name} {_quoted(Path(out.name + '.parquet'))}\n"
+            f"  {program} report {name}\n  {program} verify {name}"
         )
     return f"To go on from here:\n  {again}"
 
@@ -110,14 +114,24 @@ class NobodyReads(Exception):
 
 def answer(text: str) -> None:
     """Print what was asked for."""
-    _write(printable(text) + "\n")
+    _write(shown(printable(text), sys.stdout) + "\n")
 
 
-def say(text: str) -> None:
-    """Tell a person something beside the answer."""
+def say(text: str, colour: str | None = None) -> None:
+    """Tell a person something beside the answer; `colour` is for its first line, where it can be
+    shown and is wanted (https://no-color.org).
+    """
+    text = shown(printable(text), sys.stderr)
+    if colour and sys.stderr.isatty() and not os.environ.get("NO_COLOR") and _paints():
+        first, line_break, rest = text.partition("\n")
+        text = f"\x1b[1;{_COLOURS[colour]}m{first}\x1b[0m{line_break}{rest}"
     with contextlib.suppress(OSError):  # nobody listens; the exit code still tells
-        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def _paints() -> bool:
+    return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def print_json(value: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from harvester.terminal.charset import shown
 from harvester.terminal.phrases import duration, fit, number, one_line
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Steps:
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody looks; the export goes on
-            sys.stderr.write(text)
+            sys.stderr.write(shown(text, sys.stderr))
             sys.stderr.flush()
 
 
