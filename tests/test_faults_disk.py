@@ -24,7 +24,7 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.errors import DataRefused
 from harvester.events import Event, Warned
-from harvester.journal import read_entries
+from harvester.journal import Journal, read_entries, read_header
 from harvester.summary import Summary
 from tests.kill_matrix import CALLS, OTHER_CALLS, PAGES, Matrix, matrix
 from tests.support import (
@@ -52,7 +52,8 @@ def harvested(
     """A run into `tmp_path / "out"`: its summary, and what the server was asked."""
     with Scripted(respond) as server:
         asked = config(tmp_path, ITEMS, server.base_url, *changes)
-        return harvest(asked, out=tmp_path / "out"), server.asked
+        # Bounded: a loop guard that fails must fail a test, and not run forever.
+        return harvest(asked, out=tmp_path / "out", max_pages=100), server.asked
 
 
 # --- 31 to 35: pagination ------------------------------------------------------------------------
@@ -153,9 +154,28 @@ def test_row_34_total_changes_or_is_0(tmp_path: Path, totals: tuple[int, ...]) -
     assert sum(isinstance(event, Warned) for event in seen) == 1
 
 
+@pytest.mark.parametrize("totals", [(0, 0, 0), (9, 5, 2)])
+def test_row_34_total_of_pages(tmp_path: Path, totals: tuple[int, ...]) -> None:
+    """A number of pages is no better: the empty page ends the partition."""
+    seen: list[Event] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        number = int(parameters["page"])
+        return Reply({"data": [number] if number < 3 else [], "total": totals[number - 1]})
+
+    with Scripted(respond) as server:
+        paginator = "{type: page_number, page_param: page, total_path: total}"
+        changes = f"resources.items.paginator={paginator}"
+        asked = config(tmp_path, ITEMS, server.base_url, changes)
+        summary = harvest(asked, out=tmp_path / "out", on_event=seen.append)
+    assert summary.exit_code == 0
+    assert list(iter_records(tmp_path / "out")) == [b"1", b"2"]
+    assert sum(isinstance(event, Warned) for event in seen) == 1
+
+
 @pytest.mark.parametrize("status_code", [400, 404, 410])
 def test_row_35_expired_cursor(tmp_path: Path, status_code: int) -> None:
-    """The server's words are passed on, with the cursor; what is committed stays."""
+    """The server's words are passed on, with the cursor and what to do; what is committed stays."""
 
     def respond(path: str, parameters: Mapping[str, str]) -> Reply:
         if "cursor" in parameters:
@@ -167,7 +187,31 @@ def test_row_35_expired_cursor(tmp_path: Path, status_code: int) -> None:
     assert len(asked) == 2
     assert "page 2 (cursor 2)" in summary.failures[0].error
     assert "cursor has expired" in summary.failures[0].error
+    rule = f"add a rule {{status: {status_code}, action: restart}}"
+    assert f"if that means that the cursor has expired, {rule}" in summary.failures[0].error
     assert summary.resources[0].pages == 1
+
+
+@pytest.mark.parametrize("status_code", [400, 404, 410])
+def test_row_35_restart(tmp_path: Path, status_code: int) -> None:
+    """With that rule the chain begins again; pages kept before stay on disk and do not count."""
+    expired: list[str] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters.get("cursor") == "2" and not expired:
+            expired.append("2")
+            return Reply({"error": "cursor has expired"}, status_code)
+        return chain(3)(path, parameters)
+
+    summary, asked = harvested(
+        tmp_path, respond,
+        f"resources.items.response_actions=[{{status: {status_code}, action: restart}}]",
+    )  # fmt: skip
+    assert summary.exit_code == 0
+    assert [request.get("cursor") for request in asked] == [None, "2", None, "2", "3"]
+    assert sum(1 for _ in iter_records(tmp_path / "out")) == 9
+    assert len([*(tmp_path / "out" / FOLDER).glob("part-*.json.gz")]) == 4
+    assert verify(tmp_path / "out", deep=True).ok
 
 
 # --- 37: kills -----------------------------------------------------------------------------------
@@ -220,38 +264,68 @@ def calls_on_disk(steps: Matrix, out: Path, *changes: str) -> list[str]:
 
 
 def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
-    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk."""
+    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk.
+
+    The next page may be written meanwhile, and is made durable when its turn comes.
+    """
     expected = ["write journal.jsonl", "fdatasync journal.jsonl", "fsync folder"]
     for number in range(1, PAGES + 1):
         part = f"part-{number:06d}.json.gz.tmp"
         expected += [f"write {part}", f"fsync {part}", f"rename {part}", "fsync folder"]
         expected += ["write journal.jsonl", "fdatasync journal.jsonl"]
-    assert calls_on_disk(kills, tmp_path / "out") == expected
-    without = [call for call in expected if "sync" not in call]
-    assert calls_on_disk(kills, tmp_path / "fast", "output.fsync=false") == without
+    for changes in ([], ["output.fsync=false"]):
+        calls = calls_on_disk(kills, tmp_path / f"out-{len(changes)}", *changes)
+        wanted = [call for call in expected if not changes or "sync" not in call]
+        assert [call for call in calls if not call.startswith("write part")] == [
+            call for call in wanted if not call.startswith("write part")
+        ]
+        for number in range(1, PAGES + 1):
+            part = f"part-{number:06d}.json.gz.tmp"
+            assert f"write {part}" in calls
+            written = calls[: calls.index(f"rename {part}" if changes else f"fsync {part}")]
+            assert calls.count(f"write {part}") == written.count(f"write {part}")
 
 
 # --- 38, 39: the journal -------------------------------------------------------------------------
 
 
 def test_row_38_journal_cut_anywhere_or_nul_tail(tmp_path: Path) -> None:
-    """The rerun ends with the same folder, and asks for at most one page more.
+    """The rerun ends with the same folder, and asks for the page of the torn line once more.
 
-    Every byte of the last line is in test_journal.py; here every seventh, with all that follows.
+    Every byte of every line, as a cut there would find the folder: with the parts of the lines
+    that are whole, and the one whose line is torn. One in thirteen with a whole rerun, the
+    others as far as the journal's recovery.
     """
-    with Scripted(chain(3)) as server:
+    pages = 3
+    with Scripted(chain(pages)) as server:
         asked = config(tmp_path, ITEMS, server.base_url, "output.fsync=false")
         out = tmp_path / "out"
         harvest(asked, out=out)
-        whole = (out / FOLDER / "journal.jsonl").read_bytes()
+        folder = out / FOLDER
+        whole = (folder / "journal.jsonl").read_bytes()
+        header = read_header(folder)
+        assert header
+        stored = {path.name: path.read_bytes() for path in folder.glob("part-*.json.gz")}
         expected = kept(out)
-        last = whole.rindex(b"\n", 0, -1) + 1
-        cuts = [whole[:end] for end in range(last, len(whole), 7)]
-        for content in [*cuts, whole[:last] + bytes(4096), whole[:-5] + bytes(5)]:
-            (out / FOLDER / "journal.jsonl").write_bytes(content)
+        ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+        tails = [b"", bytes(4096)]
+        for cut in range(len(whole)):
+            lines = sum(end <= cut for end in ends)  # that are whole, the header's included
+            for path in folder.iterdir():
+                path.unlink()
+            for name in sorted(stored)[:lines]:  # the torn line's part is there already
+                (folder / name).write_bytes(stored[name])
+            (folder / "journal.jsonl").write_bytes(whole[:cut] + tails[cut % 2])
+            if cut % 13:
+                with Journal.open(folder, header, fsync=False) as journal:
+                    assert journal.checkpoint.pages == max(0, lines - 1)
+                found = (folder / "journal.jsonl").read_bytes()
+                assert found == whole[: ends[max(0, lines - 1)]]
+                assert len([*folder.glob("part-*")]) == max(0, lines - 1)
+                continue
             server.asked.clear()
             assert harvest(asked, out=out).complete
-            assert server.asked == [{"shard": "a", "cursor": "3"}]
+            assert len(server.asked) == pages - max(0, lines - 1)
             assert kept(out) == expected
 
 
@@ -285,6 +359,8 @@ def test_row_39_damage_is_refused(tmp_path: Path, damage: str) -> None:
             summary = harvest(asked, out=out)
             assert isinstance(summary.ended_by, DataRefused)
             assert summary.exit_code == 5
+        told = run(command(tmp_path / "config.yaml", server.base_url, out))
+        assert told.returncode == 5
         assert stamps(out / "items") == before
         assert server.asked == []
 
