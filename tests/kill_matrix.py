@@ -1,11 +1,12 @@
 """Row 37 and 40: kill a harvest, or fail it, at every system call that changes the disk.
 
-    python -m tests.kill_matrix [--jobs N] [--seconds S]
+    python -m tests.kill_matrix [--jobs N] [--pages N]… [--seconds S]
 
 A step is one harvest in a process of its own, behind strace, which kills it (SIGKILL) right
 before the N-th call of a kind on a file, or makes that call fail; then the same harvest again,
-undisturbed. The folder must end as if nothing had happened, and a kill may cost no more than the
-page on its way and the one being made durable. The steps are those of five states: nothing on disk
+undisturbed. The folder must end as if nothing had happened, and a kill may cost no more pages than
+`concurrency.pages` says: once with 1, once with 2, where one page becomes durable while the next is
+on its way. The steps are those of five states: nothing on disk
 yet, one page and two pages there, the rubbish that another kill has left, and a harvest that is
 done. What calls there are to disturb is found by watching each state undisturbed; N counts within
 a thread, and so does strace. Short writes are made by a limit on the size of files, one for each
@@ -34,8 +35,6 @@ from harvester import harvest, load_config
 from tests.support import ITEMS, Respond, Scripted, chain, command, kept, run, strace, write_config
 
 PAGES = 3
-#: A kill costs at most the page on its way and the one that is being made durable meanwhile.
-ASKED_AGAIN = 2
 KILL = "SIGKILL"
 #: The calls that change the disk, and what may befall each of them.
 CALLS = {
@@ -89,11 +88,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A harvest of `PAGES` pages from `server` and what it must end as."""
+    """A harvest of `PAGES` pages from `server` and what it must end as; `at_once` are the most of
+    them that may be under way, and so those that a kill may cost.
+    """
 
     server: Scripted
     folder: Path  # for scratch
     expected: object
+    at_once: int = 1
 
     def arguments(self, out: Path) -> list[str]:
         """The command line of the harvest, into `out`."""
@@ -153,13 +155,9 @@ class Matrix:
         out = self.prepared(step.state, self.folder / "out")
         before = len(self.server.asked)
         deed = f"signal={step.deed}" if step.deed == KILL else f"error={step.deed}"
-        # Tracing that call alone lets the others run at full speed.
-        options = [
-            "-e",
-            f"trace={step.call}",
-            "-e",
-            f"inject={step.call}:{deed}:when={step.number}",
-        ]
+        options = ["-e", f"inject={step.call}:{deed}:when={step.number}"]
+        if step.deed != KILL:  # so that other calls run at full speed; no signal would arrive then
+            options += ["-e", f"trace={step.call}"]
         hit = run([*strace(*_paths(step.file, out), *options), *self.arguments(out)])
         if step.deed != KILL:
             may_go_on = step.call in DISPENSABLE
@@ -171,7 +169,7 @@ class Matrix:
         self.completes(out, step)
         pages = PAGES - _COMMITTED[step.state]
         asked = len(self.server.asked) - before
-        assert pages <= asked <= pages + ASKED_AGAIN, f"{step}: {asked} requests"
+        assert pages <= asked <= pages + self.at_once, f"{step}: {asked} requests"
         shutil.rmtree(out)
         return step.deed != KILL or hit.returncode != 0
 
@@ -195,12 +193,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @contextmanager
-def matrix(folder: Path, respond: Respond) -> Iterator[Matrix]:
+def matrix(folder: Path, respond: Respond, at_once: int = 1) -> Iterator[Matrix]:
     """An undisturbed harvest, for comparison, in `folder / "whole"`."""
     with Scripted(respond) as server:
-        path = write_config(folder, ITEMS)
+        path = write_config(folder, f"{ITEMS}concurrency: {{pages: {at_once}}}\n")
         harvest(load_config(path, base_url=server.base_url, env={}), out=folder / "whole")
-        yield Matrix(server, folder, kept(folder / "whole"))
+        yield Matrix(server, folder, kept(folder / "whole"), at_once)
 
 
 def leave_interrupted(whole: Path, out: Path) -> None:
@@ -221,7 +219,7 @@ def _paths(file: str, out: Path) -> Iterator[str]:
 
 
 class _Sweep:
-    """All steps, over as many matrices as there are jobs; tells of each that goes wrong."""
+    """All steps of matrices that are alike, a job each; tells of each step that goes wrong."""
 
     def __init__(self, matrices: Sequence[Matrix], deadline: float) -> None:
         self._idle = [*matrices]
@@ -281,23 +279,20 @@ class _Sweep:
             sys.stdout.flush()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Go through all the steps, and say how it went."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kill_matrix")
-    parser.add_argument("--jobs", type=int, default=2, help="harvests side by side (2)")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="when to end")
-    asked = parser.parse_args(arguments)
+def sweep_all(at_once: int, jobs: int, seconds: float) -> _Sweep:
+    """Go through all the steps with one setting of `concurrency.pages`, and say how it went."""
     began = time.monotonic()
     with ExitStack() as stack:
         memory = Path("/dev/shm")  # where there is one, no step waits for a disk
         folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         scratch = Path(stack.enter_context(folder))
         matrices = []
-        for job in range(asked.jobs):
+        for job in range(jobs):
             (scratch / str(job)).mkdir()
-            matrices.append(stack.enter_context(matrix(scratch / str(job), chain(PAGES))))
-        sweep = _Sweep(matrices, began + asked.seconds)
-        pool = stack.enter_context(ThreadPoolExecutor(asked.jobs))
+            made = matrix(scratch / str(job), chain(PAGES), at_once)
+            matrices.append(stack.enter_context(made))
+        sweep = _Sweep(matrices, began + seconds)
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
         largest = max(path.stat().st_size for path in (scratch / "0" / "whole").rglob("*"))
         pairs = [(state, file) for state in STATES for file in FILES]
         steps: list[Step | int] = [*range(0, largest, 32)]
@@ -309,13 +304,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.write(f"\r{number} of {len(steps)} steps, {took:.0f} s  ")
                 sys.stdout.flush()
     told = ", ".join(f"{times} {kind}" for kind, times in sorted(sweep.done.items()))
-    sys.stdout.write(f"\n{told}; {len(sweep.wrong)} went wrong, no time for {sweep.skipped}\n")
+    sys.stdout.write(f"\nconcurrency.pages {at_once}: {told}; ")
+    sys.stdout.write(f"{len(sweep.wrong)} went wrong, no time for {sweep.skipped}\n")
     for step in sweep.missed:
         sys.stdout.write(f"not reached: {step}\n")
     # A thread that is faster now and then is no matter; that steps miss their calls would be.
-    if sweep.wrong or len(sweep.missed) > len(steps) // 20:
+    if len(sweep.missed) > len(steps) // 20:
+        sweep.wrong.append(f"{len(sweep.missed)} steps missed their calls")
+    return sweep
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep, with each setting."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kill_matrix")
+    parser.add_argument("--jobs", type=int, default=2, help="harvests side by side (2)")
+    parser.add_argument("--pages", type=int, nargs="*", default=[1, 2], help="at once (1, then 2)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for each of these")
+    asked = parser.parse_args(arguments)
+    sweeps = [sweep_all(at_once, asked.jobs, asked.seconds) for at_once in asked.pages]
+    if any(sweep.wrong for sweep in sweeps):
         return 1
-    return 3 if sweep.skipped else 0
+    return 3 if any(sweep.skipped for sweep in sweeps) else 0
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def journal_before_rename() -> None:
             commit(self)
             return
         waiting[self.path] = self
-        self._committed = True
+        self._settled = True
 
     def line_first(self: Journal, entry: Entry) -> None:
         append(self, entry)
@@ -263,8 +263,7 @@ def environment_trusted() -> None:
     begin = Transport.__init__
 
     def bug(self: Transport, client: Any) -> None:
-        begin(self, client)
-        self._session.trust_env = True
+        begin(self, client.model_copy(update={"trust_env": True}))
 
     put(Transport, "__init__", bug)
 

@@ -1,6 +1,7 @@
 """A long harvest on a bad day: every kind of fault, and killed every few seconds.
 
-    python -m tests.soak [--pages N] [--partitions N] [--workers N] [--seed N] [--out DIR]
+    python -m tests.soak [--pages N] [--partitions N] [--workers N] [--at-once N] [--seed N]
+                         [--out DIR]
 
 A loopback server spoils each request by one of seven faults with a chance of 5 % each, and drips an
 eighth kind of answer slowly; the harvest is killed (SIGKILL) two to six seconds after each run's
@@ -41,7 +42,6 @@ from tests.fault_server import (
     head,
     page,
 )
-from tests.kill_matrix import ASKED_AGAIN
 from tests.support import ENVIRONMENT, command, write_config
 
 CONFIG = """
@@ -58,7 +58,7 @@ resources:
     partitions: {{shard: {{range: [1, {partitions}]}}}}
     data_selector: data
     paginator: {{type: cursor, cursor_path: next, cursor_param: cursor}}
-concurrency: {{partitions: {workers}}}
+concurrency: {{partitions: {workers}, pages: {at_once}}}
 """
 CHANCE = 0.05
 RECORDS = 10  # of a page
@@ -154,6 +154,7 @@ class Soak:
     workers: int
     seed: int
     kill_after_s: tuple[float, float]
+    at_once: int = 1  # pages of a partition; what a kill may cost of each
     most_kills: int = 10**9
     kills: int = 0
     samples: list[Sample] = field(default_factory=list)
@@ -163,7 +164,7 @@ class Soak:
         """Do it in `folder`; the figures in words. What does not hold is in `wrong`."""
         began = time.monotonic()
         day = BadDay(self.pages, self.seed)
-        text = CONFIG.format(partitions=self.partitions, workers=self.workers)
+        text = CONFIG.format(partitions=self.partitions, workers=self.workers, at_once=self.at_once)
         rng = random.Random(self.seed)
         out = folder / "out"
         with FaultServer(day, most_connections=10**6) as server:
@@ -230,7 +231,7 @@ class Soak:
     def _figures(self, requests: int, spoiled: int, kinds: Counter[str], took_s: float) -> str:
         pages = self.pages * self.partitions
         again = requests - spoiled - pages
-        most = self.kills * self.workers * ASKED_AGAIN
+        most = self.kills * self.workers * self.at_once
         self._hold(0 <= again <= most, f"{again} pages were asked for again, {most} may be")
         peak_mb = max(sample.mb for sample in self.samples)
         files = max(sample.files for sample in self.samples)
@@ -246,7 +247,7 @@ class Soak:
             f"{pages:,} pages in {self.partitions} partitions, {self.workers} at a time: "
             f"{took_s:.0f} s, {self.kills} kills\n"
             f"{requests:,} requests = {pages:,} pages + {spoiled:,} faults + {again} again "
-            f"({per_kill:.2f} for each kill and active partition; {ASKED_AGAIN} may be)\n"
+            f"({per_kill:.2f} for each kill and active partition; {self.at_once} may be)\n"
             f"faults: {told}\n"
             f"memory: at most {peak_mb:.1f} MB; {early.mb:.1f} in the first half of the requests, "
             f"{late.mb:.1f} in the second; within a run {self._slope():+.2f} MB a 1,000 requests\n"
@@ -292,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pages", type=int, default=10_000, help="of all partitions (10,000)")
     parser.add_argument("--partitions", type=int, default=8, help="8")
     parser.add_argument("--workers", type=int, default=4, help="partitions at a time (4)")
+    parser.add_argument("--at-once", type=int, default=1, help="pages of a partition (1)")
     parser.add_argument("--seed", type=int, default=1, help="of faults and kills (1)")
     parser.add_argument("--out", type=Path, help="where to harvest to (a temporary folder)")
     asked = parser.parse_args(arguments)
@@ -300,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         soak = Soak(
             -(-asked.pages // asked.partitions), asked.partitions, asked.workers, asked.seed,
-            (2.0, 6.0),
+            (2.0, 6.0), asked.at_once,
         )  # fmt: skip
         sys.stdout.write(soak.run(folder) + "\n")
     for told in soak.wrong:

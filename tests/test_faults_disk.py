@@ -248,6 +248,22 @@ def test_row_37_killed_before_a_call(
     assert kills.step(step), "the harvest made no such call"
 
 
+@pytest.fixture(scope="module")
+def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """One that makes a page durable while the next is on its way."""
+    with matrix(tmp_path_factory.mktemp("behind"), chain(PAGES), at_once=2) as steps:
+        yield steps
+
+
+@pytest.mark.parametrize(
+    ("file", "call"),
+    [("part 1", "fsync"), ("part 2", "rename"), ("part 2", "write"), ("journal", "fdatasync")],
+)
+def test_row_37_killed_with_a_page_on_its_way(kills_behind: Matrix, file: str, call: str) -> None:
+    """Two pages under way are the most that is lost; the rerun is as exact."""
+    assert kills_behind.step(Step("fresh", file, call, 1, KILL)), "the harvest made no such call"
+
+
 @pytest.mark.parametrize("file", ["journal", "part 2"])
 def test_row_37_no_other_calls_change_the_disk(kills: Matrix, file: str) -> None:
     """So that the sweep over the known ones is a sweep over all."""
