@@ -1,4 +1,4 @@
-"""Row 37 and 40: kill a harvest, or fail it, at every system call that changes the disk.
+"""Rows 37 and 40: kill a harvest, or fail it, at every system call that changes the disk.
 
     python -m tests.kill_matrix [--jobs N] [--pages N]… [--seconds S]
 
@@ -6,11 +6,10 @@ A step is one harvest in a process of its own, behind strace, which kills it (SI
 before the N-th call of a kind on a file, or makes that call fail; then the same harvest again,
 undisturbed. The folder must end as if nothing had happened, and a kill may cost no more pages than
 `concurrency.pages` says: once with 1, once with 2, where one page becomes durable while the next is
-on its way. The steps are those of five states: nothing on disk
-yet, one page and two pages there, the rubbish that another kill has left, and a harvest that is
-done. What calls there are to disturb is found by watching each state undisturbed; N counts within
-a thread, and so does strace. Short writes are made by a limit on the size of files, one for each
-32 bytes.
+on its way. The steps are those of five states: nothing on disk yet, one page and two pages there,
+the rubbish that another kill has left, and a harvest that is done. What calls there are to disturb
+is found by watching each state undisturbed; N counts within a thread, and so does strace. Short
+writes are made by a limit on the size of files, one for each 32 bytes.
 
 Takes some minutes with two jobs (`--seconds` ends it sooner, with a sample); needs strace. Ends
 with 0 when every step did, 1 when one did not, 3 when there was no time for all.

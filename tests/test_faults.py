@@ -1,4 +1,4 @@
-"""The matrix of faults on the wire (FAULTS.md, part 3, by row), through whole harvests.
+"""The matrix of faults on the wire, by the rows of the README's table, through whole harvests.
 
 "Retry" is checked by `retried`: the temporary file is gone, the journal is unchanged, and the same
 cursor is asked for again. "Fail" is checked by `failed`: exit code 3, and a rerun goes on from the

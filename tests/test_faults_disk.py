@@ -1,4 +1,4 @@
-"""The matrix of faults, rows 31 to 35 and 37 to 44: pagination in circles, and the disk.
+"""The matrix of faults, by the rows of the README's table: pagination in circles, and the disk.
 
 Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults.py.
 """
