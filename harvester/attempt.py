@@ -170,11 +170,12 @@ class PageReader:
         return ended
 
     def _advice(self, status: int, place: Place) -> str:
+        advice = _ADVICE.get(status, "")
         given = isinstance(self._resource.paginator, Cursor | HeaderCursor | JsonLink | HeaderLink)
         if given and place.number > 1 and status in _EXPIRED:
             rule = f"{{status: {status}, action: restart}}"
-            return f"; if that means that the cursor has expired, add a rule {rule}"
-        return _ADVICE.get(status, "")
+            return f"; if that means that the cursor has expired, add a rule {rule}{advice}"
+        return advice
 
     def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
         """The fields for the rules (None: it is no JSON), and the beginning of the body."""

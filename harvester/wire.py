@@ -238,8 +238,8 @@ def _unframed(
 def _allowed(announced: int, left: int, limit: int) -> int:
     if announced > left:
         raise PageRefused(
-            f"the server announces {announced:,} bytes, and a body may have {limit:,} on the wire "
-            "(limits.wire_bytes)"
+            f"the body is larger than {limit:,} bytes on the wire (limits.wire_bytes): the server "
+            f"announces {announced:,} bytes"
         )
     return announced
 

@@ -183,7 +183,7 @@ def test_more_is_announced_than_may_come(script: Steps) -> None:
     with serving([*script, Pause(5)]) as (_, pool), watched(watch()):
         response = pool.urlopen("GET", "/", preload_content=False, retries=False)
         began = time.monotonic()
-        with pytest.raises(PageRefused, match="100 on the wire"):
+        with pytest.raises(PageRefused, match="100 bytes on the wire"):
             b"".join(body_chunks(response, 100))
         assert time.monotonic() - began < 1
 
