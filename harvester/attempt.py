@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester import actions, pagination
-from harvester.body import is_supported, tee
-from harvester.config import Limits, Resource
+from harvester.body import is_supported, refuse_bomb, tee
+from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Limits, Resource
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
@@ -36,10 +36,10 @@ _ADVICE: Final = {
     204: "; if that means the end, add a rule {status: 204, action: ignore}",
     401: "; are the credentials right, and is their variable set?",
     403: "; may these credentials read this?",
-    410: "; if that means an expired cursor, add a rule {status: 410, action: restart}",
     404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
 }
-
+#: What APIs answer to a cursor that they have given and no longer know.
+_EXPIRED: Final = (400, 404, 410)
 
 _KINDS: Final = {
     "retry": PageRejected,
@@ -115,19 +115,22 @@ class PageReader:
         Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
         """
         if not actions.is_page(response.status):
-            return self._no_page(response, now)
+            return self._no_page(response, place, now)
         full = self._resource.validation == "full"
         parser = FieldParser(self._wanted, self._limits, full=full)
-        size = 0
+        pairs = tee(response.chunks(), response.encodings, self._limits)
+        came = size = 0
         with Part(folder, place.part, fsync=self._fsync) as part:
             try:
-                for stored, decoded in tee(response.chunks(), response.encodings, self._limits):
+                for stored, decoded in pairs:
+                    came += len(stored)
+                    size += len(decoded)
                     part.write(stored)
                     parser.feed(decoded)
-                    size += len(decoded)
                     progress(len(stored), len(decoded))
                 fields = parser.close()
             except NotJSON:
+                refuse_bomb(pairs, response.encodings, (came, size), self._limits)
                 if ended := self._judged(response, None, now):
                     return ended
                 raise
@@ -156,17 +159,25 @@ class PageReader:
             "lack it, say allow_missing: true"
         )
 
-    def _no_page(self, response: Response, now: float) -> Kept:
+    def _no_page(self, response: Response, place: Place, now: float) -> Kept:
         """An answer whose status is not a page's: judged by its status and what it says."""
         try:
             fields, snippet = self._glanced(response)
         except PageRejected as error:  # cut: no rule may judge what was not seen
             error.status, error.hint_s = response.status, server_wait(response.headers, now)
             raise
-        ended = self._judged(response, fields, now, snippet)
+        ended = self._judged(response, fields, now, snippet, self._advice(response.status, place))
         if ended is None:
             raise PageRefused(f"status {response.status} is no page", status=response.status)
         return ended
+
+    def _advice(self, status: int, place: Place) -> str:
+        advice = _ADVICE.get(status, "")
+        given = isinstance(self._resource.paginator, Cursor | HeaderCursor | JsonLink | HeaderLink)
+        if given and place.number > 1 and status in _EXPIRED:
+            rule = f"{{status: {status}, action: restart}}"
+            return f"; if that means that the cursor has expired, add a rule {rule}{advice}"
+        return advice
 
     def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
         """The fields for the rules (None: it is no JSON), and the beginning of the body."""
@@ -174,10 +185,12 @@ class PageReader:
         if not is_supported(response.encodings):  # a proxy's answer may be in any coding
             return None, snippet
         parser = FieldParser(self._rules, self._limits)
-        size = 0
+        pairs = tee(response.chunks(), response.encodings, self._limits)
+        came = size = 0
         try:
-            for _, decoded in tee(response.chunks(), response.encodings, self._limits):
+            for stored, decoded in pairs:
                 snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
+                came += len(stored)
                 size += len(decoded)
                 if size > _ERROR_BODY_BYTES:
                     raise PageRefused(
@@ -188,6 +201,7 @@ class PageReader:
                 parser.feed(decoded)
             return parser.close(), snippet
         except NotJSON:
+            refuse_bomb(pairs, response.encodings, (came, size), self._limits)
             return None, snippet
 
     def _judged(
@@ -196,6 +210,7 @@ class PageReader:
         fields: Mapping[str, Any] | None,
         now: float,
         snippet: bytes = b"",
+        advice: str = "",
     ) -> Kept | None:
         """None when nothing stands against the page; a `Kept` without part when it is ignored.
 
@@ -209,14 +224,14 @@ class PageReader:
         if verdict == "ignore":
             done = Done("ignored")
             return Kept(None, response.status, response.headers, 0, 0, {}, done)
-        message = _told(response.status, rule is not None, snippet)
+        message = _told(response.status, rule is not None, snippet, advice)
         if verdict == "stop":
             raise RunStopped(f"{message}, and its rule says stop")
         hint = server_wait(response.headers, now)
         raise _KINDS[verdict](message, status=response.status, hint_s=hint)
 
 
-def _told(status: int, by_rule: bool, snippet: bytes) -> str:
+def _told(status: int, by_rule: bool, snippet: bytes, advice: str) -> str:
     """An answer in words: its status, and the beginning of what the server said."""
     try:
         phrase = f" {HTTPStatus(status).phrase}"
@@ -226,5 +241,5 @@ def _told(status: int, by_rule: bool, snippet: bytes) -> str:
     if len(snippet) == _SNIPPET_BYTES:
         said += "…"  # `Secrets.redact` looks before it for the beginning of a secret
     rule = " (a response_actions rule)" if by_rule else ""
-    advice = _ADVICE.get(status, "") if not by_rule else ""
-    return f"the server answered {status}{phrase}{rule}{f': {said}' if said else ''}{advice}"
+    what_next = "" if by_rule else advice
+    return f"the server answered {status}{phrase}{rule}{f': {said}' if said else ''}{what_next}"

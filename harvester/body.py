@@ -6,6 +6,7 @@ bytes, put together, are whole gzip members. urllib3's own decoder is not used: 
 body cut anywhere, a damaged second member and trailing garbage for complete (measured).
 """
 
+import contextlib
 import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -55,6 +56,26 @@ def tee(
                 f"the page is larger than {limits.decoded_bytes:,} bytes (limits.decoded_bytes)"
             )
         yield pair
+
+
+def refuse_bomb(
+    pairs: Iterator[tuple[bytes, bytes]],
+    encodings: list[str],
+    came: tuple[int, int],
+    limits: Limits,
+) -> None:
+    """Raise `PageRefused` if a body that is no JSON is a bomb: another try would be no better.
+
+    `pairs` are what `tee` has left to give of it, `came` how many bytes to store and decoded ones
+    it has given. Reads on only while the body expands beyond the ratio.
+    """
+    stored, decoded = came
+    if not _codings(encodings):  # what is stored is compressed by us
+        return
+    with contextlib.suppress(PageRejected):  # what else is wrong with it is of no interest
+        while decoded > stored * limits.expansion_ratio and (pair := next(pairs, None)):
+            stored += len(pair[0])
+            decoded += len(pair[1])
 
 
 def is_supported(encodings: list[str]) -> bool:

@@ -91,10 +91,17 @@ def fingerprint(value: Any) -> str:
 
 
 def read_asked(out: Path) -> Asked:
-    """What was asked of the harvest in `out`. Raises `DataRefused`."""
+    """What was asked of the harvest in `out`. Raises `DataRefused`, `DiskError`."""
     path = out / NAME
     try:
-        value = json.loads(path.read_bytes())
+        with disk_errors(path):
+            text = path.read_bytes() if path.exists() else None
+        if text is None:
+            raise DataRefused(
+                f"{out}: no {NAME} here, so this is not the folder of a harvest; a run names its "
+                "folder in its first line (data/NAME, unless --out or output.path says otherwise)"
+            )
+        value = json.loads(text)
         return Asked(
             value["name"],
             value["harvester"],
@@ -103,12 +110,7 @@ def read_asked(out: Path) -> Asked:
             datetime.fromisoformat(value["planned_at"]),
             parse_resolved(value["config"], str(path)),
         )
-    except FileNotFoundError:
-        raise DataRefused(
-            f"{out}: no {NAME} here, so this is not the folder of a harvest; a run names its "
-            "folder in its first line (data/NAME, unless --out or output.path says otherwise)"
-        ) from None
-    except (ConfigError, ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+    except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataRefused(
             f"{path}: cannot be read: {error}; restore it from a copy, or harvest into another "
             "folder with --out"
@@ -144,7 +146,8 @@ def locked(out: Path, *, fsync: bool) -> Iterator[None]:
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         yield
     finally:
-        os.close(lock)  # releases the lock, as the death of the process does
+        with contextlib.suppress(OSError):  # all is said and done
+            os.close(lock)  # releases the lock, as the death of the process does
 
 
 def prepare(out: Path, config: Config, now: datetime) -> Asked:

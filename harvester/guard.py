@@ -120,6 +120,8 @@ class Guard:
 
     def _open(self, chunk: bytes) -> bytes:
         self._started = True
+        if chunk and not chunk[:4].strip(b"\0"):  # no encoding of JSON begins so
+            raise NotJSON("the body begins with NUL bytes")
         if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in chunk[:4]:
             raise NotJSON("the body is UTF-16 or UTF-32, JSON over HTTP is UTF-8 (RFC 8259)")
         return chunk.removeprefix(_BOM)

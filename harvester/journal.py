@@ -58,7 +58,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     reader has appended since.
     """
     end = 0
-    with path.open("rb") as file:
+    with disk_errors(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             text = sound(line)
             if text is None:
@@ -85,17 +85,17 @@ def _more(file: Any) -> bool:
 def read_header(folder: Path) -> Header | None:
     """The header of the partition in `folder`; None where no harvest has begun."""
     path = folder / NAME
-    try:
-        first = next(_lines(path), None)
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    first = next(_lines(path), None)
     return _header(path, first[2]) if first else None
 
 
 def read_entries(folder: Path) -> Iterator[Entry]:
     """The committed pages of the partition in `folder`, in order; reads only.
 
-    Safe beside a run that appends. Raises `DataRefused` when the journal is damaged.
+    Safe beside a run that appends. Raises `DataRefused` when the journal is damaged, `DiskError`
+    when it cannot be read.
     """
     path = folder / NAME
     if not path.exists():
@@ -123,7 +123,8 @@ def _last_restart(folder: Path) -> int:
     path = folder / NAME
     if not path.exists():
         return 0
-    with path.open("rb") as lines:  # parsing every line twice is only worth it where there is one
+    # Parsing every line twice is only worth it where there is one.
+    with disk_errors(path), path.open("rb") as lines:
         if not any(b'"reason":"restarted"' in line for line in lines):
             return 0
     return max((entry.seq for entry in read_entries(folder) if entry.restarts), default=0)
@@ -139,12 +140,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 def is_done(folder: Path) -> bool:
     """Whether the partition in `folder` has its last page; reads only the journal's end."""
-    try:
-        with (folder / NAME).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
-    except FileNotFoundError:
+    path = folder / NAME
+    if not path.exists():
         return False
+    with disk_errors(path), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
     text = sound(last)
     if text is None:  # torn, or longer than the tail: the whole journal knows
         return read_checkpoint(folder).done
@@ -224,8 +225,9 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Release the file. Nothing is left to write."""
-        os.close(self._descriptor)
+        """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
+        with disk_errors(self.folder / NAME):
+            os.close(self._descriptor)
 
     def append(self, entry: Entry) -> None:
         """The commit: once this returns, the page is part of the harvest."""

@@ -51,11 +51,14 @@ _ERRORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer whose body has not been read. `headers` have lower-case names."""
+    """An answer whose body has not been read. `headers` have lower-case names; `wire_bytes` is
+    the most that the body may have.
+    """
 
     status: int
     headers: Mapping[str, str]
     raw: urllib3.BaseHTTPResponse
+    wire_bytes: int
 
     @property
     def encodings(self) -> list[str]:
@@ -65,7 +68,7 @@ class Response:
 
     def chunks(self) -> Iterator[bytes]:
         """The wire bytes of the body, unframed; see `wire.body_chunks` for what it raises."""
-        return body_chunks(self.raw)
+        return body_chunks(self.raw, self.wire_bytes)
 
 
 class Transport:
@@ -147,7 +150,7 @@ class Transport:
             _verdict(error)
         raw: urllib3.BaseHTTPResponse = answer.raw
         headers = {name.lower(): ", ".join(raw.headers.getlist(name)) for name in raw.headers}
-        return Response(answer.status_code, headers, raw)
+        return Response(answer.status_code, headers, raw, self._client.limits.wire_bytes)
 
     def _settings(self, url: str | None) -> dict[str, Any]:
         """Proxies and certificates for this URL."""

@@ -15,6 +15,7 @@ import logging
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -187,12 +188,14 @@ class StrictHTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = StrictHTTPSConnection
 
 
-def body_chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def body_chunks(response: urllib3.BaseHTTPResponse, limit: int = sys.maxsize) -> Iterator[bytes]:
     """The body as it came, without its framing; then the connection may be used again.
 
-    Raises `PageRejected` when the framing is incomplete or contradicts itself, `PageRefused`
-    when it is of a kind we do not take. Closing the generator early closes the connection, and
-    so do bytes behind the body's end.
+    `limit` is of what the framing may announce: 15 hex digits of a chunk size are 1 EB, and a
+    body that will be refused is not worth receiving. Raises `PageRejected` when the framing is
+    incomplete or contradicts itself, `PageRefused` above the limit and when the framing is of a
+    kind we do not take. Closing the generator early closes the connection, and so do bytes
+    behind the body's end.
     """
     original = getattr(response, "_original_response", None)
     stream = getattr(original, "fp", None)
@@ -201,7 +204,7 @@ def body_chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     clean = False
     try:
         if response.status not in _BODILESS:
-            yield from _unframed(response, stream)
+            yield from _unframed(response, stream, limit)
         clean = not stream.leftover()
     except OSError as error:
         raise PageRejected(
@@ -215,19 +218,30 @@ def body_chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
             response.close()
 
 
-def _unframed(response: urllib3.BaseHTTPResponse, stream: _StrictLines) -> Iterator[bytes]:
+def _unframed(
+    response: urllib3.BaseHTTPResponse, stream: _StrictLines, limit: int
+) -> Iterator[bytes]:
     encodings = _tokens(response.headers.getlist("Transfer-Encoding"))
     if encodings:
         if encodings != ["chunked"]:
             raise PageRefused(f"Transfer-Encoding {', '.join(encodings)!r} is not supported")
-        return _chunked(stream)
+        return _chunked(stream, limit)
     lengths = _tokens(response.headers.getlist("Content-Length"))
     if not lengths:
         return _until_closed(stream)
     length = lengths[0]  # there may be more, all the same
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise PageRejected(f"Content-Length {length!r} is not a number")
-    return _exactly(stream, int(length))
+    return _exactly(stream, _allowed(int(length), limit, limit))
+
+
+def _allowed(announced: int, left: int, limit: int) -> int:
+    if announced > left:
+        raise PageRefused(
+            f"the body is larger than {limit:,} bytes on the wire (limits.wire_bytes): the server "
+            f"announces {announced:,} bytes"
+        )
+    return announced
 
 
 def _tokens(values: Iterable[str]) -> list[str]:
@@ -249,16 +263,18 @@ def _until_closed(stream: _StrictLines) -> Iterator[bytes]:
         yield chunk
 
 
-def _chunked(stream: _StrictLines) -> Iterator[bytes]:
+def _chunked(stream: _StrictLines, limit: int) -> Iterator[bytes]:
+    left = limit
     while True:
         line = stream.readline(_LINE_BYTES)
         size = _CHUNK_SIZE.fullmatch(line)
         if size is None:
             raise PageRefused(f"{line[:20]!r} is not a chunk size (RFC 9112 section 7.1)")
-        left = int(size[1], 16)
-        if not left:
+        announced = _allowed(int(size[1], 16), left, limit)
+        if not announced:
             break
-        yield from _exactly(stream, left)
+        left -= announced
+        yield from _exactly(stream, announced)
         if stream.readline(3) not in _LINE_ENDS:
             raise PageRejected("a chunk of the body is longer than its size says")
     for _ in range(_TRAILER_LINES):

@@ -87,12 +87,19 @@ Answer = Callable[[Request], Steps]
 class FaultServer:
     """Answers each request with the steps that `answer` gives for it; `context` makes it TLS."""
 
-    def __init__(self, answer: Answer, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        context: ssl.SSLContext | None = None,
+        *,
+        most_connections: int = _MOST_CONNECTIONS,
+    ) -> None:
         self.answer = answer
         self.requests: list[Request] = []
         self.connections = 0
         self.errors: list[BaseException] = []
         self._context = context
+        self._most_connections = most_connections
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -134,7 +141,7 @@ class FaultServer:
         thread.start()
 
     def _listen(self) -> None:
-        while not self._stop.is_set() and self.connections < _MOST_CONNECTIONS:
+        while not self._stop.is_set() and self.connections < self._most_connections:
             try:
                 connection, _ = self._listener.accept()
             except OSError:  # the listener was shut down

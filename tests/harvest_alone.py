@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from harvester import harvest, load_config
+from tests import planted_bugs
 
 
 def main() -> None:
@@ -33,4 +34,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    planted_bugs.plant()
     main()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harvester import harvest, load_config
 from harvester.errors import HarvesterError
+from tests import planted_bugs
 
 
 def main() -> int:
@@ -25,4 +26,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    planted_bugs.plant()
     sys.exit(main())

@@ -1,12 +1,13 @@
-"""Row 41 of FAULTS.md: the power is cut, again and again, while a harvest runs. A script, no test.
+"""Row 41 of the matrix of faults: the power is cut, again and again, while a harvest runs.
 
     sudo python -m tests.power_cut [CUTS]
 
-It needs root and a loop device, and a minute. A harvest writes to a file system in an image file;
-copies of the image, taken while it runs, are what a disk would hold if the power had failed at
-that moment: only what had been flushed. Each copy is mounted, must pass `verify` (no journaled
-part is missing or short), and must be completed by a rerun as if nothing had happened. At the end
-the same is done with `output.fsync: false`, which may well fail: it shows what fsync is for.
+It needs root and a loop device, and a minute; test_power_cut.py makes three cuts where it can. A
+harvest writes to a file system in an image file; copies of the image, taken while it runs, are what
+a disk would hold if the power had failed at that moment: only what had been flushed. Each copy is
+mounted, must pass `verify` (no journaled part is missing or short), and must be completed by a
+rerun as if nothing had happened. At the end the same is done with `output.fsync: false`, which may
+well fail: it shows what fsync is for.
 """
 
 import random
@@ -45,8 +46,15 @@ def mounted(image: Path, at: Path) -> Iterator[Path]:
         subprocess.run(["umount", at], check=True)
 
 
-def cut(folder: Path, server: Scripted, cuts: int, *changes: str) -> list[Path]:
-    """Harvest into an image; copies of it from random moments."""
+def undisturbed(folder: Path, server: Scripted) -> object:
+    """What a harvest that nothing befalls keeps; it stays in `folder / "whole"`."""
+    path = write_config(folder, ITEMS)
+    harvest(load_config(path, base_url=server.base_url, env={}), out=folder / "whole")
+    return kept(folder / "whole")
+
+
+def cut(folder: Path, server: Scripted, cuts: int, pages: int, *changes: str) -> list[Path]:
+    """Harvest `pages` into an image; copies of it from random moments."""
     image = folder / "live.img"
     make_image(image)
     copies = []
@@ -55,7 +63,7 @@ def cut(folder: Path, server: Scripted, cuts: int, *changes: str) -> list[Path]:
         arguments = command(folder / "config.yaml", server.base_url, disk / "out", *changes)
         process = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
         for number in range(cuts):
-            goal = len(server.asked) + rng.randrange(1, 2 * PAGES // cuts)
+            goal = len(server.asked) + rng.randrange(1, 2 * pages // (cuts + 1))
             while len(server.asked) < goal and process.poll() is None:
                 time.sleep(0.0005)
             time.sleep(rng.uniform(0, 0.003))
@@ -95,12 +103,10 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as scratch, Scripted(chain(PAGES)) as server:
         folder = Path(scratch)
-        path = write_config(folder, ITEMS)
-        harvest(load_config(path, base_url=server.base_url, env={}), out=folder / "whole")
-        expected = kept(folder / "whole")
+        expected = undisturbed(folder, server)
         for changes in ((), ("output.fsync=false",)):
             sys.stdout.write(f"{' '.join(changes) or 'output.fsync=true'}\n")
-            for image in cut(folder, server, cuts, *changes):
+            for image in cut(folder, server, cuts, PAGES, *changes):
                 problem = survives(folder, image, server, expected)
                 if problem:
                     sys.stdout.write(f"  {image.name}: {problem}\n")

@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.body import PIECE_BYTES, STORED_PIECE_BYTES, decoded_chunks, is_supported, tee
+from harvester.body import (
+    PIECE_BYTES,
+    STORED_PIECE_BYTES,
+    decoded_chunks,
+    is_supported,
+    refuse_bomb,
+    tee,
+)
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
 from tests.fault_server import compressed
@@ -246,3 +253,35 @@ def test_damaged_parts_are_told_of(end: int, tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(gzip.BadGzipFile, match=r"part\.json\.gz"):
             list(decoded_chunks(path))
+
+
+def expanding(decoded: int, stored: int = 10, pairs: int = 10**6) -> Iterator[tuple[bytes, bytes]]:
+    """What `tee` gives of a body that expands so far, at each step; it never refuses it."""
+    for _ in range(pairs):
+        yield bytes(stored), bytes(decoded)
+
+
+def test_what_is_no_json_is_read_on_while_it_expands() -> None:
+    """A bomb is met by its limit, whatever the parser said of its beginning."""
+    bomb = compressed(bytes(100 << 20))
+    pairs = tee(sliced(bomb, 1000), ["gzip"], LIMITS)
+    stored, decoded = next(pairs)
+    with pytest.raises(PageRefused, match=r"limits\.expansion_ratio"):
+        refuse_bomb(pairs, ["gzip"], (len(stored), len(decoded)), LIMITS)
+
+
+def test_what_is_no_json_and_no_bomb_is_left_alone() -> None:
+    """Not a byte more is read than shows that it is none; of a plain body none at all."""
+    for encodings, came in ((["gzip"], (10, 4000)), ([], (10, 10**9)), (["identity"], (0, 10**9))):
+        pairs = expanding(5000)
+        refuse_bomb(pairs, encodings, came, LIMITS)
+        assert next(pairs)
+    pairs = expanding(3000)
+    refuse_bomb(pairs, ["gzip"], (10, 40_000), LIMITS)
+    assert sum(1 for _ in pairs) == 10**6 - 36  # 4,000 + 3,000 n <= 400 (10 + 10 n) at n = 36
+
+
+def test_a_bomb_that_is_cut_is_none() -> None:
+    """It ends before it has done harm."""
+    cut = tee([compressed(bytes(10 << 20))[:-20]], ["gzip"], LIMITS)
+    refuse_bomb(cut, ["gzip"], (1, 1000), LIMITS)

@@ -1,4 +1,4 @@
-"""The matrix of faults on the wire (FAULTS.md, part 3, by row), through whole harvests.
+"""The matrix of faults on the wire, by the rows of the README's table, through whole harvests.
 
 "Retry" is checked by `retried`: the temporary file is gone, the journal is unchanged, and the same
 cursor is asked for again. "Fail" is checked by `failed`: exit code 3, and a rerun goes on from the
@@ -14,15 +14,16 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harvester import harvest, verify
-from harvester.events import AttemptLost, Event
+from harvester.events import AttemptLost, Event, PageCommitted
 from harvester.summary import Summary
 from tests.fault_server import (
     CLOSE,
@@ -104,7 +105,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
 def parts(out: Path) -> list[bytes]:
     """The pages as they were kept; each part must pass gzip -t."""
     found = sorted(folder(out).glob("part-*.json.gz"))
-    assert subprocess.run(["gzip", "-t", *found], check=False).returncode == 0
+    assert not found or subprocess.run(["gzip", "-t", *found], check=False).returncode == 0
     return [gzip.decompress(path.read_bytes()) for path in found]
 
 
@@ -182,7 +183,11 @@ def committed(tmp_path: Path, script: Steps, kept: bytes = SECOND) -> None:
     retried(tmp_path, good=script, kept=kept)
 
 
-def alone(tmp_path: Path, server: FaultServer, text: str = CONFIG) -> dict[str, Any]:
+#: No limit of time gets in the way, on a machine that has much else to do.
+PATIENT = CONFIG.replace("read: 2s, page: 5s", "read: 1m, page: 2m")
+
+
+def alone(tmp_path: Path, server: FaultServer, text: str = PATIENT) -> dict[str, Any]:
     """Harvest in a process of its own, and give what it measured."""
     script = Path(__file__).with_name("harvest_alone.py")
     path = write_config(tmp_path, text)
@@ -212,6 +217,12 @@ LONG = f"Content-Length: {len(SECOND)}"
         pytest.param([CHUNKS[:-5], CLOSE], id="before the last chunk"),
         pytest.param([CHUNKS[:-2], CLOSE], id="before the trailer's end"),
         pytest.param([CHUNKS[:700], RESET], id="reset in a chunk"),
+        # The JSON is whole here: nothing but the framing tells.
+        pytest.param([head(f"Content-Length: {len(SECOND) + 2}") + SECOND, CLOSE], id="padding"),
+        pytest.param(
+            [head(f"Content-Length: {len(SECOND) + 2}") + SECOND, RESET], id="reset there"
+        ),
+        pytest.param([b"".join(chunked([SECOND]))[:-5], CLOSE], id="all but the last chunk"),
     ],
 )
 def test_row_01_cut(tmp_path: Path, script: Steps) -> None:
@@ -225,6 +236,10 @@ def test_row_01_cut(tmp_path: Path, script: Steps) -> None:
         pytest.param([NO_LENGTH + SECOND[:-1], CLOSE], id="until closed"),
         pytest.param([NO_LENGTH, CLOSE], id="until closed, nothing"),
         pytest.param([NO_LENGTH + SECOND[:-1], RESET], id="until closed, reset"),
+        pytest.param(
+            [NO_LENGTH[:-2] + b"Content-Encoding: gzip\r\n\r\n" + GZIP[:-1], CLOSE],
+            id="until closed, gzip",
+        ),
         pytest.param([b"HTTP/1.1 200 OK\r\nContent-Ty", CLOSE], id="in a header"),
         pytest.param([b"HTTP/1.1 200 OK\r\nX: y\r\n", CLOSE], id="between headers"),
         pytest.param([b"HTTP/1.1 200 OK\r\nContent-Length: 2", CLOSE], id="in the length"),
@@ -329,8 +344,17 @@ def test_row_08_gzip_is_all_we_ask_for(tmp_path: Path) -> None:
     assert (folder(tmp_path / "out") / "part-000002.json.gz").read_bytes() == GZIP
 
 
-@pytest.mark.parametrize("size", ["-1", "-5", "7fffffffffffffff"])
-def test_row_09_chunk_sizes(tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ("-1", "not a chunk size"),
+        ("-5", "not a chunk size"),
+        ("7fffffffffffffff", "not a chunk size"),  # 2^63 - 1: no 64-bit counter holds what follows
+        ("7ffffffffffffff", "limits.wire_bytes"),
+        ("1000000001", "limits.wire_bytes"),  # 64 GiB and a byte
+    ],
+)
+def test_row_09_chunk_sizes(tmp_path: Path, size: str, told: str) -> None:
     """A size that libraries take for "everything" fails at once, in little memory."""
 
     def endless(request: Request) -> Steps:
@@ -338,24 +362,55 @@ def test_row_09_chunk_sizes(tmp_path: Path, size: str) -> None:
         for _ in range(3000):
             yield b" " * 65536
 
-    failed(tmp_path / "here", endless, "chunk size", tries=1)
+    failed(tmp_path / "here", endless, told, tries=1)
     with FaultServer(Site(endless)) as server:
         measured = alone(tmp_path, server)
     assert measured["exit_code"] == 3
     assert measured["peak_mb"] < PEAK_MB
 
 
+def test_row_09_chunks_that_add_up(tmp_path: Path) -> None:
+    """Each chunk may be small enough: what counts is what is left of the limit."""
+    text = CONFIG.replace("  retry:", "  limits: {wire_bytes: 5000}\n  retry:")
+    site = Site(lambda request: [*chunked([b" " * 4000, b" " * 1001])])
+    with FaultServer(site) as server:
+        summary = run(tmp_path, server, text=text)
+    assert summary.exit_code == 3
+    assert "announces 1,001 bytes" in summary.failures[0].error
+    assert len(site.requests) == 2
+
+
 def test_row_09_transfer_encoding(tmp_path: Path) -> None:
-    """Another transfer coding than chunked fails at once."""
+    """Another transfer coding than chunked fails at once, in little memory."""
     script = chunked([GZIP])
     lied = [b"".join(script).replace(b"chunked", b"gzip, chunked", 1)]
-    failed(tmp_path, lied, "Transfer-Encoding 'gzip, chunked' is not supported", tries=1)
+    told = "Transfer-Encoding 'gzip, chunked' is not supported"
+    failed(tmp_path / "here", lied, told, tries=1)
+
+    def endless(request: Request) -> Steps:
+        yield head("Transfer-Encoding: gzip, chunked") + b"7fffffff\r\n"
+        for _ in range(3000):
+            yield bytes(65536)
+
+    with FaultServer(Site(endless)) as server:
+        measured = alone(tmp_path, server)
+    assert measured["exit_code"] == 3
+    assert told in measured["errors"][0]
+    assert measured["peak_mb"] < PEAK_MB
+
+
+BOMBS = {
+    "JSON": (b'{"items": [0', b',"%b"' % (b"0" * 1021) * 1024, b"]}"),
+    "zeros": (b"", bytes(1 << 20), b""),
+    "HTML": (b"<!DOCTYPE html>", b"<br><br><br><br>" * 65536, b"</html>"),
+    "white space": (b"", b" \n" * (1 << 19), b"[]"),
+}
 
 
 @functools.cache
-def bomb(size: int = 500 << 20) -> bytes:
-    """Make valid JSON of `size` bytes as gzip, a five-hundredth of that."""
-    first, block, last = b'{"items": [0', b',"%b"' % (b"0" * 1021) * 1024, b"]}"
+def bomb(kind: str = "JSON", size: int = 500 << 20) -> bytes:
+    """Make `size` bytes as gzip, a five-hundredth of that or less."""
+    first, block, last = BOMBS[kind]
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     opening = deflate.compress(first) + deflate.flush(zlib.Z_FULL_FLUSH)
     # After a full flush nothing refers back, so a compressed block may be repeated.
@@ -373,15 +428,22 @@ def bomb(size: int = 500 << 20) -> bytes:
 
 def test_the_bomb_is_one() -> None:
     """What the next test throws is whole gzip of whole JSON."""
-    small = gzip.decompress(bomb(4 << 20))
+    small = gzip.decompress(bomb(size=4 << 20))
     assert len(json.loads(small)["items"]) == 4 * 1024 + 1
     assert len(bomb()) < 1_100_000
 
 
-@pytest.mark.parametrize("status", ["200 OK", "302 Found", "429 Too Many Requests"])
-def test_row_10_gzip_bomb(tmp_path: Path, status: str) -> None:
-    """500 MB out of 1 MB meet a limit, whatever the status, in little memory and time."""
-    site = Site(lambda request: gzip_page(bomb(), status=status))
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        *((kind, "200 OK") for kind in BOMBS),
+        *((kind, "302 Found") for kind in ("JSON", "zeros")),
+        *((kind, "429 Too Many Requests") for kind in ("JSON", "zeros")),
+    ],
+)
+def test_row_10_gzip_bomb(tmp_path: Path, kind: str, status: str) -> None:
+    """500 MB out of 1 MB meet a limit at once, whatever the status, in little memory and time."""
+    site = Site(lambda request: gzip_page(bomb(kind), status=status))
     with FaultServer(site) as server:
         measured = alone(tmp_path, server)
     assert measured["exit_code"] == 3
@@ -402,6 +464,12 @@ def test_row_10_gzip_bomb_behind_a_redirect(tmp_path: Path) -> None:
         measured = alone(tmp_path, server)
     assert measured["exit_code"] == 0
     assert measured["peak_mb"] < PEAK_MB
+
+
+def test_row_10_what_is_no_bomb(tmp_path: Path) -> None:
+    """A page that is no JSON and compresses well is tried again, as any other."""
+    html = compressed(b"<br>" * 100_000)
+    failed(tmp_path, gzip_page(html), "not complete, valid JSON", tries=3)
 
 
 # --- Time ----------------------------------------------------------------------------------------
@@ -458,9 +526,14 @@ def test_row_12_watchdog_leaves_no_success(tmp_path: Path, late: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
-def test_row_13_integer_of_5000_digits(tmp_path: Path, size: int) -> None:
-    """It would kill the process; it is rejected, whole and byte by byte."""
-    body = b'{"items": [], "next": ' + b"7" * 5000 + b"}"
+@pytest.mark.parametrize(
+    ("before", "after"), [(b'{"items": [], "next": ', b"}"), (b'{"items": [1, -', b"]}")]
+)
+def test_row_13_integer_of_5000_digits(
+    tmp_path: Path, before: bytes, after: bytes, size: int
+) -> None:
+    """It would kill the process; it is rejected, whole and byte by byte, wherever it stands."""
+    body = before + b"7" * 5000 + after
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     with FaultServer(Site(lambda request: chunked(pieces))) as server:
         measured = alone(tmp_path, server)
@@ -606,7 +679,8 @@ def refused_link(tmp_path: Path, link: str, text: str, *changes: str, server: Fa
     assert summary.exit_code == 3
     assert len(server.requests) == 1
     assert "k3y-of-mine" not in str(summary.as_dict())
-    assert len(lines(tmp_path / "out")) <= 1
+    # The page is sound, and kept; a rerun goes on from its link, once that is allowed.
+    assert len(lines(tmp_path / "out")) == len(parts(tmp_path / "out")) == 1
     return summary.failures[0].error
 
 
@@ -631,6 +705,26 @@ def test_row_22_next_on_another_origin(tmp_path: Path, link: str, allowed: str) 
         assert other.requests == []
 
 
+@pytest.mark.parametrize("kind", ["header_link", "header_cursor", "an object"])
+def test_row_22_however_the_link_is_said(tmp_path: Path, kind: str) -> None:
+    """A Link header, the URL in a header of its own, and a whole request as STAC gives it."""
+    paginators = {
+        "header_link": "{type: header_link}",
+        "header_cursor": "{type: header_cursor, cursor_header_name: X-Next}",
+        "an object": "{type: json_link, next_url_path: next}",
+    }
+    with FaultServer(lambda request: page(SECOND)) as other:
+        link = f"{other.url}items"
+        found = {"href": link, "method": "GET"} if kind == "an object" else None
+        body = json.dumps({"items": [1], "next": found}).encode()
+        site = Site(lambda request: page(body, f'Link: <{link}>; rel="next"', f"X-Next: {link}"))
+        site.requests.append(Request(0, b"", b""))  # so that also the first is answered so
+        with FaultServer(site) as server:
+            text = KEYED.replace("{type: json_link, next_url_path: next}", paginators[kind])
+            assert "nor in allowed_hosts" in refused_link(tmp_path, link, text, server=server)
+        assert other.requests == []
+
+
 @pytest.mark.parametrize("allowed", ["[]", '["127.0.0.1:{port}"]'])
 def test_row_22_next_down_to_http(tmp_path: Path, allowed: str) -> None:
     """From https nothing leads down to http, not even to an allowed host."""
@@ -648,6 +742,18 @@ def test_row_22_next_down_to_http(tmp_path: Path, allowed: str) -> None:
         assert plain.requests == []
 
 
+def test_row_22_allowed_afterwards(tmp_path: Path) -> None:
+    """Whoever trusts the host says so, and the same command goes on from there."""
+    site = Site()
+    with FaultServer(lambda request: page(SECOND)) as other, FaultServer(site) as server:
+        site.first = linked(f"{other.url}items")
+        refused_link(tmp_path, other.url, LINKS, server=server)
+        allowed = f"client.allowed_hosts=['127.0.0.1:{other.port}']"
+        assert run(tmp_path, server, allowed, text=LINKS).exit_code == 0
+        assert len(server.requests) == len(other.requests) == 1
+    assert parts(tmp_path / "out") == [site.first, SECOND]
+
+
 def test_row_22_an_allowed_host_gets_no_credentials(tmp_path: Path) -> None:
     """A host that was allowed gets the request, and the key only if that was said too."""
     for credentials in ("false", "true"):
@@ -661,19 +767,23 @@ def test_row_22_an_allowed_host_gets_no_credentials(tmp_path: Path) -> None:
             assert ("x-api-key" in other.requests[0].headers) == (credentials == "true")
 
 
-def test_row_23_redirect_to_another_origin(tmp_path: Path) -> None:
-    """A 302 elsewhere gets no request, so no X-Api-Key."""
-    for there in ("http://127.0.0.1:{}/items", "//127.0.0.1:{}/items"):
-        with FaultServer(lambda request: page(SECOND)) as other:
-            location = there.format(other.port)
-            site = Site(lambda request: page(b"", f"Location: {location}", status="302 Found"))  # noqa: B023 # used up in this round
-            with FaultServer(site) as server:
-                text = KEYED.replace(LINKS.splitlines()[-1], CONFIG.splitlines()[-1])
-                summary = run(tmp_path / str(other.port), server, text=text)
-            assert summary.exit_code == 3
-            assert "redirected to another origin" in summary.failures[0].error
-            assert site.requests[1].headers["x-api-key"] == "k3y-of-mine"
-            assert other.requests == []
+@pytest.mark.parametrize("status", ["302 Found", "301 Moved", "303 See Other", "307 Temporary",
+                                    "308 Permanent"])  # fmt: skip
+@pytest.mark.parametrize("there", ["http://127.0.0.1:{}/items", "//127.0.0.1:{}/items"])
+def test_row_23_redirect_to_another_origin(tmp_path: Path, status: str, there: str) -> None:
+    """A redirect elsewhere gets no request, so no X-Api-Key."""
+    with FaultServer(lambda request: page(SECOND)) as other:
+        location = there.format(other.port)
+        site = Site(lambda request: page(b"", f"Location: {location}", status=status))
+        with FaultServer(site) as server:
+            text = KEYED.replace(LINKS.splitlines()[-1], CONFIG.splitlines()[-1])
+            summary = run(tmp_path, server, text=text)
+        assert summary.exit_code == 3
+        assert "redirected to another origin" in summary.failures[0].error
+        assert len(site.requests) == 2
+        assert site.requests[1].headers["x-api-key"] == "k3y-of-mine"
+        assert other.requests == []
+    assert parts(tmp_path / "out") == [FIRST]
 
 
 @pytest.mark.parametrize(
@@ -691,8 +801,14 @@ def test_row_24_next_that_is_no_link(tmp_path: Path, link: str) -> None:
         refused_link(tmp_path, link, KEYED, server=server)
 
 
-def test_row_25_netrc_and_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither is heeded unless it is asked for: the configuration's credentials are sent."""
+@pytest.mark.parametrize("token", ["t0ken-of-mine", None])
+def test_row_25_netrc_and_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    """Neither is heeded unless it is asked for: the configuration's credentials are sent, or none.
+
+    HTTP_PROXY in capitals too: it is what a server's CGI environment may be made to hold.
+    """
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password from-netrc\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -702,11 +818,11 @@ def test_row_25_netrc_and_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with FaultServer(lambda request: page(SECOND)) as proxy, FaultServer(site) as server:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        auth = "client.auth={type: bearer, token: t0ken-of-mine}"
-        assert run(tmp_path, server, auth).exit_code == 0
+        auth = f"client.auth={{type: bearer, token: {token}}}"
+        assert run(tmp_path, server, *([auth] if token else [])).exit_code == 0
         assert proxy.requests == []
-    sent = [request.headers["authorization"] for request in site.requests]
-    assert sent == ["Bearer t0ken-of-mine"] * 2
+    sent = [request.headers.get("authorization") for request in site.requests]
+    assert sent == [f"Bearer {token}" if token else None] * 2
 
 
 def test_row_26_redirect_loop(tmp_path: Path) -> None:
@@ -717,6 +833,110 @@ def test_row_26_redirect_loop(tmp_path: Path) -> None:
     assert summary.exit_code == 3
     assert "more than 5 redirects" in summary.failures[0].error
     assert len(site.requests) == 1 + 6
+    assert parts(tmp_path / "out") == [FIRST]
+
+
+@pytest.mark.parametrize("redirects", [1, 5])
+def test_row_26_redirects_that_end(tmp_path: Path, redirects: int) -> None:
+    """Up to five of them, within the origin, lead to the page."""
+    left = [*range(redirects)]
+
+    def answer(request: Request) -> Steps:
+        if not left:
+            return page(SECOND)
+        return page(b"moved", f"Location: /moved?{left.pop()}", status="302 Found")
+
+    with FaultServer(Site(answer)) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert parts(tmp_path / "out") == [FIRST, SECOND]
+
+
+# --- How long to wait ----------------------------------------------------------------------------
+
+
+class Waits:
+    """Answers the first request for each path with a 429 and the headers given for it, and any
+    further one with a page. `asked` has the moments of the requests.
+    """
+
+    def __init__(self, headers: Mapping[str, Sequence[str]]) -> None:
+        self.headers = headers
+        self.asked: dict[str, list[float]] = {name: [] for name in headers}
+
+    def __call__(self, request: Request) -> Steps:
+        """Answer a request."""
+        name = request.target.removeprefix("/")
+        self.asked[name].append(time.monotonic())
+        if len(self.asked[name]) > 1:
+            return page(SECOND)
+        return page(b"{}", *self.headers[name], status="429 Too Many Requests")
+
+    def waited(self, name: str) -> float:
+        """The time between the first and the second request."""
+        first, second = self.asked[name]
+        return second - first
+
+    def run(self, tmp_path: Path, server: FaultServer) -> Summary:
+        """Harvest all of them at once, as a resource each: a wait holds back its resource."""
+        resources = "".join(
+            f"  - {{name: {name}, path: {name}, data_selector: items}}\n" for name in self.headers
+        )
+        text = CONFIG[: CONFIG.index("  - name: items")] + resources
+        text = text.replace("max_wait: 0}", "max_wait: 10s, deadline: 1m}")
+        asked = config(tmp_path, text, server.url)
+        return harvest(asked, out=tmp_path / "out", concurrency=len(self.headers))
+
+
+def test_row_27_retry_after(tmp_path: Path) -> None:
+    """Seconds and dates are waited for; what is neither leaves it to the backoff of 0.5 to 1 s.
+
+    A date is taken against the server's own clock, which is a year behind here; one that is past
+    asks for nothing. A wait beyond the deadline ends the partition at once, and it goes on later.
+    """
+    then = time.time() - 365 * 86400
+    waits = Waits(
+        {
+            "seconds": ["Retry-After: 2"],
+            "date": [f"Date: {formatdate(then, usegmt=True)}",
+                     f"Retry-After: {formatdate(then + 2, usegmt=True)}"],
+            "past": [f"Retry-After: {formatdate(then, usegmt=True)}"],
+            "soon": ["Retry-After: soon"],
+            "negative": ["Retry-After: -5"],
+            "forever": ["Retry-After: 1e12"],
+            "forever_long": ["Retry-After: 1000000000000"],
+        }
+    )  # fmt: skip
+    with FaultServer(waits) as server:
+        summary = waits.run(tmp_path, server)
+        assert summary.exit_code == 3
+        assert {failure.resource for failure in summary.failures} == {"forever", "forever_long"}
+        assert all("asks to wait" in failure.error for failure in summary.failures)
+        assert [len(waits.asked[name]) for name in ("forever", "forever_long")] == [1, 1]
+        assert waits.run(tmp_path, server).exit_code == 0
+    for name in ("seconds", "date"):
+        assert 2 <= waits.waited(name) < 2.5, name
+    for name in ("past", "soon", "negative"):
+        assert 0.5 <= waits.waited(name) < 1.5, name
+    assert verify(tmp_path / "out", deep=True).parts == 7
+
+
+def test_row_28_reset(tmp_path: Path) -> None:
+    """A reset as epoch seconds, milliseconds or seconds from now is the same wait, whatever the
+    server's clock says.
+    """
+    resets: dict[str, Sequence[str]] = {}
+    for clock, skew in (("right", 0), ("behind", -3600), ("ahead", 3600)):
+        now = int(time.time()) + skew
+        date = f"Date: {formatdate(now, usegmt=True)}"
+        for form, reset in (("epoch", now + 2), ("delta", 2), ("ms", (now + 2) * 1000)):
+            resets[f"{clock}_{form}"] = [
+                date, "X-Rate-Limit-Remaining: 0", f"X-Rate-Limit-Reset: {reset}",
+            ]  # fmt: skip
+    waits = Waits(resets)
+    with FaultServer(waits) as server:
+        assert waits.run(tmp_path, server).exit_code == 0
+    for name in resets:
+        assert 2 <= waits.waited(name) < 3, name
 
 
 # --- What an answer means ------------------------------------------------------------------------
@@ -799,6 +1019,55 @@ def test_row_30_not_allowed(tmp_path: Path, status: str) -> None:
     failed(tmp_path, script, f"{status}.*token expired", tries=1)
 
 
+RENEWABLE = CONFIG.replace(
+    "  timeout:",
+    "  auth: {type: session_token, login: {path: /login, json: {user: ann}}, token_path: token}\n"
+    "  timeout:",
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "rule"),
+    [("401 Unauthorized", ""), ("403 Forbidden", "{status: 403, action: reauth}")],
+)
+@pytest.mark.parametrize("forever", [False, True])
+def test_row_30_reauth(tmp_path: Path, status: str, rule: str, forever: bool) -> None:
+    """Where the auth can refresh, a refused token is replaced and the page asked for again; where
+    new ones are refused too, that is the end.
+    """
+    tokens: list[str] = []
+    pages: list[tuple[str, str]] = []
+
+    def answer(request: Request) -> Steps:
+        if request.target == "/login":
+            tokens.append(f"t0ken-{len(tokens)}")
+            return page(b'{"token": "%b"}' % tokens[-1].encode())
+        pages.append((request.target, request.headers["authorization"]))
+        if "cursor" not in request.target:
+            return page(FIRST)
+        if forever or len(tokens) < 2:
+            return page(b'{"error": "no longer"}', status=status)
+        return page(SECOND)
+
+    out = tmp_path / "out"
+    with FaultServer(answer) as server:
+        rules = f"    response_actions: [{rule}]\n" if rule else ""
+        summary = run(tmp_path, server, text=RENEWABLE + rules)
+    assert pages[0] == ("/items", "Bearer t0ken-0")
+    asked = [("/items?cursor=c2", f"Bearer {token}") for token in tokens]
+    assert pages[1:] == asked
+    if forever:
+        assert summary.exit_code == 3
+        assert "no longer" in summary.failures[0].error
+        assert len(tokens) <= 5
+        assert (parts(out), len(lines(out))) == ([FIRST], 1)
+    else:
+        assert summary.exit_code == 0
+        assert len(tokens) == 2
+        assert parts(out) == [FIRST, SECOND]
+    assert leftovers(out) == []
+
+
 POST = """
 version: 1
 name: faults
@@ -817,24 +1086,67 @@ resources:
 
 
 @pytest.mark.parametrize("end", [RESET, CLOSE])
+@pytest.mark.parametrize("begun", [b"", head(LONG) + SECOND[:50]], ids=["at once", "in the body"])
 @pytest.mark.parametrize("pages", [0, 1])
 @pytest.mark.parametrize("idempotent", [False, True])
-def test_row_36_post(tmp_path: Path, end: Any, pages: int, idempotent: bool) -> None:
-    """A POST that may do something twice is not sent again, on a fresh or on a kept connection."""
-    scripts: list[Steps] = [*[page(FIRST)] * pages, [end], page(SECOND)]
+def test_row_36_post(tmp_path: Path, end: Any, begun: bytes, pages: int, idempotent: bool) -> None:
+    """A POST that may do something twice is not sent again, on a fresh or on a kept connection.
+
+    The partition fails, with what it has kept; a rerun begins it anew, for the server has moved on.
+    """
+    scripts: list[Steps] = [*[page(FIRST)] * pages, [begun, end], page(FIRST), page(SECOND)]
+    if idempotent and pages:
+        del scripts[2]
     seen: list[Any] = []
 
     def answer(request: Request) -> Steps:
         seen.append(json.loads(request.body))
         return scripts.pop(0)
 
+    out = tmp_path / "out"
     with FaultServer(answer) as server:
         text = POST.replace("idempotent: false", f"idempotent: {str(idempotent).lower()}")
         summary = run(tmp_path, server, text=text)
-    first, later = {"q": 1}, {"q": 1, "cursor": "c2"}
-    asked = [first, later] if pages else [first]
-    assert seen == [*asked, asked[-1]] if idempotent else asked
-    assert summary.exit_code == (0 if idempotent else 3)
+        first, later = {"q": 1}, {"q": 1, "cursor": "c2"}
+        if idempotent:
+            assert summary.exit_code == 0
+            assert seen == ([first, later, later] if pages else [first, first, later])
+            return
+        assert summary.exit_code == 3
+        assert "not asked again (idempotent: false): run again" in summary.failures[0].error
+        assert seen == ([first, later] if pages else [first])
+        assert len(lines(out)) == pages
+        assert parts(out) == [FIRST] * pages
+        assert leftovers(out) == []
+        assert run(tmp_path, server, text=text).exit_code == 0
+    assert seen[pages + 1 :] == [first, later]
+    assert parts(out) == [FIRST] * pages + [FIRST, SECOND]
+    assert [line.get("reason") for line in lines(out)] == [
+        *[None, "restarted"][: 2 * pages], None, "no_next_cursor",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", [CLOSE, RESET])
+def test_row_43_closed_while_idle(tmp_path: Path, end: Any) -> None:
+    """The server has closed before we ask: the request never reaches it on that connection."""
+    site = Site(lambda request: page(SECOND))
+    lost: list[Event] = []
+
+    def closing(request: Request) -> Steps:
+        return [*site(request), end] if not site.requests else site(request)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, PageCommitted):
+            time.sleep(0.05)  # so that the server's end has come
+        lost.extend([event] if isinstance(event, AttemptLost) else [])
+
+    with FaultServer(closing) as server:
+        summary = run(tmp_path, server, events=watch)
+        assert server.connections == 2
+    assert summary.exit_code == 0
+    assert lost == []
+    assert [line["attempts"] for line in lines(tmp_path / "out")] == [1, 1]
+    assert [request.connection for request in site.requests] == [0, 1]
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET])
@@ -875,8 +1187,7 @@ def test_a_page_of_300_mb_in_flat_memory(tmp_path: Path, coding: str) -> None:
         yield CLOSE
 
     with FaultServer(Site(answer)) as server:
-        text = CONFIG.replace("page: 5s", "page: 2m")
-        measured = alone(tmp_path, server, text)
+        measured = alone(tmp_path, server)
     assert measured["exit_code"] == 0
     assert measured["peak_mb"] < PEAK_MB
     assert lines(tmp_path / "out")[1]["records"] == 2_400 * times + 1

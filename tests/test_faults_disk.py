@@ -1,12 +1,10 @@
-"""FAULTS.md's matrix, rows 31 to 35 and 37 to 44: pagination in circles, and the disk.
+"""The matrix of faults, by the rows of the README's table: pagination in circles, and the disk.
 
-Row 41, the power cut, needs root and a loop device: `python -m tests.power_cut`. Row 43 is about
-connections; its test is elsewhere.
+Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults.py.
 """
 
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -24,9 +22,9 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.errors import DataRefused
 from harvester.events import Event, Warned
-from harvester.journal import read_entries
+from harvester.journal import Journal, read_entries, read_header
 from harvester.summary import Summary
-from tests.kill_matrix import CALLS, OTHER_CALLS, PAGES, Matrix, matrix
+from tests.kill_matrix import CALLS, FILES, FOLDER, KILL, LIMITED, PAGES, Matrix, Step, matrix
 from tests.support import (
     ENVIRONMENT,
     ITEMS,
@@ -43,8 +41,6 @@ from tests.support import (
     write_config,
 )
 
-FOLDER = Path("items", "shard=a")
-
 
 def harvested(
     tmp_path: Path, respond: Respond, *changes: str
@@ -52,7 +48,8 @@ def harvested(
     """A run into `tmp_path / "out"`: its summary, and what the server was asked."""
     with Scripted(respond) as server:
         asked = config(tmp_path, ITEMS, server.base_url, *changes)
-        return harvest(asked, out=tmp_path / "out"), server.asked
+        # Bounded: a loop guard that fails must fail a test, and not run forever.
+        return harvest(asked, out=tmp_path / "out", max_pages=100), server.asked
 
 
 # --- 31 to 35: pagination ------------------------------------------------------------------------
@@ -153,9 +150,28 @@ def test_row_34_total_changes_or_is_0(tmp_path: Path, totals: tuple[int, ...]) -
     assert sum(isinstance(event, Warned) for event in seen) == 1
 
 
+@pytest.mark.parametrize("totals", [(0, 0, 0), (9, 5, 2)])
+def test_row_34_total_of_pages(tmp_path: Path, totals: tuple[int, ...]) -> None:
+    """A number of pages is no better: the empty page ends the partition."""
+    seen: list[Event] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        number = int(parameters["page"])
+        return Reply({"data": [number] if number < 3 else [], "total": totals[number - 1]})
+
+    with Scripted(respond) as server:
+        paginator = "{type: page_number, page_param: page, total_path: total}"
+        changes = f"resources.items.paginator={paginator}"
+        asked = config(tmp_path, ITEMS, server.base_url, changes)
+        summary = harvest(asked, out=tmp_path / "out", on_event=seen.append)
+    assert summary.exit_code == 0
+    assert list(iter_records(tmp_path / "out")) == [b"1", b"2"]
+    assert sum(isinstance(event, Warned) for event in seen) == 1
+
+
 @pytest.mark.parametrize("status_code", [400, 404, 410])
 def test_row_35_expired_cursor(tmp_path: Path, status_code: int) -> None:
-    """The server's words are passed on, with the cursor; what is committed stays."""
+    """The server's words are passed on, with the cursor and what to do; what is committed stays."""
 
     def respond(path: str, parameters: Mapping[str, str]) -> Reply:
         if "cursor" in parameters:
@@ -167,7 +183,31 @@ def test_row_35_expired_cursor(tmp_path: Path, status_code: int) -> None:
     assert len(asked) == 2
     assert "page 2 (cursor 2)" in summary.failures[0].error
     assert "cursor has expired" in summary.failures[0].error
+    rule = f"add a rule {{status: {status_code}, action: restart}}"
+    assert f"if that means that the cursor has expired, {rule}" in summary.failures[0].error
     assert summary.resources[0].pages == 1
+
+
+@pytest.mark.parametrize("status_code", [400, 404, 410])
+def test_row_35_restart(tmp_path: Path, status_code: int) -> None:
+    """With that rule the chain begins again; pages kept before stay on disk and do not count."""
+    expired: list[str] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters.get("cursor") == "2" and not expired:
+            expired.append("2")
+            return Reply({"error": "cursor has expired"}, status_code)
+        return chain(3)(path, parameters)
+
+    summary, asked = harvested(
+        tmp_path, respond,
+        f"resources.items.response_actions=[{{status: {status_code}, action: restart}}]",
+    )  # fmt: skip
+    assert summary.exit_code == 0
+    assert [request.get("cursor") for request in asked] == [None, "2", None, "2", "3"]
+    assert sum(1 for _ in iter_records(tmp_path / "out")) == 9
+    assert len([*(tmp_path / "out" / FOLDER).glob("part-*.json.gz")]) == 4
+    assert verify(tmp_path / "out", deep=True).ok
 
 
 # --- 37: kills -----------------------------------------------------------------------------------
@@ -181,78 +221,139 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 
 @pytest.mark.parametrize(
-    ("sweep", "call", "number"),
+    ("state", "file", "call", "number"),
     [
-        ("partition", "mkdir", 2),  # the partition's folder
-        ("partition", "write", 1),  # the journal's first line
-        ("partition", "write", 4),  # part 2
-        ("partition", "write", 5),  # its line
-        ("partition", "fsync", 5),  # part 1's name
-        ("partition", "rename", 2),
-        ("partition", "fdatasync", 2),  # the line of page 1
-        ("run", "rename", 1),  # harvest.json
-        ("run", "write", 2),  # last_run.json
-        ("recovery", "unlink", 1),
-        ("recovery", "ftruncate", 1),
-        ("recovery", "fsync", 1),
+        ("fresh", "folder", "mkdir", 1),
+        ("fresh", "journal", "write", 1),  # its first line
+        ("fresh", "part 1", "openat", 1),
+        ("page 2", "part 2", "write", 1),
+        ("page 2", "part 2", "close", 1),
+        ("page 3", "part 3", "rename", 1),
+        ("page 3", "journal", "write", 1),  # the last line
+        ("fresh", "folder", "fsync", 2),  # part 1's name
+        ("fresh", "journal", "fdatasync", 2),  # the line of page 1
+        ("fresh", "harvest.json", "rename", 1),
+        ("page 2", "last_run.json", "write", 1),
+        ("recovery", "part 2", "unlink", 1),
+        ("recovery", "journal", "ftruncate", 1),
+        ("recovery", "folder", "fsync", 1),
     ],
 )
-def test_row_37_killed_before_a_call(kills: Matrix, sweep: str, call: str, number: int) -> None:
+def test_row_37_killed_before_a_call(
+    kills: Matrix, state: str, file: str, call: str, number: int
+) -> None:
     """A sample; `python -m tests.kill_matrix` goes through all of them."""
-    assert call in CALLS
-    assert kills.step(sweep, call, number), "the harvest made no such call"
+    step = Step(state, file, call, number, KILL)
+    assert KILL in CALLS[call]
+    assert kills.step(step), "the harvest made no such call"
 
 
-def test_row_37_no_other_calls_change_the_disk(kills: Matrix) -> None:
+@pytest.fixture(scope="module")
+def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """One that makes a page durable while the next is on its way."""
+    with matrix(tmp_path_factory.mktemp("behind"), chain(PAGES), at_once=2) as steps:
+        yield steps
+
+
+@pytest.mark.parametrize(
+    ("file", "call"),
+    [("part 1", "fsync"), ("part 2", "rename"), ("part 2", "write"), ("journal", "fdatasync")],
+)
+def test_row_37_killed_with_a_page_on_its_way(kills_behind: Matrix, file: str, call: str) -> None:
+    """Two pages under way are the most that is lost; the rerun is as exact."""
+    assert kills_behind.step(Step("fresh", file, call, 1, KILL)), "the harvest made no such call"
+
+
+@pytest.mark.parametrize("file", ["journal", "part 2"])
+def test_row_37_no_other_calls_change_the_disk(kills: Matrix, file: str) -> None:
     """So that the sweep over the known ones is a sweep over all."""
-    assert not kills.step("recovery", ",".join(OTHER_CALLS), 1)
-
-
-def calls_on_disk(steps: Matrix, out: Path, *changes: str) -> list[str]:
-    """What a harvest does to the partition's files, call by call: `fsync part-000001.json.gz`."""
-    log = out.with_suffix(".strace")
-    traced = ["-y", "-o", str(log), "-e", "trace=write,fsync,fdatasync,rename"]
-    assert run([*strace(*traced), *steps.arguments(out), *changes]).returncode == 0
-    found = re.findall(
-        rf'(\w+)\((?:\d+<|")[^">]*{re.escape(str(out / FOLDER))}/?([^>",]*)', log.read_text()
-    )
-    return [f"{call} {name or 'folder'}" for call, name in found]
+    assert file in FILES
+    assert kills.calls("recovery", file).keys() <= CALLS.keys()
 
 
 def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
-    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk."""
+    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk.
+
+    The next page may be written meanwhile, and is made durable when its turn comes.
+    """
     expected = ["write journal.jsonl", "fdatasync journal.jsonl", "fsync folder"]
     for number in range(1, PAGES + 1):
         part = f"part-{number:06d}.json.gz.tmp"
         expected += [f"write {part}", f"fsync {part}", f"rename {part}", "fsync folder"]
         expected += ["write journal.jsonl", "fdatasync journal.jsonl"]
-    assert calls_on_disk(kills, tmp_path / "out") == expected
-    without = [call for call in expected if "sync" not in call]
-    assert calls_on_disk(kills, tmp_path / "fast", "output.fsync=false") == without
+    for changes in ([], ["output.fsync=false"]):
+        calls = kills.calls_on_disk(tmp_path / f"out-{len(changes)}", *changes)
+        wanted = [call for call in expected if not changes or "sync" not in call]
+        assert [call for call in calls if not call.startswith("write part")] == [
+            call for call in wanted if not call.startswith("write part")
+        ]
+        for number in range(1, PAGES + 1):
+            part = f"part-{number:06d}.json.gz.tmp"
+            assert f"write {part}" in calls
+            written = calls[: calls.index(f"rename {part}" if changes else f"fsync {part}")]
+            assert calls.count(f"write {part}") == written.count(f"write {part}")
 
 
 # --- 38, 39: the journal -------------------------------------------------------------------------
 
 
-def test_row_38_journal_cut_anywhere_or_nul_tail(tmp_path: Path) -> None:
-    """The rerun ends with the same folder, and asks for at most one page more.
+def test_row_38_journal_cut_anywhere(tmp_path: Path) -> None:
+    """The rerun ends with the same folder, and asks for the page of the torn line once more.
 
-    Every byte of the last line is in test_journal.py; here every seventh, with all that follows.
+    Every byte of every line, as a cut there would find the folder: with the parts of the lines
+    that are whole, and the one whose line is torn. One in thirteen with a whole rerun, the
+    others as far as the journal's recovery.
     """
-    with Scripted(chain(3)) as server:
+    pages = 3
+    with Scripted(chain(pages)) as server:
         asked = config(tmp_path, ITEMS, server.base_url, "output.fsync=false")
         out = tmp_path / "out"
         harvest(asked, out=out)
-        whole = (out / FOLDER / "journal.jsonl").read_bytes()
+        folder = out / FOLDER
+        whole = (folder / "journal.jsonl").read_bytes()
+        header = read_header(folder)
+        assert header
+        stored = {path.name: path.read_bytes() for path in folder.glob("part-*.json.gz")}
         expected = kept(out)
-        last = whole.rindex(b"\n", 0, -1) + 1
-        cuts = [whole[:end] for end in range(last, len(whole), 7)]
-        for content in [*cuts, whole[:last] + bytes(4096), whole[:-5] + bytes(5)]:
-            (out / FOLDER / "journal.jsonl").write_bytes(content)
+        ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+        for cut in range(len(whole)):
+            lines = sum(end <= cut for end in ends)  # that are whole, the header's included
+            for path in folder.iterdir():
+                path.unlink()
+            for name in sorted(stored)[:lines]:  # the torn line's part is there already
+                (folder / name).write_bytes(stored[name])
+            (folder / "journal.jsonl").write_bytes(whole[:cut])
+            if cut % 13:
+                with Journal.open(folder, header, fsync=False) as journal:
+                    assert journal.checkpoint.pages == max(0, lines - 1)
+                found = (folder / "journal.jsonl").read_bytes()
+                assert found == whole[: ends[max(0, lines - 1)]]
+                assert len([*folder.glob("part-*")]) == max(0, lines - 1)
+                continue
             server.asked.clear()
             assert harvest(asked, out=out).complete
-            assert server.asked == [{"shard": "a", "cursor": "3"}]
+            assert len(server.asked) == pages - max(0, lines - 1)
             assert kept(out) == expected
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 200, 400])
+@pytest.mark.parametrize("zeros", [1, 4096])
+def test_row_38_nul_tail(tmp_path: Path, kept_bytes: int, zeros: int) -> None:
+    """Zeros where the rest of the last line was to come: what a file system may leave of it."""
+    with Scripted(chain(2)) as server:
+        asked = config(tmp_path, ITEMS, server.base_url, "output.fsync=false")
+        out = tmp_path / "out"
+        harvest(asked, out=out)
+        expected = kept(out)
+        journal = out / FOLDER / "journal.jsonl"
+        *lines, last = journal.read_bytes().splitlines(keepends=True)
+        assert len(last) > kept_bytes
+        journal.write_bytes(b"".join(lines) + last[:kept_bytes] + bytes(zeros))
+        server.asked.clear()
+        assert harvest(asked, out=out).complete
+        assert server.asked == [{"shard": "a", "cursor": "2"}]
+        assert kept(out) == expected
+        assert harvest(asked, out=out).complete
 
 
 @pytest.mark.parametrize("damage", ["flipped", "gone", "part gone", "part short", "part beyond"])
@@ -285,6 +386,8 @@ def test_row_39_damage_is_refused(tmp_path: Path, damage: str) -> None:
             summary = harvest(asked, out=out)
             assert isinstance(summary.ended_by, DataRefused)
             assert summary.exit_code == 5
+        told = run(command(tmp_path / "config.yaml", server.base_url, out))
+        assert told.returncode == 5
         assert stamps(out / "items") == before
         assert server.asked == []
 
@@ -306,16 +409,18 @@ def fails_then_completes(
 @pytest.mark.parametrize(
     ("call", "error", "number", "names"),
     [
-        ("write", "ENOSPC", 1, ["part-000002.json.gz.tmp"]),
-        ("write", "EIO", 3, ["journal.jsonl"]),
-        ("fsync", "EIO", 1, ["part-000002.json.gz.tmp"]),
-        ("fsync", "EIO", 3, [""]),  # of the folder
-        ("fdatasync", "EIO", 2, ["journal.jsonl"]),
-        ("rename", "ENOSPC", 1, ["part-000001.json.gz.tmp"]),
-        ("openat", "EMFILE", 1, ["part-000001.json.gz.tmp"]),
-        ("openat", "EMFILE", 1, ["journal.jsonl"]),
-        ("openat", "EMFILE", 1, [""]),
-        ("mkdir", "ENOSPC", 1, [""]),
+        pytest.param("write", "ENOSPC", 1, ["part-000002.json.gz.tmp"], id="a part's bytes"),
+        pytest.param("write", "EIO", 3, ["journal.jsonl"], id="a line"),
+        pytest.param("fsync", "EIO", 1, ["part-000002.json.gz.tmp"], id="a part's fsync"),
+        pytest.param("fsync", "EIO", 3, [""], id="a name's fsync"),  # of the folder
+        pytest.param("fdatasync", "EIO", 2, ["journal.jsonl"], id="a line's fsync"),
+        pytest.param("rename", "ENOSPC", 1, ["part-000001.json.gz.tmp"], id="a rename"),
+        pytest.param(
+            "openat", "EMFILE", 1, ["part-000001.json.gz.tmp"], id="too many files for a part"
+        ),
+        pytest.param("openat", "EMFILE", 1, ["journal.jsonl"], id="too many files for the journal"),
+        pytest.param("openat", "EMFILE", 1, [""], id="too many files for the folder"),
+        pytest.param("mkdir", "ENOSPC", 1, [""], id="a folder"),
     ],
 )
 def test_row_40_errors_at_a_call(
@@ -324,7 +429,8 @@ def test_row_40_errors_at_a_call(
     """Each ends the run at once, with the file's name and the reason; nothing is tried again."""
     folder = tmp_path / "out" / FOLDER
     paths = [option for name in names for option in ("-P", str(folder / name))]
-    prefix = strace(*paths, "-e", f"inject={call}:error={error}:when={number}")
+    options = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}"]
+    prefix = strace(*paths, *options)
     told = fails_then_completes(kills, prefix, tmp_path / "out")
     words = {"ENOSPC": "No space left", "EIO": "Input/output", "EMFILE": "Too many open"}
     assert words[error] in told
@@ -337,17 +443,9 @@ def test_row_40_errors_in_the_runs_own_files(
     tmp_path: Path, kills: Matrix, name: str, call: str
 ) -> None:
     """harvest.json before the first request, last_run.json after the last."""
-    prefix = strace("-P", str(tmp_path / "out" / name), "-e", f"inject={call}:error=EIO:when=1")
+    options = ["-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when=1"]
+    prefix = strace("-P", str(tmp_path / "out" / name), *options)
     fails_then_completes(kills, prefix, tmp_path / "out")
-
-
-#: Runs a command with no file larger than so many bytes: writes come back short, then fail.
-_LIMITED = """
-import os, resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def noise(pages: int) -> Respond:
@@ -364,7 +462,7 @@ def noise(pages: int) -> Respond:
 @pytest.mark.parametrize("limit", [700, 2500, 9000])
 def test_row_40_short_writes(tmp_path: Path, limit: int) -> None:
     """A file size limit cuts a write short: of harvest.json, the journal or a part."""
-    prefix = [sys.executable, "-c", _LIMITED, str(limit)]
+    prefix = [sys.executable, "-c", LIMITED, str(limit)]
     respond = noise(3) if limit == 9000 else chain(9)
     with matrix(tmp_path, respond) as steps:
         told = fails_then_completes(steps, prefix, tmp_path / "out")
@@ -413,13 +511,15 @@ def test_row_42_two_processes(tmp_path: Path) -> None:
         first = subprocess.Popen(arguments, env=ENVIRONMENT)
         while len(server.asked) < 2:
             time.sleep(0.005)
-        second = run(arguments)
-        assert second.returncode == 6
-        assert f"another run (process {first.pid}) is harvesting" in second.stderr
-        assert len(server.asked) == 2
-        first.kill()
+        try:
+            second = run(arguments, timeout=10)
+            assert second.returncode == 6
+            assert f"another run (process {first.pid}) is harvesting" in second.stderr
+            assert len(server.asked) == 2
+        finally:
+            first.kill()
+            slow = False
         assert first.wait() == -signal.SIGKILL
-        slow = False
         assert run(arguments).returncode == 0
     assert status(tmp_path / "out").complete
     assert verify(tmp_path / "out", deep=True).parts == 3

@@ -145,6 +145,13 @@ def test_other_encodings_are_rejected(encoding: str) -> None:
             guarded(bytewise(data))
 
 
+@pytest.mark.parametrize("data", [bytes(1), bytes(4), bytes(1000), bytes(4) + b"{}"])
+def test_nul_bytes_are_no_encoding(data: bytes) -> None:
+    """They are called what they are."""
+    with pytest.raises(NotJSON, match="NUL bytes"):
+        guarded(bytewise(data))
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000, 5000])
 def test_a_number_is_refused_before_it_is_passed_on(size: int) -> None:
     """Not one chunk that completes 1,001 digits reaches the parser; in quotes 5,000 are legal."""

@@ -167,6 +167,35 @@ def test_chunk_sizes_that_are_none(size: bytes) -> None:
     assert "chunk size" in str(error)
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([head("Content-Length: 101")], id="length"),
+        pytest.param([head("Transfer-Encoding: chunked"), b"65\r\n"], id="chunk"),
+        pytest.param([head("Transfer-Encoding: chunked"), b"7ffffffffffffff\r\n"], id="huge chunk"),
+        pytest.param(
+            [head("Transfer-Encoding: chunked"), b"64\r\n" + b" " * 100 + b"\r\n1\r\n"], id="sum"
+        ),
+    ],
+)
+def test_more_is_announced_than_may_come(script: Steps) -> None:
+    """It is refused at once: none of it has to be received for that."""
+    with serving([*script, Pause(5)]) as (_, pool), watched(watch()):
+        response = pool.urlopen("GET", "/", preload_content=False, retries=False)
+        began = time.monotonic()
+        with pytest.raises(PageRefused, match="100 bytes on the wire"):
+            b"".join(body_chunks(response, 100))
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("script", [page(b" " * 100), [*chunked([b" " * 60, b" " * 40])]])
+def test_as_much_as_may_come(script: Steps) -> None:
+    """The limit itself is no limit broken."""
+    with serving(script) as (_, pool), watched(watch()):
+        response = pool.urlopen("GET", "/", preload_content=False, retries=False)
+        assert b"".join(body_chunks(response, 100)) == b" " * 100
+
+
 def test_chunk_longer_than_its_size() -> None:
     """What stands where a chunk ends must be its end."""
     for tail in (b"xx\r\n0\r\n\r\n", b"\r\r\r\n0\r\n\r\n"):

@@ -1,0 +1,298 @@
+"""Bugs to plant into the package, so that we know that the matrix of faults can fail.
+
+    PLANTED_BUG=unchecked_gzip_end python -m pytest -p tests.planted_bugs tests/test_faults.py
+
+The variable is heeded here only, outside the package: by pytest where this is its plugin, and by
+the harvests that tests run in processes of their own (harvest_once.py, harvest_alone.py). Each
+function of `BUGS` plants one; test_planted_bugs.py says which rows it must turn red, and runs them.
+A seam that is gone is an error, not a bug that is quietly no longer planted.
+"""
+
+import fcntl
+import os
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from harvester import attempt, body, fields, parts, transport, tries, wire
+from harvester.errors import NotJSON, PageRejected
+from harvester.fields import FieldParser
+from harvester.journal import Entry, Journal
+from harvester.loop_guard import LoopGuard
+from harvester.origins import Origins
+from harvester.pagination import Done, Page
+from harvester.parts import DurableFile, Part
+from harvester.transport import Transport
+from harvester.wire import Watch
+
+VARIABLE: Final = "PLANTED_BUG"
+
+
+def put(owner: object, name: str, bug: object) -> None:
+    """Put a bug in the place of what must be there."""
+    assert hasattr(owner, name), f"{owner} has no {name} to replace"
+    setattr(owner, name, bug)
+
+
+# --- The disk ------------------------------------------------------------------------------------
+
+
+def journal_before_rename() -> None:
+    """The line is written while the part still has its temporary name."""
+    commit, append = DurableFile.commit, Journal.append
+    waiting: dict[Path, DurableFile] = {}
+
+    def held_back(self: DurableFile) -> None:
+        if not isinstance(self, Part):
+            commit(self)
+            return
+        waiting[self.path] = self
+        self._settled = True
+
+    def line_first(self: Journal, entry: Entry) -> None:
+        append(self, entry)
+        if entry.part is not None:
+            commit(waiting.pop(self.folder / entry.part))
+
+    put(DurableFile, "commit", held_back)
+    put(Journal, "append", line_first)
+
+
+def no_fsync_of_the_part() -> None:
+    """The part gets its name, and the name is durable; its bytes may not be."""
+    commit = DurableFile.commit
+
+    def bug(self: DurableFile) -> None:
+        fsync, self._fsync = self._fsync, False
+        commit(self)
+        if fsync:
+            parts.sync_folder(self.path.parent)
+
+    put(DurableFile, "commit", bug)
+
+
+def no_fsync_of_the_folder() -> None:
+    """The part's bytes are durable; its name may not be."""
+    put(parts, "sync_folder", lambda folder: None)
+
+
+def no_fsync_of_the_journal() -> None:
+    """The page is told of before its line is durable."""
+    append = Journal.append
+
+    def bug(self: Journal, entry: Entry) -> None:
+        self._fsync = False
+        append(self, entry)
+
+    put(Journal, "append", bug)
+
+
+def torn_line_kept() -> None:
+    """Recovery does not cut the torn line off: the next one is appended to it."""
+    put(os, "ftruncate", lambda descriptor, length: None)
+
+
+def temporary_files_kept() -> None:
+    """What an attempt or a killed run leaves is not removed."""
+    put(Path, "unlink", lambda self, missing_ok=False: None)
+
+
+def failed_fsync_tried_again() -> None:
+    """A second fsync says that all is well, of pages that the kernel has dropped."""
+    fsync = os.fsync
+
+    def bug(descriptor: int) -> None:
+        try:
+            fsync(descriptor)
+        except OSError:
+            fsync(descriptor)
+
+    put(os, "fsync", bug)
+
+
+def lock_not_taken() -> None:
+    """Two runs may write into one folder."""
+    put(fcntl, "flock", lambda descriptor, operation: None)
+
+
+# --- The wire ------------------------------------------------------------------------------------
+
+
+def short_body_taken() -> None:
+    """The end of the connection is taken for the end of the body."""
+    exactly = wire._exactly
+
+    def bug(stream: Any, length: int) -> Iterator[bytes]:
+        try:
+            yield from exactly(stream, length)
+        except PageRejected:
+            return
+
+    put(wire, "_exactly", bug)
+
+
+def announced_size_believed() -> None:
+    """A chunk of an exabyte is received until it is cut."""
+    put(wire, "_allowed", lambda announced, left, limit: announced)
+
+
+def late_page_kept() -> None:
+    """The deadline of a page is not heeded."""
+
+    def bug(clock: Any, deadline: float, read_timeout_s: float, stopping: Any) -> Watch:
+        return Watch(clock, float("inf"), read_timeout_s, stopping)
+
+    put(tries, "Watch", bug)
+
+
+def unchecked_gzip_end() -> None:
+    """A gzip body that ends early is taken as it is."""
+    inflated = body._inflated
+
+    def bug(chunks: Any) -> Iterator[tuple[bytes, bytes]]:
+        try:
+            yield from inflated(chunks)
+        except PageRejected as error:
+            if "cut before its end" not in str(error):
+                raise
+
+    put(body, "_inflated", bug)
+
+
+class _Unchecked:
+    """Inflates one member with a plain header, whatever its CRC and size are."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._raw = zlib.decompressobj(-15)
+        self._header, self._trailer = 10, 8  # bytes still to come
+        self.eof = False
+        self.unused_data = self.unconsumed_tail = b""
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """Give the next bytes."""
+        header = data[: self._header]
+        self._header -= len(header)
+        rest, piece = data[len(header) :], b""
+        if not self._raw.eof:
+            piece = self._raw.decompress(rest, most)
+            rest = self._raw.unused_data
+            self.unconsumed_tail = self._raw.unconsumed_tail
+        if self._raw.eof:
+            self._trailer -= len(rest[: self._trailer])
+            self.eof = self._trailer == 0
+            self.unused_data = rest[8:]
+        return piece
+
+
+def unchecked_gzip_crc() -> None:
+    """A gzip body whose CRC or size is wrong is taken as it is."""
+    put(vars(body)["isal_zlib"], "decompressobj", _Unchecked)
+
+
+def bomb_unchecked() -> None:
+    """A gzip body may expand as far as it likes."""
+    put(body, "_plausible", lambda pairs, ratio: pairs)
+
+
+def unchecked_json_end() -> None:
+    """A JSON that ends early is taken as it is."""
+    close = FieldParser.close
+
+    def bug(self: FieldParser) -> dict[str, Any]:
+        try:
+            return close(self)
+        except NotJSON:
+            return self._matcher.results()
+
+    put(FieldParser, "close", bug)
+
+
+# --- Paging --------------------------------------------------------------------------------------
+
+
+def guard_on_consecutive_cursors() -> None:
+    """Only the cursor that was asked with last is remembered."""
+    add = LoopGuard.add
+    last: dict[int, Any] = {}
+
+    def remember(self: LoopGuard, cursor: Any) -> bool:
+        last[id(self)] = cursor
+        return add(self, cursor)
+
+    put(LoopGuard, "add", remember)
+    put(LoopGuard, "__contains__", lambda self, cursor: last.get(id(self)) == cursor)
+
+
+def cursor_as_float() -> None:
+    """A large integer loses its last digits."""
+    usable: Callable[..., Any] = vars(fields)["usable"]
+
+    def bug(value: Any, path: Any, limit: int) -> Any:
+        value = usable(value, path, limit)
+        return float(value) if isinstance(value, int) and abs(value) > 2**53 else value
+
+    put(fields, "usable", bug)
+
+
+def empty_page_ends() -> None:
+    """A page without records is taken for the last one, whatever cursor it has."""
+    following: Callable[..., Any] = vars(attempt)["next_cursor"]
+
+    def bug(paginator: Any, cursor: Any, page: Page) -> Any:
+        return following(paginator, cursor, page) if page.records else Done("empty_page")
+
+    put(attempt, "next_cursor", bug)
+
+
+# --- Where requests go, and when -----------------------------------------------------------------
+
+
+def redirect_followed_anywhere() -> None:
+    """A redirect to another origin takes the credentials there."""
+    put(transport, "origin_of", lambda url: None)
+
+
+def link_followed_anywhere() -> None:
+    """A next link may lead to any host."""
+    put(Origins, "check", lambda self, url: True)
+
+
+def environment_trusted() -> None:
+    """Netrc and the proxy variables are heeded, though nobody asked for it."""
+    begin = Transport.__init__
+
+    def bug(self: Transport, client: Any) -> None:
+        begin(self, client.model_copy(update={"trust_env": True}))
+
+    put(Transport, "__init__", bug)
+
+
+def server_wait_ignored() -> None:
+    """The page is asked for again whenever the backoff says."""
+    put(attempt, "server_wait", lambda headers, now: None)
+
+
+BUGS: Mapping[str, Callable[[], None]] = {
+    bug.__name__: bug
+    for bug in (
+        journal_before_rename, no_fsync_of_the_part, no_fsync_of_the_folder,
+        no_fsync_of_the_journal, torn_line_kept, temporary_files_kept, failed_fsync_tried_again,
+        lock_not_taken, short_body_taken, announced_size_believed, late_page_kept,
+        unchecked_gzip_end, unchecked_gzip_crc, bomb_unchecked, unchecked_json_end,
+        guard_on_consecutive_cursors, cursor_as_float, empty_page_ends,
+        redirect_followed_anywhere, link_followed_anywhere, environment_trusted,
+        server_wait_ignored,
+    )
+}  # fmt: skip
+
+
+def plant() -> None:
+    """Plant the bug that the environment names; none if it names none."""
+    if name := os.environ.get(VARIABLE):
+        BUGS[name]()
+
+
+def pytest_configure() -> None:
+    """As a plugin: plant it before the first test."""
+    plant()

@@ -1,0 +1,96 @@
+"""The matrix of faults can fail: each planted bug turns rows red, which are green without it."""
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.planted_bugs import BUGS, VARIABLE
+
+ROOT = Path(__file__).parents[1]
+WIRE, DISK = "tests/test_faults.py", "tests/test_faults_disk.py"
+#: What sees that something is not durable when it should be.
+DURABLE = [f"{DISK}::test_row_37_write_order", "tests/test_power_cut.py::test_row_41_any_moment"]
+
+#: The tests that each bug is run against, every one of which must have a case that fails.
+CAUGHT_BY = {
+    "journal_before_rename": DURABLE,
+    "no_fsync_of_the_part": DURABLE,
+    "no_fsync_of_the_folder": DURABLE,
+    "no_fsync_of_the_journal": DURABLE,
+    "torn_line_kept": [f"{DISK}::test_row_38_nul_tail"],
+    "temporary_files_kept": [f"{WIRE}::test_row_01_cut", f"{WIRE}::test_row_05_gzip_damaged"],
+    "failed_fsync_tried_again": [f"{DISK}::test_row_40_errors_at_a_call[a part's fsync]"],
+    "lock_not_taken": [f"{DISK}::test_row_42_two_processes"],
+    "short_body_taken": [f"{WIRE}::test_row_01_cut"],
+    "announced_size_believed": [f"{WIRE}::test_row_09_chunks_that_add_up"],
+    "late_page_kept": [f"{WIRE}::test_row_12_watchdog_leaves_no_success"],
+    "unchecked_gzip_end": [
+        f"{WIRE}::test_row_04_gzip_cut", f"{WIRE}::test_row_02_cut_unnoticed_by_libraries",
+        f"{WIRE}::test_row_05_gzip_damaged",
+    ],
+    "unchecked_gzip_crc": [f"{WIRE}::test_row_05_gzip_damaged"],
+    "bomb_unchecked": [f"{WIRE}::test_row_10_gzip_bomb[zeros-200 OK]"],
+    "unchecked_json_end": [
+        f"{WIRE}::test_row_02_cut_unnoticed_by_libraries", f"{WIRE}::test_row_16_no_json",
+    ],
+    "guard_on_consecutive_cursors": [f"{DISK}::test_row_31_cycle"],
+    "cursor_as_float": [f"{WIRE}::test_row_20_large_cursor"],
+    "empty_page_ends": [f"{DISK}::test_row_32_empty_page_with_a_cursor"],
+    "redirect_followed_anywhere": [f"{WIRE}::test_row_23_redirect_to_another_origin"],
+    "link_followed_anywhere": [f"{WIRE}::test_row_22_however_the_link_is_said"],
+    "environment_trusted": [f"{WIRE}::test_row_25_netrc_and_proxy"],
+    "server_wait_ignored": [f"{WIRE}::test_row_27_retry_after"],
+}  # fmt: skip
+
+
+def run(tests: list[str], bug: str = "") -> subprocess.CompletedProcess[str]:
+    """Run tests by their names in a process of their own, with a bug planted."""
+    arguments = ["-p", "tests.planted_bugs", "-p", "no:cacheprovider", "-q", "--tb=line", "-rfE"]
+    # Plugins that are installed take as long to load as all the rest.
+    variables = {**os.environ, VARIABLE: bug, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, *tests],
+        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+
+
+Ended = dict[str, Future[subprocess.CompletedProcess[str]]]
+
+
+@pytest.fixture(scope="module")
+def ended() -> Ended:
+    """All the runs, two at a time; that without a bug is named ``."""
+    pool = ThreadPoolExecutor(2)
+    every = sorted({name for names in CAUGHT_BY.values() for name in names})
+    runs = {bug: pool.submit(run, CAUGHT_BY[bug], bug) for bug in BUGS}
+    runs[""] = pool.submit(run, every)
+    pool.shutdown(wait=False)
+    return runs
+
+
+def test_every_bug_is_to_be_caught() -> None:
+    """No bug without rows, no rows without a bug."""
+    assert CAUGHT_BY.keys() == BUGS.keys()
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_turns_its_rows_red(ended: Ended, bug: str) -> None:
+    """Each of the tests named for it fails, in one case at least."""
+    done = ended[bug].result()
+    assert done.returncode == 1, done.stdout
+    assert not re.findall(r"^ERROR ", done.stdout, re.MULTILINE), done.stdout
+    failed = re.findall(r"^FAILED (\S+::[^\[\s]+(?:\[.*?\])?)", done.stdout, re.MULTILINE)
+    for name in CAUGHT_BY[bug]:
+        assert any(each.startswith(name) for each in failed), f"{name} passes\n{done.stdout}"
+
+
+def test_without_a_bug_they_are_green(ended: Ended) -> None:
+    """So it is the bug that they see."""
+    done = ended[""].result()
+    assert done.returncode == 0, done.stdout
