@@ -56,6 +56,16 @@ LAYERS = [
     tries check
     commits
     window
+    init init.variables init.names init.writing init.saving
+    init.shell init.ask init.looking
+    init.curl init.guess
+    init.hiding init.declaring init.openapi init.probing init.dialects init.counting init.links
+    init.tokens init.keysets
+    init.guessing
+    init.deciding
+    init.telling
+    init.proposing
+    init.reading
     page_loop
     schedule
     terminal.closing terminal.plain terminal.live terminal.steps

@@ -14,6 +14,7 @@ from tests.api_server import Answer, ApiServer
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = (
+    "init",
     "run",
     "plan",
     "check",

@@ -13,11 +13,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from harvester.terminal.phrases import duration, fit_ends, one_line, printable, size, table
+from harvester.terminal.phrases import (
+    duration,
+    fit_ends,
+    number,
+    one_line,
+    printable,
+    size,
+    table,
+)
 
 if TYPE_CHECKING:
     from harvester.check import Seen
     from harvester.config import Config
+    from harvester.init.proposing import Proposal
     from harvester.planning import Least
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
@@ -81,6 +90,23 @@ def resources_text(config: "Config") -> str:
         for item in config.resources
     ]
     return table(("resource", "paginator", "partitions", "auth"), rows, stdout_columns())
+
+
+def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
+    """What `init` decided and why, what is unsure, and what to type next."""
+    lines = []
+    for name, told in proposal.told.items():
+        lines += [one_line(name), *(f"  {one_line(line)}" for line in told)]
+    for title, items in (("note", proposal.notes), ("not sure", proposal.unsure)):
+        lines += [f"{title}: {one_line(item)}" for item in items]
+    lines.append(f"asked {number(proposal.requests, 'request')}")
+    if path is None:
+        return "\n".join(lines)
+    lines.append(f"wrote {path}")
+    name = _quoted(path)
+    exports = [f"  export {one}" for one in proposal.exports]
+    following = [f"  {program} check {name} --live", f"  {program} run {name}"]
+    return "\n".join([*lines, "Next:", *exports, *following])
 
 
 def seen_text(seen: "Seen") -> str:

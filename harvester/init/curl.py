@@ -1,0 +1,390 @@
+"""A curl command line to the request that it makes.
+
+The options are data: `_TAKES` have a value, `_FLAGS` do not, and each says what it does to the
+request, that it is harmless here, or that it cannot be honoured, which is told in a note. Unknown
+options are refused: whether the next word belongs to one cannot be known.
+See curl(1), version 8.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+from harvester.errors import ConfigError
+from harvester.init.ask import Ask, Pairs, form_pairs, url_parts
+from harvester.init.variables import quoted, shown
+
+_LARGEST_FILE: Final = 1 << 20
+
+#: Long names of the options that have a value, by what is done with it.
+_TAKES: Final = {
+    "request": "method", "url": "url", "header": "header", "data": "data", "data-ascii": "data",
+    "data-raw": "raw", "data-binary": "binary", "data-urlencode": "encoded", "json": "json",
+    "url-query": "query", "user": "user", "cookie": "cookie", "user-agent": "agent",
+    "referer": "referer", "oauth2-bearer": "bearer", "proxy": "proxy", "cacert": "cacert",
+    "max-time": "time", "connect-timeout": "connect",
+    **dict.fromkeys(
+        ("output", "write-out", "cookie-jar", "dump-header", "trace", "trace-ascii", "stderr",
+         "retry", "retry-delay", "retry-max-time", "max-redirs", "output-dir", "keepalive-time",
+         "limit-rate", "speed-limit", "speed-time", "max-filesize", "rate", "parallel-max",
+         "create-file-mode", "ciphers", "tls-max", "libcurl"), "harmless"),
+    **dict.fromkeys(
+        ("cert", "key", "cert-type", "key-type", "pass", "capath", "resolve", "connect-to",
+         "interface", "unix-socket", "proxy-user", "socks5", "socks5-hostname", "noproxy",
+         "dns-servers", "range", "time-cond", "request-target", "netrc-file", "proxy-header",
+         "preproxy", "variable", "etag-save", "etag-compare", "pinnedpubkey"), "unheard"),
+    **dict.fromkeys(
+        ("form", "form-string", "upload-file", "config", "aws-sigv4"), "refused"),
+}  # fmt: skip
+
+#: Long names of the options without a value.
+_FLAGS: Final = {
+    "get": "get", "head": "unheard", "insecure": "insecure", "netrc": "netrc",
+    **dict.fromkeys(
+        ("compressed", "location", "location-trusted", "silent", "show-error", "include",
+         "verbose", "fail", "fail-with-body", "fail-early", "globoff", "no-buffer", "http1.0",
+         "http1.1", "http2", "http2-prior-knowledge", "http3", "ipv4", "ipv6", "progress-bar",
+         "no-progress-meter", "remote-name", "remote-header-name", "tlsv1", "tlsv1.2", "tlsv1.3",
+         "create-dirs", "no-keepalive", "path-as-is", "tcp-nodelay", "raw", "basic", "anyauth",
+         "retry-connrefused", "retry-all-errors", "remote-name-all", "styled-output",
+         "no-sessionid", "tcp-fastopen", "ssl-reqd", "parallel", "disable", "junk-session-cookies",
+         "trace-time", "post301", "post302", "post303", "show-headers"), "harmless"),
+    **dict.fromkeys(("netrc-optional",), "netrc"),
+    **dict.fromkeys(("digest", "ntlm", "negotiate", "proxy-insecure"), "unheard"),
+    "next": "next",
+}  # fmt: skip
+
+_SHORT: Final = {
+    "X": "request", "H": "header", "d": "data", "u": "user", "b": "cookie", "A": "user-agent",
+    "e": "referer", "x": "proxy", "m": "max-time", "o": "output", "w": "write-out",
+    "c": "cookie-jar", "D": "dump-header", "F": "form", "T": "upload-file", "K": "config",
+    "E": "cert", "r": "range", "z": "time-cond", "U": "proxy-user", "Y": "speed-limit",
+    "y": "speed-time",
+    "G": "get", "I": "head", "k": "insecure", "n": "netrc", "L": "location", "s": "silent",
+    "S": "show-error", "i": "include", "v": "verbose", "f": "fail", "g": "globoff",
+    "N": "no-buffer", "0": "http1.0", "4": "ipv4", "6": "ipv6", "#": "progress-bar",
+    "O": "remote-name", "J": "remote-header-name", "1": "tlsv1", "q": "disable",
+    "j": "junk-session-cookies", "Z": "parallel", ":": "next",
+}  # fmt: skip
+
+_REFUSALS: Final = {
+    "form": "a multipart body, which no harvest sends",
+    "form-string": "a multipart body, which no harvest sends",
+    "upload-file": "an upload; a harvest only reads",
+    "config": "options in a file; write them into the line",
+    "aws-sigv4": "a signature of AWS, which harvester cannot make",
+}
+
+#: Headers that say nothing to an API: what a browser adds, and what harvester sets itself.
+_IDLE: Final = re.compile(
+    r"sec-.*|priority|te|dnt|upgrade-insecure-requests|pragma|cache-control|if-none-match"
+    r"|if-modified-since|if-match|if-range|range|expect",
+    re.IGNORECASE,
+)
+_USUAL_FORM: Final = r"application/x-www-form-urlencoded\s*(?:;.*)?"
+#: curl's -d says form of any body, JSON too.
+_USUAL_JSON: Final = rf"application/json\s*(?:;\s*charset=utf-?8\s*)?|{_USUAL_FORM}"
+_OWN: Final = ("accept-encoding", "connection", "content-length", "transfer-encoding", "host")
+
+
+def is_curl(words: Sequence[str]) -> bool:
+    """Whether the words are a curl command line, its prompt or an environment before it or not."""
+    return bool(_without_prompt(words))
+
+
+def ask_of_curl(words: Sequence[str], folder: Path | None = None) -> Ask:
+    """The request of a curl line's words; `-d @file` is read relative to `folder`.
+
+    Raises ConfigError, all of whose messages are free of the line's values.
+    """
+    line = _Line(folder or Path())
+    rest = iter(_without_prompt(words))
+    for word in rest:
+        if not line.done:
+            line.take(word, rest)
+    return line.ask()
+
+
+def _without_prompt(words: Sequence[str]) -> Sequence[str]:
+    for at, word in enumerate(words):
+        if re.fullmatch(r"(?:.*/)?curl(?:\.exe)?", word):
+            return words[at + 1 :]
+        if word not in ("$", "%", ">", "sudo", "time") and "=" not in word:
+            break
+    return ()
+
+
+@dataclass(slots=True)
+class _Line:
+    """What a line has said so far."""
+
+    folder: Path
+    urls: list[str] = field(default_factory=list)
+    method: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    data: list[str] = field(default_factory=list)
+    encoded: bool = False  # as a form's parts, not as a text of its own
+    as_json: bool = False
+    get: bool = False
+    query: list[str] = field(default_factory=list)
+    user: str | None = None
+    client: dict[str, Any] = field(default_factory=dict)
+    idle: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    done: bool = False
+    plain: bool = False  # after `--`: no more options
+
+    def take(self, word: str, rest: Iterable[str]) -> None:
+        """One word, and the next one where it is an option's value."""
+        if self.plain or not word.startswith("-") or word == "-":
+            self.urls.append(word)
+        elif word == "--":
+            self.plain = True
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            self._option(name, value if equals else None, rest)
+        else:
+            self._short(word[1:], rest)
+
+    def _short(self, letters: str, rest: Iterable[str]) -> None:
+        for at, letter in enumerate(letters):
+            name = _SHORT.get(letter)
+            if name is None:
+                raise ConfigError(f"curl's option -{letter} is not known here; take it out")
+            if name in _TAKES:
+                self._option(name, letters[at + 1 :] or None, rest)
+                return
+            self._flag(name)
+
+    def _option(self, name: str, value: str | None, rest: Iterable[str]) -> None:
+        if name in _FLAGS or (name.startswith("no-") and name[3:] in _FLAGS):
+            self._flag(name)
+            return
+        if name not in _TAKES:
+            raise ConfigError(f"curl's option --{name} is not known here; take it out")
+        if value is None:
+            value = next(iter(rest), None)
+        if value is None:
+            raise ConfigError(f"curl's option --{name} lacks its value")
+        kind = _TAKES[name]
+        if kind == "refused":
+            raise ConfigError(f"curl's --{name}: {_REFUSALS[name]}")
+        if kind == "unheard":
+            self._unheard(name)
+        elif kind != "harmless":
+            getattr(self, f"_{kind}")(value)
+
+    def _flag(self, name: str) -> None:
+        match _FLAGS.get(name, "harmless"):
+            case "get":
+                self.get = True
+            case "unheard":
+                self._unheard(name)
+            case "insecure":
+                self.notes.append(
+                    "curl's -k is not honoured: certificates are always checked; for one of your "
+                    "own write client: {ca_bundle: FILE}"
+                )
+            case "netrc":
+                self.client["trust_env"] = True
+            case "next":
+                self.notes.append("curl's --next: only the request before it is looked at")
+                self.done = True
+
+    def _unheard(self, name: str) -> None:
+        self.notes.append(f"curl's --{name} is not honoured")
+
+    # What the options with a value do, by the kinds of `_TAKES`.
+
+    def _method(self, value: str) -> None:
+        self.method = value.upper()
+
+    def _url(self, value: str) -> None:
+        self.urls.append(value)
+
+    def _header(self, value: str) -> None:
+        if value.startswith("@"):
+            raise ConfigError("curl's -H @file is not read; write the headers into the line")
+        name, colon, text = value.partition(":")
+        name, text = name.strip(), text.strip()
+        if not colon or not text:  # `Name;` sends an empty one, `Name:` takes one away
+            return
+        if _IDLE.fullmatch(name) or name.lower() in _OWN:
+            if name.lower() not in _OWN:
+                self.idle.append(name)
+            return
+        self.headers[_spelled(self.headers, name)] = text
+
+    def _data(self, value: str) -> None:
+        if value.startswith("@"):
+            value = "".join(_file(self.folder, value[1:]).splitlines())
+        self.data.append(value)
+
+    def _raw(self, value: str) -> None:
+        self.data.append(value)
+
+    def _binary(self, value: str) -> None:
+        self.data.append(_file(self.folder, value[1:]) if value.startswith("@") else value)
+
+    def _encoded(self, value: str) -> None:
+        self.encoded = True
+        self.data.append(_urlencoded(self.folder, value))
+
+    def _json(self, value: str) -> None:
+        self.as_json = True
+        self._binary(value)
+
+    def _query(self, value: str) -> None:
+        self.query.append(value[1:] if value.startswith("+") else _urlencoded(self.folder, value))
+
+    def _user(self, value: str) -> None:
+        self.user = value
+
+    def _cookie(self, value: str) -> None:
+        if "=" not in value:
+            self.notes.append("curl's -b FILE is not honoured: write the cookies into the line")
+            return
+        name = _spelled(self.headers, "Cookie")
+        self.headers[name] = "; ".join(filter(None, (self.headers.get(name), value)))
+
+    def _agent(self, value: str) -> None:
+        self._header(f"User-Agent: {value}")
+
+    def _referer(self, value: str) -> None:
+        self._header(f"Referer: {value.split(';')[0]}")
+
+    def _bearer(self, value: str) -> None:
+        self._header(f"Authorization: Bearer {value}")
+
+    def _proxy(self, value: str) -> None:
+        self.client["proxy"] = value if "://" in value else f"http://{value}"
+
+    def _cacert(self, value: str) -> None:
+        self.client["ca_bundle"] = value
+
+    def _time(self, value: str) -> None:
+        self._timeout("page", value)
+
+    def _connect(self, value: str) -> None:
+        self._timeout("connect", value)
+
+    def _timeout(self, name: str, value: str) -> None:
+        if re.fullmatch(r"[0-9]{1,6}", value) and int(value):
+            self.client["timeout"] = {**self.client.get("timeout", {}), name: f"{value}s"}
+
+    def ask(self) -> Ask:
+        """The request."""
+        if not self.urls:
+            raise ConfigError("the curl line has no URL")
+        if len(self.urls) > 1:
+            self.notes.append(f"of the line's {len(self.urls)} URLs only the first is looked at")
+        url, params, user, password = url_parts(self.urls[0])
+        for more in self.query:
+            params += form_pairs(more)
+        if self.idle:
+            self.notes.append(f"left out, as an API has no use for them: {', '.join(self.idle)}")
+        if self.user is not None:
+            user, _, password = self.user.partition(":")
+        body: Any = None
+        form: Pairs = ()
+        method = self.method or ("POST" if self.data and not self.get else "GET")
+        if self.data and (self.get or method in ("GET", "HEAD")):
+            if not self.get:
+                self.notes.append(
+                    "a GET with a body: harvester sends it as parameters, which APIs that read "
+                    "such bodies mostly take too"
+                )
+            params += form_pairs("&".join(self.data))
+        elif self.data:
+            body, form = self._body()
+        if method not in ("GET", "POST", "HEAD"):
+            raise ConfigError(f"the line asks for a {method}; a harvest reads, with GET or POST")
+        headers = _useful(self.headers, body is not None, bool(form))
+        return Ask(
+            url, "GET" if method == "HEAD" else method, params, headers, body, form, user, password,
+            self.client, tuple(self.notes),
+        )  # fmt: skip
+
+    def _body(self) -> tuple[Any, Pairs]:
+        text = ("" if self.as_json else "&").join(self.data)
+        kind = _value(self.headers, "content-type")
+        looks = text.lstrip().startswith(("{", "["))
+        if self.as_json or "json" in kind or (looks and not self.encoded):
+            try:
+                return json.loads(quoted(text)), ()
+            except (ValueError, RecursionError) as error:
+                at = getattr(error, "pos", 0) + 1
+                raise ConfigError(
+                    f"the body of the line is no JSON: {getattr(error, 'msg', error)}, at its "
+                    f"character {at} of {len(text)}"
+                ) from None
+        if "=" not in text:
+            raise ConfigError(
+                "the body of the line is neither JSON nor a form (name=value), and harvester "
+                "sends no other"
+            )
+        return None, form_pairs(text)
+
+
+def _useful(headers: dict[str, str], as_json: bool, as_form: bool) -> dict[str, str]:
+    """The headers without those that harvester sends by itself."""
+    usual = re.compile(_USUAL_JSON if as_json else _USUAL_FORM)
+    kept = {}
+    for name, value in headers.items():
+        lower = value.lower()
+        content = name.lower() == "content-type"
+        if content and (not (as_json or as_form) or usual.fullmatch(lower)):
+            continue
+        if name.lower() == "accept" and ("*/*" in lower or lower == "application/json"):
+            continue
+        kept[name] = value
+    return kept
+
+
+def _spelled(headers: dict[str, str], name: str) -> str:
+    """The name as it stands in `headers` already, where only its case differs."""
+    return next((known for known in headers if known.lower() == name.lower()), name)
+
+
+def _value(headers: dict[str, str], name: str) -> str:
+    return headers.get(_spelled(headers, name), "").lower()
+
+
+def _urlencoded(folder: Path, value: str) -> str:
+    """The five forms: `content`, `=content`, `name=content`, `@file`, `name@file`."""
+    found = re.match(r"([^=@]*)([=@])(.*)", value, re.DOTALL)
+    if found is None:
+        return quote_plus(value)
+    name, sign, content = found.groups()
+    text = _file(folder, content) if sign == "@" else content
+    # Marks of variables must come through as they are; the form is decoded again at once.
+    return f"{name}={quote_plus(text)}" if name else quote_plus(text)
+
+
+def _file(folder: Path, name: str) -> str:
+    if name == "-":
+        raise ConfigError("a body from stdin (@-) is not read; write it into the line")
+    try:
+        with (folder / name).open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ConfigError(f"{shown(name)}: over 1 MiB, which is too much for a request")
+        return content.decode()
+    except OSError as error:
+        raise ConfigError(f"{shown(name)}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown(name)}: not UTF-8 text") from None
+
+
+def basic_login(encoded: str) -> tuple[str, str] | None:
+    """User and password of a Basic header's value, or None where it is none."""
+    try:
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (user, password) if colon else None
