@@ -13,7 +13,7 @@ from harvester.errors import AttemptFailed
 from harvester.init.ask import Ask
 from harvester.init.declaring import last_word, movable, tree_of
 from harvester.init.dialects import known
-from harvester.init.guess import SINGLE, Guess, page_size
+from harvester.init.guess import SINGLE, Guess, from_the_start, page_size
 from harvester.init.guessing import guesses
 from harvester.init.hiding import Hidden
 from harvester.init.looking import Records, Sample, first_named, identity, records_in, values_at
@@ -76,9 +76,12 @@ class _Deciding:
         self, hidden: Hidden, env: Mapping[str, str], sleep: Callable[[float], None]
     ) -> None:
         self.hidden = hidden
-        self.ask = hidden.ask
+        self.ask, self.later = from_the_start(hidden.ask)
         self.probe = Probe(env, sleep)
-        self.notes: list[str] = []
+        self.notes = [
+            f"the line begins behind the first page, by its {name}; the harvest begins at the first"
+            for name in self.later
+        ]
         self.sample: Sample
         self.records: Records | None = None
         self.others: tuple[Records, ...] = ()
@@ -95,6 +98,8 @@ class _Deciding:
         guess, proof = found or (SINGLE, Proof("last", SINGLE.why))
         if guess.type == "page_number" and "base_page" in guess.unsure and proof.holds:
             guess, proof = self._based(guess, proof)
+        elif guess.type == "page_number" and self.later:
+            guess = replace(guess, unsure=(*guess.unsure, "base_page"))
         used = _MOST - self.probe.left
         return Decided(self.ask, guess, proof, self.records, self.others, self.sample,
                        tuple(self.notes), used)  # fmt: skip

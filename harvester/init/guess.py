@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harvester.init import names
@@ -71,6 +71,24 @@ def page_size(ask: Ask) -> int | None:
         if place.word in names.SIZE_PARAMS and str(place.value).isdigit():
             return int(place.value)
     return None
+
+
+def from_the_start(ask: Ask) -> tuple[Ask, list[str]]:
+    """The request of the first page, and the parameters by which the line began behind it."""
+    later = [place for place in places(ask) if place.part == "params" and _is_later(place)]
+    counted = {place.name: "1" if place.word in names.PAGE_PARAMS else "0" for place in later}
+    gone = {place.name for place in later if place.word in names.CURSOR_PARAMS}
+    params = tuple((n, counted.get(n, value)) for n, value in ask.params if n not in gone)
+    return replace(ask, params=params), [place.name for place in later]
+
+
+def _is_later(place: Place) -> bool:
+    value = str(place.value).lower()
+    if place.word in names.CURSOR_PARAMS:
+        return value not in names.INITIAL
+    if place.word in names.PAGE_PARAMS:
+        return number(value, 0) > 1
+    return place.word in ("offset", "startat", "skip") and number(value, 0) > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from harvester.errors import PageRefused
 from harvester.init import names
-from harvester.init.guess import Guess, View, is_link, number
+from harvester.init.guess import Guess, View, is_link
 from harvester.init.looking import keys_text
 from harvester.init.names import plain
 from harvester.origins import origin_of, resolve
@@ -96,19 +96,7 @@ def _linked(view: View, paginator: dict[str, Any], href: str, why: str) -> Guess
     counted = {plain(name) for name, value in query.items() if value.isdigit()} & _COUNTED
     if counted and not words & _CURSORS:
         paginator = {**paginator, "stop_after_empty_page": True}
-    return Guess(paginator, why, without=tuple(_midway(view)))
-
-
-def _midway(view: View) -> Iterator[str]:
-    """Parameters by which the request itself begins somewhere behind the first page."""
-    for place in view.places:
-        value = str(place.value).lower()
-        if place.part == "params" and (
-            (place.word in names.CURSOR_PARAMS and value not in names.INITIAL)
-            or (place.word in ("page", "pagenumber") and number(value, 0) > 1)
-            or (place.word in ("offset", "startat") and number(value, 0) > 0)
-        ):
-            yield place.name
+    return Guess(paginator, why)
 
 
 def _is_ours(view: View, href: str) -> bool:

@@ -68,9 +68,9 @@ INITIAL: Final = ("*", "0", "1", "-1", "start", "first", "initial", "begin")
 
 #: Where a token goes, by what it is called in the page. Others go where their own names say.
 TOKENS: Final[dict[str, tuple[str, ...]]] = {
-    "nexttoken": ("next_token", "nextToken", "pagination_token", "NextToken"),
+    "nexttoken": ("pagination_token", "page_token"),
     "nextpagetoken": ("pageToken", "page_token"),
-    "nextcursor": ("cursor", "next_cursor"),
+    "nextcursor": ("cursor", "next_cursor", "after", "page_token"),
     "nextcursormark": ("cursorMark",),
     "cursor": ("cursor",),
     "after": ("after",),

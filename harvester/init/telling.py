@@ -141,8 +141,12 @@ def comments_of(hidden: Hidden, decided: Decided, index: int, rate: Rate) -> dic
         text = f"{number(count, 'record')} on the first page; the first has: {keys_told(decided)}"
         found[(*place, "data_selector")] = wrapped(text, 4)
     told = f"{decided.guess.why}"
-    if decided.proof is not None:
+    if decided.proof is not None and decided.proof.told != told:
         told += f" ({'proven' if decided.proven else 'not proven'}: {decided.proof.told})"
+    elif decided.proof is None:
+        told = "Nothing was asked. " + (
+            told if decided.guess.type != "single_page" else "Name one?"
+        )
     found[(*place, "paginator")] = wrapped(told, 4)
     if "response_actions" in decided.guess.resource:
         found[(*place, "response_actions")] = ["The first rule that matches counts."]

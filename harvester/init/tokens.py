@@ -13,8 +13,8 @@ from harvester.init.names import plain
 
 _MOST_PLACES: Final = 4
 _OBJECTS: Final = ("continue", "nextparams", "nextquery", "querycontinue")
-_NESTED_IN: Final = ("next", "paging", "cursors", "pagination")
-_NESTED: Final = ("after", "token", "cursor", "pagetoken", "start")
+_NESTED_IN: Final = ("next", "paging", "cursors", "pagination", "pageinfo", "meta", "metadata")
+_NESTED: Final = ("after", "token", "cursor", "key", "marker", "start")
 
 
 def objects(view: View) -> Iterator[Guess]:
@@ -75,7 +75,7 @@ def _is_token(view: View, path: tuple[str, ...], value: Any) -> bool:
     looks = (
         name in names.TOKENS
         or names.NEXTISH.fullmatch(name) is not None
-        or (len(path) > 1 and plain(path[-2]) in _NESTED_IN and name in _NESTED)
+        or (len(path) > 1 and plain(path[-2]) in _NESTED_IN and name.endswith(_NESTED))
         or name in asked & names.CURSOR_PARAMS
     )
     # A `cursor` that only repeats what was asked for is no next one.
@@ -86,10 +86,13 @@ def _is_token(view: View, path: tuple[str, ...], value: Any) -> bool:
 
 def _places_for(view: View, name: str, spelled: str) -> Iterator[Guess]:
     """The places for a token called `name` in the page, as guesses without its path."""
-    short = re.sub(r"^_?next[-_]?", "", spelled)
-    own = [short[:1].lower() + short[1:], spelled] if short else [spelled]
     hinted = [hint["token"] for hint in view.hints if "token" in hint]
-    wanted = list(dict.fromkeys([*hinted, *names.TOKENS.get(name, ()), *own, "cursor"]))
+    found = re.fullmatch(r"_?next[-_]?(.+)", spelled, re.IGNORECASE)
+    short = [found[1][:1].lower() + found[1][1:]] if found else []
+    # `next_page_token` is sent back as `page_token`, but Twitter's and AWS's `next_token` as it is.
+    own = [spelled, *short] if name == "nexttoken" else short
+    customary = names.TOKENS.get(name, ())
+    wanted = list(dict.fromkeys([*hinted, *own, *customary, spelled, "cursor"]))
     words = set(map(plain, wanted)) | names.CURSOR_PARAMS
     for place in view.places:
         if place.word in words or str(place.value) == "*":
