@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from harvester import harvest, iter_records, load_config
-from harvester.init.deciding import NoFirstPage
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from tests.api_server import Answer, ApiServer, Asked

@@ -59,8 +59,8 @@ LAYERS = [
     init init.variables init.names init.writing init.saving
     init.shell init.ask init.looking
     init.curl init.guess
-    init.hiding init.declaring init.openapi init.probing init.dialects init.counting init.links
-    init.tokens init.keysets
+    init.hiding init.declaring init.probing init.dialects init.counting init.links
+    init.tokens init.keysets init.openapi
     init.guessing
     init.deciding
     init.telling

@@ -44,7 +44,7 @@ def init(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…",
+            metavar="SOURCE",
             help="A curl line (in quotes, or as it is), a URL, an OpenAPI 3 document, or - for "
             "stdin.",
         ),

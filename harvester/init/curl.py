@@ -20,6 +20,7 @@ from harvester.init.ask import Ask, Pairs, form_pairs, url_parts
 from harvester.init.variables import quoted, shown
 
 _LARGEST_FILE: Final = 1 << 20
+_OURS: Final = "; take it out (harvester's own options go before the word curl)"
 
 #: Long names of the options that have a value, by what is done with it.
 _TAKES: Final = {
@@ -155,7 +156,7 @@ class _Line:
         for at, letter in enumerate(letters):
             name = _SHORT.get(letter)
             if name is None:
-                raise ConfigError(f"curl's option -{letter} is not known here; take it out")
+                raise ConfigError(f"curl's option -{letter} is not known here{_OURS}")
             if name in _TAKES:
                 self._option(name, letters[at + 1 :] or None, rest)
                 return
@@ -166,7 +167,7 @@ class _Line:
             self._flag(name)
             return
         if name not in _TAKES:
-            raise ConfigError(f"curl's option --{name} is not known here; take it out")
+            raise ConfigError(f"curl's option --{name} is not known here{_OURS}")
         if value is None:
             value = next(iter(rest), None)
         if value is None:

@@ -9,6 +9,7 @@ from harvester.init import names
 from harvester.init.ask import Ask
 from harvester.init.guess import Guess, View
 from harvester.init.looking import Sample, keys_text
+from harvester.init.variables import template
 from harvester.jsonpath import find, parse
 
 _UNIQUE: Final = (
@@ -69,8 +70,9 @@ def scroll(view: View) -> Iterator[Guess]:
     keep = dict(view.ask.params).get("scroll")
     if not isinstance(view.page, dict) or "_scroll_id" not in view.page or not keep:
         return
-    above = urlsplit(view.ask.url).path.rpartition("/_search")[0].rpartition("/")[0]
-    body = {"scroll": keep, "scroll_id": "{cursor}"}
+    path = template(urlsplit(view.ask.url).path)
+    above = path.rpartition("/_search")[0].rpartition("/")[0]
+    body = {"scroll": template(keep), "scroll_id": "{cursor}"}
     following = {"path": f"{above}/_search/scroll", "method": "POST", "params": {}, "json": body}
     yield Guess(
         {

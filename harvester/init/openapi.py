@@ -16,8 +16,9 @@ from urllib.parse import urljoin, urlsplit
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
 from harvester.init.ask import Ask
+from harvester.init.declaring import api_word
 from harvester.init.names import RECORDS, plain
-from harvester.init.variables import mark
+from harvester.init.variables import mapped, mark, unmarked
 
 _DEEPEST: Final = 12
 
@@ -45,17 +46,21 @@ def document_of(text: str, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         tree = read(text, source).tree
     if is_openapi(tree) and str(tree["openapi"]).startswith("3"):
-        return dict(tree)
+        # Whoever wrote the document names no variable of this environment.
+        return dict(mapped(tree, unmarked))
     if isinstance(tree, dict) and "swagger" in tree:
         raise ConfigError(f"{source}: Swagger 2; convert it to OpenAPI 3 first")
     raise ConfigError(f"{source}: no OpenAPI 3 document (it has no `openapi: 3…` and `paths`)")
 
 
-def operations(
-    document: Mapping[str, Any], source: str, base_url: str | None, prefix: str
-) -> list[Operation]:
-    """The collections of a document, in its order. `source` is its own URL, or its file."""
+def operations(document: Mapping[str, Any], source: str, base_url: str | None) -> list[Operation]:
+    """The collections of a document, in its order. `source` is its own URL, or its file.
+
+    The variables of its credentials are called after the server's host: a document that borrows
+    another API's title gets none of that API's.
+    """
     root = _server(document, source, base_url)
+    prefix = re.sub(r"\W+", "_", api_word(root) or "api").upper()
     found = []
     for path, entry in document["paths"].items():
         item = _resolved(document, entry)
@@ -66,7 +71,7 @@ def operations(
         if page is None:
             continue
         parameters = [*item.get("parameters", ()), *operation.get("parameters", ())]
-        ask = _ask(document, operation, f"{root}{path}", parameters, prefix)
+        ask = _ask(document, operation, f"{root}{unmarked(path)}", parameters, prefix)
         name = str(operation.get("operationId") or path)
         summary = str(operation.get("summary") or "")
         found.append(Operation(path, name, summary, ask, page))

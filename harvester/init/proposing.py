@@ -32,7 +32,8 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration as text, and what to tell. `values` are those of the variables that it
-    names and that the line held; `told` says what was decided, resource by resource.
+    names and that the line held; `told` says what was decided, resource by resource; `exports`
+    what the environment needs, and `missing` which of its variables are not there.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Proposal:
     notes: tuple[str, ...]
     unsure: tuple[str, ...]
     exports: tuple[str, ...]
+    missing: tuple[str, ...]
     proven: bool
     requests: int
     decided: tuple[Decided, ...]
@@ -116,10 +118,10 @@ def _put_together(
         comments |= telling.comments_of(first, each, index, rate)
         told[title] = telling.seen_told(each)
     tree = whole(name, client, resources)
-    exports = _exports(hidden, env)
+    exports = _exports(hidden)
     needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
     secrets = Secrets({f"env.{key}": value for key, value in needed.items()})
-    head = telling.head_of(first, decided, rate, source, exports)
+    head = telling.head_of(first, decided, rate, source, [*exports.values()])
     text = yaml_text(
         tree,
         telling.safe_lines(head, secrets),
@@ -135,7 +137,8 @@ def _put_together(
         tuple(dict.fromkeys(
             line for each in decided
             for line in telling.safe_lines(telling.unsure_told(each), secrets))),
-        tuple(exports),
+        tuple(exports.values()),
+        tuple(name for name in exports if name in values or not env.get(name)),
         all(each.proven for each in decided),
         sum(each.requests for each in decided),
         tuple(decided),
@@ -160,13 +163,13 @@ def _refuse_unset(hidden: Sequence[Hidden], env: Mapping[str, str]) -> None:
         )
 
 
-def _exports(hidden: Sequence[Hidden], env: Mapping[str, str]) -> list[str]:
-    """What a person has to export, and what it is; never the value."""
+def _exports(hidden: Sequence[Hidden]) -> dict[str, str]:
+    """What a person has to export, by the variable, and what it is; never the value."""
     told = {name: where for each in hidden for name, where in each.told.items()}
-    return [
-        f"{name}=…" + (f"    # the value of {told[name]}" if name in told else "")
+    return {
+        name: f"{name}=…" + (f"    # the value of {told[name]}" if name in told else "")
         for name in names_needed(hidden)
-    ]
+    }
 
 
 def _distinct(title: str, taken: Mapping[str, Any]) -> str:

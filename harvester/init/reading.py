@@ -9,7 +9,7 @@ from harvester.errors import AttemptFailed, ConfigError
 from harvester.init.ask import Ask, ask_of_url
 from harvester.init.curl import ask_of_curl, is_curl
 from harvester.init.deciding import NoFirstPage
-from harvester.init.declaring import api_word, tree_of
+from harvester.init.declaring import tree_of
 from harvester.init.guess import SINGLE
 from harvester.init.openapi import chosen, document_of, is_openapi, operations
 from harvester.init.probing import Probe
@@ -104,9 +104,6 @@ def _fetched(ask: Ask, env: Mapping[str, str]) -> str | None:
 
 def _described(text: str, source: str, operation: Sequence[str], base_url: str | None) -> Given:
     document = document_of(text, source)
-    title = str((document.get("info") or {}).get("title") or "api")
-    root = base_url or (source if "://" in source else "")
-    prefix = (api_word(root) or "".join(c if c.isalnum() else "_" for c in title)).upper()
-    found = operations(document, source, base_url, prefix.strip("_") or "API")
+    found = operations(document, source, base_url)
     picked = chosen(found, operation, source)
     return Given([Wanted(one.ask, one.page) for one in picked], f"the OpenAPI document {source}")

@@ -94,15 +94,17 @@ def seen_told(decided: Decided) -> list[str]:
         count = len(decided.records.values) if decided.records else 0
         where = decided.selector or "$"
         lines.append(f"records: {number(count, 'record')} at {where} ({keys_told(decided)})")
-        if decided.others:
-            others = ", ".join(f"{one.selector} ({len(one.values)})" for one in decided.others)
-            lines.append(f"also there: {others}")
+        others = [f"{one.selector} ({len(one.values)})" for one in decided.others if one.values]
+        if others:
+            lines.append(f"also there: {', '.join(others)}")
         if total := total_claimed(decided.sample):
             lines.append(f"total: {total[0]} says {total[1]:,}")
     options = ", ".join(
         f"{key}: {value}" for key, value in decided.guess.paginator.items() if key != "type"
     )
     lines.append(f"paging: {decided.guess.type}{f' ({options})' if options else ''}")
+    if decided.proof is None and decided.guess.type == "single_page":
+        return [*lines, "because: nothing was asked, and the line says nothing of pages"]
     lines.append(f"because: {decided.guess.why}")
     if decided.proof is not None:
         lines.append(f"{'proven' if decided.proven else 'not proven'}: {decided.proof.told}")
@@ -141,12 +143,11 @@ def comments_of(hidden: Hidden, decided: Decided, index: int, rate: Rate) -> dic
         text = f"{number(count, 'record')} on the first page; the first has: {keys_told(decided)}"
         found[(*place, "data_selector")] = wrapped(text, 4)
     told = f"{decided.guess.why}"
-    if decided.proof is not None and decided.proof.told != told:
+    if decided.proof is None:
+        single = decided.guess.type == "single_page"
+        told = "nothing was asked, and the line says nothing of pages" if single else told
+    elif decided.proof.told != told:
         told += f" ({'proven' if decided.proven else 'not proven'}: {decided.proof.told})"
-    elif decided.proof is None:
-        told = "Nothing was asked. " + (
-            told if decided.guess.type != "single_page" else "Name one?"
-        )
     found[(*place, "paginator")] = wrapped(told, 4)
     if "response_actions" in decided.guess.resource:
         found[(*place, "response_actions")] = ["The first rule that matches counts."]

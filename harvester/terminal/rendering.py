@@ -104,7 +104,9 @@ def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
         return "\n".join(lines)
     lines.append(f"wrote {path}")
     name = _quoted(path)
-    exports = [f"  export {one}" for one in proposal.exports]
+    exports = [
+        f"  export {one}" for one in proposal.exports if one.partition("=")[0] in proposal.missing
+    ]
     following = [f"  {program} check {name} --live", f"  {program} run {name}"]
     return "\n".join([*lines, "Next:", *exports, *following])
 
