@@ -126,7 +126,7 @@ def _has_more_only(asked: Asked) -> Answer:
 
 def _since(asked: Asked) -> Answer:
     since = whole(asked.params.get("since_id"), 0)
-    return Answer({"events": [row for row in ROWS if row["id"] > since][:20]})
+    return Answer({"events": [row for row in ROWS if int(str(row["id"])) > since][:20]})
 
 
 def _airtable(asked: Asked) -> Answer:

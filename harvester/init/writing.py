@@ -56,7 +56,8 @@ def _entry(start: str, value: Any, indent: int, at: Key, comments: Comments) -> 
 def _item(item: Any, indent: int, at: Key, comments: Comments) -> Iterator[str]:
     dash = f"{' ' * indent}- "
     flow = _flow(item, len(dash))
-    if not isinstance(item, Mapping | list) or (len(flow) + indent < _WIDTH and len(at) > 2):
+    short = len(flow) + indent < _WIDTH and len(at) > 2
+    if not isinstance(item, Mapping | list) or not item or short:
         yield dash + flow
         return
     if isinstance(item, list):
