@@ -1,21 +1,25 @@
-"""The whole way of a person: a curl line of an API never seen, and at the end its records.
+"""The whole way of a person: from the curl line of an API never seen to a query of its records.
 
-`init` → `check --live` → `run`, without a word of the YAML changed. The lines in tests/curl are
-those that the vendors' pages print, asked of the emulations that configs/ is tested with, for one
-partition of what these harvest: parents and further partitions are for a person to add. What is
-harvested must be what the emulation holds, record by record. `init` knows none of configs/.
+`init` → `check --live` → `run` → `export` → DuckDB, without a word of the YAML changed. The lines
+in tests/curl are those that the vendors' pages print, asked of the emulations that configs/ is
+tested with, for one partition of what these harvest: parents and further partitions are for a
+person to add. What is harvested must be what the emulation holds, record by record. `init` knows
+none of configs/.
 """
 
 import json
 import re
+import sqlite3
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
@@ -23,11 +27,14 @@ from harvester import harvest, iter_records, load_config
 from harvester.check import check_live
 from harvester.config import Config
 from harvester.emulator.shapes import v2_tweets
+from harvester.export import export
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from harvester.lint import lints
 from tests.api_server import Answer, ApiServer, Asked
+from tests.datasette_server import datasette
 from tests.emulations import Emulation
+from tests.support import ENVIRONMENT
 
 HERE = Path(__file__).parent
 LINES = sorted((HERE / "curl").glob("*.sh"))
@@ -173,6 +180,16 @@ def walked(config: Config, path: Path, out: Path) -> list[Any]:
     return [json.loads(line) for line in iter_records(out)]
 
 
+def queried(out: Path, target: Path) -> int:
+    """`export`, and what DuckDB counts in the file."""
+    done = export(out, target)
+    [count] = done.records.values()
+    with duckdb.connect() as database:
+        found = database.execute("SELECT count(*) FROM read_parquet(?)", [str(target)]).fetchall()
+    assert found == [(count,)]
+    return count
+
+
 def test_every_emulation_has_its_line() -> None:
     """None of configs/ is left out."""
     emulations = {path.stem for path in (HERE.parent / "configs").glob("*.yaml")}
@@ -196,6 +213,7 @@ def test_from_the_curl_line_to_every_record(path: Path, tmp_path: Path) -> None:
         config = load_config(file, env={**env, **proposal.values})
         records = walked(config, file, tmp_path / "out")
     assert records == leads.records(module)
+    assert queried(tmp_path / "out", tmp_path / "way.parquet") == len(records)
     assert proposal.proven is (path.stem not in ONE_PAGE)
     by_hand = yaml.safe_load((HERE.parent / "configs" / f"{path.stem}.yaml").read_text())
     type_ = by_hand["resources"][0].get("paginator", {"type": "single_page"})["type"]
@@ -220,3 +238,93 @@ def test_no_secret_of_a_line_is_written(path: Path) -> None:
     secrets = {env[name] for name in named_by_line if name != "WIKI_CONTACT"}
     assert [value for value in secrets if value in told] == []
     assert len(proposal.values) >= bool(secrets)
+
+
+# --- By the commands themselves ------------------------------------------------------------------
+
+
+def command(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the program to its end, without a fault."""
+    done = subprocess.run(
+        [*HARVESTER, *map(str, arguments)], env={**ENVIRONMENT, **(env or {})}, cwd=cwd,
+        input=stdin, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def commanded(cwd: Path, name: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """`check --live`, `run`, `export` and a query by DuckDB: how many records, and the table that
+    `check` printed.
+    """
+    checked = command("check", f"{name}.yaml", "--live", cwd=cwd, env=env).stdout
+    ran = command("run", f"{name}.yaml", "--json", cwd=cwd, env=env)
+    [resource] = json.loads(ran.stdout)["resources"]
+    command("export", f"data/{name}", f"{name}.duckdb", cwd=cwd)
+    with duckdb.connect(str(cwd / f"{name}.duckdb"), read_only=True) as database:
+        found = database.execute(f'SELECT count(*) FROM "{resource["name"]}"').fetchall()
+    count = int(resource["records"])
+    assert found == [(count,)]
+    return count, checked
+
+
+@pytest.fixture
+def emulator() -> Iterator[tuple[str, str]]:
+    """The built-in emulator as a person starts it: its URL, and the line that it suggests."""
+    options = ["--tweets", "1000", "--requests", "10000", "--window", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "harvester.emulator", *options],
+        env=ENVIRONMENT, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            base_url, suggested, _ = (process.stdout.readline().strip() for _ in range(3))
+            yield base_url, suggested.partition("Try:")[2].strip()
+        finally:
+            process.terminate()
+
+
+def test_from_the_line_that_the_emulator_prints(emulator: tuple[str, str], tmp_path: Path) -> None:
+    """The built-in API's own curl line, on stdin: every tweet of the query arrives."""
+    _, suggested = emulator
+    done = command("init", "-", "--name", "moon", cwd=tmp_path, stdin=suggested)
+    assert "proven: the next page has" in done.stderr
+    assert "export MOON_TOKEN=…" in done.stderr
+    assert "demo" not in (tmp_path / "moon.yaml").read_text()
+    env = {"MOON_TOKEN": "demo"}
+    records, checked = commanded(tmp_path, "moon", env)
+    assert "next_token" in (tmp_path / "moon.yaml").read_text()
+    assert "of 10000 left" in checked
+    assert records > 20
+
+
+def test_from_a_post_of_the_emulator(emulator: tuple[str, str], tmp_path: Path) -> None:
+    """Premium's search takes its token in the body, under the name that it came with."""
+    base_url, _ = emulator
+    url = f"{base_url.removesuffix('2/')}1.1/tweets/search/fullarchive/dev.json"
+    env = {"SEARCH_BEARER": "demo"}
+    command(
+        "init", "--name", "premium",
+        f"""curl -X POST "{url}" -H "authorization: Bearer $SEARCH_BEARER" """
+        """-d '{"query": "from:nasa", "maxResults": "10"}'""",
+        cwd=tmp_path, env=env,
+    )  # fmt: skip
+    records, _ = commanded(tmp_path, "premium", env)
+    assert records > 20
+
+
+def test_from_a_page_of_datasette(tmp_path: Path) -> None:
+    """A real server that nobody here wrote, as a shell hands its line over; rows are objects."""
+    database = tmp_path / "shop.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("create table items (id integer primary key, name text, price real)")
+        rows = [(n, f"№ {n}", n / 4) for n in range(1, 2346)]
+        connection.executemany("insert into items values (?, ?, ?)", rows)
+    connection.close()
+    with datasette(database) as base_url:
+        line = ("curl", "-s", f"{base_url}shop/items.json?_size=1000&_shape=objects")
+        command("init", "--name", "items", *line, cwd=tmp_path)
+        records, _ = commanded(tmp_path, "items")
+    assert records == 2345
