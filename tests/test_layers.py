@@ -68,7 +68,7 @@ LAYERS = [
     init.reading
     page_loop
     schedule
-    terminal.closing terminal.plain terminal.live terminal.steps
+    terminal.closing terminal.plain terminal.live terminal.steps terminal.checking
     terminal.rendering
     terminal.foreground
     emulator.texts emulator.endpoints emulator.faults emulator.limits

@@ -11,7 +11,8 @@ import typer.core
 
 from harvester.cli.app import app
 from harvester.cli.options import BaseURL, ConfigFile, Json, Set
-from harvester.terminal.phrases import number, one_line
+from harvester.terminal.checking import lint_text, seen_table
+from harvester.terminal.phrases import number
 from harvester.terminal.rendering import (
     answer,
     needs_text,
@@ -20,7 +21,8 @@ from harvester.terminal.rendering import (
     proposal_text,
     resources_text,
     say,
-    seen_text,
+    stdout_columns,
+    tick,
 )
 
 _MOST_LISTED: Final = 10
@@ -130,16 +132,24 @@ def check(
     from harvester.check import check_live
     from harvester.config.load import load_config
     from harvester.lint import lints
+    from harvester.sources import secrets_of
 
     loaded = load_config(config, base_url=base_url, set=set_ or ())
     answer(f"{config}: ok\n{resources_text(loaded)}")
+    secrets = secrets_of(loaded)
+    lines = config.read_text(encoding="utf-8").split("\n")
     for lint in lints(config, loaded):
-        answer(f"lint: {one_line(str(lint))}")
-    failed = 0
-    for seen in check_live(loaded) if live else ():
-        failed += seen.error is not None
-        answer(f"\n{seen_text(seen)}")
-    if failed:
+        line = secrets.redact(lines[lint.line - 1]) if lint.line else ""
+        answer(lint_text(lint, line, stdout_columns()))
+    if not live:
+        return
+    found = []
+    for count, seen in enumerate(check_live(loaded), start=1):
+        found.append(seen)
+        tick(f"asked {count} of {len(loaded.resources)}: {seen.resource}")
+    tick("")
+    answer(f"\n{seen_table(found, stdout_columns())}")
+    if failed := sum(seen.error is not None for seen in found):
         say(f"{number(failed, 'resource')} failed")
         raise typer.Exit(_FAILED)
 

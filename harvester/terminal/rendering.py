@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harvester.terminal.phrases import (
     duration,
-    fit_ends,
+    fit,
     number,
     one_line,
     printable,
-    size,
     table,
 )
 
 if TYPE_CHECKING:
-    from harvester.check import Seen
     from harvester.config import Config
     from harvester.init.proposing import Proposal
     from harvester.planning import Least
@@ -111,24 +109,6 @@ def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
     return "\n".join([*lines, "Next:", *exports, *following])
 
 
-def seen_text(seen: "Seen") -> str:
-    """What `check --live` saw of one resource."""
-    wide = (stdout_columns() or 100) - 15
-    lines = [one_line(f"{seen.partition or seen.resource}")]
-    if seen.error is not None:
-        return f"{lines[0]}\n  failed       {one_line(seen.error)}"
-    keys = ", ".join(seen.keys) if seen.keys is not None else ""
-    facts = {
-        "status": str(seen.status),
-        "records": f"{seen.records:,} in {size(seen.bytes)} of JSON",
-        "first record": keys or ("none" if not seen.records else "not an object"),
-        "next cursor": seen.next,
-        "rate limit": seen.rate_limit or "the server says nothing",
-    }
-    lines += [f"  {name:<13}{fit_ends(one_line(value), wide)}" for name, value in facts.items()]
-    return "\n".join(lines)
-
-
 # --- Streams -------------------------------------------------------------------------------------
 
 
@@ -146,6 +126,18 @@ def say(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody listens; the exit code still tells
         sys.stderr.write(printable(text) + "\n")
         sys.stderr.flush()
+
+
+def tick(text: str) -> None:
+    """Say on a terminal what is being waited for; the next call takes its place, `""` ends it."""
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"\r\x1b[2K{fit(one_line(text), _terminal_columns() - 1)}")
+            sys.stderr.flush()
+
+
+def _terminal_columns() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def print_json(value: Any) -> None:
