@@ -67,9 +67,11 @@ def test_notes_stand_below() -> None:
 
 def test_a_lint_has_its_line() -> None:
     """The line of the file stands under the lint, cut to the terminal."""
-    lint = Problem("a.yaml", 8, "resources[0].paginator.page_size", "is never sent")
+    lint = Problem("a.yaml", 8, "resources[0].page_size", "is never sent")
     assert lint_text(lint, "      page_size: 50 # the most", 30).split("\n") == [
-        "lint: a.yaml:8: resources[0].paginator.page_size: is never sent",
+        "lint: a.yaml:8:",
+        "  resources[0].page_size: is",
+        "  never sent",
         "      8 | page_size: 50 # the…",
     ]
     assert lint_text(lint, "", None).count("\n") == 0

@@ -1,6 +1,7 @@
 """What `check` says: each lint with the line it is about, and the table of `--live`. Text only."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ _WRITTEN_OUT: Final = "a secret in the file"
 
 def lint_text(lint: "Problem", line: str, columns: int | None) -> str:
     """A lint, and under it the line of the file; of a line with a secret only its key."""
-    told = f"lint: {one_line(str(lint))}"
+    told = _wrapped(f"lint: {one_line(str(lint))}", columns)
     shown = one_line(line)
     if lint.message.startswith(_WRITTEN_OUT):
         key = re.escape(re.split(r"[.\[\]]", lint.path)[-1] or lint.path)
@@ -46,9 +47,16 @@ def seen_table(seen: Sequence["Seen"], columns: int | None) -> str:
     for each in seen:
         title = one_line(each.partition or each.resource)
         if each.error is not None:
-            lines.append(f"failed: {title}: {one_line(each.error)}")
-        lines += [f"note: {title}: {one_line(note)}" for note in each.notes]
+            lines.append(_wrapped(f"failed: {title}: {one_line(each.error)}", columns))
+        lines += [_wrapped(f"note: {title}: {one_line(note)}", columns) for note in each.notes]
     return "\n".join(lines)
+
+
+def _wrapped(text: str, columns: int | None) -> str:
+    """A line that is wider than the terminal, broken between words."""
+    if columns is None:
+        return text
+    return textwrap.fill(text, max(20, columns), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _row(seen: "Seen") -> tuple[str, ...]:
