@@ -1,6 +1,7 @@
 """Guesses at page numbers and offsets. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from harvester.init import names
@@ -15,8 +16,11 @@ def numbers(view: View) -> Iterator[Guess]:
     echo = first_named(view.page, names.PAGE_PARAMS, is_whole)
     asked = [place for place in view.places if place.word in names.PAGE_PARAMS]
     asked = [place for place in asked if str(place.value).isdigit()]
+    documented = _documented(view, names.PAGE_PARAMS)
     if asked:
         place, why = asked[0], f"the request has a page number, {asked[0].name}"
+    elif documented:
+        place, why = documented[0], f"the documentation has a parameter {documented[0].name}"
     elif echo or pages:
         told = (echo or pages or ("", 0))[0]
         named = echo[0].rpartition(".")[2] if echo else "page"
@@ -25,7 +29,8 @@ def numbers(view: View) -> Iterator[Guess]:
     else:
         return
     base = first_number(place.value, echo[1] if echo else None)
-    yield numbered(place, base, why, pages)
+    guess = numbered(place, base, why, pages)
+    yield replace(guess, told=True) if documented else guess
 
 
 def numbered(place: Place, base: int | None, why: str, pages: tuple[str, Any] | None) -> Guess:
@@ -38,13 +43,21 @@ def numbered(place: Place, base: int | None, why: str, pages: tuple[str, Any] | 
     return _counted("page_number", "page", place, start, why, told, unsure)
 
 
+def _documented(view: View, wanted: tuple[str, ...]) -> list[Place]:
+    """Parameters of such names that the API's documentation has."""
+    return [Place("params", name, None) for name in view.ask.known or () if plain(name) in wanted]
+
+
 def offsets(view: View) -> Iterator[Guess]:
     """Offsets: the request has one, or the page says where it begins."""
     echo = first_named(view.page, names.OFFSET_PARAMS[:7], is_whole)
     asked = [place for place in view.places if place.word in names.OFFSET_PARAMS]
     asked = [place for place in asked if str(place.value).isdigit()]
+    documented = _documented(view, names.OFFSET_PARAMS)
     if asked:
         place, why = asked[0], f"the request has an offset, {asked[0].name}"
+    elif documented:
+        place, why = documented[0], f"the documentation has a parameter {documented[0].name}"
     elif echo:
         name = echo[0].rpartition(".")[2]
         place, why = Place(view.new_part, name, None), f"the page says {echo[0]}"

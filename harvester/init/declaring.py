@@ -60,7 +60,8 @@ def api_word(url: str) -> str:
     host = urlsplit(url).hostname or ""
     if not re.search("[a-z]", host) or host == "localhost":
         return ""
-    labels = [label for label in host.split(".") if label not in _IDLE_LABELS]
+    above = host.rpartition(".")[0] or host
+    labels = [label for label in above.split(".") if label not in _IDLE_LABELS]
     return re.sub(r"[^a-z0-9-]", "", (labels or [""])[-1])
 
 
