@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harvester import harvest, iter_records, load_config
+from harvester.init.deciding import NoFirstPage
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from tests.api_server import Answer, ApiServer, Asked
@@ -335,6 +336,54 @@ def proposed(text: str, **options: Any) -> Proposal:
         found.wanted, name=named(asks, None), source=found.source, env={}, sleep=lambda _: None,
         **options,
     )  # fmt: skip
+
+
+def _moving() -> Callable[[Asked], Answer]:
+    """A list that gets a record at its top between the pages; its links are right all the same."""
+    asked_before = [0]
+
+    def answer(asked: Asked) -> Answer:
+        asked_before[0] += 1
+        start = int(asked.params.get("offset", 0))
+        moved = [{"id": 0}, *ROWS] if asked_before[0] > 1 else ROWS
+        return Answer({"data": moved[start : start + 20], "next": f"/items?offset={start + 20}"})
+
+    return answer
+
+
+def test_a_list_that_moves_is_paged_by_the_servers_own_links() -> None:
+    """An overlap is told of as unproven; no other way is taken for it."""
+    with ApiServer(_moving()) as server:
+        proposal = proposed(f"curl {server.origin}/items")
+    assert "next_url_path: next" in proposal.text
+    assert not proposal.proven
+    assert any("repeats 1 of its 20 records" in line for line in proposal.unsure)
+
+
+def test_a_list_that_is_never_the_same_proves_nothing() -> None:
+    """A feed of what is new: whatever is asked, other records come."""
+    count = [0]
+
+    def answer(asked: Asked) -> Answer:
+        count[0] += 7
+        return Answer([{"n": n} for n in range(count[0], count[0] + 10)])
+
+    with ApiServer(answer) as server:
+        proposal = proposed(f"curl {server.origin}/items")
+        assert len(server.asked) <= 6
+    assert not proposal.proven
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"ok": False, "error": "invalid_auth"}, {"errors": [{"message": "no"}], "data": None},
+     {"success": False, "data": []}, {"error": {"code": 5}}],
+)  # fmt: skip
+def test_an_error_in_a_200_is_no_page(page: Any) -> None:
+    """It is told, and nothing is written."""
+    with ApiServer(lambda asked: Answer(page)) as server, pytest.raises(NoFirstPage) as failed:
+        proposed(f"curl {server.origin}/items")
+    assert "of status 200, says no" in str(failed.value)
 
 
 @pytest.mark.parametrize("name", APIS)

@@ -56,7 +56,7 @@ LAYERS = [
     tries check
     commits
     window
-    init init.variables init.names init.writing init.saving
+    init init.variables init.names init.writing init.saving init.curl_options
     init.shell init.ask init.looking
     init.curl init.guess
     init.hiding init.declaring init.probing init.dialects init.counting init.links

@@ -105,8 +105,14 @@ def init(
     if not to_stdout:
         refuse_existing(path, force=force)
     proposal = propose(
-        found.wanted, name=title, source=found.source, env=os.environ, offline=offline
+        found.wanted,
+        name=title,
+        source=found.source,
+        env=os.environ,
+        offline=offline,
+        asking=lambda left: tick(f"asking {found.place}; at most {number(left, 'request')} left"),
     )
+    tick("")
     if to_stdout:
         answer(proposal.text.removesuffix("\n"))
     else:

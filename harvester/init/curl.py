@@ -1,9 +1,7 @@
 """A curl command line to the request that it makes.
 
-The options are data: `_TAKES` have a value, `_FLAGS` do not, and each says what it does to the
-request, that it is harmless here, or that it cannot be honoured, which is told in a note. Unknown
-options are refused: whether the next word belongs to one cannot be known.
-See curl(1), version 8.
+The options are data, in `curl_options`. One that cannot be honoured is told of in a note; unknown
+ones are refused: whether the next word belongs to one cannot be known.
 """
 
 import base64
@@ -17,80 +15,20 @@ from urllib.parse import quote_plus
 
 from harvester.errors import ConfigError
 from harvester.init.ask import Ask, Pairs, form_pairs, url_parts
+from harvester.init.curl_options import (
+    FLAGS,
+    IDLE,
+    OWN,
+    REFUSALS,
+    SHORT,
+    TAKES,
+    USUAL_FORM,
+    USUAL_JSON,
+)
 from harvester.init.variables import quoted, shown
 
 _LARGEST_FILE: Final = 1 << 20
 _OURS: Final = "; take it out (harvester's own options go before the word curl)"
-
-#: Long names of the options that have a value, by what is done with it.
-_TAKES: Final = {
-    "request": "method", "url": "url", "header": "header", "data": "data", "data-ascii": "data",
-    "data-raw": "raw", "data-binary": "binary", "data-urlencode": "encoded", "json": "json",
-    "url-query": "query", "user": "user", "cookie": "cookie", "user-agent": "agent",
-    "referer": "referer", "oauth2-bearer": "bearer", "proxy": "proxy", "cacert": "cacert",
-    "max-time": "time", "connect-timeout": "connect",
-    **dict.fromkeys(
-        ("output", "write-out", "cookie-jar", "dump-header", "trace", "trace-ascii", "stderr",
-         "retry", "retry-delay", "retry-max-time", "max-redirs", "output-dir", "keepalive-time",
-         "limit-rate", "speed-limit", "speed-time", "max-filesize", "rate", "parallel-max",
-         "create-file-mode", "ciphers", "tls-max", "libcurl"), "harmless"),
-    **dict.fromkeys(
-        ("cert", "key", "cert-type", "key-type", "pass", "capath", "resolve", "connect-to",
-         "interface", "unix-socket", "proxy-user", "socks5", "socks5-hostname", "noproxy",
-         "dns-servers", "range", "time-cond", "request-target", "netrc-file", "proxy-header",
-         "preproxy", "variable", "etag-save", "etag-compare", "pinnedpubkey"), "unheard"),
-    **dict.fromkeys(
-        ("form", "form-string", "upload-file", "config", "aws-sigv4"), "refused"),
-}  # fmt: skip
-
-#: Long names of the options without a value.
-_FLAGS: Final = {
-    "get": "get", "head": "unheard", "insecure": "insecure", "netrc": "netrc",
-    **dict.fromkeys(
-        ("compressed", "location", "location-trusted", "silent", "show-error", "include",
-         "verbose", "fail", "fail-with-body", "fail-early", "globoff", "no-buffer", "http1.0",
-         "http1.1", "http2", "http2-prior-knowledge", "http3", "ipv4", "ipv6", "progress-bar",
-         "no-progress-meter", "remote-name", "remote-header-name", "tlsv1", "tlsv1.2", "tlsv1.3",
-         "create-dirs", "no-keepalive", "path-as-is", "tcp-nodelay", "raw", "basic", "anyauth",
-         "retry-connrefused", "retry-all-errors", "remote-name-all", "styled-output",
-         "no-sessionid", "tcp-fastopen", "ssl-reqd", "parallel", "disable", "junk-session-cookies",
-         "trace-time", "post301", "post302", "post303", "show-headers"), "harmless"),
-    **dict.fromkeys(("netrc-optional",), "netrc"),
-    **dict.fromkeys(("digest", "ntlm", "negotiate", "proxy-insecure"), "unheard"),
-    "next": "next",
-}  # fmt: skip
-
-_SHORT: Final = {
-    "X": "request", "H": "header", "d": "data", "u": "user", "b": "cookie", "A": "user-agent",
-    "e": "referer", "x": "proxy", "m": "max-time", "o": "output", "w": "write-out",
-    "c": "cookie-jar", "D": "dump-header", "F": "form", "T": "upload-file", "K": "config",
-    "E": "cert", "r": "range", "z": "time-cond", "U": "proxy-user", "Y": "speed-limit",
-    "y": "speed-time",
-    "G": "get", "I": "head", "k": "insecure", "n": "netrc", "L": "location", "s": "silent",
-    "S": "show-error", "i": "include", "v": "verbose", "f": "fail", "g": "globoff",
-    "N": "no-buffer", "0": "http1.0", "4": "ipv4", "6": "ipv6", "#": "progress-bar",
-    "O": "remote-name", "J": "remote-header-name", "1": "tlsv1", "q": "disable",
-    "j": "junk-session-cookies", "Z": "parallel", ":": "next",
-}  # fmt: skip
-
-_REFUSALS: Final = {
-    "form": "a multipart body, which no harvest sends",
-    "form-string": "a multipart body, which no harvest sends",
-    "upload-file": "an upload; a harvest only reads",
-    "config": "options in a file; write them into the line",
-    "aws-sigv4": "a signature of AWS, which harvester cannot make",
-}
-
-#: Headers that say nothing to an API: what a browser adds, and what harvester sets itself.
-_IDLE: Final = re.compile(
-    r"sec-.*|priority|te|dnt|upgrade-insecure-requests|pragma|cache-control|if-none-match"
-    r"|if-modified-since|if-match|if-range|range|expect",
-    re.IGNORECASE,
-)
-_USUAL_FORM: Final = r"application/x-www-form-urlencoded\s*(?:;.*)?"
-#: curl's -d says form of any body, JSON too.
-_USUAL_JSON: Final = rf"application/json\s*(?:;\s*charset=utf-?8\s*)?|{_USUAL_FORM}"
-_OWN: Final = ("accept-encoding", "connection", "content-length", "transfer-encoding", "host")
 
 
 def is_curl(words: Sequence[str]) -> bool:
@@ -154,34 +92,34 @@ class _Line:
 
     def _short(self, letters: str, rest: Iterable[str]) -> None:
         for at, letter in enumerate(letters):
-            name = _SHORT.get(letter)
+            name = SHORT.get(letter)
             if name is None:
                 raise ConfigError(f"curl's option -{letter} is not known here{_OURS}")
-            if name in _TAKES:
+            if name in TAKES:
                 self._option(name, letters[at + 1 :] or None, rest)
                 return
             self._flag(name)
 
     def _option(self, name: str, value: str | None, rest: Iterable[str]) -> None:
-        if name in _FLAGS or (name.startswith("no-") and name[3:] in _FLAGS):
+        if name in FLAGS or (name.startswith("no-") and name[3:] in FLAGS):
             self._flag(name)
             return
-        if name not in _TAKES:
+        if name not in TAKES:
             raise ConfigError(f"curl's option --{name} is not known here{_OURS}")
         if value is None:
             value = next(iter(rest), None)
         if value is None:
             raise ConfigError(f"curl's option --{name} lacks its value")
-        kind = _TAKES[name]
+        kind = TAKES[name]
         if kind == "refused":
-            raise ConfigError(f"curl's --{name}: {_REFUSALS[name]}")
+            raise ConfigError(f"curl's --{name}: {REFUSALS[name]}")
         if kind == "unheard":
             self._unheard(name)
         elif kind != "harmless":
             getattr(self, f"_{kind}")(value)
 
     def _flag(self, name: str) -> None:
-        match _FLAGS.get(name, "harmless"):
+        match FLAGS.get(name, "harmless"):
             case "get":
                 self.get = True
             case "unheard":
@@ -200,7 +138,7 @@ class _Line:
     def _unheard(self, name: str) -> None:
         self.notes.append(f"curl's --{name} is not honoured")
 
-    # What the options with a value do, by the kinds of `_TAKES`.
+    # What the options with a value do, by the kinds of `TAKES`.
 
     def _method(self, value: str) -> None:
         self.method = value.upper()
@@ -215,8 +153,8 @@ class _Line:
         name, text = name.strip(), text.strip()
         if not colon or not text:  # `Name;` sends an empty one, `Name:` takes one away
             return
-        if _IDLE.fullmatch(name) or name.lower() in _OWN:
-            if name.lower() not in _OWN:
+        if IDLE.fullmatch(name) or name.lower() in OWN:
+            if name.lower() not in OWN:
                 self.idle.append(name)
             return
         self.headers[_spelled(self.headers, name)] = text
@@ -334,7 +272,7 @@ class _Line:
 
 def _useful(headers: dict[str, str], as_json: bool, as_form: bool) -> dict[str, str]:
     """The headers without those that harvester sends by itself."""
-    usual = re.compile(_USUAL_JSON if as_json else _USUAL_FORM)
+    usual = re.compile(USUAL_JSON if as_json else USUAL_FORM)
     kept = {}
     for name, value in headers.items():
         lower = value.lower()

@@ -5,9 +5,10 @@ believed without, where no request is left or the first page is the last. At mos
 `probing.MOST_REQUESTS` requests, waits that the server asks for heeded.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from harvester.errors import AttemptFailed
 from harvester.init.ask import Ask
@@ -17,11 +18,14 @@ from harvester.init.guess import SINGLE, Guess, from_the_start, page_size
 from harvester.init.guessing import guesses
 from harvester.init.hiding import Hidden
 from harvester.init.looking import Records, Sample, first_named, identity, records_in, values_at
-from harvester.init.names import COUNTING, TOTALS, plain
-from harvester.init.probing import OutOfRequests, Probe, Proof
+from harvester.init.names import COUNTING, SOUND, TOTALS, plain
+from harvester.init.probing import MOST_REQUESTS, OutOfRequests, Probe, Proof
 from harvester.init.writing import yaml_text
 from harvester.jsonpath import find, parse
 from harvester.sources import secrets_of
+from harvester.terminal.phrases import fit, one_line
+
+_LONGEST_ERROR: Final = 300
 
 
 class NoFirstPage(AttemptFailed):
@@ -66,18 +70,16 @@ def decide_offline(ask: Ask, page: Any = None) -> Decided:
     return Decided(ask, found[0] if found else SINGLE, None, records)
 
 
-def decide(hidden: Hidden, env: Mapping[str, str], sleep: Callable[[float], None]) -> Decided:
+def decide(hidden: Hidden, probe: Probe) -> Decided:
     """Look at the first page, guess, and prove. Raises NoFirstPage."""
-    return _Deciding(hidden, env, sleep).decided()
+    return _Deciding(hidden, probe).decided()
 
 
 class _Deciding:
-    def __init__(
-        self, hidden: Hidden, env: Mapping[str, str], sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, hidden: Hidden, probe: Probe) -> None:
         self.hidden = hidden
         self.ask, self.later = from_the_start(hidden.ask)
-        self.probe = Probe(env, sleep)
+        self.probe = probe
         self.notes = [
             f"the line begins behind the first page, by its {name}; the harvest begins at the first"
             for name in self.later
@@ -96,11 +98,12 @@ class _Deciding:
         self._first_page()
         found = self._chosen()
         guess, proof = found or (SINGLE, Proof("last", SINGLE.why))
-        if guess.type == "page_number" and "base_page" in guess.unsure and proof.holds:
-            guess, proof = self._based(guess, proof)
+        if proof.holds and ("base_page" in guess.unsure or guess.type == "offset"):
+            if not guess.told or "base_page" in guess.unsure:
+                guess, proof = self._based(guess, proof)
         elif guess.type == "page_number" and self.later:
             guess = replace(guess, unsure=(*guess.unsure, "base_page"))
-        used = _MOST - self.probe.left
+        used = MOST_REQUESTS - self.probe.left
         return Decided(self.ask, guess, proof, self.records, self.others, self.sample,
                        tuple(self.notes), used)  # fmt: skip
 
@@ -117,11 +120,10 @@ class _Deciding:
                     self.sample = self.probe.first(self.config(SINGLE))
         except AttemptFailed as error:
             told = secrets_of(config).redact(str(error))
-            raise NoFirstPage(
-                f"no page could be had: {told}. Nothing was written; --offline writes what the "
-                "line alone says",
-                status=error.status,
-            ) from error
+            raise _no_first_page(told, error.status) from error
+        if said := _said_no(self.sample.page):
+            told = secrets_of(config).redact(f"the answer, of status 200, says no: {said}")
+            raise _no_first_page(told, self.sample.status)
         self._look(self.sample)
 
     def _look(self, sample: Sample) -> None:
@@ -147,6 +149,8 @@ class _Deciding:
                     break
                 if proof.verdict == "proven" or (proof.holds and (best.told or guess.told)):
                     return guess, proof
+                if proof.verdict == "overlap" and _by_server(guess):
+                    return guess, proof
                 if proof.holds:
                     plausible.append((guess, proof))
                     break
@@ -169,7 +173,7 @@ class _Deciding:
     def _variants(self, guess: Guess) -> Iterator[Guess]:
         """The guess, and what to make of it when it is refused or overlaps: for whoever asks on."""
         yield guess
-        if guess.type in ("cursor", "header_cursor", "json_link", "header_link") and guess.told:
+        if _by_server(guess):
             counting = tuple(n for n, _ in self.ask.params if plain(n) in COUNTING)
             alone = movable(self.ask, guess)
             for first in dict.fromkeys((counting, alone)):
@@ -181,27 +185,51 @@ class _Deciding:
             yield replace(guess, paginator={**guess.paginator, "base_offset": 1})
 
     def _based(self, guess: Guess, proof: Proof) -> tuple[Guess, Proof]:
-        """Whether page 1 is the first page: asked for, since a 0-based API would lose one."""
+        """Whether the guess's own first page is the page that was seen: where pages count from 0,
+        page 1 is another and the harvest would lose one; where neither is so, the list moves by
+        itself and proves nothing.
+        """
         path = self.records.path if self.records else ()
         try:
-            page = self.probe.page_like(self.config(guess), self.sample, 1)
+            page = self.probe.own_first(self.config(guess), self.sample)
         except (AttemptFailed, OutOfRequests) as error:
-            self.notes.append(f"whether pages count from 0 or 1 could not be seen: {error}")
+            self.notes.append(f"its own first page could not be seen: {error}")
             return guess, proof
         first, again = (
             [identity(one) for one in values_at(each.page, path) or ()]
             for each in (self.sample, page)
         )
-        guess = replace(guess, unsure=())
         if first == again:
-            return guess, proof
-        paginator = {**guess.paginator, "base_page": 0}
-        return replace(guess, paginator=paginator), Proof(
-            "proven", "pages count from 0", second=page
-        )
+            return replace(guess, unsure=()), proof
+        if guess.type == "page_number" and not set(first) & set(again):
+            guess = replace(guess, unsure=(), paginator={**guess.paginator, "base_page": 0})
+            return guess, Proof("proven", "page 1 is the second page: they count from 0")
+        return guess, Proof("overlap", "asked for again, the first page was another: it moves")
 
 
-_MOST = Probe({}).left
+def _no_first_page(told: str, status: int | None) -> NoFirstPage:
+    return NoFirstPage(
+        f"no page could be had: {told}. Nothing was written; --offline writes what the line alone "
+        "says",
+        status=status,
+    )
+
+
+def _said_no(page: Any) -> str | None:
+    """What an error in a 200 says: Slack's `ok`, GraphQL's `errors`, an `error` without records."""
+    if not isinstance(page, dict):
+        return None
+    wrong = [page[key] for key in ("error", "errors") if page.get(key)]
+    if any(page.get(key) is False for key in SOUND) or (wrong and not records_in(page)[0].path):
+        return fit(one_line(json.dumps(page, ensure_ascii=False)), _LONGEST_ERROR)
+    return None
+
+
+def _by_server(guess: Guess) -> bool:
+    """Whether the server itself said where the next page is: a list that moves while it is read
+    repeats records, and is paged rightly all the same.
+    """
+    return guess.told and guess.type in ("cursor", "header_cursor", "json_link", "header_link")
 
 
 def _adding(ask: Ask, hint: Mapping[str, Any]) -> Ask:

@@ -72,10 +72,13 @@ class Probe:
         env: Mapping[str, str],
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        asking: Callable[[int], None] = lambda left: None,
     ) -> None:
+        """`asking` is told before each request how many are left."""
         self._env = env
         self._sleep = sleep
         self._clock = clock
+        self._asking = asking
         self.left = MOST_REQUESTS
         self._earliest = 0.0
 
@@ -128,9 +131,9 @@ class Probe:
         told = f"the next page repeats {shared} of its {len(following)} records"
         return Proof(verdict, told, second=second)
 
-    def page_like(self, config: Config, first: Sample, cursor: Any) -> Sample:
-        """The page of a cursor that a person would try by hand."""
-        return self._fetched(config, first, cursor, 1)
+    def own_first(self, config: Config, first: Sample) -> Sample:
+        """The first page as the configuration asks for it, where it adds a number or an offset."""
+        return self._fetched(config, first, first_cursor(config.resources[0].paginator), 1)
 
     def _fields(self, config: Config, sample: Sample) -> dict[str, Any]:
         parser = FieldParser(fields_wanted(config.resources[0].paginator), config.client.limits)
@@ -166,6 +169,7 @@ class Probe:
     def _once(self, config: Config, transport: Transport, request: Request) -> Sample:
         if self.left <= 0:
             raise OutOfRequests(f"{MOST_REQUESTS} requests were made, the most that init makes")
+        self._asking(self.left)
         self.left -= 1
         if (wait := self._earliest - self._clock()) > 0:
             self._sleep(wait)

@@ -13,6 +13,7 @@ from harvester.init.ask import Ask
 from harvester.init.deciding import Decided, decide, decide_offline
 from harvester.init.declaring import api_word, client_of, last_word, resource_of, whole
 from harvester.init.hiding import Hidden, hide
+from harvester.init.probing import Probe
 from harvester.init.variables import names, shown
 from harvester.init.writing import yaml_text
 from harvester.secrets import Secrets
@@ -76,10 +77,12 @@ def propose(
     env: Mapping[str, str],
     offline: bool = False,
     sleep: Callable[[float], None] = time.sleep,
+    asking: Callable[[int], None] = lambda left: None,
 ) -> Proposal:
     """Make a configuration of requests to one API.
 
-    `source` says in words where they are from. Raises ConfigError, and NoFirstPage where the API
+    `source` says in words where they are from; `asking` is told before each request how many may
+    still be made for its resource. Raises ConfigError, and NoFirstPage where the API
     gave no page to look at.
     """
     prefix = re.sub(r"[^A-Z0-9]+", "_", (api_word(wanted[0].ask.url) or name).upper()).strip("_")
@@ -90,7 +93,9 @@ def propose(
     if not offline:
         _refuse_unset(hidden, known)
     decided = [
-        decide_offline(each.ask, one.page) if offline else decide(each, known, sleep)
+        decide_offline(each.ask, one.page)
+        if offline
+        else decide(each, Probe(known, sleep, asking=asking))
         for each, one in zip(hidden, wanted, strict=True)
     ]
     return _put_together(name, source, hidden, decided, known, values)

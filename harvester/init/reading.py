@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from harvester.errors import AttemptFailed, ConfigError
 from harvester.init.ask import Ask, ask_of_url
@@ -28,6 +29,11 @@ class Given:
 
     wanted: list[Wanted]
     source: str
+
+    @property
+    def place(self) -> str:
+        """The host that is asked."""
+        return urlsplit(self.wanted[0].ask.url).netloc
 
 
 def given(

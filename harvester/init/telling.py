@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from harvester.init.deciding import Decided, total_claimed
 from harvester.init.hiding import Hidden
@@ -122,6 +123,11 @@ def unsure_told(decided: Decided) -> list[str]:
         found.append(
             "nothing was found that leads to a second page; if there is one, name a paginator"
         )
+        if there := re.search(r"/([0-9]{1,9})(?=/|$|\.)", urlsplit(decided.ask.url).path):
+            found.append(
+                f"the path holds a number, {there[1]}: several of them are partitions, as in "
+                'path: "{n}/…" with partitions: {n: {range: [1, 100]}}'
+            )
     elif proof.verdict == "last":
         found.append(f"no second page proved the paging: {proof.told}")
     elif proof.verdict != "proven":

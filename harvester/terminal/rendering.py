@@ -9,6 +9,7 @@ import json
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -98,6 +99,9 @@ def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
     for title, items in (("note", proposal.notes), ("not sure", proposal.unsure)):
         lines += [f"{title}: {one_line(item)}" for item in items]
     lines.append(f"asked {number(proposal.requests, 'request')}")
+    if sys.stderr.isatty():
+        wide = max(40, _terminal_columns())
+        lines = [textwrap.fill(line, wide, subsequent_indent="    ") for line in lines]
     if path is None:
         return "\n".join(lines)
     lines.append(f"wrote {path}")
