@@ -244,6 +244,96 @@ def _mid(asked: Asked) -> Answer:
     return Answer({"items": cut(start, 20), "next_page_token": token(start, 20) or ""})
 
 
+def _twitch(asked: Asked) -> Answer:
+    start = place(params(asked, "after").get("after"))
+    following = token(start, 20)
+    return Answer(
+        {"data": cut(start, 20), "pagination": {"cursor": following} if following else {}}
+    )
+
+
+def _asana(asked: Asked) -> Answer:
+    start = place(asked.params.get("offset"))
+    following = token(start, 20)
+    more = {"offset": following, "path": f"/items?offset={following}",
+            "uri": f"{asked.origin}/items?offset={following}"}  # fmt: skip
+    return Answer({"data": cut(start, 20), "next_page": more if following else None})
+
+
+def _discourse(asked: Asked) -> Answer:
+    page = whole(asked.params.get("page"), 0)
+    topics: dict[str, Any] = {"per_page": 20, "topics": cut(page * 20, 20)}
+    if page * 20 + 20 < len(ROWS):
+        topics["more_topics_url"] = f"/items?page={page + 1}"
+    return Answer({"users": [{"id": 1}], "topic_list": topics})
+
+
+def _dropbox(asked: Asked) -> Answer:
+    if asked.path == "/2/files/list_folder/continue":
+        assert asked.json.keys() == {"cursor"}
+        start = place(asked.json["cursor"])
+    else:
+        assert (asked.path, asked.json) == ("/2/files/list_folder", {"path": ""})
+        start = 0
+    return Answer({"entries": cut(start, 20), "cursor": f"t/{start + 20}=",
+                   "has_more": start + 20 < len(ROWS)})  # fmt: skip
+
+
+def _semantic_scholar(asked: Asked) -> Answer:
+    start = whole(params(asked, "offset").get("offset"), 0)
+    body: dict[str, Any] = {"total": len(ROWS), "offset": start, "data": cut(start, 20)}
+    if start + 20 < len(ROWS):
+        body["next"] = start + 20
+    return Answer(body)
+
+
+def _azure(asked: Asked) -> Answer:
+    start = place(params(asked, "continuationToken").get("continuationToken"))
+    following = token(start, 20)
+    return Answer({"count": 20, "value": cut(start, 20)},
+                  headers={"x-ms-continuationtoken": following} if following else {})  # fmt: skip
+
+
+def _intercom(asked: Asked) -> Answer:
+    start = place(params(asked, "starting_after").get("starting_after"))
+    following = token(start, 20)
+    pages: dict[str, Any] = {"type": "pages", "page": 1, "total_pages": 3}
+    if following:
+        pages["next"] = {"page": 2, "starting_after": following}
+    return Answer({"type": "list", "data": cut(start, 20), "pages": pages})
+
+
+def _zoom(asked: Asked) -> Answer:
+    start = place(params(asked, "next_page_token").get("next_page_token"))
+    return Answer({"page_size": 20, "meetings": cut(start, 20),
+                   "next_page_token": token(start, 20) or ""})  # fmt: skip
+
+
+def _confluence(asked: Asked) -> Answer:
+    """Its links leave out the context path that everything lies under."""
+    if not asked.path.startswith("/wiki/"):
+        return Answer({"message": "no such page"}, 404)
+    start = whole(asked.params.get("start"), 0)
+    links = {"base": f"{asked.origin}/wiki"}
+    if start + 20 < len(ROWS):
+        links["next"] = f"/rest/api/items?start={start + 20}&limit=20"
+    return Answer({"results": cut(start, 20), "start": start, "limit": 20, "size": 20,
+                   "_links": links})  # fmt: skip
+
+
+def _pubmed(asked: Asked) -> Answer:
+    """Numbers are text."""
+    start = whole(asked.params.get("retstart"), 0)
+    return Answer({"esearchresult": {"count": "53", "retmax": "20", "retstart": str(start),
+                                     "idlist": cut(start, 20)}})  # fmt: skip
+
+
+def _stack_exchange(asked: Asked) -> Answer:
+    page = whole(params(asked, "page").get("page"), 1)
+    return Answer({"items": cut(page * 20 - 20, 20), "has_more": page * 20 < len(ROWS),
+                   "quota_max": 300, "quota_remaining": 290})  # fmt: skip
+
+
 URL = "curl {origin}/items"
 APIS: dict[str, Api] = {
     "a token in a header": Api(
@@ -322,6 +412,39 @@ APIS: dict[str, Api] = {
         URL, _body_link, {"type": "json_link", "next_url_path": "next"}),
     "429 at first": Api(
         URL, _flaky([]), {"type": "json_link", "next_url_path": "next"}),
+    "Twitch": Api(
+        URL, _twitch, {"type": "cursor", "cursor_path": "pagination.cursor",
+                       "cursor_param": "after"}),
+    "Asana": Api(
+        URL, _asana, {"type": "json_link", "next_url_path": "next_page.uri"}),
+    "Discourse": Api(
+        URL, _discourse, {"type": "json_link", "next_url_path": "topic_list.more_topics_url",
+                          "stop_after_empty_page": True}),
+    "Dropbox": Api(
+        """curl {origin}/2/files/list_folder -H "Content-Type: application/json" """
+        """-d '{"path": ""}'""", _dropbox,
+        {"type": "cursor", "cursor_path": "cursor", "has_more_path": "has_more"}),
+    "Semantic Scholar": Api(
+        URL, _semantic_scholar,
+        {"type": "cursor", "cursor_path": "next", "cursor_param": "offset"}),
+    "Azure": Api(
+        URL, _azure, {"type": "header_cursor", "cursor_header_name": "x-ms-continuationtoken",
+                      "cursor_param": "continuationToken"}),
+    "Intercom": Api(
+        URL, _intercom, {"type": "cursor", "cursor_path": "pages.next.starting_after",
+                         "cursor_param": "starting_after"}),
+    "Zoom": Api(
+        URL, _zoom, {"type": "cursor", "cursor_path": "next_page_token",
+                     "cursor_param": "next_page_token"}),
+    "Confluence": Api(
+        "curl '{origin}/wiki/rest/api/items?limit=20'", _confluence,
+        {"type": "offset", "offset_param": "start"}),
+    "PubMed": Api(
+        URL, _pubmed, {"type": "offset", "offset_param": "retstart",
+                       "total_path": "esearchresult.count"}),
+    "Stack Exchange": Api(
+        URL, _stack_exchange, {"type": "page_number", "page_param": "page", "base_page": 1,
+                               "has_more_path": "has_more"}),
     "a line copied from a later page": Api(
         URL + "?page_token=t/40=", _mid,
         {"type": "cursor", "cursor_path": "next_page_token", "cursor_param": "page_token"}),

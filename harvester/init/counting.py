@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from harvester.init import names
 from harvester.init.guess import Guess, Place, View, first_number, is_count, is_whole, number
 from harvester.init.looking import first_named
 from harvester.init.names import plain
+
+#: Offsets that a page repeats; `from` and `first` are other things there.
+_ECHOED: Final = tuple(name for name in names.OFFSET_PARAMS if name not in ("from", "first"))
 
 
 def numbers(view: View) -> Iterator[Guess]:
@@ -50,7 +53,7 @@ def _documented(view: View, wanted: tuple[str, ...]) -> list[Place]:
 
 def offsets(view: View) -> Iterator[Guess]:
     """Offsets: the request has one, or the page says where it begins."""
-    echo = first_named(view.page, names.OFFSET_PARAMS[:7], is_whole)
+    echo = first_named(view.page, _ECHOED, lambda value: number(value, -1) >= 0)
     asked = [place for place in view.places if place.word in names.OFFSET_PARAMS]
     asked = [place for place in asked if str(place.value).isdigit()]
     documented = _documented(view, names.OFFSET_PARAMS)

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harvester.init import names
 from harvester.init.ask import Ask
-from harvester.init.guess import Guess, View
+from harvester.init.guess import SINGLE, Guess, View
 from harvester.init.looking import Sample, keys_text
 from harvester.init.variables import template
 from harvester.jsonpath import find, parse
@@ -18,6 +19,12 @@ _UNIQUE: Final = (
 _KEPT: Final = (
     "The server keeps a scroll's position: a lost page ends the partition, and the next run begins "
     "it anew. search_after, in place of scroll, resumes anywhere."
+)
+
+_NO_VARIABLE: Final = (
+    "There are more pages, and the query has no place for a cursor: declare a variable, as in "
+    "query($after: String), give it to the list, as in (first: 100, after: $after), and run init "
+    "again."
 )
 
 
@@ -63,6 +70,27 @@ def after_variables(ask: Ask) -> list[str]:
     if not isinstance(query, str) or "{" not in query:
         return []
     return list(dict.fromkeys(re.findall(r"\bafter\s*:\s*\$(\w+)", query)))
+
+
+def without_variable(view: View) -> Iterator[Guess]:
+    """A GraphQL list that could be paged, by a query that has no place for the cursor."""
+    for path, value in view.values:
+        if path[-1] == "pageInfo" and isinstance(value, dict) and value.get("hasNextPage"):
+            yield replace(SINGLE, unsure=(_NO_VARIABLE,))
+
+
+def list_folder(view: View) -> Iterator[Guess]:
+    """Dropbox: the pages after the first are asked of another path, by the cursor alone."""
+    path = template(urlsplit(view.ask.url).path)
+    if not path.endswith("/list_folder") or not isinstance(view.page, dict):
+        return
+    if "cursor" in view.page and "has_more" in view.page:
+        following = {"path": f"{path}/continue", "json": {"cursor": "{cursor}"}}
+        yield Guess(
+            {"type": "cursor", "cursor_path": "cursor", "has_more_path": "has_more"},
+            "Dropbox's list_folder: further pages are asked of list_folder/continue",
+            resource={"next_request": following},
+        )
 
 
 def scroll(view: View) -> Iterator[Guess]:

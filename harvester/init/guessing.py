@@ -17,6 +17,7 @@ def guesses(ask: Ask, sample: Sample, records: Records | None) -> list[Guess]:
     """All guesses, the best first; those of one kind in the order in which names are tried."""
     view = View(ask, sample, records, tuple(dialects.known(ask, sample)))
     found = [*dialects.scroll(view), *dialects.search_after(view), *dialects.graphql(view)]
+    found += [*dialects.list_folder(view), *([] if found else dialects.without_variable(view))]
     found += [*links.link_header(view), *links.in_body(view)]
     found += [*tokens.objects(view), *tokens.in_body(view), *tokens.in_headers(view)]
     if not found:

@@ -15,6 +15,8 @@ from harvester.pagination import link_target
 
 #: What a link counts by, where it counts; a cursor beside it means that it does not.
 _COUNTED: Final = frozenset(("page", "offset", "start", "skip", "startat"))
+#: What a link is called inside an object that is called the next page.
+_HREFS: Final = ("uri", "url", "link")
 _CURSORS: Final = frozenset(("after", "cursor", "pageinfo", "maxid", "sinceid", "idafter"))
 
 
@@ -35,7 +37,8 @@ def in_body(view: View) -> Iterator[Guess]:
         if isinstance(value, list):
             yield from _listed(view, text, value)
             continue
-        if not names.NEXTISH.fullmatch(name):
+        within = len(path) > 1 and name in _HREFS and names.NEXTISH.fullmatch(plain(path[-2]))
+        if not (within and isinstance(value, str)) and not names.NEXTISH.fullmatch(name):
             continue
         href = value.get("href") if isinstance(value, dict) else value
         # STAC's object is the request as a whole; any other's `href` is the link.

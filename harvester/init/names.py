@@ -72,7 +72,7 @@ TOKENS: Final[dict[str, tuple[str, ...]]] = {
     "nextpagetoken": ("pageToken", "page_token"),
     "nextcursor": ("cursor", "next_cursor", "after", "page_token"),
     "nextcursormark": ("cursorMark",),
-    "cursor": ("cursor",),
+    "cursor": ("cursor", "after", "next_cursor"),
     "after": ("after",),
     "aftercursor": ("page[after]", "after", "after_cursor"),
     "endcursor": ("after", "cursor"),
@@ -83,7 +83,7 @@ TOKENS: Final[dict[str, tuple[str, ...]]] = {
     "nextpage": ("page", "page_token", "next_page"),
     "nextkey": ("key", "next_key", "starting_after"),
     "nextpagekey": ("pageKey", "nextPageKey"),
-    "nextoffset": ("offset",),
+    "nextoffset": ("offset", "start"),
     "nextid": ("since_id", "next_id"),
     "offset": ("offset",),
     "pagetoken": ("page_token", "pageToken"),
@@ -98,11 +98,11 @@ TOKENS: Final[dict[str, tuple[str, ...]]] = {
 LINKISH: Final = ("url", "link", "href", "uri", "nextrecordsurl")
 NEXTISH: Final = re.compile(
     r"next(?!review|run|billing|payment|update|release|episode|due|step|action|event|date|time).*"
-    r"|odatanextlink|.*nextlink|.*nexturl|more?url"
+    r"|odatanextlink|.*nextlink|.*nexturl|more.*(?:url|link|href)"
 )
 #: Response headers that hold the next cursor.
 CURSOR_HEADERS: Final = re.compile(
-    r"(?:x-)?(?:[\w-]*-)?(?:next-?(?:cursor|token|page|page-token|page-cursor)|continuation(?:-token)?|"
+    r"(?:x-)?(?:[\w-]*-)?(?:next-?(?:cursor|token|page|page-token|page-cursor)|continuation(?:-?token)?|"
     r"cursor)",
     re.IGNORECASE,
 )

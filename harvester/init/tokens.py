@@ -41,7 +41,8 @@ def in_body(view: View) -> Iterator[Guess]:
         name, text = plain(path[-1]), keys_text(path)
         there = value not in (None, "")
         why = f"{text} holds a token" if there else f"{text} is empty: the page is the last one"
-        for guess in _places_for(view, name, path[-1]):
+        counted = _counts(view, value) if isinstance(value, int) else []
+        for guess in _places_for(view, name, path[-1], counted):
             paginator = {"type": "cursor", "cursor_path": text, **guess.paginator}
             if name == "nextcursormark":  # Solr says the end by the mark that was sent
                 paginator["cursor_may_repeat"] = True
@@ -54,11 +55,12 @@ def in_headers(view: View) -> Iterator[Guess]:
         if not names.CURSOR_HEADERS.fullmatch(header) or not value.strip():
             continue
         base = {"type": "header_cursor", "cursor_header_name": header}
-        name = plain(header).removeprefix("x")
+        short = re.sub("^(x-)?(ms-)?", "", header)  # Azure's begin with x-ms-
+        name = plain(short)
         if is_link(value, name):
             yield Guess(base, f"the header {header} holds the next page's URL")
             continue
-        for guess in _places_for(view, name, header.removeprefix("x-").replace("-", "_")):
+        for guess in _places_for(view, name, short.replace("-", "_")):
             why = f"the header {header} holds a token; {guess.why}"
             yield replace(guess, paginator={**base, **guess.paginator}, why=why)
 
@@ -84,7 +86,18 @@ def _is_token(view: View, path: tuple[str, ...], value: Any) -> bool:
     )
 
 
-def _places_for(view: View, name: str, spelled: str) -> Iterator[Guess]:
+def _counts(view: View, value: int) -> list[str]:
+    """Where a number goes, by what it can only be: the next page's, or the next record's."""
+    came = len(view.records.values) if view.records else 0
+    if came <= 1 or value < came:
+        return ["page"]
+    echoed = [path[-1] for path, _ in view.values if plain(path[-1]) in names.OFFSET_PARAMS]
+    return list(dict.fromkeys([*echoed[:1], "offset", "start"]))
+
+
+def _places_for(
+    view: View, name: str, spelled: str, counted: list[str] | None = None
+) -> Iterator[Guess]:
     """The places for a token called `name` in the page, as guesses without its path."""
     hinted = [hint["token"] for hint in view.hints if "token" in hint]
     found = re.fullmatch(r"_?next[-_]?(.+)", spelled, re.IGNORECASE)
@@ -92,7 +105,7 @@ def _places_for(view: View, name: str, spelled: str) -> Iterator[Guess]:
     # `next_page_token` is sent back as `page_token`, but Twitter's and AWS's `next_token` as it is.
     own = [spelled, *short] if name == "nexttoken" else short
     customary = names.TOKENS.get(name, ())
-    wanted = list(dict.fromkeys([*hinted, *own, *customary, spelled, "cursor"]))
+    wanted = list(dict.fromkeys([*hinted, *(counted or ()), *own, *customary, spelled, "cursor"]))
     words = set(map(plain, wanted)) | names.CURSOR_PARAMS
     for place in view.places:
         if place.word in words or str(place.value) == "*":
