@@ -57,6 +57,7 @@ LAYERS = [
     commits
     window
     init init.variables init.names init.writing init.saving init.curl_options
+    init.curl_data
     init.shell init.ask init.looking
     init.curl init.guess
     init.hiding init.declaring init.probing init.dialects init.counting init.links

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote_plus
 
 from harvester.errors import ConfigError
 from harvester.init.ask import Ask, Pairs, form_pairs, url_parts
+from harvester.init.curl_data import read_text, urlencoded
 from harvester.init.curl_options import (
     FLAGS,
     IDLE,
@@ -25,9 +25,8 @@ from harvester.init.curl_options import (
     USUAL_FORM,
     USUAL_JSON,
 )
-from harvester.init.variables import quoted, shown
+from harvester.init.variables import quoted
 
-_LARGEST_FILE: Final = 1 << 20
 _OURS: Final = "; take it out (harvester's own options go before the word curl)"
 
 
@@ -161,25 +160,25 @@ class _Line:
 
     def _data(self, value: str) -> None:
         if value.startswith("@"):
-            value = "".join(_file(self.folder, value[1:]).splitlines())
+            value = "".join(read_text(self.folder, value[1:]).splitlines())
         self.data.append(value)
 
     def _raw(self, value: str) -> None:
         self.data.append(value)
 
     def _binary(self, value: str) -> None:
-        self.data.append(_file(self.folder, value[1:]) if value.startswith("@") else value)
+        self.data.append(read_text(self.folder, value[1:]) if value.startswith("@") else value)
 
     def _encoded(self, value: str) -> None:
         self.encoded = True
-        self.data.append(_urlencoded(self.folder, value))
+        self.data.append(urlencoded(self.folder, value))
 
     def _json(self, value: str) -> None:
         self.as_json = True
         self._binary(value)
 
     def _query(self, value: str) -> None:
-        self.query.append(value[1:] if value.startswith("+") else _urlencoded(self.folder, value))
+        self.query.append(value[1:] if value.startswith("+") else urlencoded(self.folder, value))
 
     def _user(self, value: str) -> None:
         self.user = value
@@ -292,32 +291,6 @@ def _spelled(headers: dict[str, str], name: str) -> str:
 
 def _value(headers: dict[str, str], name: str) -> str:
     return headers.get(_spelled(headers, name), "").lower()
-
-
-def _urlencoded(folder: Path, value: str) -> str:
-    """The five forms: `content`, `=content`, `name=content`, `@file`, `name@file`."""
-    found = re.match(r"([^=@]*)([=@])(.*)", value, re.DOTALL)
-    if found is None:
-        return quote_plus(value)
-    name, sign, content = found.groups()
-    text = _file(folder, content) if sign == "@" else content
-    # Marks of variables must come through as they are; the form is decoded again at once.
-    return f"{name}={quote_plus(text)}" if name else quote_plus(text)
-
-
-def _file(folder: Path, name: str) -> str:
-    if name == "-":
-        raise ConfigError("a body from stdin (@-) is not read; write it into the line")
-    try:
-        with (folder / name).open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise ConfigError(f"{shown(name)}: over 1 MiB, which is too much for a request")
-        return content.decode()
-    except OSError as error:
-        raise ConfigError(f"{shown(name)}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{shown(name)}: not UTF-8 text") from None
 
 
 def basic_login(encoded: str) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from harvester.init.deciding import Decided, decide, decide_offline
 from harvester.init.declaring import api_word, client_of, last_word, resource_of, whole
 from harvester.init.hiding import Hidden, hide
 from harvester.init.probing import Probe
-from harvester.init.variables import names, shown
+from harvester.init.variables import names
 from harvester.init.writing import yaml_text
 from harvester.secrets import Secrets
 
@@ -112,16 +112,18 @@ def _put_together(
     first = hidden[0]
     sample = decided[0].sample
     rate = telling.rate_of(sample.headers) if sample else telling.Rate()
-    asks = [each.ask for each in decided]
-    client = client_of(asks[0], first.auth, rate.budgets)
-    resources: list[dict[str, Any]] = []
-    comments: dict[tuple[str | int, ...], list[str]] = {}
-    told: dict[str, list[str]] = {}
-    for index, each in enumerate(decided):
-        title = _distinct(each.ask.title or last_word(each.ask.url), told)
-        resources.append(resource_of(each.ask, title, each.selector, each.guess))
-        comments |= telling.comments_of(first, each, index, rate)
-        told[title] = telling.seen_told(each)
+    client = client_of(decided[0].ask, first.auth, rate.budgets)
+    titles = _titles(decided)
+    told = {t: telling.seen_told(each) for t, each in zip(titles, decided, strict=True)}
+    resources = [
+        resource_of(each.ask, title, each.selector, each.guess)
+        for title, each in zip(titles, decided, strict=True)
+    ]
+    comments = {
+        place: lines
+        for index, each in enumerate(decided)
+        for place, lines in telling.comments_of(first, each, index, rate).items()
+    }
     tree = whole(name, client, resources)
     exports = _exports(hidden)
     needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
@@ -177,14 +179,19 @@ def _exports(hidden: Sequence[Hidden]) -> dict[str, str]:
     }
 
 
-def _distinct(title: str, taken: Mapping[str, Any]) -> str:
-    """A resource's name that no other has, also where case does not count."""
-    cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("_.-") or "records"
-    lower = {name.lower() for name in taken} | {"harvest.json"}
-    found, number = cleaned, 2
-    while found.lower() in lower:
-        found, number = f"{cleaned}_{number}", number + 1
-    return found
+def _titles(decided: Sequence[Decided]) -> list[str]:
+    """A name for each resource that no other has, also where case does not count."""
+    titles: list[str] = []
+    taken = {"harvest.json"}
+    for each in decided:
+        title = each.ask.title or last_word(each.ask.url)
+        cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("_.-") or "records"
+        found, number = cleaned, 2
+        while found.lower() in taken:
+            found, number = f"{cleaned}_{number}", number + 1
+        taken.add(found.lower())
+        titles.append(found)
+    return titles
 
 
 def _must_load(text: str, name: str, env: Mapping[str, str]) -> None:
@@ -196,8 +203,3 @@ def _must_load(text: str, name: str, env: Mapping[str, str]) -> None:
     except ConfigError as error:
         problems = "; ".join(f"{one.path}: {one.message}" for one in error.problems)
         raise ConfigError(f"this request cannot be harvested: {problems or error}") from None
-
-
-def place_of(ask: Ask) -> str:
-    """The request in a few words, without its query."""
-    return f"{ask.method} {shown(ask.url)}"

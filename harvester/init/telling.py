@@ -136,7 +136,7 @@ def unsure_told(decided: Decided) -> list[str]:
         found.append("whether the API counts pages from 0 or from 1 (base_page)")
     if decided.guess.first:
         names = ", ".join(decided.guess.first)
-        found.append(f"{names} go with the first page only: the next page was refused with them")
+        found.append(f"only the first page is asked with {names}: the next was refused with it")
     return found
 
 
