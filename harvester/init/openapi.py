@@ -57,11 +57,22 @@ def operations(document: Mapping[str, Any], source: str, base_url: str | None) -
     """The collections of a document, in its order. `source` is its own URL, or its file.
 
     The variables of its credentials are called after the server's host: a document that borrows
-    another API's title gets none of that API's.
+    another API's title gets none of that API's. ConfigError for a document that is not built as
+    the specification says.
     """
+    try:
+        return list(_operations(document, source, base_url))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        raise ConfigError(
+            f"{source}: not built as OpenAPI 3 says; does a validator pass it?"
+        ) from None
+
+
+def _operations(
+    document: Mapping[str, Any], source: str, base_url: str | None
+) -> Iterator[Operation]:
     root = _server(document, source, base_url)
     prefix = re.sub(r"\W+", "_", api_word(root) or "api").upper()
-    found = []
     for path, entry in document["paths"].items():
         item = _resolved(document, entry)
         operation = item.get("get")
@@ -74,8 +85,7 @@ def operations(document: Mapping[str, Any], source: str, base_url: str | None) -
         ask = _ask(document, operation, f"{root}{unmarked(path)}", parameters, prefix)
         name = str(operation.get("operationId") or path)
         summary = str(operation.get("summary") or "")
-        found.append(Operation(path, name, summary, ask, page))
-    return found
+        yield Operation(path, name, summary, ask, page)
 
 
 def chosen(found: Sequence[Operation], wanted: Sequence[str], source: str) -> list[Operation]:
