@@ -141,7 +141,7 @@ def test_which_one_is_asked_where_there_are_several(tmp_path: Path) -> None:
         ('{"openapi": "3.1.0", "paths": {}, "servers": [{"url": "https://x.org"}]}', "no GET"),
         (json.dumps({**PETS, "servers": []}), "--base-url"),
         (json.dumps({**PETS, "servers": {"url": 1}}), "not built as OpenAPI 3 says"),
-        (json.dumps({**PETS, "paths": {"/a": {"get": {"responses": []}}}}), "OpenAPI 3 says"),
+        (json.dumps({**PETS, "paths": {"/a": {"get": {"responses": [1]}}}}), "OpenAPI 3 says"),
     ],
 )
 def test_what_is_no_document(text: str, told: str, tmp_path: Path) -> None:
