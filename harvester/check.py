@@ -38,6 +38,8 @@ from harvester.transport import Transport
 from harvester.wire import Watch
 
 _ATTEMPTS: Final = 3
+#: How many records full pages have, mostly.
+_FULL: Final = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})
 _LONGEST_WAIT_S: Final = 5.0  # somebody sits and waits
 _RATES: Final = re.compile(r"(?:x-)?rate-?limit(-limit|-remaining)?(?:-requests)?")
 
@@ -47,7 +49,8 @@ class Seen:
     """What one resource's first page showed. `error`: why there is none.
 
     `partition` is its title; `keys` are those of the first record (None: it is no object, or there
-    is none); `next` is the next cursor in words; `rate_limit` what the server said is left.
+    is none); `next` is the next cursor in words; `rate_limit` what the server said is left;
+    `notes` say what is odd.
     """
 
     resource: str
@@ -59,6 +62,7 @@ class Seen:
     keys: tuple[str, ...] | None = None
     next: str = ""
     rate_limit: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def check_live(
@@ -198,6 +202,7 @@ class _Look:
             keys=self._keys(path) if path else None,
             next=self._next(kept),
             rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
+            notes=tuple(_odd(self._resource, kept)),
         )
 
     def _keys(self, path: Path) -> tuple[str, ...] | None:
@@ -212,6 +217,20 @@ class _Look:
         if isinstance(kept.next, Done):
             return f"none: the partition is done ({kept.next.reason})"
         return self._secrets.redact(as_text(kept.next))
+
+
+def _odd(resource: Resource, kept: Kept) -> Iterator[str]:
+    """What a page shows that a harvest would go by, and a person should know before."""
+    size = resource.paginator.full_page
+    done = isinstance(kept.next, Done)
+    if kept.part is None:
+        return
+    if size is not None and not done and kept.records < size:
+        yield f"{size:,} records were asked for and {kept.records:,} came: the server's own limit?"
+    if kept.records == 0 and done:
+        yield "the first page has no records: is data_selector right, and does the query match?"
+    if resource.paginator.type == "single_page" and kept.records in _FULL:
+        yield f"{kept.records:,} records, and one page only: is there a second? Name a paginator"
 
 
 def _rate_limit(headers: Mapping[str, str], now: float) -> str:

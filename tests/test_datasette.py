@@ -7,12 +7,9 @@ floats and timestamps, in pages that Datasette itself links by `next_url`.
 import csv
 import io
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -23,6 +20,7 @@ import pandas as pd
 import pytest
 
 from harvester.export import FORMATS
+from tests.datasette_server import datasette
 
 FEWEST_ROWS = 100_000
 YAML = """
@@ -75,29 +73,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     """The database, the address of a Datasette that serves it, and the table's columns."""
     database = tmp_path_factory.mktemp("datasette") / "nyc.db"
     columns = load_flights(database)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "datasette", str(database), "--host", "127.0.0.1"]
-    with subprocess.Popen(
-        [*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            _await(f"http://127.0.0.1:{port}/-/versions.json", server)
-            yield database, f"http://127.0.0.1:{port}/", columns
-        finally:
-            server.terminate()
-
-
-def _await(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert server.poll() is None, "Datasette did not start"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("Datasette did not answer in 30 s")
+    with datasette(database) as base_url:
+        yield database, base_url, columns
 
 
 def _harvester(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -57,9 +57,20 @@ LAYERS = [
     tries check
     commits
     window
+    init init.variables init.names init.writing init.saving init.curl_options
+    init.curl_data
+    init.shell init.ask init.looking
+    init.curl init.guess
+    init.hiding init.declaring init.probing init.dialects init.counting init.links
+    init.tokens init.keysets init.openapi
+    init.guessing
+    init.deciding
+    init.telling
+    init.proposing
+    init.reading
     page_loop
     schedule
-    terminal.closing terminal.plain terminal.frame terminal.steps
+    terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
     terminal.live
     terminal.rendering
     terminal.foreground

@@ -15,6 +15,7 @@ from tests.api_server import Answer, ApiServer
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = (
+    "init",
     "run",
     "plan",
     "check",

@@ -1,25 +1,123 @@
 """Before a harvest: is the YAML right, and what will it ask for?"""
 
+import os
+import sys
 from itertools import islice
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 from harvester.cli.app import app
 from harvester.cli.options import BaseURL, ConfigFile, Json, Set
-from harvester.terminal.phrases import number, one_line
+from harvester.terminal.checking import lint_text, seen_table
+from harvester.terminal.phrases import number
 from harvester.terminal.rendering import (
     answer,
     needs_text,
     print_json,
     print_plan,
+    proposal_text,
     resources_text,
     say,
-    seen_text,
+    stdout_columns,
+    tick,
 )
 
 _MOST_LISTED: Final = 10
 _FAILED: Final = 3
+_LONGEST_LINE: Final = 4 << 20  # of stdin
+
+
+class _CurlAsItIs(typer.core.TyperCommand):
+    """Leaves what follows the word `curl` alone: its options are curl's, not ours."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put a `--` before it, which ends our own options."""
+        if "--" not in args and "curl" in args:
+            at = args.index("curl")
+            args = [*args[:at], "--", *args[at:]]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=_CurlAsItIs)
+def init(
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="A curl line (in quotes, or as it is), a URL, an OpenAPI 3 document, or - for "
+            "stdin.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write; - is stdout.  [<name>.yaml]"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name of the harvest.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nothing; guess from the line alone.")
+    ] = False,
+    operation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="An operation of the OpenAPI document; may be given again."
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The server, where an OpenAPI document names none."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write the YAML for an API, from a curl line, a URL or an OpenAPI document.
+
+    Fetches a page, finds the records and how the API pages, and proves it by a second page: at
+    most six requests. Secrets stay out of the file: it names variables.
+
+    \b
+    harvester init 'curl -H "Authorization: Bearer $TOKEN" https://api.example.org/v1/items'
+    harvester init curl -G https://api.example.org/v1/items -d limit=100
+    harvester init openapi.yaml --operation listItems
+    pbpaste | harvester init - --name items
+
+    Exit codes: 0 written, 2 bad usage or input, 3 no page could be had (nothing is written).
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.init.proposing import named, propose
+    from harvester.init.reading import given
+    from harvester.init.saving import refuse_existing, save
+    from harvester.terminal.foreground import program
+
+    found = given(
+        source,
+        lambda: sys.stdin.read(_LONGEST_LINE),
+        operation=operation or (),
+        base_url=base_url,
+        offline=offline,
+        env=os.environ,
+    )
+    title = named([one.ask for one in found.wanted], name)
+    path = out or Path(f"{title}.yaml")
+    to_stdout = str(path) == "-"
+    if not to_stdout:
+        refuse_existing(path, force=force)
+    proposal = propose(
+        found.wanted,
+        name=title,
+        source=found.source,
+        env=os.environ,
+        offline=offline,
+        asking=lambda left: tick(f"asking {found.place}; at most {number(left, 'request')} left"),
+    )
+    tick("")
+    if to_stdout:
+        answer(proposal.text.removesuffix("\n"))
+    else:
+        save(path, proposal.text, force=force)
+    say(proposal_text(proposal, None if to_stdout else path, program()))
 
 
 @app.command()
@@ -54,16 +152,24 @@ def check(
     from harvester.check import check_live
     from harvester.config.load import load_config
     from harvester.lint import lints
+    from harvester.sources import secrets_of
 
     loaded = load_config(config, base_url=base_url, set=set_ or ())
     answer(f"{config}: ok\n{resources_text(loaded)}")
+    secrets = secrets_of(loaded)
+    lines = config.read_text(encoding="utf-8").split("\n")
     for lint in lints(config, loaded):
-        answer(f"lint: {one_line(str(lint))}")
-    failed = 0
-    for seen in check_live(loaded) if live else ():
-        failed += seen.error is not None
-        answer(f"\n{seen_text(seen)}")
-    if failed:
+        line = secrets.redact(lines[lint.line - 1]) if lint.line else ""
+        answer(lint_text(lint, line, stdout_columns()))
+    if not live:
+        return
+    found = []
+    for count, seen in enumerate(check_live(loaded), start=1):
+        found.append(seen)
+        tick(f"asked {count} of {len(loaded.resources)}: {seen.resource}")
+    tick("")
+    answer(f"\n{seen_table(found, stdout_columns())}")
+    if failed := sum(seen.error is not None for seen in found):
         say(f"{number(failed, 'resource')} failed")
         raise typer.Exit(_FAILED)
 

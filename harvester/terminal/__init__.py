@@ -2,5 +2,5 @@
 
 `progress` counts what the events tell; `live` and `plain` show it, on a terminal and in a log;
 `closing` is the last screen; `foreground` runs a harvest under a display, with signals;
-`rendering` and `phrases` put answers, numbers and durations into words.
+`rendering`, `checking` and `phrases` put answers, numbers and durations into words.
 """

@@ -10,16 +10,24 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harvester.terminal.charset import shown
-from harvester.terminal.phrases import duration, fit_ends, one_line, printable, size, table
+from harvester.terminal.phrases import (
+    duration,
+    fit,
+    number,
+    one_line,
+    printable,
+    table,
+)
 
 if TYPE_CHECKING:
-    from harvester.check import Seen
     from harvester.config import Config
+    from harvester.init.proposing import Proposal
     from harvester.planning import Least
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
@@ -87,22 +95,26 @@ def resources_text(config: "Config") -> str:
     return table(("resource", "paginator", "partitions", "auth"), rows, stdout_columns())
 
 
-def seen_text(seen: "Seen") -> str:
-    """What `check --live` saw of one resource."""
-    wide = (stdout_columns() or 100) - 15
-    lines = [one_line(f"{seen.partition or seen.resource}")]
-    if seen.error is not None:
-        return f"{lines[0]}\n  failed       {one_line(seen.error)}"
-    keys = ", ".join(seen.keys) if seen.keys is not None else ""
-    facts = {
-        "status": str(seen.status),
-        "records": f"{seen.records:,} in {size(seen.bytes)} of JSON",
-        "first record": keys or ("none" if not seen.records else "not an object"),
-        "next cursor": seen.next,
-        "rate limit": seen.rate_limit or "the server says nothing",
-    }
-    lines += [f"  {name:<13}{fit_ends(one_line(value), wide)}" for name, value in facts.items()]
-    return "\n".join(lines)
+def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
+    """What `init` decided and why, what is unsure, and what to type next."""
+    lines = []
+    for name, told in proposal.told.items():
+        lines += [one_line(name), *(f"  {one_line(line)}" for line in told)]
+    for title, items in (("note", proposal.notes), ("not sure", proposal.unsure)):
+        lines += [f"{title}: {one_line(item)}" for item in items]
+    lines.append(f"asked {number(proposal.requests, 'request')}")
+    if sys.stderr.isatty():
+        wide = max(40, _terminal_columns())
+        lines = [textwrap.fill(line, wide, subsequent_indent="    ") for line in lines]
+    if path is None:
+        return "\n".join(lines)
+    lines.append(f"wrote {path}")
+    name = _quoted(path)
+    exports = [
+        f"  export {one}" for one in proposal.exports if one.partition("=")[0] in proposal.missing
+    ]
+    following = [f"  {program} check {name} --live", f"  {program} run {name}"]
+    return "\n".join([*lines, "Next:", *exports, *following])
 
 
 # --- Streams -------------------------------------------------------------------------------------
@@ -132,6 +144,18 @@ def say(text: str, colour: str | None = None) -> None:
 
 def _paints() -> bool:
     return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def tick(text: str) -> None:
+    """Say on a terminal what is being waited for; the next call takes its place, `""` ends it."""
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"\r\x1b[2K{fit(one_line(text), _terminal_columns() - 1)}")
+            sys.stderr.flush()
+
+
+def _terminal_columns() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,1 @@
+curl '{origin}/api/v2/pokemon?limit=4'

@@ -1,0 +1,1 @@
+curl --header "X-App-Token: $SOCRATA_APP_TOKEN" '{origin}/resource/ijzp-q8t2.json?$order=:id&$limit=50&$offset=0&$where=date%20%3E=%20%272023-01-01T00:00:00%27%20AND%20date%20%3C%20%272024-01-01T00:00:00%27'

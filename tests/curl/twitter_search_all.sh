@@ -1,0 +1,1 @@
+curl --request GET --url '{origin}/2/tweets/search/all?query=from:nasa&start_time=2021-01-01T00:00:00Z&end_time=2021-03-01T00:00:00Z&max_results=100' --header "Authorization: Bearer $TWITTER_BEARER_TOKEN"

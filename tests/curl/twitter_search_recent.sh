@@ -1,0 +1,1 @@
+curl --request GET '{origin}/2/tweets/search/recent?query=from:nasa&max_results=100&tweet.fields=author_id,conversation_id,created_at,lang,public_metrics&expansions=author_id&user.fields=created_at,public_metrics' --header "Authorization: Bearer $TWITTER_BEARER_TOKEN"

@@ -1,0 +1,1 @@
+curl {origin}/403/info.0.json
