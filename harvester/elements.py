@@ -264,11 +264,11 @@ class _Page:
                     found = _prove(_without_breaks(text))
                     self._at = after
                     return found, min(2 * size, _LARGEST)
-                except RecursionError:
+                except (UnicodeDecodeError, RecursionError):
                     pass
                 except msgspec.DecodeError as error:
                     array = _array_before(text, error)
-                    with contextlib.suppress(msgspec.DecodeError):
+                    with contextlib.suppress(*_UNPROVEN):
                         found = _prove(array)
                         self._at = start + len(array) - 2  # at its bracket
                         return found, 0
@@ -313,7 +313,7 @@ class _Page:
         """
         if self._open > 1:
             return False
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        with contextlib.suppress(*_UNPROVEN):
             if name not in _members(b"{" + self._data[self._at :]):
                 self._at, self._open = len(self._data), 0
                 return True
@@ -400,6 +400,10 @@ class _Page:
             self._at = self._start = 0
             return True
         return False
+
+
+#: What msgspec raises for what it cannot vouch for.
+_UNPROVEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def _array_before(text: bytes, error: msgspec.DecodeError) -> bytes:

@@ -146,7 +146,7 @@ def parsed(text: bytes) -> Entry:
     """The entry that a sound line's JSON says. Raises ValueError where it says none."""
     try:
         return _decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not the line of a page: {error}") from error
 
 

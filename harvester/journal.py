@@ -149,19 +149,22 @@ def is_done(folder: Path) -> bool:
     text = sound(last)
     if text is None:  # torn, or longer than the tail: the whole journal knows
         return read_checkpoint(folder).done
-    return json.loads(text).get("done") is True
+    try:
+        return parsed(text).done
+    except ValueError:  # the header, or what the whole journal refuses
+        return read_checkpoint(folder).done
 
 
 def _header(path: Path, text: bytes) -> Header:
-    value = json.loads(text)
-    if value.get("format") != FORMAT:
-        raise DataRefused(
-            f"{path}: journal format {value.get('format')!r} is not known to this version"
-        )
     try:
+        value = dict(json.loads(text))
+        if value.get("format") != FORMAT:
+            raise DataRefused(
+                f"{path}: journal format {value.get('format')!r} is not known to this version"
+            )
         header = Header(**value)
         dict(header.partition)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _unfit(path.parent, f"{path}:1: not a journal's first line: {error}") from error
     return header
 

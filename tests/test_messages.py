@@ -420,9 +420,9 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     "a file": (["run", "CONFIG", "--out", "CONFIG"], 5, ("told.yaml: is not a folder",)),
     "no harvest": (
         ["status", "HERE"], 5,
-        ("no harvest.json here", "a run names its folder in its first line"),
+        ("not the folder of a harvest; did you mean OUT?",),
     ),
-    "no folder": (["status", "OUT/none"], 2, ("'OUT/none' does not exist",)),
+    "no folder": (["status", "OUT/none"], 2, ("there is no folder OUT/none",)),
     "no file": (["run", "HERE/no.yaml"], 2, ("no.yaml: cannot be read: No such file",)),
     "unknown key": (
         ["check", "CONFIG", "--set", "client.retri={}"], 2,
@@ -430,7 +430,7 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     ),
     "unknown resource": (
         ["run", "CONFIG", "--out", "OUT", "--resource", "itms"], 2,
-        ("--resource itms: unknown; there are items",),
+        ("--resource itms: unknown resource 'itms': did you mean 'items'?",),
     ),
     "unset variable": (
         ["check", "CONFIG", "--set", "client.headers.X={env.NO_SUCH}"], 2,
@@ -443,7 +443,7 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     ),
     "unknown partition": (
         ["records", "OUT", "--partition", "shrd=a"], 2,
-        ("no partition key 'shrd' here; there are shard",),
+        ("OUT: unknown partition key 'shrd': did you mean 'shard'?",),
     ),
 }  # fmt: skip
 
