@@ -107,15 +107,23 @@ class _Pages:
     @property
     def at_once(self) -> int:
         """How many pages may be asked for before the first of them has come."""
-        ahead = foreseeable(self._resource.paginator)
-        return self._run.config.concurrency.pages if ahead else 1
+        restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
+        ahead = foreseeable(self._resource.paginator) and not restarts
+        return self._under_way if ahead else 1
+
+    @property
+    def _under_way(self) -> int:
+        """How many pages may be asked for and not yet committed. Where asking moves the server
+        on, one: it may be lost.
+        """
+        return self._run.config.concurrency.pages if self._resource.idempotent else 1
 
     @property
     def behind(self) -> Executor | None:
         """What commits a page while the next one is fetched. Either way no more pages are under
         way than `concurrency.pages`: these are what a kill costs.
         """
-        alone = self._run.config.concurrency.pages == 1 or self.at_once > 1
+        alone = self._under_way == 1 or self.at_once > 1
         return None if alone else self._run.committing
 
     def tell(self, journal: Journal) -> Callable[[Entry], None]:
