@@ -289,3 +289,33 @@ def test_killed(tmp_path: Path, text: str) -> None:
         assert kills >= 3
         assert len(server.asked) <= 41 + 2 + 3 * kills
     assert pages_of(tmp_path / "out") == pages_of(tmp_path / "whole")
+
+
+def test_what_may_be_lost_by_asking(tmp_path: Path) -> None:
+    """Where asking moves the server on, a page is committed before the next is asked for."""
+    committed: list[int] = []
+    asked_at: list[int] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        asked_at.append(len(committed))
+        return chain(6)(path, parameters)
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, PageCommitted):
+            committed.append(event.entry.seq)
+
+    changes = ("resources.items.method=POST", "resources.items.idempotent=false")
+    summary, _, _ = harvested(tmp_path, ITEMS, respond, "out", 4, *changes, on_event=on_event)
+    assert summary.complete
+    assert asked_at == list(range(6))
+
+
+def test_a_chain_that_may_begin_again(tmp_path: Path) -> None:
+    """With a restart rule nothing is asked ahead: several pages would begin the chain again."""
+    text = NUMBERED.replace(
+        "data_selector: data",
+        "data_selector: data\n    response_actions: [{status: 410, action: restart}]",
+    )
+    gauge = Gauge(numbered(5), 0.002)
+    summary, _, _ = harvested(tmp_path, text, gauge, "out", 4)
+    assert (summary.complete, gauge.most) == (True, 1)
