@@ -31,7 +31,8 @@ from tests.mutations import TOKENS
 from tests.test_fields import ABSENT, Twice, documents, exactly, expected, objects, paths, plain
 from tests.test_fields import matches as matched
 
-LIMITS = Limits()
+#: A field of these pages may be as large as the page.
+LIMITS = Limits(cursor_bytes=1 << 28)
 Wanted = list[tuple[Path, Take]]
 
 #: Each way to read fields, and whether it checks every byte of a page by JSON's grammar. One that
