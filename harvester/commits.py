@@ -1,20 +1,25 @@
-"""Commits, in order: at once, or each behind the fetch of the page after it.
+"""Commits, in order: at once, or behind the fetches of the pages after them.
 
 At once is what `concurrency.pages: 1` says: a page is asked for when the one before is part of the
-harvest, and a kill costs one page at most. With two or more, the next page is asked for as soon as
-its cursor is known, while the one before becomes durable: a millisecond or some, most of it
-waiting for the disk. The write order of a page, in `parts` and `journal`, is the same either way;
-and a page *must* be committed before the commit of the next begins.
+harvest, and a kill costs one page at most. With more, the next page is asked for as soon as its
+cursor is known, and pages become durable behind it: whatever has come by the time that the disk is
+free goes there as one group, the parts side by side, with one fsync of the folder and one of the
+journal for all of its lines. Forcing one page after the other to the disk took 2.2 to 5.5 ms each,
+groups of eight 0.6 to 0.9 (ext4, measured).
+
+The write order of a page, in `parts` and `journal`, is the same either way: the lines of a group
+are written when all of its parts are durable under their names.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
+from threading import Condition
 from types import TracebackType
 from typing import Self
 
 from harvester.journal import Entry, Journal
-from harvester.parts import Part
+from harvester.parts import Part, name_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,11 @@ class Fetched:
     entry: Entry
     part: Part | None
 
+    def sync(self) -> None:
+        """Take the first step of its commit; raises `DiskError`."""
+        if self.part is not None:
+            self.part.sync()
+
     def discard(self) -> None:
         """Leave nothing of it."""
         if self.part is not None:
@@ -36,17 +46,23 @@ class Fetched:
 class Commits:
     """The commits of one partition. Leaving the `with` block waits for the last.
 
-    `behind` does the work beside the next fetch; None does it at once. `told` hears of each entry
-    that has become part of the harvest.
+    `told` hears of each entry that has become part of the harvest. Where `under_way` is above 1,
+    so many pages may be fetched and not yet committed, the one that is being fetched included;
+    `beside` then does the work, in no more threads than that.
     """
 
     def __init__(
-        self, journal: Journal, behind: Executor | None, told: Callable[[Entry], None]
+        self, journal: Journal, under_way: int, beside: Executor, told: Callable[[Entry], None]
     ) -> None:
         self._journal = journal
-        self._behind = behind
+        self._most = under_way - 1
+        self._beside = beside
         self._told = told
-        self._pending: Future[None] | None = None
+        self._changed = Condition()
+        self._waiting: list[Fetched] = []
+        self._uncommitted = 0
+        self._working = False
+        self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -58,28 +74,66 @@ class Commits:
         traceback: TracebackType | None,
     ) -> None:
         """What a commit raised counts more than what the fetch beside it did."""
-        self._settle()
+        self._until(0)
 
-    def add(self, fetched: Fetched) -> None:
-        """Commit a page, once the one before it is; raises what either raised."""
+    def add(self, page: Fetched) -> None:
+        """Commit a page, behind those before it; raises what committing any of them raised."""
+        if self._most == 0:
+            self._commit([page])
+            return
         try:
-            self._settle()
+            self._until(self._most - 1)
         except BaseException:
-            fetched.discard()
+            page.discard()
             raise
-        if self._behind is None or fetched.entry.done:
-            self._commit(fetched)
-        else:
-            self._pending = self._behind.submit(self._commit, fetched)
+        with self._changed:
+            self._waiting.append(page)
+            self._uncommitted += 1
+            if not self._working:
+                self._working = True
+                self._beside.submit(self._work_off)
+        if page.entry.done:
+            self._until(0)
 
-    def _settle(self) -> None:
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+    def _until(self, uncommitted: int) -> None:
+        """Wait until there are no more pages than that to commit; raises what committing raised."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._uncommitted <= uncommitted)
+            if self._error is not None:
+                raise self._error
 
-    def _commit(self, fetched: Fetched) -> None:
-        if fetched.part is not None:
-            with fetched.part as part:
-                part.store()
-        self._journal.append(fetched.entry)
-        self._told(fetched.entry)
+    def _work_off(self) -> None:
+        """Commit what waits, in groups, until nothing does."""
+        while group := self._next_group():
+            try:
+                self._commit(group)
+            except BaseException as error:  # for whoever adds the next page, or waits for the last
+                self._error = error
+            with self._changed:
+                self._uncommitted -= len(group)
+                self._changed.notify_all()
+
+    def _next_group(self) -> list[Fetched]:
+        with self._changed:
+            group, self._waiting = self._waiting, []
+            self._working = bool(group)
+        return group
+
+    def _commit(self, group: Sequence[Fetched]) -> None:
+        first, *others = group
+        synced = [self._beside.submit(page.sync) for page in others]
+        try:
+            if self._error is not None:  # behind a page that is not committed, none may be
+                raise self._error
+            first.sync()
+            for future in synced:
+                future.result()
+            name_together([page.part for page in group if page.part is not None])
+            self._journal.append(*(page.entry for page in group))
+        except BaseException:
+            wait(synced)
+            for page in group:
+                page.discard()
+            raise
+        for page in group:
+            self._told(page.entry)

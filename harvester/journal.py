@@ -3,9 +3,10 @@
 A page *must* be in its part, durable, before its line is appended; the line *must* be durable
 before the next page may be committed. Readers *must* start from the journal, never from a
 listing. What a crash can leave behind is then exactly: a torn last line, temporary files, and
-one part at the next number. `Journal.open` first looks at everything, and refuses whatever else
-does not fit, deleting nothing; only then does it remove these. A line that a killed run appended
-may not be durable yet, so it *must* be made so before a page is fetched behind it.
+one part at the next number, or as many as `marks` says. `Journal.open` first looks at everything,
+and refuses whatever else does not fit, deleting nothing; only then does it remove these. A line
+that a killed run appended may not be durable yet, so it *must* be made so before a page is fetched
+behind it.
 
 What a line says is in `entries`.
 """
@@ -28,6 +29,7 @@ from harvester.entries import (
     sound,
 )
 from harvester.errors import DataRefused
+from harvester.marks import read_mark, remove_mark, write_mark
 from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder
 
 __all__ = [
@@ -196,9 +198,11 @@ class Journal:
         header: Header,
         *,
         fsync: bool = True,
+        under_way: int = 1,
         on_entry: Callable[[Entry], None] = lambda entry: None,
     ) -> Self:
-        """Open, recover and replay; `on_entry` sees each committed page.
+        """Open, recover and replay; `on_entry` sees each committed page. No more than `under_way`
+        parts may be named before their lines are appended.
 
         Raises `DataRefused` for damage, or when another fingerprint or partition wrote here.
         """
@@ -211,6 +215,10 @@ class Journal:
             try:
                 end = journal._replay(header, on_entry)
                 journal._recover(header, end, journal._leftovers())
+                if under_way > 1 and not journal.checkpoint.done:
+                    write_mark(folder, under_way, fsync=fsync)
+                else:
+                    remove_mark(folder)
             except BaseException:
                 journal.close()
                 raise
@@ -231,11 +239,14 @@ class Journal:
         """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
         with disk_errors(self.folder / NAME):
             os.close(self._descriptor)
+        if not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
+            remove_mark(self.folder)
 
-    def append(self, entry: Entry) -> None:
-        """The commit: once this returns, the page is part of the harvest."""
-        self._write(encode(entry))
-        self.checkpoint.add(entry)
+    def append(self, *entries: Entry) -> None:
+        """The commit: once this returns, the pages are part of the harvest."""
+        self._write(b"".join(map(encode, entries)))
+        for entry in entries:
+            self.checkpoint.add(entry)
 
     def _replay(self, header: Header, on_entry: Callable[[Entry], None]) -> int:
         """Read and check every sound line; the byte offset behind the last one."""
@@ -297,6 +308,7 @@ class Journal:
         """The files that an interrupted commit leaves; refuses any part beyond that."""
         leftovers = []
         last, done = self.checkpoint.pages, self.checkpoint.done
+        following = range(last + 1, last + 1 + read_mark(self.folder))
         newest = part_name(last)
         with os.scandir(self.folder) as listing:
             for item in listing:
@@ -307,7 +319,7 @@ class Journal:
                 if number is None:
                     continue
                 # A partition that is done was not asked for another page: none can be left over.
-                if name != item.name or (number == last + 1 and not done):
+                if name != item.name or (number in following and not done):
                     leftovers.append(Path(item.path))
                 elif number > last:
                     ends = part_name(last) if last else "its first line"

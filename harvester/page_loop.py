@@ -9,7 +9,6 @@ this partition fails, or the whole run stops.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -64,9 +63,11 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     if not (pages.folder / JOURNAL).exists():
         make_folder(pages.folder, within=run.out, fsync=fsync)
     with (
-        Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal,
-        Commits(journal, pages.behind, pages.tell(journal)) as commits,
-        Window(pages.at_once, pages.fetch, pages.foresee, run.fetching) as window,
+        Journal.open(
+            pages.folder, header, fsync=fsync, under_way=pages.behind, on_entry=pages.remember
+        ) as journal,
+        Commits(journal, pages.behind, run.beside, pages.tell(journal)) as commits,
+        Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
         run.emit(PartitionStarted(partition, journal.checkpoint))
@@ -119,12 +120,12 @@ class _Pages:
         return self._run.config.concurrency.pages if self._resource.idempotent else 1
 
     @property
-    def behind(self) -> Executor | None:
-        """What commits a page while the next one is fetched. Either way no more pages are under
-        way than `concurrency.pages`: these are what a kill costs.
+    def behind(self) -> int:
+        """How many pages may be fetched and not yet committed, the one that is being fetched
+        included. Either way no more are under way than `concurrency.pages`: these are what a
+        kill costs.
         """
-        alone = self._under_way == 1 or self.at_once > 1
-        return None if alone else self._run.committing
+        return 1 if self.at_once > 1 else self._under_way
 
     def tell(self, journal: Journal) -> Callable[[Entry], None]:
         """Who is to hear of commits."""

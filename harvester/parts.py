@@ -5,13 +5,16 @@ it *must* then be fsynced, closed and renamed, and its folder fsynced, in this o
 anything may speak of it. Without the first fsync a power cut left journaled parts of 0 bytes
 (measured, ext4). A failed write, fsync or rename ends the run and is never retried: after a
 failed fsync the kernel may have dropped the pages that a second one would call safe.
+
+Several parts may take each of these steps together: the fsyncs side by side, then the renames,
+then one fsync of the folder.
 """
 
 import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +23,7 @@ from typing import Final, Self
 from harvester.errors import DiskError
 
 TEMPORARY: Final = ".tmp"
+_BUFFER_BYTES: Final = 64 * 1024  # above 128 KB the allocator maps and unmaps it for each file
 _PART_NAME = re.compile(r"part-(\d{6,})\.json\.gz")
 
 
@@ -53,13 +57,13 @@ class DurableFile:
 
     def __init__(self, path: Path, *, fsync: bool = True, mode: int = 0o666) -> None:
         self.path = path
-        self._fsync = fsync
-        self._temporary = path.with_name(path.name + TEMPORARY)
+        self.fsync = fsync
+        self._temporary = f"{path}{TEMPORARY}"
         self._settled = False  # committed, or in other hands
         with disk_errors(path):
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             # Buffered: a chunk of the wire may be a few bytes.
-            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb", 256 * 1024)
+            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb", _BUFFER_BYTES)
 
     def __enter__(self) -> Self:
         self._settled = False
@@ -78,7 +82,7 @@ class DurableFile:
         """Remove what was written."""
         # What cannot be removed now is removed when the folder is opened next.
         with contextlib.suppress(OSError):
-            self._temporary.unlink()
+            os.unlink(self._temporary)  # noqa: PTH108  # text, not a path: one is made per page
         with contextlib.suppress(OSError):
             self._file.close()
 
@@ -95,15 +99,25 @@ class DurableFile:
 
     def commit(self) -> None:
         """Make the file durable under its own name; raises `DiskError`."""
+        self.sync()
+        self.rename()
+        if self.fsync:
+            with disk_errors(self.path):
+                sync_folder(self.path.parent)
+
+    def sync(self) -> None:
+        """The first step of a commit: all that was written is on disk, under no name yet."""
         with disk_errors(self.path):
             self._file.flush()
-            if self._fsync:
+            if self.fsync:
                 os.fsync(self._file.fileno())
             self._file.close()
-            self._temporary.rename(self.path)
+
+    def rename(self) -> None:
+        """The second: the file has its own name, which is durable once its folder is."""
+        with disk_errors(self.path):
+            os.rename(self._temporary, self.path)  # noqa: PTH104  # as above
             self._settled = True
-            if self._fsync:
-                sync_folder(self.path.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,15 @@ class Part(DurableFile):
         """Commit the file and describe it."""
         self.commit()
         return self.described()
+
+
+def name_together(parts: Sequence[Part]) -> None:
+    """Give parts of one folder, each of them synced, their own names, durably; `DiskError`."""
+    for part in parts:
+        part.rename()
+    if parts and parts[-1].fsync:
+        with disk_errors(parts[-1].path):
+            sync_folder(parts[-1].path.parent)
 
 
 def sync_folder(folder: Path) -> None:

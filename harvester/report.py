@@ -16,6 +16,7 @@ from harvester.folder import Asked, fingerprint, read_asked, read_last_run, shap
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header
 from harvester.jsonpath import parse
+from harvester.marks import read_mark
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
 from harvester.parts import part_name, part_number
@@ -158,7 +159,7 @@ class _Check:
             yield journal, str(error).removeprefix(str(journal)).lstrip(": ")
         else:
             done = before is not None and before.done
-            for name in _beyond(folder, parts + (not done)):
+            for name in _beyond(folder, parts + (0 if done else read_mark(folder))):
                 yield folder / name, "no line of the journal names this part"
         finally:
             found.parts += parts
@@ -225,7 +226,7 @@ def _beyond(folder: Path, last: int) -> list[str]:
     beyond = sorted(item for item in parts_on_disk(folder) if item[0] > last)
     if beyond:  # a run beside us may have committed them meanwhile
         checkpoint = read_checkpoint(folder)
-        last = checkpoint.pages + (not checkpoint.done)
+        last = checkpoint.pages + (0 if checkpoint.done else read_mark(folder))
     return [name for number, name in beyond if number > last]
 
 

@@ -213,10 +213,7 @@ def _run(
     access = Access(config, secrets, out, stopping=stop.is_set)
     pages = config.concurrency.pages
     try:
-        with (
-            ThreadPoolExecutor(workers, thread_name_prefix="commit") as committing,
-            ThreadPoolExecutor(workers * pages, thread_name_prefix="fetch") as fetching,
-        ):
+        with ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside:
             yield Run(
                 config=config,
                 out=out,
@@ -229,8 +226,7 @@ def _run(
                 emit=emit,
                 stop=stop,
                 transport=transport,
-                committing=committing,
-                fetching=fetching,
+                beside=beside,
                 max_pages=max_pages,
             )
     finally:

@@ -34,6 +34,7 @@ _OPENERS: Final = (b"{", b"[")
 _OPENER: Final = {b"}": ord("{"), b"]": ord("[")}
 _STRUCTURE: Final = b"{}[],"
 _STRAY: Final = b"\\NI"
+_NOTHING: Final = b".."  # of no outline
 _CLOSERS: Final = bytes.maketrans(b"{[", b"}]")
 _STEPS: Final = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0)
                       for byte in range(256))  # fmt: skip
@@ -172,8 +173,10 @@ class Skimmer:
 
 def _outside(outline: bytes, in_string: bool) -> bytes:
     """The brackets of an outline that are outside of strings, and the commas between items."""
-    pieces = outline.replace(b'""', b"").split(b'"')
-    return b"".join(pieces[in_string::2]).replace(b",:", b"").translate(None, b":")
+    # A text of the same length takes `replace` half the time of a shorter one.
+    pieces = outline.replace(b'""', _NOTHING).split(b'"')
+    outside = b"".join(pieces[in_string::2]).translate(None, _NOTHING)
+    return outside.replace(b",:", b"").translate(None, b":")
 
 
 def _depths(outside: bytes, depth: int) -> list[int]:

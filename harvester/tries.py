@@ -56,8 +56,7 @@ class Run:
     emit: OnEvent
     stop: threading.Event
     transport: Callable[[], Transport]
-    committing: Executor  # as many threads as partitions at once
-    fetching: Executor  # for pages that are asked for ahead
+    beside: Executor  # a thread for each page under way: fetched ahead, or committed behind
     rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
     clock: Callable[[], float] = time.monotonic

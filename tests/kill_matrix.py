@@ -2,14 +2,15 @@
 
     python -m tests.kill_matrix [--jobs N] [--pages N]… [--seconds S]
 
-A step is one harvest in a process of its own, behind strace, which kills it (SIGKILL) right
-before the N-th call of a kind on a file, or makes that call fail; then the same harvest again,
+A step is one harvest in a process of its own, behind strace, which kills it (SIGKILL) right before
+the N-th call of a kind on a file, or makes that call fail; then the same harvest again,
 undisturbed. The folder must end as if nothing had happened, and a kill may cost no more pages than
 `concurrency.pages` says: once with 1, once with 2, where one page becomes durable while the next is
-on its way. The steps are those of five states: nothing on disk yet, one page and two pages there,
-the rubbish that another kill has left, and a harvest that is done. What calls there are to disturb
-is found by watching each state undisturbed; N counts within a thread, and so does strace. Short
-writes are made by a limit on the size of files, one for each 32 bytes.
+on its way, and once with 4, where they may do so in groups. The steps are those of five states:
+nothing on disk yet, one page and two pages there, the rubbish that another kill has left, and a
+harvest that is done. What calls there are to disturb is found by watching each state undisturbed; N
+counts within a thread, and so does strace. Short writes are made by a limit on the size of files,
+one for each 32 bytes.
 
 Takes some minutes with two jobs (`--seconds` ends it sooner, with a sample); needs strace. Ends
 with 0 when every step did, 1 when one did not, 3 when there was no time for all.
@@ -63,6 +64,7 @@ FILES = {
     "resource": [str(FOLDER.parent)],
     "folder": [str(FOLDER)],
     "journal": [str(FOLDER / "journal.jsonl")],
+    "mark": [str(FOLDER / ".under_way"), str(FOLDER / ".under_way.tmp")],
     **{
         f"part {number}": [str(FOLDER / f"part-{number:06d}.json.gz{end}") for end in ("", ".tmp")]
         for number in range(1, PAGES + 1)
@@ -317,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep, with each setting."""
     parser = argparse.ArgumentParser(prog="python -m tests.kill_matrix")
     parser.add_argument("--jobs", type=int, default=2, help="harvests side by side (2)")
-    parser.add_argument("--pages", type=int, nargs="*", default=[1, 2], help="at once (1, then 2)")
+    parser.add_argument("--pages", type=int, nargs="*", default=[1, 2, 4], help="at once (1, 2, 4)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for each of these")
     asked = parser.parse_args(arguments)
     sweeps = [sweep_all(at_once, asked.jobs, asked.seconds) for at_once in asked.pages]

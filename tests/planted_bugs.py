@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harvester import attempt, body, fields, parts, transport, tries, wire
+from harvester import attempt, body, commits, fields, parts, transport, tries, wire
 from harvester.errors import NotJSON, PageRejected
 from harvester.fields import FieldParser
 from harvester.journal import Entry, Journal
@@ -40,36 +40,28 @@ def put(owner: object, name: str, bug: object) -> None:
 
 def journal_before_rename() -> None:
     """The line is written while the part still has its temporary name."""
-    commit, append = DurableFile.commit, Journal.append
-    waiting: dict[Path, DurableFile] = {}
+    name, append = parts.name_together, Journal.append
+    waiting: list[Part] = []
 
-    def held_back(self: DurableFile) -> None:
-        if not isinstance(self, Part):
-            commit(self)
-            return
-        waiting[self.path] = self
-        self._settled = True
+    def line_first(self: Journal, *entries: Entry) -> None:
+        append(self, *entries)
+        name(waiting)
+        waiting.clear()
 
-    def line_first(self: Journal, entry: Entry) -> None:
-        append(self, entry)
-        if entry.part is not None:
-            commit(waiting.pop(self.folder / entry.part))
-
-    put(DurableFile, "commit", held_back)
+    put(commits, "name_together", waiting.extend)
     put(Journal, "append", line_first)
 
 
 def no_fsync_of_the_part() -> None:
     """The part gets its name, and the name is durable; its bytes may not be."""
-    commit = DurableFile.commit
+    sync = DurableFile.sync
 
     def bug(self: DurableFile) -> None:
-        fsync, self._fsync = self._fsync, False
-        commit(self)
-        if fsync:
-            parts.sync_folder(self.path.parent)
+        fsync, self.fsync = self.fsync, False
+        sync(self)
+        self.fsync = fsync
 
-    put(DurableFile, "commit", bug)
+    put(DurableFile, "sync", bug)
 
 
 def no_fsync_of_the_folder() -> None:
@@ -81,9 +73,9 @@ def no_fsync_of_the_journal() -> None:
     """The page is told of before its line is durable."""
     append = Journal.append
 
-    def bug(self: Journal, entry: Entry) -> None:
+    def bug(self: Journal, *entries: Entry) -> None:
         self._fsync = False
-        append(self, entry)
+        append(self, *entries)
 
     put(Journal, "append", bug)
 
@@ -96,6 +88,7 @@ def torn_line_kept() -> None:
 def temporary_files_kept() -> None:
     """What an attempt or a killed run leaves is not removed."""
     put(Path, "unlink", lambda self, missing_ok=False: None)
+    put(DurableFile, "discard", lambda self: self._file.close())
 
 
 def failed_fsync_tried_again() -> None:

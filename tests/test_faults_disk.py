@@ -22,7 +22,7 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.errors import DataRefused
 from harvester.events import Event, Warned
-from harvester.journal import Journal, read_entries, read_header
+from harvester.journal import Journal, read_checkpoint, read_entries, read_header
 from harvester.summary import Summary
 from tests.kill_matrix import CALLS, FILES, FOLDER, KILL, LIMITED, PAGES, Matrix, Step, matrix
 from tests.support import (
@@ -257,11 +257,55 @@ def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 @pytest.mark.parametrize(
     ("file", "call"),
-    [("part 1", "fsync"), ("part 2", "rename"), ("part 2", "write"), ("journal", "fdatasync")],
+    [
+        ("part 1", "fsync"),
+        ("part 2", "rename"),
+        ("part 2", "write"),
+        ("journal", "fdatasync"),
+        ("mark", "rename"),
+        ("mark", "unlink"),
+    ],
 )
 def test_row_37_killed_with_a_page_on_its_way(kills_behind: Matrix, file: str, call: str) -> None:
     """Two pages under way are the most that is lost; the rerun is as exact."""
     assert kills_behind.step(Step("fresh", file, call, 1, KILL)), "the harvest made no such call"
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """One that makes pages durable in groups."""
+    with matrix(tmp_path_factory.mktemp("groups"), chain(9), at_once=5) as steps:
+        yield steps
+
+
+@pytest.mark.parametrize("deed", [f"signal={KILL}", "error=EIO"])
+@pytest.mark.parametrize("renames", [2, 3, 4])
+def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, renames: int, deed: str) -> None:
+    """A group whose parts are half named is no part of the harvest, and the next run takes it
+    away; but where no mark speaks of them, parts beyond the journal are refused as ever.
+    """
+    out = tmp_path / "out"
+    # Page 1 takes its time to the disk, so that 2, 3 and 4 are ready when it is there.
+    parts = [str(out / FOLDER / f"part-{number:06d}.json.gz") for number in range(1, 10)]
+    paths = [option for part in parts for option in ("-P", f"{part}.tmp", "-P", part)]
+    slowly = ["-e", "inject=fsync:delay_enter=300000"]
+    deed_done = ["-e", f"inject=rename:{deed}:when={renames}"]
+    before = len(groups.server.asked)
+    hit = run([*strace(*paths, *slowly, *deed_done), *groups.arguments(out)])
+    assert hit.returncode == (4 if "error" in deed else -9), hit.stderr
+    assert read_checkpoint(out / FOLDER).pages == 1
+    named = [part for part in parts[1:] if Path(part).exists()]
+    assert named == parts[1 : renames - 1]
+    assert not verify(out).problems
+    if len(named) > 1:
+        (out / FOLDER / ".under_way").rename(tmp_path / "mark")
+        there = stamps(out / FOLDER)
+        assert groups.harvest(out) == 5
+        assert stamps(out / FOLDER) == there
+        assert verify(out).problems
+        (tmp_path / "mark").rename(out / FOLDER / ".under_way")
+    groups.completes(out, renames)
+    assert len(groups.server.asked) - before <= 9 + groups.at_once
 
 
 @pytest.mark.parametrize("file", ["journal", "part 2"])

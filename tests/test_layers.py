@@ -25,6 +25,7 @@ LAYERS = [
     auth terminal
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     secrets partitions origins guard elements entries parts wire
+    marks
     journal taking auth.token_file skim
     summary events
     tally

@@ -246,10 +246,10 @@ def test_a_disk_that_fails(
 ) -> None:
     """A commit that fails, beside a fetch or not, ends the run; the page behind is not kept."""
 
-    def fail(self: Any, entry: Any) -> None:
-        if entry.seq == 5:
+    def fail(self: Any, *entries: Any) -> None:
+        if any(entry.seq == 5 for entry in entries):
             raise DiskError("no space left")
-        append(self, entry)
+        append(self, *entries)
 
     from harvester.journal import Journal
 
@@ -257,7 +257,7 @@ def test_a_disk_that_fails(
     monkeypatch.setattr(Journal, "append", fail)
     summary, _, _ = harvested(tmp_path, text, respond, "out", 4)
     assert isinstance(summary.ended_by, DiskError)
-    assert summary.resources[0].pages == 4
+    assert 4 - 2 <= summary.resources[0].pages <= 4  # a group of three at most fails together
     assert not list((tmp_path / "out").rglob("*.tmp"))
     monkeypatch.undo()
     assert harvested(tmp_path, text, respond, "out", 4)[0].complete

@@ -1,0 +1,46 @@
+"""The mark of a partition: how many of its pages may be under way.
+
+A crash leaves at most one part that the journal does not name, and whatever lies beyond it is
+refused: where a journal was put back from an older copy, say, nobody's pages are deleted. A run
+that commits pages in groups may leave more. So before its first group it *must* have written down
+how many, durably, in `.under_way` beside the journal; it takes the mark away when it ends with
+every page committed. No mark says one.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+from harvester.parts import TEMPORARY, DurableFile, disk_errors
+
+NAME: Final = ".under_way"
+_MOST_DIGITS: Final = 6
+
+
+def read_mark(folder: Path) -> int:
+    """How many parts may lie beyond the journal in `folder`. Raises `DiskError`."""
+    path = folder / NAME
+    with disk_errors(path):
+        try:
+            with path.open("rb") as file:
+                text = file.read(_MOST_DIGITS)
+        except FileNotFoundError:
+            return 1
+    return max(1, int(text)) if text.strip().isdigit() else 1
+
+
+def write_mark(folder: Path, pages: int, *, fsync: bool = True) -> None:
+    """Let `pages` parts lie beyond the journal from now on. Raises `DiskError`."""
+    path = folder / NAME
+    with disk_errors(path):
+        path.with_name(NAME + TEMPORARY).unlink(missing_ok=True)  # a killed run may leave one
+    with DurableFile(path, fsync=fsync) as file:
+        file.write(b"%d\n" % pages)
+        file.commit()
+
+
+def remove_mark(folder: Path) -> None:
+    """Take the mark away, if there is one. That it is gone need not be durable."""
+    with contextlib.suppress(OSError):  # what it allows is not there, so it does no harm
+        os.unlink(folder / NAME)  # noqa: PTH108  # as everywhere beside the journal
