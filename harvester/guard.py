@@ -46,6 +46,10 @@ _ESCAPES: Final = re.compile(
 # What hides a quote, or the backslash that would. The filler is as long: lengths stay true.
 _HIDDEN: Final = re.compile(rb'\\[\\"]')
 _FILLER: Final = rb"\_"
+_HIDABLE: Final = rb"\""
+#: One escape in so many bytes is soon found by itself; more are by the regular expression, which
+#: looks at every byte. In posts with an escape every 1,000 bytes: 0.25 instead of 0.5 ns a byte.
+_FEW_ESCAPES: Final = 512
 # Such a one, where escaped backslashes are hidden; 5 times as fast, for text with many emoji.
 _MAYBE_LONE: Final = re.compile(
     rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
@@ -129,7 +133,7 @@ class Guard:
     def _block(self, text: bytes) -> Block:
         if b"\v" in text or b"\f" in text:  # raw, neither may stand anywhere in JSON
             raise NotJSON("the body is not valid JSON: it holds a raw control character")
-        plain = _HIDDEN.sub(_FILLER, text) if b"\\" in text else text
+        plain = _without_hidden_quotes(text)
         outlined = outline(plain)
         began_inside = self.in_string
         self._scan(plain, outlined.count(b'"'))
@@ -228,6 +232,27 @@ class _Runs:
             return False
         # A regular expression would be 20 times as slow on arrays of numbers.
         return b"\1" * self._longest in text.translate(self._table)
+
+
+def _without_hidden_quotes(text: bytes) -> bytes:
+    """`text`, whole escapes only, with a filler for what a backslash hides."""
+    hidden = []
+    few = len(text) // _FEW_ESCAPES
+    end = len(text) - 1  # one that a cut page ends in hides nothing
+    at = text.find(b"\\", 0, end)
+    while at >= 0:
+        if not few:
+            return _HIDDEN.sub(_FILLER, text)
+        few -= 1
+        if text[at + 1] in _HIDABLE:
+            hidden.append(at + 1)
+        at = text.find(b"\\", at + 2, end)
+    if not hidden:
+        return text
+    plain = bytearray(text)
+    for at in hidden:
+        plain[at] = _FILLER[1]
+    return bytes(plain)
 
 
 def _end_of_whole_escapes(chunk: bytes) -> int:

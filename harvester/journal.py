@@ -30,7 +30,7 @@ from harvester.entries import (
 )
 from harvester.errors import DataRefused
 from harvester.marks import read_mark, remove_mark, write_mark
-from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder
+from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder, write_all
 
 __all__ = [
     "NAME",
@@ -329,9 +329,7 @@ class Journal:
 
     def _write(self, line: bytes) -> None:
         with disk_errors(self.folder / NAME):
-            view = memoryview(line)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            write_all(self._descriptor, line)
             if self._fsync:
                 os.fdatasync(self._descriptor)
 

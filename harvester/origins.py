@@ -7,10 +7,14 @@ page it stood on: a link chain cannot walk away from where the user pointed the 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from harvester.errors import PageRefused
 
+#: Nearly all pages of a partition are asked for at one URL, but for its query.
+_REMEMBERED: Final = 64
 _PORTS = {"http": 80, "https": 443}
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f\\]")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(:[0-9]*)?")
@@ -31,6 +35,7 @@ class Origin:
         return f"{self.scheme}://{host}:{self.port}"
 
 
+@lru_cache(_REMEMBERED)
 def origin_of(url: str) -> Origin:
     """The origin of an absolute http(s) URL; `PageRefused` for any other kind of URL."""
     if _CONTROL_OR_SPACE.search(url):
@@ -49,6 +54,7 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port)
 
 
+@lru_cache(_REMEMBERED)
 def resolve(base: str, link: str) -> str:
     """`link` as an absolute URL, seen from `base` (RFC 3986 section 5.2).
 

@@ -23,7 +23,8 @@ from typing import Final, Self
 from harvester.errors import DiskError
 
 TEMPORARY: Final = ".tmp"
-_BUFFER_BYTES: Final = 64 * 1024  # above 128 KB the allocator maps and unmaps it for each file
+_BUFFER_BYTES: Final = 64 * 1024
+_CLOSED: Final = -1
 _PART_NAME = re.compile(r"part-(\d{6,})\.json\.gz")
 
 
@@ -62,8 +63,8 @@ class DurableFile:
         self._settled = False  # committed, or in other hands
         with disk_errors(path):
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-            # Buffered: a chunk of the wire may be a few bytes.
-            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb", _BUFFER_BYTES)
+            self._descriptor = os.open(self._temporary, flags, mode)
+        self._waiting = bytearray()  # a chunk of the wire may be a few bytes
 
     def __enter__(self) -> Self:
         self._settled = False
@@ -84,7 +85,7 @@ class DurableFile:
         with contextlib.suppress(OSError):
             os.unlink(self._temporary)  # noqa: PTH108  # text, not a path: one is made per page
         with contextlib.suppress(OSError):
-            self._file.close()
+            self._close()
 
     def hand_over(self) -> None:
         """Let the file outlive the `with` block: it is whole, and somebody else will `commit` or
@@ -94,8 +95,9 @@ class DurableFile:
 
     def write(self, data: bytes) -> None:
         """Append `data`; raises `DiskError`."""
-        with disk_errors(self.path):
-            self._file.write(data)
+        self._waiting += data
+        if len(self._waiting) >= _BUFFER_BYTES:
+            self._flush()
 
     def commit(self) -> None:
         """Make the file durable under its own name; raises `DiskError`."""
@@ -107,11 +109,22 @@ class DurableFile:
 
     def sync(self) -> None:
         """The first step of a commit: all that was written is on disk, under no name yet."""
+        self._flush()
         with disk_errors(self.path):
-            self._file.flush()
             if self.fsync:
-                os.fsync(self._file.fileno())
-            self._file.close()
+                os.fsync(self._descriptor)
+            self._close()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, bytearray()
+        with disk_errors(self.path):
+            write_all(self._descriptor, waiting)
+
+    def _close(self) -> None:
+        """Close the file, once: its number may soon be another's."""
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor != _CLOSED:
+            os.close(descriptor)
 
     def rename(self) -> None:
         """The second: the file has its own name, which is durable once its folder is."""
@@ -161,6 +174,13 @@ def name_together(parts: Sequence[Part]) -> None:
     if parts and parts[-1].fsync:
         with disk_errors(parts[-1].path):
             sync_folder(parts[-1].path.parent)
+
+
+def write_all(descriptor: int, data: bytes | bytearray) -> None:
+    """Write all of `data`, however little of it each call takes. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -280,6 +280,8 @@ def _merged(*layers: Mapping[str, str]) -> dict[str, str]:
 
 def _without(url: str, names: Collection[str]) -> str:
     """`url` without the query parameters of these names, the others untouched."""
+    if "?" not in url:
+        return url
     parts = urlsplit(url)
     kept = [pair for pair in parts.query.split("&") if not _names(pair) & set(names)]
     return parts._replace(query="&".join(kept)).geturl()

@@ -18,7 +18,9 @@ commas at its own depth, and one.
 """
 
 import re
+from collections.abc import Iterator
 from itertools import accumulate
+from operator import indexOf
 from typing import Final, NoReturn, Protocol
 
 from harvester.errors import NotJSON, PageRefused
@@ -26,12 +28,13 @@ from harvester.guard import Block, Portions, outline
 
 #: The parser is given this much at first, until it is known whether the rest is worth its while;
 #: twice as much each time that it was.
-_FIRST_PORTION: Final = 512
+_FIRST_PORTION: Final = 128
 _LARGEST_PORTION: Final = 64 * 1024
 _ITEMS: Final = re.compile(rb"\[,++\]")
 _UNPAIRED: Final = re.compile(rb"(,*+)([{}\[\]]|\Z)")
 _OPENERS: Final = (b"{", b"[")
 _OPENER: Final = {b"}": ord("{"), b"]": ord("[")}
+_OTHER_PAIR: Final = {b"}": b"[]", b"]": b"{}"}
 _STRUCTURE: Final = b"{}[],"
 _STRAY: Final = b"\\NI"
 _NOTHING: Final = b".."  # of no outline
@@ -124,9 +127,10 @@ class Skimmer:
         if self._passed > _LARGEST_PORTION:
             self._size = _FIRST_PORTION
         # Where it ended is found from the block's end: less is behind it than before.
-        brackets = outside.translate(None, b",")
         closer = sent_open[-1:]
-        after = brackets[_depths(brackets, depth).index(base - 1) :].count(closer)
+        # Fewer to walk: the pairs of the other kind that hold nothing.
+        brackets = outside.translate(None, b",").replace(_OTHER_PAIR[closer], b"")
+        after = brackets[indexOf(_depths(brackets, depth), base - 1) :].count(closer)
         whole, ends_in_string = len(block.plain), block.ends_in_string
         end = 1 + _last_outside(block.plain, closer, at, whole, ends_in_string, after)
         self._outlined = len(block.outline) - len(outline(block.plain[end:]))
@@ -179,10 +183,10 @@ def _outside(outline: bytes, in_string: bool) -> bytes:
     return outside.replace(b",:", b"").translate(None, b":")
 
 
-def _depths(outside: bytes, depth: int) -> list[int]:
+def _depths(outside: bytes, depth: int) -> Iterator[int]:
     """How many brackets are open: `depth` at first, then after each byte."""
     steps = memoryview(outside.translate(_STEPS)).cast("b")
-    return list(accumulate(steps, initial=depth))
+    return accumulate(steps, initial=depth)
 
 
 def _last_outside(

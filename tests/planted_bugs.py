@@ -88,7 +88,7 @@ def torn_line_kept() -> None:
 def temporary_files_kept() -> None:
     """What an attempt or a killed run leaves is not removed."""
     put(Path, "unlink", lambda self, missing_ok=False: None)
-    put(DurableFile, "discard", lambda self: self._file.close())
+    put(DurableFile, "discard", lambda self: self._close())
 
 
 def failed_fsync_tried_again() -> None:

@@ -99,7 +99,7 @@ def test_a_full_disk_ends_the_run() -> None:
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """/dev/full takes no byte: the error comes with the flush at the latest."""
     with Part(tmp_path, 1) as part, Path("/dev/full").open("wb") as full:
-        os.dup2(full.fileno(), part._file.fileno())
+        os.dup2(full.fileno(), part._descriptor)
         part.write(b"a few bytes, which are buffered")
         with pytest.raises(DiskError, match="No space left"):
             part.store()

@@ -221,6 +221,62 @@ def test_statuses_without_body(status: str) -> None:
         assert server.connections == 1
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (b"A: 1\r\nb:2\r\n", {"a": "1", "b": "2"}),
+        (b"A: 1\nB:\t2 \t\n", {"a": "1", "b": "2"}),
+        (b"Link: <a>; rel=next\r\nLink: <b>\r\n", {"link": "<a>; rel=next, <b>"}),
+        (b"Empty:\r\nLatin: \xe9t\xe9\r\n", {"empty": "", "latin": "\xe9t\xe9"}),
+        (b"Folded: 1,\r\n 2\r\nA: 1\r\n", {"folded": "1, 2", "a": "1"}),
+        (b"Date: Tue, 24 Nov 2026 09:07:10 GMT\r\n", {"date": "Tue, 24 Nov 2026 09:07:10 GMT"}),
+        (b"x" * 60_000 + b": y\r\n", {"x" * 60_000: "y"}),
+    ],
+)
+def test_header_lines(lines: bytes, found: dict[str, str]) -> None:
+    """As RFC 9112 writes them, and as older servers do."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + lines + b"\r\n{}"
+    with serving([answer]) as (_, pool), watched(watch()):
+        response = pool.urlopen("GET", "/", preload_content=False, retries=False)
+        headers = {name.lower(): value for name, value in response.headers.itermerged()}
+        assert headers == {"content-length": "2", **found}
+        assert b"".join(body_chunks(response)) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "head_of_it",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"A: 1\r\n" * 101 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"x" * 65_536 + b"\r\n\r\n",
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"ICY 200 OK\r\n\r\n",
+    ],
+    ids=["many", "long", "version", "protocol"],
+)
+def test_heads_that_are_none(head_of_it: bytes) -> None:
+    """No memory is spent on them, and no page comes of them."""
+    with serving([head_of_it + b"{}", CLOSE]) as (_, pool), pytest.raises(HTTPError):
+        fetch(pool)
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "kept"),
+    [
+        (b"HTTP/1.1", b"", True),
+        (b"HTTP/1.1", b"Connection: Close\r\n", False),
+        (b"HTTP/1.0", b"", False),
+        (b"HTTP/1.0", b"Connection: keep-alive\r\n", True),
+    ],
+)
+def test_whether_the_connection_goes_on(version: bytes, lines: bytes, kept: bool) -> None:
+    """By the version, and what the head says of it (RFC 9112 section 9.3)."""
+    answer = version + b" 200 OK\r\nContent-Length: 2\r\n" + lines + b"\r\n{}"
+    with serving([answer], [answer]) as (server, pool):
+        assert fetch(pool) == b"{}"
+        assert fetch(pool) == b"{}"
+        assert server.connections == (1 if kept else 2)
+
+
 def test_chunks_are_small() -> None:
     """No piece of a body is larger than one read, however large its chunk or length."""
     body = b"x" * (5 * CHUNK_BYTES + 1)
