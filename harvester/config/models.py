@@ -290,8 +290,8 @@ class Concurrency(Section):
     pages: Annotated[int, Field(ge=1, le=64)] = 1
     """Pages of one partition that may be under way at once, which is also what a kill costs. Where
     the next cursor can be told beforehand (`page_number`, and `offset` with a `limit`) so many
-    are asked for at once; elsewhere, from 2 on, a page is asked for while the one before becomes
-    durable."""
+    are asked for at once; elsewhere, from 2 on, pages become durable behind those that are asked
+    for, several together: more pages a second where the disk is slow."""
 
 
 class Output(Section):

@@ -4,6 +4,7 @@ A harvest counts only if it ended complete, with the right number of pages and r
 `harvester verify` found nothing; that is looked at outside of the timed span, after each round.
 """
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.bench.measure import ContenderFailed, Missing, Sample, delete, measured
+from tests.bench.measure import ContenderFailed, Missing, Sample, measured
 
 _ROOT: Final = Path(__file__).parents[2]
 _SCRIPTS: Final = Path(__file__).with_name("bare")
@@ -74,10 +75,10 @@ class Ground:
     """The server and the folder of a bench, for the length of a `with` block."""
 
     def __init__(self, folder: Path, sizes: Sizes, *, dlt_python: str | None) -> None:
-        self.folder = folder
+        self._root = folder
+        self._folders = itertools.count(1)
         self.sizes = sizes
         self._dlt_python = dlt_python
-        self._place = folder / "run"
         program = Path(sys.executable).with_name("harvester")
         self.python = sys.executable
         self.harvester = [str(program)] if program.exists() else [sys.executable, "-m", "harvester"]
@@ -105,9 +106,19 @@ class Ground:
         self._server.communicate(timeout=10)  # closes its stdin, by which it ends
 
     def clear(self) -> None:
-        """Delete what the case before has put into the folder."""
-        delete(self.folder)
-        self._place.mkdir(parents=True)
+        """Begin with an empty folder.
+
+        Nothing is deleted before the bench ends: where ext4 has no journal, as on many a virtual
+        machine, it makes no file in the place of one that was deleted in the last minutes, and
+        searches past them each time, up to a millisecond for a file (`recently_deleted`, measured).
+        """
+        self.folder = self._new("case")
+        self._place = self._new("run")
+
+    def _new(self, name: str) -> Path:
+        folder = self._root / f"{name}-{next(self._folders)}"
+        folder.mkdir(parents=True)
+        return folder
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -143,15 +154,13 @@ class Ground:
             if self._dlt_python is None:
                 raise Missing("dlt is not installed (--dlt-python)")
             interpreter = self._dlt_python
-        out = self.folder / "bare"
-        delete(out)
+        out = self._new("bare") / "out"
         sample = measured(
             [interpreter, str(_SCRIPTS / f"{script}.py"), self.origin + path, str(out)],
             folder=self._place,
             environment={"RUNTIME__DLTHUB_TELEMETRY": "false"},
             keep_stdout=True,
         )
-        delete(out)
         told = json.loads(sample.stdout)
         if told != {key: expected[key] for key in told}:
             raise ContenderFailed(f"{script}: {told} instead of {dict(expected)}")
@@ -179,12 +188,10 @@ class Ground:
         return written
 
     def harvest(self, config: Path, *, pages: int, records: int) -> Sample:
-        """Measure a harvest from an empty folder; then look whether it is whole, and delete it."""
-        out = self.folder / "out"
-        delete(out)
+        """Measure a harvest from an empty folder; then look whether it is whole."""
+        out = self._new("harvest") / "out"
         sample = self.go_on(config, out)
         self.is_whole(out, pages=pages, records=records)
-        delete(out)
         return sample
 
     def go_on(self, config: Path, out: Path) -> Sample:
