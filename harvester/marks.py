@@ -15,7 +15,7 @@ from typing import Final
 from harvester.parts import TEMPORARY, DurableFile, disk_errors
 
 NAME: Final = ".under_way"
-_MOST_DIGITS: Final = 6
+_MOST: Final = 64  # as the configuration has it; nothing may say more
 
 
 def read_mark(folder: Path) -> int:
@@ -24,10 +24,10 @@ def read_mark(folder: Path) -> int:
     with disk_errors(path):
         try:
             with path.open("rb") as file:
-                text = file.read(_MOST_DIGITS)
+                text = file.read(len(b"64\n")).strip()
         except FileNotFoundError:
             return 1
-    return max(1, int(text)) if text.strip().isdigit() else 1
+    return min(max(1, int(text)), _MOST) if text.isdigit() else 1
 
 
 def write_mark(folder: Path, pages: int, *, fsync: bool = True) -> None:

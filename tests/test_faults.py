@@ -1194,6 +1194,37 @@ def test_a_page_of_300_mb_in_flat_memory(tmp_path: Path, coding: str) -> None:
     assert lines(tmp_path / "out")[1]["bytes"] > 300 << 20
 
 
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_a_large_page_that_is_wrong_is_not_waited_for(tmp_path: Path, encoding: str | None) -> None:
+    """Where a page is received ahead of its parser, one that is found wrong ends at once: nobody
+    waits for the rest, and its connection is not used again.
+    """
+    body = b'{"items": [' + b'{"id": 1, "name": "x y z"},' * 200_000 + b"}}" + b" " * 300_000
+    if encoding:
+        body = gzip.compress(body + b"1" * 300_000, 0)[:-400_000]
+    lines = [f"Content-Encoding: {encoding}"] if encoding else []
+    asked = 0
+
+    def answer(request: Request) -> Steps:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            yield head("Content-Type: application/json", f"Content-Length: {2**30}", *lines) + body
+            yield Pause(30)
+        else:
+            yield from page(SECOND)
+
+    with FaultServer(Site(answer)) as server:
+        patient = CONFIG.replace("read: 2s, page: 5s", "read: 60s, page: 60s")
+        began = time.monotonic()
+        summary = harvest(config(tmp_path, patient, server.url), out=tmp_path / "out")
+        assert time.monotonic() - began < 15
+    assert summary.exit_code == 0
+    assert asked == 2
+    assert leftovers(tmp_path / "out") == []
+    assert parts(tmp_path / "out") == [FIRST, SECOND]
+
+
 def test_an_interrupted_page_ends_at_once(tmp_path: Path) -> None:
     """A wish to stop is heeded in the middle of a page that drips, and leaves nothing behind."""
     stop = threading.Event()
