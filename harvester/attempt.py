@@ -6,14 +6,12 @@ whole, the JSON complete, no rule or limit stood against it, and it looked as de
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from harvester import actions, pagination
-from harvester.ahead import ahead
 from harvester.body import is_supported, refuse_bomb, tee
 from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Limits, Resource
 from harvester.errors import (
@@ -32,7 +30,6 @@ from harvester.ratelimit import server_wait
 from harvester.transport import Response
 
 _RECORDS: Final = "records"
-_SMALL_STEPS: Final = 8  # of at most 128 KB of JSON: from the second megabyte on, ahead
 _ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
 _SNIPPET_BYTES: Final = 300
 _ADVICE: Final = {
@@ -122,9 +119,8 @@ class PageReader:
         full = self._resource.validation == "full"
         parser = FieldParser(self._wanted, self._limits, full=full)
         pairs = tee(response.chunks(), response.encodings, self._limits)
-        pairs = ahead(pairs, _SMALL_STEPS, response.abandon)
         came = size = 0
-        with closing(pairs), Part(folder, place.part, fsync=self._fsync) as part:
+        with Part(folder, place.part, fsync=self._fsync) as part:
             try:
                 for stored, decoded in pairs:
                     came += len(stored)

@@ -26,7 +26,7 @@ from harvester.config import Client
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected
 from harvester.origins import origin_of
 from harvester.request import Request
-from harvester.wire import StrictHTTPPool, StrictHTTPSPool, Watch, abandon, body_chunks, watched
+from harvester.wire import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS: Final = 5
@@ -71,10 +71,6 @@ class Response:
     def chunks(self) -> Iterator[bytes]:
         """The wire bytes of the body, unframed; see `wire.body_chunks` for what it raises."""
         return body_chunks(self.raw, self.wire_bytes)
-
-    def abandon(self) -> None:
-        """Let nobody wait for more of it: `chunks` in another thread ends within a moment."""
-        abandon(self.raw)
 
 
 class Transport:

@@ -90,7 +90,7 @@ class _WatchedSocket(io.RawIOBase):
         self._held = sock.makefile("rb", buffering=0)
         self._watch = _watch.get()
         self._timeout = sock.gettimeout()
-        self.idle = self.abandoned = False
+        self.idle = False
         sock.settimeout(_SLICE_S)
 
     def readable(self) -> bool:
@@ -102,7 +102,7 @@ class _WatchedSocket(io.RawIOBase):
         watch = self._watch
         silent_since = watch.clock()
         while True:
-            if watch.stopping() or self.abandoned:
+            if watch.stopping():
                 raise Interrupted("stopped while a page was on its way")
             now = watch.clock()
             if now >= watch.deadline:
@@ -137,10 +137,6 @@ class _StrictLines(io.BufferedReader):
         """What came behind the end of a response. Nothing can be read afterwards."""
         self._watched.idle = True
         return self.peek()
-
-    def abandon(self) -> None:
-        """Let nobody wait for more, in whatever thread."""
-        self._watched.abandoned = True
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
@@ -256,13 +252,6 @@ def body_chunks(response: urllib3.BaseHTTPResponse, limit: int = sys.maxsize) ->
             response.release_conn()
         else:
             response.close()
-
-
-def abandon(response: urllib3.BaseHTTPResponse) -> None:
-    """End a wait for more of the body, in another thread, with `Interrupted`, within a moment."""
-    stream = getattr(getattr(response, "_original_response", None), "fp", None)
-    if isinstance(stream, _StrictLines):
-        stream.abandon()
 
 
 def _unframed(

@@ -22,7 +22,7 @@ PACKAGE = "harvester"
 LAYERS = [
     line.split()
     for line in """
-    auth terminal ahead
+    auth terminal
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     secrets partitions origins guard elements entries parts wire
     marks
