@@ -2,23 +2,23 @@
 
 Each line is one JSON object whose last key, `crc32`, is the CRC-32 of the line's bytes before it.
 Whoever looks at a harvest of 100,000 pages reads 70 MB of them, each line checked: so a line's
-tail is compared as a whole, and msgspec makes an `Entry` of the rest in a microsecond (12 µs with
-`json` and a dataclass).
+tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, and msgspec makes an
+`Entry` of the rest in a microsecond (12 µs with `json` and a dataclass).
 """
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import msgspec
+from isal import isal_zlib
 
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.
 RESTARTED: Final = "restarted"
-_CRC: Final = b',"crc32":"'
-_TAIL: Final = len(_CRC) + len(b'00000000"}\n')
+_CHECK: Final = b',"crc32":"%08x"}\n'
+_CHECK_BYTES: Final = len(_CHECK % 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +104,21 @@ class Checkpoint:
 
     def add(self, entry: Entry) -> None:
         """Move on by one line."""
-        if entry.restarts:
+        if entry.reason and entry.restarts:  # few lines have one
             self.superseded_pages = self.pages
             self.records = self.bytes = self.stored_bytes = 0
             self.first_total = None
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
         self.seq = entry.seq
-        self.pages += entry.part is not None
+        if entry.part is not None:
+            self.pages += 1
         self.records += entry.records
         self.bytes += entry.bytes
         self.stored_bytes += entry.stored_bytes
         self.attempts += entry.attempts
-        self.retries += max(0, entry.attempts - 1)
+        if entry.attempts > 1:
+            self.retries += entry.attempts - 1
         if self.first_total is None:
             self.first_total = entry.fields.get("total")
 
@@ -131,13 +133,13 @@ def encode(value: Header | Entry) -> bytes:
         if value.reason is None:
             del record["reason"]
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
-    return b'%b%b%08x"}\n' % (text, _CRC, zlib.crc32(text))
+    return text + _CHECK % isal_zlib.crc32(text)
 
 
 def sound(line: bytes) -> bytes | None:
     """The JSON of a line without its check; None where the line is damaged or torn."""
-    text = line[:-_TAIL]
-    if line[-_TAIL:] != b'%b%08x"}\n' % (_CRC, zlib.crc32(text)):
+    text = line[:-_CHECK_BYTES]
+    if not line.endswith(_CHECK % isal_zlib.crc32(text)):
         return None
     return text + b"}"
 

@@ -42,8 +42,8 @@ class LoopGuard:
                 return False
             slot = (slot + 1) & mask
         table[slot] = digest
-        self._count += 1
-        if 2 * self._count > mask:
+        self._room -= 1
+        if not self._room:
             self._grow()
         return True
 
@@ -60,18 +60,18 @@ class LoopGuard:
             self._clear(_SMALLEST)
             return
         self._clear(2 * len(old))
+        self._room -= len(old) // 2
         table, mask = self._table, self._mask
         for digest in filter(None, old):
             slot = digest & mask
             while table[slot]:
                 slot = (slot + 1) & mask
             table[slot] = digest
-            self._count += 1
 
     def _clear(self, size: int) -> None:
         self._table = array("q", [0]) * size
         self._mask = size - 1
-        self._count = 0
+        self._room = size // 2  # for so many more cursors: half of the slots stay free
 
 
 def _digest(cursor: Any) -> int:

@@ -108,7 +108,7 @@ ROOMS = {
     "urllib3": ("transport", "wire"),
     "http.client": ("transport", "wire"),
     "ijson": ("fields",),
-    "isal": ("body", "export.lines"),
+    "isal": ("body", "entries", "export.lines"),
     "pyarrow": ("export.arrow",),
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats", "replay.index"),
