@@ -30,7 +30,8 @@ LAYERS = [
     summary events
     tally
     config.wording
-    config.quantities config.references config.yamlfile
+    config.document config.quantities config.references
+    config.yamlfile
     config.options config.overrides
     config.request_options config.partition_forms
     config.paginators config.response_actions config.auth_forms

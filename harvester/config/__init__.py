@@ -2,9 +2,9 @@
 
 Read in this order: `models` mirrors the YAML (`client`, `auth_forms`, `paginators`,
 `response_actions`, `partition_forms` are its larger sections, `options` and `request_options` the
-kinds of value an option takes); `yamlfile` and `overrides` make a tree of the text; `load` runs
-all checks (`references` among them) and `explain` and `wording` put what they find into words;
-`schema` says the same to editors. The only room that knows pydantic and YAML.
+kinds of value an option takes); `yamlfile` and `overrides` make a `document` of the text, a tree
+with places; `load` runs all checks (`references` among them) and `explain` and `wording` put what
+they find into words; `schema` says the same to editors. The only room that knows pydantic and YAML.
 """
 
 from harvester.config.client import Limits

@@ -17,9 +17,9 @@ from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from harvester.config import Config
+from harvester.config.document import Document
 from harvester.config.options import Section, SectionError
 from harvester.config.wording import KeyPath, kind, listed, nearest, shown, unknown
-from harvester.config.yamlfile import Document
 from harvester.errors import Problem
 from harvester.secrets import is_secret_name
 

@@ -18,11 +18,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from harvester.config import Config, references
+from harvester.config.document import Document, Place
 from harvester.config.explain import explain
-from harvester.config.overrides import override
 from harvester.config.request_options import url_problem
 from harvester.config.wording import KeyPath, dotted
-from harvester.config.yamlfile import Document, Place, read
 from harvester.errors import ConfigError, Problem
 from harvester.templates import Scope, TemplateError, render
 
@@ -75,6 +74,10 @@ def parse_config(
 
     Raises ConfigError with every problem found.
     """
+    # PyYAML takes 15 ms to import; who reads a harvest's folder has no YAML.
+    from harvester.config.overrides import override
+    from harvester.config.yamlfile import read
+
     document = read(text, source)
     for assignment in set:
         override(document, assignment)

@@ -8,8 +8,9 @@ value later; the value itself, which may be a secret, is not part of that name.
 
 from typing import Any
 
+from harvester.config.document import Document, Place
 from harvester.config.wording import KeyPath, dotted, kind, unknown
-from harvester.config.yamlfile import Document, Place, read
+from harvester.config.yamlfile import read
 from harvester.errors import ConfigError, Problem
 from harvester.jsonpath import Index, JSONPathError, Key, Last, Path, Segment, parse
 

@@ -1,7 +1,6 @@
 """YAML text to plain values, and where each of them was written.
 
-The text becomes a tree of dicts, lists and scalars, and beside it a map from each value's path to
-its `Place`, so that whoever finds a fault in the tree later can name the file and line.
+The text becomes a `Document`: a tree of dicts, lists and scalars, and the place of each.
 
 Of YAML's types only those of JSON are read: text, JSON's numbers, `true`/`false`, `null`. So
 `no` and `on` are text and not booleans, `2021-01-01` is text and not a date, `12:30` is text and
@@ -11,12 +10,12 @@ as a mapping) are faults, reported with their lines.
 """
 
 import re
-from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final
 
 import yaml
 
+from harvester.config.document import Document, Place
 from harvester.config.wording import KeyPath, dotted, shown
 from harvester.errors import ConfigError, Problem
 
@@ -46,58 +45,6 @@ _HINTS: Final = {
     'put text that begins with { or [ in quotes: "{query}/items"',
     "but found another document": "a second document ('---'); one file holds one configuration",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value was written: a file (or an option's name), a line from 1, and its own path,
-    which differs from the path in the tree where defaults were merged.
-    """
-
-    source: str
-    line: int
-    path: KeyPath
-
-
-@dataclass(slots=True)
-class Document:
-    """A tree, the places of its values, and the problems met while reading it."""
-
-    source: str
-    tree: Any = None
-    places: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def place(self, path: KeyPath) -> Place:
-        """Find where `path` was written; for a value that is missing, where its parent was."""
-        for length in range(len(path), -1, -1):
-            if found := self.places.get(path[:length]):
-                return Place(found.source, found.line, found.path + path[length:])
-        return Place(self.source, 1, path)
-
-    def problem(self, path: KeyPath, message: str) -> Problem:
-        """Put a fault at `path` into the form that people get."""
-        place = self.place(path)
-        return Problem(place.source, place.line, dotted(place.path), message)
-
-    def put(self, path: KeyPath, value: Any, place: Place) -> None:
-        """Write a value into the tree; mappings on the way are made where there is nothing."""
-        for stale in [known for known in self.places if known[: len(path)] == path]:
-            del self.places[stale]
-        for length in range(len(path)):
-            if _at(self.tree, path[:length]) is None:
-                self.put(path[:length], {}, Place(place.source, place.line, path[:length]))
-        self.places[path] = place
-        if path:
-            _at(self.tree, path[:-1])[path[-1]] = value
-        else:
-            self.tree = value
-
-
-def _at(tree: Any, path: KeyPath) -> Any:
-    for key in path:
-        tree = tree.get(key) if isinstance(tree, dict) else tree[key]
-    return tree
 
 
 def read(text: str, source: str, *, lone: bool = False) -> Document:
