@@ -9,6 +9,7 @@ body cut anywhere, a damaged second member and trailing garbage for complete (me
 import contextlib
 import gzip
 from collections.abc import Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,12 +84,12 @@ def is_supported(encodings: list[str]) -> bool:
     return _codings(encodings) in ([], ["gzip"], ["x-gzip"])
 
 
-def decoded_chunks(path: Path) -> Iterator[bytes]:
+def decoded_chunks(path: Path | str) -> Iterator[bytes]:
     """The decoded JSON of a stored part in chunks of at most `STORED_PIECE_BYTES`.
 
     Raises OSError; `gzip.BadGzipFile`, which is one, where the gzip is damaged or cut.
     """
-    with path.open("rb", buffering=0) as file:
+    with FileIO(path) as file:
         try:
             blocks = iter(lambda: file.read(_READ_BYTES), b"")
             for _, decoded in _inflated(blocks, STORED_PIECE_BYTES):

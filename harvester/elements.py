@@ -326,8 +326,11 @@ class _Page:
         if self.peek() != _COLON:
             raise self.error("expected ':'")
         self._at += 1
+        text = quoted.decode(errors="surrogateescape")
+        if "\\" not in text:  # mostly: it says what it is
+            return text[1:-1]
         try:
-            return str(json.loads(quoted.decode(errors="surrogateescape"), strict=False))
+            return str(json.loads(text, strict=False))
         except ValueError:
             raise self.error("malformed key") from None
 
