@@ -19,6 +19,7 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.guard import Guard
 from harvester.jsonpath import Every, Index, Key, Last, Path, Where
+from harvester.leap import Leaps
 from harvester.skim import Skimmer
 from harvester.taking import CLOSING, NOTHING, OPENING, Builder, Tally, usable
 from harvester.taking import Take as Take
@@ -52,15 +53,18 @@ class FieldParser:
         self._guard = Guard(string_bytes=limits.string_bytes, number_chars=limits.number_chars)
         self._parser = ijson.basic_parse_coro(self._matcher.events())
         self._skimmer = Skimmer(self, limits.depth)
+        self._leaps = Leaps(self._guard, self._skimmer)
         self._full = full
 
     def feed(self, chunk: bytes) -> None:
         """Take in one more chunk; it may end anywhere, also inside a character."""
-        for block in self._guard.feed(chunk):
-            self._skimmer.feed(block)
+        for piece in self._leaps.over(chunk):
+            self._read(piece)
 
     def close(self) -> dict[str, Any]:
         """The fields that were found, by name. Call it once, after the last chunk."""
+        for piece in self._leaps.close():
+            self._read(piece)
         for block in self._guard.close():
             self._skimmer.feed(block)
         if self._guard.in_string:  # the parser lets an open string behind the document pass
@@ -71,6 +75,10 @@ class FieldParser:
         except Exception as error:
             _reject(error)
         return self._matcher.results()
+
+    def _read(self, piece: bytes) -> None:
+        for block in self._guard.feed(piece):
+            self._skimmer.feed(block)
 
     def send(self, text: bytes) -> None:
         """For the skimmer: parse a portion."""

@@ -100,6 +100,25 @@ class Guard:
         self.in_string = False  # whether the input so far ends inside a string
         self._open_bytes = 0  # of that string
 
+    @property
+    def between_tokens(self) -> bool:
+        """Whether the input so far ends outside of strings, and all of it has been judged."""
+        return not self.in_string and not self._held
+
+    def leapt(self) -> None:
+        """Take note that text which ends with a bracket will not come here."""
+        self._numbers.end()
+        self._blanks.end()
+
+    def is_harmless(self, text: bytes) -> bool:
+        """Whether `text`, which begins and ends with structure, keeps to the limits for certain."""
+        return (
+            len(text) <= self._string_bytes
+            and not self._numbers.holds(text)
+            and b"\v" not in text
+            and b"\f" not in text
+        )
+
     def feed(self, chunk: bytes) -> Iterator[Block]:
         """Yield what of the input so far can be judged."""
         chunk = self._held + chunk
@@ -223,6 +242,10 @@ class _Runs:
         first = self._open + len(text) - len(rest)
         self._open = len(rest) - len(rest.rstrip(self._kind)) if rest else first
         return max(first, self._open) >= self._longest or self.holds(rest)
+
+    def end(self) -> None:
+        """Something else follows."""
+        self._open = 0
 
     def holds(self, text: bytes) -> bool:
         """Whether such a run lies within `text`."""

@@ -76,6 +76,31 @@ class Skimmer:
         self._base = 0  # the depth of what is being passed over; 0: nothing is
         self._passed = 0  # bytes of it
 
+    @property
+    def passing(self) -> bool:
+        """Whether what comes next is being passed over."""
+        return self._base > 0
+
+    @property
+    def in_array(self) -> bool:
+        """Whether what is being passed over are the items of an array."""
+        return self._base > 0 and self._open[self._base - 1] == ord("[")
+
+    @property
+    def between_items(self) -> bool:
+        """Whether none of these items is open."""
+        return self.in_array and len(self._open) == self._base
+
+    @property
+    def room(self) -> int:
+        """How many levels deeper the page may nest here."""
+        return self._most - len(self._open)
+
+    def leapt(self, items: int, size: int) -> None:
+        """Take note that so many items, in `size` bytes, have been passed over."""
+        self._reader.passed_over(items)
+        self._passed += size
+
     def feed(self, block: Block) -> None:
         """Take in one more block."""
         at = self._outlined = 0

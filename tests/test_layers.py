@@ -40,6 +40,7 @@ LAYERS = [
     config
     config.explain config.schema lint
     config.load
+    leap
     body fields auth.schemes ratelimit retry
     supply pagination actions
     incremental folder request terminal.active
@@ -114,7 +115,7 @@ ROOMS = {
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats", "replay.index"),
     "http.server": ("replay.server", "emulator."),
-    "msgspec": ("elements", "entries"),
+    "msgspec": ("elements", "entries", "leap"),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "vl_convert": ("report_page.drawing",),

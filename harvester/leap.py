@@ -1,0 +1,158 @@
+"""Leaps: over whole items of an array, many at a time, at twice the speed of `skim`.
+
+Where records are passed over, and the text is known to stand right behind one of them, what lies
+before a later place that begins as the next record does (`,{"id":`) is most likely whole records.
+Put between `[` and `]` it goes through msgspec: from the beginning of an item, text that is a whole
+array of values can only end where an item ends, and the array says how many there are. Its brackets
+alone, pairs dropped from the innermost, tell how deep it goes at most. Any doubt (no such place, no
+JSON, brackets in strings that do not pair, a run of digits) leaves the text to the lexical pass, so
+nothing is taken here that `guard` and `skim` would refuse.
+
+Search results with 720 bytes a record, CPython 3.11: 1.5 ns a byte, 0.8 of them msgspec's, against
+2.9 for the lexical pass.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from harvester.guard import Guard
+from harvester.skim import Skimmer
+
+#: What is proven at once: few enough to stay in a core's cache.
+_WINDOW: Final = 64 * 1024
+#: The lexical pass is given so much at first, until the parser stands where it can be spared.
+_FIRST_PIECE: Final = 1024
+_LARGEST_PIECE: Final = 128 * 1024
+#: After so many guesses in a row that were wrong, the rest of a page is left to the lexical pass.
+_MOST_MISSES: Final = 4
+_BEGINNING: Final = re.compile(rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:')
+_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Leaps:
+    """Cuts the chunks of a page into pieces for the lexical pass, less what it leaps over.
+
+    Each piece *must* have gone through `guard` and `skimmer` before the next one is asked for.
+    """
+
+    def __init__(self, guard: Guard, skimmer: Skimmer) -> None:
+        self._guard = guard
+        self._skimmer = skimmer
+        self._piece = _FIRST_PIECE
+        self._held = bytearray()  # stands behind an item; no further one begins in it
+        self._enough = 0  # bytes held with which it is worth another look
+        self._beginning = b""  # of each item, the comma before it included; empty: not known yet
+        self._misses = 0
+
+    def over(self, chunk: bytes) -> Iterator[bytes]:
+        """The pieces of the text so far, none of them empty."""
+        if self._held:
+            self._held += chunk
+            if len(self._held) < self._enough:
+                return
+            chunk = bytes(self._held)
+            self._held.clear()
+        at = 0
+        while at < len(chunk):
+            if not (self._behind_item and self._begins_item(chunk, at)):
+                end = self._end_of_piece(chunk, at)
+                yield chunk[at:end]
+            elif (later := chunk.rfind(self._beginning, at, at + _WINDOW)) > at:
+                end = self._leap(chunk[at:later], at)
+                if end == at:
+                    self._misses += 1
+                    end = later
+                    yield chunk[at:end]
+            else:  # perhaps the last item of the array
+                end = self._leap(chunk[at : at + _WINDOW], at)
+                if end == at and len(chunk) - at < _WINDOW:
+                    # Its end, or the beginning of the next, is in what is to come.
+                    self._held += chunk[at:]
+                    self._enough = len(self._held) + _FIRST_PIECE
+                    return
+                if end == at:
+                    end = len(chunk)
+                    yield chunk[at:]
+            at = end
+
+    def close(self) -> Iterator[bytes]:
+        """The last piece, if there is one."""
+        if self._held:
+            yield bytes(self._held)
+
+    @property
+    def _trusted(self) -> bool:
+        return self._misses < _MOST_MISSES and self._skimmer.in_array
+
+    @property
+    def _behind_item(self) -> bool:
+        return self._trusted and self._skimmer.between_items and self._guard.between_tokens
+
+    def _begins_item(self, chunk: bytes, at: int) -> bool:
+        """Whether, behind an item, the next one begins at `at` in the usual way."""
+        if not self._beginning:
+            found = _BEGINNING.match(chunk, at)
+            self._beginning = found[0] if found else b""
+        return bool(self._beginning) and chunk.startswith(self._beginning, at)
+
+    def _leap(self, window: bytes, at: int) -> int:
+        """Pass over the items with which `window`, from `at`, begins; where they end."""
+        items, many = _items(window)
+        if not many or not self._is_harmless(items):
+            return at
+        self._misses = 0
+        self._guard.leapt()
+        self._skimmer.leapt(many, len(items))
+        return at + len(items)
+
+    def _is_harmless(self, window: bytes) -> bool:
+        """Whether items keep to the limits for certain."""
+        brackets, levels, size = window.translate(None, _NOT_BRACKETS), 0, -1
+        while len(brackets) != size:
+            size = len(brackets)
+            brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+            levels += 2  # at most
+        return not brackets and levels <= self._skimmer.room and self._guard.is_harmless(window)
+
+    def _end_of_piece(self, chunk: bytes, at: int) -> int:
+        """Where a piece for the lexical pass ends that begins at `at`: before an item, if that can
+        be told, where items are passed over or are about to be.
+        """
+        end = len(chunk)
+        if not self._skimmer.passing:
+            first, self._beginning, self._misses = self._piece == _FIRST_PIECE, b"", 0
+            end = min(at + self._piece, end)
+            self._piece = min(2 * self._piece, _LARGEST_PIECE)
+            if not first:
+                return end
+        elif self._behind_item or not self._trusted:  # the array ends, or is not as others are
+            return end
+        else:
+            self._misses += 1  # until an item is leapt over
+        if self._beginning and (begins := chunk.find(self._beginning, at + 1)) >= 0:
+            return begins
+        self._beginning = b""  # it may be another array by now
+        item = _BEGINNING.search(chunk, at + 1, end)
+        return item.start() if item else end
+
+
+def _items(window: bytes) -> tuple[bytes, int]:
+    """The items at the beginning of `window`, each behind a comma, and how many there are: all of
+    it, or what stands before the end of their array; none where it is neither.
+    """
+    for _ in range(2):
+        try:
+            return window, len(_decode(b"[%b]" % window[1:]))
+        except msgspec.DecodeError as error:
+            behind_array = _TRAILING.search(str(error))
+            if behind_array is None:
+                break
+            window = window[: window.rfind(b"]", 0, int(behind_array[1]))]
+        except (UnicodeDecodeError, RecursionError):
+            break
+    return b"", 0
