@@ -125,6 +125,8 @@ def window_reset(headers: Mapping[str, str], now_epoch: float) -> float | None:
 
 def exhausted(headers: Mapping[str, str], now_epoch: float) -> Wait | None:
     """The wait that a good answer announces: nothing remains, and the reset is known."""
+    if not headers.keys() & _ANNOUNCING:  # as most are; below, each name is looked for
+        return None
     if not any(number <= 0 for number in _remaining(headers)):
         return None
     wait = window_reset(headers, now_epoch)
@@ -152,6 +154,7 @@ _REMAINING: Final = (
     "ratelimit-remaining",
     "x-ratelimit-remaining-requests",
 )
+_ANNOUNCING: Final = {"ratelimit", *_REMAINING}
 _UNITS: Final = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
