@@ -128,7 +128,10 @@ class Commits:
             first.sync()
             for future in synced:
                 future.result()
-            name_together([page.part for page in group if page.part is not None])
+            parts = [page.part for page in group if page.part is not None]
+            if len(parts) > 1:
+                self._journal.let_lie(self._most)
+            name_together(parts)
             self._journal.append(*(page.entry for page in group))
         except BaseException:
             wait(synced)

@@ -192,6 +192,7 @@ class Journal:
         self.checkpoint = Checkpoint()
         self._descriptor = descriptor
         self._fsync = fsync
+        self._marked = False
 
     @classmethod
     def open(
@@ -200,11 +201,9 @@ class Journal:
         header: Header,
         *,
         fsync: bool = True,
-        under_way: int = 1,
         on_entry: Callable[[Entry], None] = lambda entry: None,
     ) -> Self:
-        """Open, recover and replay; `on_entry` sees each committed page. No more than `under_way`
-        parts may be named before their lines are appended.
+        """Open, recover and replay; `on_entry` sees each committed page.
 
         Raises `DataRefused` for damage, or when another fingerprint or partition wrote here.
         """
@@ -217,13 +216,10 @@ class Journal:
             try:
                 end = journal._replay(header, on_entry)
                 journal._recover(header, end, journal._leftovers())
-                if under_way > 1 and not journal.checkpoint.done:
-                    write_mark(folder, under_way, fsync=fsync)
-                else:
-                    remove_mark(folder)
             except BaseException:
-                journal.close()
+                os.close(journal._descriptor)
                 raise
+            remove_mark(folder)
         return journal
 
     def __enter__(self) -> Self:
@@ -241,8 +237,14 @@ class Journal:
         """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
         with disk_errors(self.folder / NAME):
             os.close(self._descriptor)
-        if not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
+        if self._marked and not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
             remove_mark(self.folder)
+
+    def let_lie(self, pages: int) -> None:
+        """From now on so many parts may be named before their lines are appended."""
+        if not self._marked:
+            write_mark(self.folder, pages, fsync=self._fsync)
+            self._marked = True
 
     def append(self, *entries: Entry) -> None:
         """The commit: once this returns, the pages are part of the harvest."""

@@ -2,9 +2,9 @@
 
 A crash leaves at most one part that the journal does not name, and whatever lies beyond it is
 refused: where a journal was put back from an older copy, say, nobody's pages are deleted. A run
-that commits pages in groups may leave more. So before its first group it *must* have written down
-how many, durably, in `.under_way` beside the journal; it takes the mark away when it ends with
-every page committed. No mark says one.
+that commits pages in groups may leave more. So before it names the parts of its first group, it
+*must* have written down how many there may be, durably, in `.under_way` beside the journal; it
+takes the mark away when it ends with every page committed. No mark says one.
 """
 
 import contextlib
@@ -32,15 +32,15 @@ def read_mark(folder: Path) -> int:
 
 def write_mark(folder: Path, pages: int, *, fsync: bool = True) -> None:
     """Let `pages` parts lie beyond the journal from now on. Raises `DiskError`."""
-    path = folder / NAME
-    with disk_errors(path):
-        path.with_name(NAME + TEMPORARY).unlink(missing_ok=True)  # a killed run may leave one
-    with DurableFile(path, fsync=fsync) as file:
+    with DurableFile(folder / NAME, fsync=fsync) as file:
         file.write(b"%d\n" % pages)
         file.commit()
 
 
 def remove_mark(folder: Path) -> None:
-    """Take the mark away, if there is one. That it is gone need not be durable."""
-    with contextlib.suppress(OSError):  # what it allows is not there, so it does no harm
-        os.unlink(folder / NAME)  # noqa: PTH108  # as everywhere beside the journal
+    """Take the mark away, if there is one, or the beginning of one. That it is gone need not be
+    durable.
+    """
+    for name in (NAME, NAME + TEMPORARY):
+        with contextlib.suppress(OSError):  # what it allows is not there, so it does no harm
+            os.unlink(folder / name)  # noqa: PTH108  # as everywhere beside the journal

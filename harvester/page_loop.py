@@ -63,9 +63,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     if not (pages.folder / JOURNAL).exists():
         make_folder(pages.folder, within=run.out, fsync=fsync)
     with (
-        Journal.open(
-            pages.folder, header, fsync=fsync, under_way=pages.behind, on_entry=pages.remember
-        ) as journal,
+        Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal,
         Commits(journal, pages.behind, run.beside, pages.tell(journal)) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):

@@ -50,7 +50,7 @@ def test_in_order(tmp_path: Path, under_way: int, pool: Executor) -> None:
         told.append(line.seq)
 
     with (
-        Journal.open(tmp_path, HEADER, under_way=under_way) as journal,
+        Journal.open(tmp_path, HEADER) as journal,
         Commits(journal, under_way, pool, tell) as commits,
     ):
         for seq in range(1, 9):
@@ -88,7 +88,7 @@ def test_a_commit_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> 
 
     def run() -> None:
         with (
-            Journal.open(tmp_path, HEADER, under_way=under_way) as journal,
+            Journal.open(tmp_path, HEADER) as journal,
             Commits(journal, under_way, pool, lambda line: None) as commits,
         ):
             commits.add(fetched(tmp_path, 1))
@@ -117,7 +117,7 @@ def test_a_group(tmp_path: Path, pool: Executor) -> None:
         assert release.wait(10)
 
     with (
-        Journal.open(tmp_path, HEADER, under_way=5) as journal,
+        Journal.open(tmp_path, HEADER) as journal,
         Commits(journal, 5, pool, tell) as commits,
     ):
         commits.add(fetched(tmp_path, 1))
@@ -144,7 +144,7 @@ def test_a_group_that_fails_is_no_part_of_the_harvest(tmp_path: Path, pool: Exec
 
     def run() -> None:
         with (
-            Journal.open(tmp_path, HEADER, under_way=5) as journal,
+            Journal.open(tmp_path, HEADER) as journal,
             Commits(journal, 5, pool, tell) as commits,
         ):
             commits.add(fetched(tmp_path, 1))
@@ -172,7 +172,7 @@ def test_a_fetch_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> N
 
     def run() -> None:
         with (
-            Journal.open(tmp_path, HEADER, under_way=under_way) as journal,
+            Journal.open(tmp_path, HEADER) as journal,
             Commits(journal, under_way, pool, lambda line: None) as commits,
         ):
             commits.add(fetched(tmp_path, 1))

@@ -262,8 +262,6 @@ def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         ("part 2", "rename"),
         ("part 2", "write"),
         ("journal", "fdatasync"),
-        ("mark", "rename"),
-        ("mark", "unlink"),
     ],
 )
 def test_row_37_killed_with_a_page_on_its_way(kills_behind: Matrix, file: str, call: str) -> None:
@@ -306,6 +304,25 @@ def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, renames: int, deed:
         (tmp_path / "mark").rename(out / FOLDER / ".under_way")
     groups.completes(out, renames)
     assert len(groups.server.asked) - before <= 9 + groups.at_once
+
+
+@pytest.mark.parametrize(("call", "number"), [("rename", 2), ("unlink", 3)])
+def test_row_37_at_the_mark_of_a_group(
+    groups: Matrix, tmp_path: Path, call: str, number: int
+) -> None:
+    """Killed right before the mark is there, or before it is gone: the rerun is as exact."""
+    out = tmp_path / "out"
+    mark = out / FOLDER / ".under_way"
+    parts = [out / FOLDER / f"part-{number:06d}.json.gz.tmp" for number in range(1, 10)]
+    paths = [option for path in (*parts, mark, f"{mark}.tmp") for option in ("-P", str(path))]
+    # In their threads: behind the rename of part 1, and behind the two unlinks at the start.
+    slowly = ["-e", "inject=fsync:delay_enter=300000"]
+    kill = ["-e", f"inject={call}:signal={KILL}:when={number}"]
+    hit = run([*strace(*paths, *slowly, *kill), *groups.arguments(out)])
+    assert hit.returncode == -9
+    assert mark.exists() is (call == "unlink")
+    assert read_checkpoint(out / FOLDER).pages == (9 if call == "unlink" else 1)
+    groups.completes(out, call)
 
 
 @pytest.mark.parametrize("file", ["journal", "part 2"])

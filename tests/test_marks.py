@@ -19,12 +19,12 @@ def test_no_mark_says_one(tmp_path: Path) -> None:
 
 
 def test_written_and_read(tmp_path: Path) -> None:
-    """Also over the mark of a run that was killed, and over what it left of one."""
-    (tmp_path / f"{NAME}.tmp").write_bytes(b"torn")
+    """Also over the mark of a run that was killed."""
     for pages in (2, 64, 8):
         write_mark(tmp_path, pages)
         assert read_mark(tmp_path) == pages
         assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    (tmp_path / f"{NAME}.tmp").write_bytes(b"torn")
     remove_mark(tmp_path)
     assert not [*tmp_path.iterdir()]
 
@@ -40,11 +40,15 @@ def test_what_no_run_has_written(tmp_path: Path, text: bytes, pages: int) -> Non
 
 
 def test_a_run_that_ends_takes_it_away(tmp_path: Path) -> None:
-    """As long as pages may be under way it is there; and where parts are left, it stays."""
-    with Journal.open(tmp_path, HEADER, under_way=8):
-        assert read_mark(tmp_path) == 8
+    """From its first group on it is there; and where parts are left, it stays."""
+    with Journal.open(tmp_path, HEADER) as journal:
+        assert read_mark(tmp_path) == 1
+        for _ in range(2):
+            journal.let_lie(8)
+            assert read_mark(tmp_path) == 8
     assert not (tmp_path / NAME).exists()
-    with Journal.open(tmp_path, HEADER, under_way=8):
+    with Journal.open(tmp_path, HEADER) as journal:
+        journal.let_lie(8)
         (tmp_path / part_name(1)).touch()
     assert read_mark(tmp_path) == 8
     with Journal.open(tmp_path, HEADER):
@@ -69,3 +73,17 @@ def test_what_it_lets_be_removed(tmp_path: Path, beyond: int) -> None:
     else:
         Journal.open(tmp_path, HEADER).close()
         assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
+
+
+def test_a_folder_that_is_refused_keeps_it(tmp_path: Path) -> None:
+    """Once what was wrong is put right, the mark is needed."""
+    with Journal.open(tmp_path, HEADER) as journal:
+        journal.let_lie(8)
+        for number in (1, 2):
+            (tmp_path / part_name(number)).touch()
+    other = Header("items", {}, "beef", "1.0", "2021-01-01T00:00:00.000Z")
+    with pytest.raises(DataRefused, match="another way"):
+        Journal.open(tmp_path, other)
+    assert read_mark(tmp_path) == 8
+    Journal.open(tmp_path, HEADER).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
