@@ -12,13 +12,13 @@ are written when all of its parts are durable under their names.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, wait
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass, replace
 from threading import Condition
 from types import TracebackType
 from typing import Self
 
-from harvester.journal import Entry, Journal
+from harvester.journal import Checkpoint, Entry, Journal
 from harvester.parts import Part, name_together
 
 
@@ -46,13 +46,17 @@ class Fetched:
 class Commits:
     """The commits of one partition. Leaving the `with` block waits for the last.
 
-    `told` hears of each entry that has become part of the harvest. Where `under_way` is above 1,
-    so many pages may be fetched and not yet committed, the one that is being fetched included;
-    `beside` then does the work, in no more threads than that.
+    `told` hears of each entry that has become part of the harvest, and what it led to. Where
+    `under_way` is above 1, so many pages may be fetched and not yet committed, the one that is
+    being fetched included; `beside` then does the work, in no more threads than that.
     """
 
     def __init__(
-        self, journal: Journal, under_way: int, beside: Executor, told: Callable[[Entry], None]
+        self,
+        journal: Journal,
+        under_way: int,
+        beside: Executor,
+        told: Callable[[Entry, Checkpoint], None],
     ) -> None:
         self._journal = journal
         self._most = under_way - 1
@@ -83,15 +87,15 @@ class Commits:
             return
         try:
             self._until(self._most - 1)
+            with self._changed:
+                if not self._working:
+                    self._beside.submit(self._work_off)
+                    self._working = True
+                self._waiting.append(page)
+                self._uncommitted += 1
         except BaseException:
             page.discard()
             raise
-        with self._changed:
-            self._waiting.append(page)
-            self._uncommitted += 1
-            if not self._working:
-                self._working = True
-                self._beside.submit(self._work_off)
         if page.entry.done:
             self._until(0)
 
@@ -121,16 +125,18 @@ class Commits:
 
     def _commit(self, group: Sequence[Fetched]) -> None:
         first, *others = group
-        synced = [self._beside.submit(page.sync) for page in others]
+        synced: list[Future[None]] = []
+        at = replace(self._journal.checkpoint)
         try:
             if self._error is not None:  # behind a page that is not committed, none may be
                 raise self._error
+            synced.extend(self._beside.submit(page.sync) for page in others)
             first.sync()
             for future in synced:
                 future.result()
             parts = [page.part for page in group if page.part is not None]
             if len(parts) > 1:
-                self._journal.let_lie(self._most)
+                self._journal.allow_beyond(self._most)
             name_together(parts)
             self._journal.append(*(page.entry for page in group))
         except BaseException:
@@ -139,4 +145,5 @@ class Commits:
                 page.discard()
             raise
         for page in group:
-            self._told(page.entry)
+            at = at.after(page.entry)
+            self._told(page.entry, at)

@@ -240,7 +240,7 @@ class Journal:
         if self._marked and not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
             remove_mark(self.folder)
 
-    def let_lie(self, pages: int) -> None:
+    def allow_beyond(self, pages: int) -> None:
         """From now on so many parts may be named before their lines are appended."""
         if not self._marked:
             write_mark(self.folder, pages, fsync=self._fsync)
@@ -278,7 +278,7 @@ class Journal:
             os.ftruncate(self._descriptor, end)
         if end == 0:
             self._write(encode(header))
-        elif self._fsync and not self.checkpoint.done:
+        elif self._fsync and (not self.checkpoint.done or read_mark(self.folder) > 1):
             os.fdatasync(self._descriptor)
         if self._fsync and (leftovers or end == 0):
             sync_folder(self.folder)

@@ -8,7 +8,7 @@ this partition fails, or the whole run stops.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -64,7 +64,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         make_folder(pages.folder, within=run.out, fsync=fsync)
     with (
         Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal,
-        Commits(journal, pages.behind, run.beside, pages.tell(journal)) as commits,
+        Commits(journal, pages.behind, run.beside, pages.tell) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
@@ -125,11 +125,9 @@ class _Pages:
         """
         return 1 if self.at_once > 1 else self._under_way
 
-    def tell(self, journal: Journal) -> Callable[[Entry], None]:
-        """Who is to hear of commits."""
-        return lambda entry: self._run.emit(
-            PageCommitted(self._partition, entry, journal.checkpoint)
-        )
+    def tell(self, entry: Entry, at: Checkpoint) -> None:
+        """Let it be known that a page is part of the harvest."""
+        self._run.emit(PageCommitted(self._partition, entry, at))
 
     def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
         """Hand a page over to be committed, and go on from it."""

@@ -225,8 +225,9 @@ def _beyond(folder: Path, last: int) -> list[str]:
     """The parts above number `last`, which may just be waiting for its line in the journal."""
     beyond = sorted(item for item in parts_on_disk(folder) if item[0] > last)
     if beyond:  # a run beside us may have committed them meanwhile
+        spare = read_mark(folder)  # before the journal: gone, its lines are there
         checkpoint = read_checkpoint(folder)
-        last = checkpoint.pages + (0 if checkpoint.done else read_mark(folder))
+        last = checkpoint.pages + (0 if checkpoint.done else spare)
     return [name for number, name in beyond if number > last]
 
 

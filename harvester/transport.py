@@ -200,8 +200,7 @@ class _Route:
         """What the request line asks for."""
         if self.whole_urls:
             return str(requests.utils.urldefragauth(str(prepared.url)))
-        # Two slashes would be taken for a host, as requests knows.
-        return f"/{prepared.path_url.lstrip('/')}"
+        return prepared.path_url
 
 
 def _prepared(request: Request) -> requests.PreparedRequest:

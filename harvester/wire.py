@@ -38,7 +38,7 @@ _LINE_ENDS: Final = (b"\r\n", b"\n")
 _BODILESS: Final = (204, 304)  # whatever their headers say (RFC 9112 section 6.3)
 _HEADER_BYTES: Final = 64 * 1024  # a line, and
 _HEADER_LINES: Final = 100  # so many of them, as http.client has it
-_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
+_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n]*+)\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -196,7 +196,7 @@ def _headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
         if field is None:  # folded, say, as RFC 9112 section 5.2 lets nobody do any more
             text = b"".join(lines).decode("iso-8859-1")
             return email.parser.Parser(_class=http.client.HTTPMessage).parsestr(text)
-        message[field[1].decode("iso-8859-1")] = field[2].decode("iso-8859-1")
+        message[field[1].decode("iso-8859-1")] = field[2].strip(b" \t").decode("iso-8859-1")
     return message
 
 

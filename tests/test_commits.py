@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from harvester.commits import Commits, Fetched
 from harvester.errors import DiskError, PageRefused
-from harvester.journal import Entry, Header, Journal, read_checkpoint, read_entries
+from harvester.journal import Checkpoint, Entry, Header, Journal, read_checkpoint, read_entries
 from harvester.parts import Part
 from tests.support import entry
 
@@ -45,7 +46,7 @@ def test_in_order(tmp_path: Path, under_way: int, pool: Executor) -> None:
     """Pages are committed one after the other, and told of when they are."""
     told: list[int] = []
 
-    def tell(line: Entry) -> None:
+    def tell(line: Entry, at: Checkpoint) -> None:
         assert read_checkpoint(tmp_path).seq >= line.seq
         told.append(line.seq)
 
@@ -65,7 +66,7 @@ def test_one_at_a_time(tmp_path: Path, pool: Executor) -> None:
     release = threading.Event()
     first = threading.Event()
 
-    def tell(line: Entry) -> None:
+    def tell(line: Entry, at: Checkpoint) -> None:
         first.set()
         assert release.wait(10)
 
@@ -89,7 +90,7 @@ def test_a_commit_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> 
     def run() -> None:
         with (
             Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, under_way, pool, lambda line: None) as commits,
+            Commits(journal, under_way, pool, lambda line, at: None) as commits,
         ):
             commits.add(fetched(tmp_path, 1))
             bad = fetched(tmp_path, 2)
@@ -110,9 +111,11 @@ def test_a_group(tmp_path: Path, pool: Executor) -> None:
     """What has come while the disk was busy goes there together: its lines appear at once."""
     release, first = threading.Event(), threading.Event()
     seen: list[int] = []
+    told: list[tuple[int, int]] = []
 
-    def tell(line: Entry) -> None:
+    def tell(line: Entry, at: Checkpoint) -> None:
         seen.append(read_checkpoint(tmp_path).pages)
+        told.append((line.seq, at.pages))
         first.set()
         assert release.wait(10)
 
@@ -132,13 +135,14 @@ def test_a_group(tmp_path: Path, pool: Executor) -> None:
         release.set()
         adding.join(10)
     assert seen == [1, 4, 4, 4, 5]
+    assert told == [(seq, seq) for seq in range(1, 6)]  # each with what it led to itself
 
 
 def test_a_group_that_fails_is_no_part_of_the_harvest(tmp_path: Path, pool: Executor) -> None:
     """None of its lines is written; the next run removes what it left, and goes on."""
     release, first = threading.Event(), threading.Event()
 
-    def tell(line: Entry) -> None:
+    def tell(line: Entry, at: Checkpoint) -> None:
         first.set()
         assert release.wait(10)
 
@@ -173,7 +177,7 @@ def test_a_fetch_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> N
     def run() -> None:
         with (
             Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, under_way, pool, lambda line: None) as commits,
+            Commits(journal, under_way, pool, lambda line, at: None) as commits,
         ):
             commits.add(fetched(tmp_path, 1))
             raise PageRefused("no")
@@ -186,7 +190,7 @@ def test_a_fetch_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> N
 def test_an_error_of_who_is_told(tmp_path: Path, pool: Executor) -> None:
     """It comes out as it is, and the page behind is discarded."""
 
-    def tell(line: Entry) -> None:
+    def tell(line: Entry, at: Checkpoint) -> None:
         raise ZeroDivisionError
 
     def run() -> None:
@@ -198,3 +202,22 @@ def test_an_error_of_who_is_told(tmp_path: Path, pool: Executor) -> None:
         run()
     assert not list(tmp_path.glob("*.tmp"))
     assert read_checkpoint(tmp_path).pages == 1
+
+
+def test_no_thread_can_be_started(tmp_path: Path) -> None:
+    """As at a limit on processes: it is told, and nobody waits for a commit that never comes."""
+
+    class Exhausted(ThreadPoolExecutor):
+        def submit(self, *args: object, **options: object) -> NoReturn:
+            raise RuntimeError("can't start new thread")
+
+    def run() -> None:
+        with (
+            Journal.open(tmp_path, HEADER) as journal,
+            Commits(journal, 4, Exhausted(), lambda line, at: None) as commits,
+        ):
+            commits.add(fetched(tmp_path, 1))
+
+    with pytest.raises(RuntimeError, match="can't start"):
+        run()
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvester import leap
 from harvester.config import Limits
-from harvester.errors import AttemptFailed
+from harvester.errors import AttemptFailed, PageRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.guard import Guard
 from harvester.jsonpath import parse
@@ -158,6 +158,32 @@ def test_depth_as_deep_as_it_may_be() -> None:
         deep = '{"id": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
         found = read([page(*[deep] * 500)], NARROW)
         assert (found == {"records": 500, "cursor": "c2"}) is taken
+
+
+def test_brackets_in_strings_do_not_hide_depth() -> None:
+    """Those that pair with real ones would make what is deep look flat."""
+    levels = 300
+    down = "".join('{"a":"]","b":[' for _ in range(levels))
+    up = "".join(']},{"c":"["}'[:2] for _ in range(levels))
+    for deep in (
+        f'{{"id":{down}1{up}}}',
+        '{"id":' + '["]",' * levels + "1" + ',"["]' * levels + "}",
+        '{"id":' + '{"}":' * levels + "1" + ',"{":1}' * levels + "}",
+    ):
+        assert json.loads(deep)
+        for size in (1_000, 4_096, 65_536, 200_000):
+            text = page(*RECORDS[:500], deep, *RECORDS[500:])
+            chunks = [text[start : start + size] for start in range(0, len(text), size)]
+            assert read(chunks) == by_the_lexical_pass(chunks) == PageRefused
+
+
+@pytest.mark.parametrize("at", range(880, 920))
+def test_a_number_that_a_chunk_cuts(at: int) -> None:
+    """Is as long as it is, also where what comes before the cut is a whole array of values."""
+    limits = Limits(number_chars=1_000)
+    text = page(*RECORDS[:100], "1" * 1_800, *RECORDS[100:200])
+    cut_at = text.index(b"1" * 1_800) + at
+    assert read([text[:cut_at], text[cut_at:]], limits) == PageRefused
 
 
 def test_drips_cost_no_more_than_their_bytes() -> None:

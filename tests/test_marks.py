@@ -8,6 +8,7 @@ from harvester.errors import DataRefused
 from harvester.journal import Header, Journal
 from harvester.marks import NAME, read_mark, remove_mark, write_mark
 from harvester.parts import part_name
+from tests.support import entry
 
 HEADER = Header("items", {}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
 
@@ -44,11 +45,11 @@ def test_a_run_that_ends_takes_it_away(tmp_path: Path) -> None:
     with Journal.open(tmp_path, HEADER) as journal:
         assert read_mark(tmp_path) == 1
         for _ in range(2):
-            journal.let_lie(8)
+            journal.allow_beyond(8)
             assert read_mark(tmp_path) == 8
     assert not (tmp_path / NAME).exists()
     with Journal.open(tmp_path, HEADER) as journal:
-        journal.let_lie(8)
+        journal.allow_beyond(8)
         (tmp_path / part_name(1)).touch()
     assert read_mark(tmp_path) == 8
     with Journal.open(tmp_path, HEADER):
@@ -78,7 +79,7 @@ def test_what_it_lets_be_removed(tmp_path: Path, beyond: int) -> None:
 def test_a_folder_that_is_refused_keeps_it(tmp_path: Path) -> None:
     """Once what was wrong is put right, the mark is needed."""
     with Journal.open(tmp_path, HEADER) as journal:
-        journal.let_lie(8)
+        journal.allow_beyond(8)
         for number in (1, 2):
             (tmp_path / part_name(number)).touch()
     other = Header("items", {}, "beef", "1.0", "2021-01-01T00:00:00.000Z")
@@ -87,3 +88,21 @@ def test_a_folder_that_is_refused_keeps_it(tmp_path: Path) -> None:
     assert read_mark(tmp_path) == 8
     Journal.open(tmp_path, HEADER).close()
     assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
+
+
+def test_a_mark_is_not_taken_away_before_the_lines_are_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill may have come between a last group's lines and their fsync: whoever finds the
+    partition done makes them durable, before the parts lie there without a mark.
+    """
+    with Journal.open(tmp_path, HEADER) as journal:
+        journal.append(entry(1, done=True))
+    calls: list[bool] = []
+    monkeypatch.setattr("os.fdatasync", lambda descriptor: calls.append(read_mark(tmp_path) > 1))
+    Journal.open(tmp_path, HEADER).close()
+    assert calls == []
+    write_mark(tmp_path, 8)
+    Journal.open(tmp_path, HEADER).close()
+    assert calls == [True]
+    assert read_mark(tmp_path) == 1

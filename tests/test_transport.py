@@ -111,6 +111,15 @@ def test_the_request_is_what_was_asked() -> None:
     assert seen.headers["x-a"] == "b"
 
 
+@pytest.mark.parametrize("target", ["/items", "/a//b?x=1", "///", "/%41?q=%2F"])
+def test_the_path_is_sent_as_it_stands(target: str) -> None:
+    """Whatever is at its beginning: what is asked for is what was checked, signed and noted."""
+    with serving(page(b"{}")) as (server, transport):
+        asked = Request("GET", f"{server.url.rstrip('/')}{target}", {"Accept-Encoding": "gzip"})
+        assert body_of(transport, asked) == b"{}"
+        assert server.requests[0].target == target.replace("%41", "A")
+
+
 def test_the_answer_is_given_unread() -> None:
     """Status, headers in lower case, codings; repeated headers are joined."""
     script = page(BODY, "Content-Encoding: GZIP, Identity", "X-A: 1", "x-a: 2", status="418 Tea")

@@ -243,6 +243,16 @@ def test_header_lines(lines: bytes, found: dict[str, str]) -> None:
         assert b"".join(body_chunks(response)) == b"{}"
 
 
+@pytest.mark.parametrize("inside", [b" " * 60_000, b" " * 30_000 + b"\r" + b" " * 30_000])
+def test_a_header_line_costs_what_it_is_long(inside: bytes) -> None:
+    """No more than its length, whatever is in it: nothing interrupts a regular expression."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nA: 1" + inside + b"2\r\n\r\n" + BODY
+    began = time.process_time()
+    with serving([answer]) as (_, pool), contextlib.suppress(HTTPError, HarvesterError):
+        fetch(pool)
+    assert time.process_time() - began < 1
+
+
 @pytest.mark.parametrize(
     "head_of_it",
     [
