@@ -6,11 +6,9 @@ and the record at its edge. Four ways over the bytes, fastest first:
 
 1. Whole items of an array, a window at a time (`_Page._proven`): where the item at the cursor
    opens an object with some key, the last place in the window that opens with the same bytes
-   behind a comma is most likely where a later item begins. What lies before it, put between `[`
-   and `]`, goes through msgspec, which gives the items as they stand (`Raw`). That is the proof:
-   from a place that is known to be the beginning of an item, text that is a whole array of values
-   can only end where an item ends. What is no such text, or no JSON at all, is left to the next
-   way, so nothing is taken for a record that the others would not take.
+   behind a comma is most likely where a later item begins. `proof` says whether what lies before
+   it are whole items, and gives them as they stand (`Raw`). What is no such text, or no JSON at
+   all, is left to the next way, so nothing is taken for a record that the others would not take.
 2. Whole items, many at a time: one `findall` of one regular expression, `_items`, over up to
    `_WINDOW` bytes. It takes items as long as each is whole and a further one follows; its last
    alternative then takes the rest, so it never searches, and can start nowhere wrong.
@@ -40,6 +38,7 @@ import msgspec
 
 from harvester.errors import DataRefused
 from harvester.jsonpath import Every, Index, Key, Last, Path, Segment, Where
+from harvester.proof import UNPROVEN, proven
 
 _BOM: Final = b"\xef\xbb\xbf"
 _QUOTE, _COMMA, _COLON = b'",:'
@@ -106,8 +105,6 @@ _TEXT: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BLANKS: Final = re.compile(_BLANK)
 _SCALARS: Final = re.compile(_SCALAR + rb"*+")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
-_prove = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Record = bytes | msgspec.Raw
 """The bytes of a record: themselves, or as a view into a window of the page."""
@@ -260,18 +257,14 @@ class _Page:
             end = _comma_before(data, after)
             if end > start:
                 text = b"".join((b"[", memoryview(data)[start:end], b"]"))
-                try:
-                    found = _prove(_without_breaks(text))
+                line = _without_breaks(text)
+                array, found = proven(line)
+                if len(array) == len(line):
                     self._at = after
                     return found, min(2 * size, _LARGEST)
-                except (UnicodeDecodeError, RecursionError):
-                    pass
-                except msgspec.DecodeError as error:
-                    array = _array_before(text, error)
-                    with contextlib.suppress(*_UNPROVEN):
-                        found = _prove(array)
-                        self._at = start + len(array) - 2  # at its bracket
-                        return found, 0
+                if found and line is text:  # else places differ
+                    self._at = start + len(array) - 2  # at its bracket
+                    return found, 0
             size = min(size, len(data) - start) // 2
         return (), 2 * _SMALLEST
 
@@ -313,7 +306,7 @@ class _Page:
         """
         if self._open > 1:
             return False
-        with contextlib.suppress(*_UNPROVEN):
+        with contextlib.suppress(*UNPROVEN):
             if name not in _members(b"{" + self._data[self._at :]):
                 self._at, self._open = len(self._data), 0
                 return True
@@ -403,18 +396,6 @@ class _Page:
             self._at = self._start = 0
             return True
         return False
-
-
-#: What msgspec raises for what it cannot vouch for.
-_UNPROVEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def _array_before(text: bytes, error: msgspec.DecodeError) -> bytes:
-    """The array that `text` begins with, if the error says that it ends where something else
-    follows: a hint, which saves the search; nothing is lost if it should be worded differently.
-    """
-    hint = _TRAILING.search(str(error))
-    return text[: int(hint[1]) - 1].rstrip(_SPACE) if hint and not _breaks_in(text) else b""
 
 
 def _comma_before(data: bytes, at: int) -> int:

@@ -102,10 +102,7 @@ class DurableFile:
     def commit(self) -> None:
         """Make the file durable under its own name; raises `DiskError`."""
         self.sync()
-        self.rename()
-        if self.fsync:
-            with disk_errors(self.path):
-                sync_folder(self.path.parent)
+        name_together([self])
 
     def sync(self) -> None:
         """The first step of a commit: all that was written is on disk, under no name yet."""
@@ -167,13 +164,13 @@ class Part(DurableFile):
         return self.described()
 
 
-def name_together(parts: Sequence[Part]) -> None:
-    """Give parts of one folder, each of them synced, their own names, durably; `DiskError`."""
-    for part in parts:
-        part.rename()
-    if parts and parts[-1].fsync:
-        with disk_errors(parts[-1].path):
-            sync_folder(parts[-1].path.parent)
+def name_together(files: Sequence[DurableFile]) -> None:
+    """Give files of one folder, each of them synced, their own names, durably; `DiskError`."""
+    for file in files:
+        file.rename()
+    if files and files[-1].fsync:
+        with disk_errors(files[-1].path):
+            sync_folder(files[-1].path.parent)
 
 
 def write_all(descriptor: int, data: bytes | bytearray) -> None:

@@ -170,7 +170,7 @@ class Transport:
             proxies, verify = self._settings(url)
             adapter = self._adapter
             pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies)
-            adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]
+            adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # theirs
             whole_urls = not adapter.request_url(prepared, proxies).startswith("/")
             self._route = _Route(origin, pool, whole_urls)
         return self._route
@@ -254,6 +254,7 @@ def _verdict(error: Exception) -> NoReturn:
         ) from error
     if any(isinstance(cause, _DROPS) for cause in chain):
         raise ConnectionDropped("the server closed the connection without an answer") from error
+    # Not isinstance: a refused connection is a subclass of it, NewConnectionError.
     if any(type(cause) is urllib3.exceptions.ConnectTimeoutError for cause in chain):
         raise PageRejected("no connection in time (timeout.connect)") from error
     what = "no connection" if isinstance(chain[-1], OSError) else "no valid answer"

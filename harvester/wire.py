@@ -9,7 +9,6 @@ RFC 9112 §6-7.
 """
 
 import contextlib
-import email.parser
 import http.client
 import io
 import logging
@@ -194,8 +193,7 @@ def _headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
     for line in lines:
         field = _HEADER.fullmatch(line)
         if field is None:  # folded, say, as RFC 9112 section 5.2 lets nobody do any more
-            text = b"".join(lines).decode("iso-8859-1")
-            return email.parser.Parser(_class=http.client.HTTPMessage).parsestr(text)
+            return http.client.parse_headers(io.BytesIO(b"".join((*lines, b"\r\n"))))
         message[field[1].decode("iso-8859-1")] = field[2].strip(b" \t").decode("iso-8859-1")
     return message
 

@@ -22,7 +22,7 @@ PACKAGE = "harvester"
 LAYERS = [
     line.split()
     for line in """
-    auth terminal
+    auth terminal proof
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     secrets partitions origins guard elements entries parts wire
     marks
@@ -115,7 +115,7 @@ ROOMS = {
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats", "replay.index"),
     "http.server": ("replay.server", "emulator."),
-    "msgspec": ("elements", "entries", "leap"),
+    "msgspec": ("elements", "entries", "proof"),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "vl_convert": ("report_page.drawing",),

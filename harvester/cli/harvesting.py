@@ -45,7 +45,7 @@ def run(
     """Harvest; the same line again goes on after any stop.
 
     Kill it, pull the plug, fill the disk: nothing that was committed is lost, and nothing is
-    fetched twice but the page it was at.
+    fetched twice but what was on its way.
 
     \b
     Examples:
