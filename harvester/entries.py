@@ -14,6 +14,8 @@ from typing import Any, Final
 import msgspec
 from isal import isal_zlib
 
+from harvester.doubts import Doubt
+
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.
 RESTARTED: Final = "restarted"
@@ -42,7 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `cursor` is what the page was asked for with, `next` what the next one will be; both concealed
     (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
-    are the tries that this page took, the last one included.
+    are the tries that this page took, the last one included. `doubts` stand in the line that ends
+    a partition, where anything speaks against its end.
     """
 
     seq: int
@@ -62,6 +65,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     attempts: int
     response: Mapping[str, str] = {}
     fields: Mapping[str, Any] = {}
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def restarts(self) -> bool:
@@ -90,6 +94,7 @@ class Checkpoint:
     attempts: int = 0
     retries: int = 0
     first_total: Any = None
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def live_pages(self) -> int:
@@ -110,6 +115,7 @@ class Checkpoint:
             self.first_total = None
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
+        self.doubts = entry.doubts
         self.seq = entry.seq
         if entry.part is not None:
             self.pages += 1
@@ -132,6 +138,10 @@ def encode(value: Header | Entry) -> bytes:
         record = msgspec.structs.asdict(value)
         if value.reason is None:
             del record["reason"]
+        if value.doubts:
+            record["doubts"] = [doubt.as_dict() for doubt in value.doubts]
+        else:
+            del record["doubts"]
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
     return text + _CHECK % isal_zlib.crc32(text)
 

@@ -7,6 +7,7 @@ these. They come from worker threads, but never two at once, and hold no secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harvester.doubts import Doubt
 from harvester.journal import Checkpoint, Entry
 from harvester.partitions import Partition
 
@@ -78,6 +79,16 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubted:
+    """A partition has its last page, and something speaks against it. Displays leave it to the
+    end of the run, where doubts are grouped.
+    """
+
+    partition: Partition
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionDone:
     """A partition has its last page."""
 
@@ -109,6 +120,7 @@ Event = (
     | Waiting
     | AttemptLost
     | Warned
+    | Doubted
     | PartitionDone
     | PartitionPaused
     | PartitionLost

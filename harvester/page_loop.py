@@ -25,6 +25,7 @@ from harvester.errors import (
     RunStopped,
 )
 from harvester.events import (
+    Doubted,
     PageCommitted,
     PartitionStarted,
     Warned,
@@ -128,6 +129,8 @@ class _Pages:
     def tell(self, entry: Entry, at: Checkpoint) -> None:
         """Let it be known that a page is part of the harvest."""
         self._run.emit(PageCommitted(self._partition, entry, at))
+        for doubt in entry.doubts:
+            self._run.emit(Doubted(self._partition, doubt))
 
     def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
         """Hand a page over to be committed, and go on from it."""
@@ -237,6 +240,10 @@ class _Pages:
                 if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
             },
             fields=secrets.conceal(dict(kept.fields)),
+            doubts=tuple(
+                replace(doubt, told=secrets.redact(doubt.told))
+                for doubt in (done.doubts if done else ())
+            ),
         )
 
     def check_loop(self, at: Checkpoint) -> None:

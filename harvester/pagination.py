@@ -24,6 +24,7 @@ from harvester.config import (
     Paginator,
     SinglePage,
 )
+from harvester.doubts import Doubt
 from harvester.errors import PageRefused
 from harvester.fields import Field, Take, as_number
 from harvester.jsonpath import parse
@@ -47,9 +48,12 @@ _TAKES: Final = {"last": Take.LAST, "min": Take.MIN, "max": Take.MAX}
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The partition has no further page; `reason` goes into the journal."""
+    """The partition has no further page; `reason`, which names what proved that, goes into the
+    journal, and so do the doubts, which are weak.
+    """
 
     reason: str
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

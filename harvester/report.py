@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from harvester.body import decoded_chunks
 from harvester.config import Resource
+from harvester.doubts import Doubts
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.folder import Asked, fingerprint, read_asked, read_last_run, shape
@@ -41,6 +42,7 @@ def status(out: Path) -> Summary:
     noted = read_last_run(out)
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
+    doubts = Doubts()
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
         checkpoint = read_checkpoint(out / partition.folder)
@@ -48,6 +50,8 @@ def status(out: Path) -> Summary:
         if key in failed and not checkpoint.done:
             open_ones.add(key)
         numbers[partition.resource].add(checkpoint, failed=key in open_ones)
+        for doubt in checkpoint.doubts:
+            doubts.add(partition.resource, partition.labels, doubt)
     unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
     for name in numbers.keys() & unlisted.keys():
         counts = numbers[name].partitions
@@ -55,7 +59,7 @@ def status(out: Path) -> Summary:
         counts.failed += moved
         counts.pending -= moved
     still_failed = [failure for failure in noted.listed if failure.key in open_ones]
-    return Summary(asked.name, list(numbers.values()), still_failed)
+    return Summary(asked.name, list(numbers.values()), still_failed, doubts=list(doubts))
 
 
 @dataclass(frozen=True, slots=True)

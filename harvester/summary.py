@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from harvester.doubts import DoubtGroup
 from harvester.errors import HarvesterError, PartitionFailed, RunStopped
 from harvester.journal import Checkpoint
 
@@ -88,6 +89,8 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     ended_by: HarvesterError | None = None  # what stopped the run before its plan was worked off
     paused: bool = False  # `max_pages` left pages to harvest
+    doubts: list[DoubtGroup] = field(default_factory=list)
+    strict: bool = False  # whether a doubt is as bad as a failure
 
     @property
     def complete(self) -> bool:
@@ -99,7 +102,7 @@ class Summary:
         """What a run that ended so returns from the command line."""
         if self.ended_by is not None:
             return self.ended_by.exit_code
-        if self.failures:
+        if self.failures or (self.strict and self.doubts):
             return PartitionFailed.exit_code
         return RunStopped.exit_code if self.paused else 0
 
@@ -110,6 +113,7 @@ class Summary:
             "complete": self.complete,
             "resources": [asdict(item) for item in self.resources],
             "failures": [asdict(item) for item in self.failures],
+            "doubts": [group.as_dict() for group in self.doubts],
         }
         if self.ended_by is not None:
             value["stopped"] = str(self.ended_by)

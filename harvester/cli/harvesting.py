@@ -40,6 +40,10 @@ def run(
     base_url: BaseURL = None,
     set_: Set = None,
     progress: Progress = ProgressMode.AUTO,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 3 where there is a doubt, as for a failure."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Harvest; the same line again goes on after any stop.
@@ -65,7 +69,7 @@ def run(
     Exit codes:
       0    complete
       2    wrong usage or configuration; nothing was done
-      3    some partitions failed: run again to go on
+      3    some partitions failed: run again to go on; with --strict, or there are doubts
       4    stopped by a quota, a rule, a full disk or --max-pages: run again
       5    the data on disk is damaged, or is another harvest's; nothing deleted
       6    another run holds the folder
@@ -73,7 +77,7 @@ def run(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.config.load import load_config
     from harvester.sources import secrets_of
-    from harvester.terminal.closing import closing, colour
+    from harvester.terminal.closing import closing, colour, doubted
     from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as on_terminal
 
@@ -87,10 +91,13 @@ def run(
         concurrency=concurrency,
         max_pages=max_pages,
     )
+    summary.strict = strict
     if progress is not ProgressMode.NONE or summary.exit_code:
         say(closing(summary, numbers, stderr_columns()), colour(summary))
         resume = again(secrets_of(loaded))
         say(following(program(), out or loaded.folder, resume, complete=summary.complete))
+    elif summary.doubts:
+        say(doubted(summary.doubts, stderr_columns()))
     if as_json:
         print_json(summary.as_dict())
     raise typer.Exit(summary.exit_code)

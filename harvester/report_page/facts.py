@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import PageNumber
+from harvester.doubts import Doubts
 from harvester.fields import as_number
 from harvester.folder import Asked, read_asked, read_last_run, read_tally
 from harvester.journal import Checkpoint, Entry, read_entries
@@ -148,6 +149,7 @@ class Facts:
         self.statuses: Counter[int] = Counter()
         self.endings: Counter[str] = Counter()
         self.claims = Claims()
+        self.doubts = Doubts()
         self.states: Counter[State] = Counter()
         self.restarts = self.superseded = self.partitions = 0
         self.first_at = self.last_at = 0.0  # epoch seconds
@@ -191,6 +193,8 @@ class Facts:
         self.states[state] += 1
         if at.done:
             self.endings[at.reason or "no reason given"] += 1
+        for doubt in at.doubts:
+            self.doubts.add(partition.resource, partition.labels, doubt)
         self._list(partition, at, state, busy_s, last_at)
         self.partitions += 1
 

@@ -94,6 +94,7 @@ def render(facts: Facts) -> Iterator[str]:
         tries=figures.tries_told(facts),
         known=known(facts),
         whys=whys(facts),
+        doubts=list(facts.doubts),
         failures=facts.failures[:_MOST_FAILURES],
         more_failures=len(facts.failures[_MOST_FAILURES:]) + facts.unlisted_failures,
         shapes=SHAPES,
@@ -135,7 +136,8 @@ def standing(facts: Facts) -> tuple[str, str]:
     if not total:
         return "open", "Nothing is planned yet"
     if complete == total:
-        return "complete", f"Complete: {_all_of(total)}"
+        but = ", with doubts" if facts.doubts.groups else ""
+        return "complete", f"Complete{but}: {_all_of(total)}"
     told = f"Incomplete: {complete:,} of {number(total, 'partition')} complete"
     if failed:
         return "failed", f"{told}, {failed:,} failed"

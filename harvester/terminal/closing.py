@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from harvester.doubts import DoubtGroup
 from harvester.errors import Interrupted
+from harvester.partitions import Partition
 from harvester.summary import Failure, ResourceSummary, Summary
 from harvester.terminal.phrases import duration, number, one_line, percent, size, table, wrap
 from harvester.terminal.progress import Progress
@@ -25,6 +27,7 @@ def closing(summary: Summary, progress: Progress, columns: int | None) -> str:
         resources(summary, columns),
         _this_run(summary, progress, columns),
         missing(summary.failures, columns),
+        doubted(summary.doubts, columns),
         _unfinished(summary, progress, columns),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -33,7 +36,7 @@ def closing(summary: Summary, progress: Progress, columns: int | None) -> str:
 def colour(summary: Summary) -> str:
     """That of the first line: all is there, something failed, or something is still to come."""
     if summary.complete and summary.ended_by is None:
-        return "green"
+        return "yellow" if summary.doubts else "green"
     return "red" if summary.failures else "yellow"
 
 
@@ -50,6 +53,7 @@ def standing(summary: Summary, columns: int | None) -> str:
         wrap(head, columns),
         resources(summary, columns),
         missing(summary.failures, columns),
+        doubted(summary.doubts, columns),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -114,7 +118,8 @@ def _complete(summary: Summary) -> str:
     pages = sum(item.pages for item in summary.resources)
     records = sum(item.records for item in summary.resources)
     came = f"{number(pages, 'page')}, {number(records, 'record')}"
-    return f"Complete: {number(total, 'partition')}, {came}."
+    but = ", with doubts" if summary.doubts else ""
+    return f"Complete{but}: {number(total, 'partition')}, {came}."
 
 
 def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
@@ -148,6 +153,20 @@ def missing(failures: Sequence[Failure], columns: int | None) -> str:
     if len(failures) > most:
         lines.append(f"  … and {len(failures) - most:,} more: see `harvester status --json`")
     return "\n".join(lines)
+
+
+def doubted(doubts: Sequence[DoubtGroup], columns: int | None) -> str:
+    """What speaks against partitions that seem complete: a line for each kind."""
+    if not doubts:
+        return ""
+    return "\n".join(["Doubts:", *(wrap(_doubt(group), columns, "  ") for group in doubts)])
+
+
+def _doubt(group: DoubtGroup) -> str:
+    where = Partition(group.resource, group.example).title
+    more = group.partitions - 1
+    others = f" (and of {number(more, 'other partition')})" if more > 0 and group.example else ""
+    return one_line(f"{where}: {group.told}{others}")
 
 
 def _unfinished(summary: Summary, progress: Progress, columns: int | None) -> str:
