@@ -19,6 +19,8 @@ from harvester.doubts import Doubt
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.
 RESTARTED: Final = "restarted"
+#: The reason of a line by which the next generation begins (`harvester redo`).
+REDONE: Final = "redo"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
 
@@ -40,7 +42,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     A line with the reason `restarted` says that the chain of cursors begins again: `cursor` is the
     one that led no further, `next` that of the first page, `status` 0 where no answer said so. The
-    pages before it stay on disk and no longer count: they are superseded.
+    pages before it stay on disk and no longer count: they are superseded. One with the reason
+    `redo` begins the next generation: for who reads, the pages before it count until that one has
+    its last page.
 
     `cursor` is what the page was asked for with, `next` what the next one will be; both concealed
     (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
@@ -70,7 +74,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def restarts(self) -> bool:
         """Whether the chain of cursors begins again here, and what was before is superseded."""
-        return self.reason == RESTARTED and not self.done
+        return self.reason in (RESTARTED, REDONE) and not self.done
+
+    @property
+    def redoes(self) -> bool:
+        """Whether the next generation begins here."""
+        return self.reason == REDONE and not self.done
 
 
 @dataclass(slots=True)

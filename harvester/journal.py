@@ -13,14 +13,17 @@ What a line says is in `entries`.
 
 import contextlib
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from harvester.entries import (
     FORMAT,
+    REDONE,
     RESTARTED,
     Checkpoint,
     Entry,
@@ -35,20 +38,26 @@ from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync
 
 __all__ = [
     "NAME",
+    "REDONE",
     "RESTARTED",
     "Checkpoint",
     "Entry",
     "Header",
     "Journal",
+    "Span",
     "encode",
+    "has_generation",
     "is_done",
     "read_checkpoint",
     "read_entries",
     "read_header",
     "read_pages",
+    "span",
 ]
 
 NAME: Final = "journal.jsonl"
+_BEGINS_AGAIN: Final = b'"reason":"restarted"'
+_REDONE: Final = b'"reason":"redo"'
 _TAIL_BYTES: Final = 64 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -76,8 +85,8 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
 def _unfit(folder: Path, told: str) -> DataRefused:
     """The refusal of what does not fit, with what can be done about it."""
     return DataRefused(
-        f"{told}; restore it from a copy, or move {folder} away, and the next run harvests the "
-        "partition again"
+        f"{told}; `harvester repair` gets it again where the API still gives it, or move {folder} "
+        "away, and the next run harvests the partition again"
     )
 
 
@@ -112,26 +121,74 @@ def read_entries(folder: Path) -> Iterator[Entry]:
 def read_pages(folder: Path) -> Iterator[Entry]:
     """The pages of the partition in `folder` that count, in order: none that is superseded.
 
+    While a generation is being harvested again, these are the pages of the one before it.
     Reads only; raises as `read_entries` does.
     """
-    began = _last_restart(folder)
+    counts = span(folder)
     for entry in read_entries(folder):
-        if entry.restarts and entry.seq > began:  # a run beside us, just now
-            return
-        if entry.part is not None and entry.seq > began:
+        if entry.seq > counts.last or (entry.restarts and entry.seq > counts.begins):
+            return  # the next generation, or a run beside us, just now
+        if entry.part is not None and entry.seq > counts.begins:
             yield entry
 
 
-def _last_restart(folder: Path) -> int:
-    """The `seq` of the last line by which the chain began again; 0 where none did."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which lines of a journal count for readers: those with `begins` < `seq` <= `last`.
+
+    `newest` is the `seq` of the line by which the newest chain began, 0 where none did: behind it
+    are the pages that the writer goes by.
+    """
+
+    begins: int = 0
+    last: float = math.inf
+    newest: int = 0
+
+    def counts(self, seq: int) -> bool:
+        """Whether line `seq` is of pages that count, for readers or for the writer."""
+        return self.begins < seq <= self.last or seq > self.newest
+
+
+def span(folder: Path) -> Span:
+    """The lines that count: of the newest generation that has its last page, or of the newest where
+    none has; and of them those since the chain of cursors last began again.
+    """
     path = folder / NAME
     if not path.exists():
-        return 0
+        return Span()
     # Parsing every line twice is only worth it where there is one.
     with disk_errors(path), path.open("rb") as lines:
-        if not any(b'"reason":"restarted"' in line for line in lines):
-            return 0
-    return max((entry.seq for entry in read_entries(folder) if entry.restarts), default=0)
+        if not any(_BEGINS_AGAIN in line or _REDONE in line for line in lines):
+            return Span()
+    return _span(read_entries(folder))
+
+
+def _span(entries: Iterable[Entry]) -> Span:
+    begins = newest = 0
+    finished: Span | None = None
+    for entry in entries:
+        if entry.restarts:
+            begins = newest = entry.seq
+        elif entry.done:
+            finished = Span(begins, entry.seq)
+    if finished is None:
+        return Span(begins, newest=newest)
+    return replace(finished, newest=newest)
+
+
+def has_generation(folder: Path) -> bool:
+    """Whether a generation of the partition in `folder` has its last page: the newest, or one that
+    is being harvested again.
+    """
+    if is_done(folder):
+        return True
+    path = folder / NAME
+    if not path.exists():
+        return False
+    with disk_errors(path), path.open("rb") as lines:
+        if not any(_REDONE in line for line in lines):
+            return False
+    return any(entry.done for entry in read_entries(folder))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -256,16 +313,22 @@ class Journal:
         """Read and check every sound line; the byte offset behind the last one."""
         path = self.folder / NAME
         end = 0
+        unfit: DataRefused | None = None  # the first part that is not as its line says
         with _opened(self.folder) as folder:
             for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
                 if number == 1:
                     self._check_header(_header(path, text), header)
                     continue
                 entry = _entry(path, number, text)
-                if entry.part is not None:
-                    self._check_part(number, entry.part, entry, folder)
+                if entry.restarts:  # what is superseded may be gone
+                    unfit = None
+                elif entry.part is not None:
+                    self._check_name(number, entry.part)
+                    unfit = unfit or self._part_fault(entry.part, entry, folder)
                 self.checkpoint.add(entry)
                 on_entry(entry)
+        if unfit is not None:
+            raise unfit
         if end == 0:
             _refuse_orphans(self.folder)
         return end
@@ -295,21 +358,25 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def _check_part(self, number: int, name: str, entry: Entry, folder: int) -> None:
-        """Raise unless the part is the next one, and as large as its line says; `folder` is open:
-        a name is found sooner in it than by a path.
-        """
+    def _check_name(self, number: int, name: str) -> None:
+        """Raise unless this is the name of the next part."""
         if name != part_name(self.checkpoint.pages + 1):
             told = f"{self.folder / NAME}:{number}: {name} is out of order"
             raise _unfit(self.folder, told)
+
+    def _part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
+        """What is wrong with a part that is not there, or not as large as its line says; `folder`
+        is open: a name is found sooner in it than by a path.
+        """
         try:
             size = os.stat(name, dir_fd=folder).st_size  # a Path takes 10 µs
         except FileNotFoundError:
             told = f"{self.folder / name}: this part is in the journal, but not on disk"
-            raise _unfit(self.folder, told) from None
+            return _unfit(self.folder, told)
         if size != entry.stored_bytes:
             told = f"{size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
-            raise _unfit(self.folder, f"{self.folder / name}: {told}")
+            return _unfit(self.folder, f"{self.folder / name}: {told}")
+        return None
 
     def _leftovers(self) -> list[Path]:
         """The files that an interrupted commit leaves; refuses any part beyond that."""

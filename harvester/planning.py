@@ -13,7 +13,7 @@ from typing import Any
 
 from harvester.config import Config, Resource
 from harvester.incremental import next_run, runs
-from harvester.journal import is_done
+from harvester.journal import has_generation, is_done
 from harvester.loop_guard import LoopGuard
 from harvester.partitions import Partition, count
 from harvester.partitions import plan as plan_resource
@@ -92,7 +92,7 @@ class Plan:
             return
         seen = LoopGuard(forgets=False)
         for parent in self.partitions(self._resources[resource.parent_name]):
-            if is_done(self.out / parent.folder):
+            if has_generation(self.out / parent.folder):
                 for child in self._planned(resource, parent):
                     if seen.add(str(child.folder)):
                         yield child
@@ -154,7 +154,7 @@ class Feed:
         """The children of parents that are not harvested in this run, but were in another."""
         parents = next(r for r in self._plan.config.resources if r.name == resource.parent_name)
         for parent in self._plan.partitions(parents):
-            if is_done(self._plan.out / parent.folder):
+            if has_generation(self._plan.out / parent.folder):
                 yield from self._plan.children(resource, parent)
 
 

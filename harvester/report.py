@@ -15,7 +15,7 @@ from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.folder import Asked, fingerprint, read_asked, read_last_run, shape
 from harvester.journal import NAME as JOURNAL
-from harvester.journal import Entry, read_checkpoint, read_entries, read_header
+from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
 from harvester.jsonpath import parse
 from harvester.marks import read_mark
 from harvester.pagination import first_cursor
@@ -151,11 +151,12 @@ class _Check:
                 yield journal, "written by another configuration (the fingerprint differs)"
             if dict(header.partition) != partition.labels:
                 yield journal, f"written for another partition: {dict(header.partition)}"
+            counting = span(folder)
             for entry in read_entries(folder):
                 for problem in self._chain_problems(before, entry, parts):
                     yield journal, f"page {entry.seq}: {problem}"
-                if entry.part is not None:
-                    parts += 1
+                parts += entry.part is not None
+                if entry.part is not None and counting.counts(entry.seq):
                     for problem in self._part_problems(folder / entry.part, entry):
                         yield folder / entry.part, problem
                 before = entry
@@ -169,9 +170,9 @@ class _Check:
             found.parts += parts
 
     def _chain_problems(self, before: Entry | None, entry: Entry, parts: int) -> Iterator[str]:
-        if before is not None and before.done:
+        if before is not None and before.done and not entry.redoes:
             yield "stands behind the line that says the partition is done"
-        elif before is not None and before.next != entry.cursor:
+        elif before is not None and not before.done and before.next != entry.cursor:
             yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
         elif before is None and entry.cursor != first_cursor(self._paginator):
             yield f"the first page was asked for with {entry.cursor!r}"

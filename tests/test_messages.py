@@ -400,7 +400,7 @@ def test_a_damaged_folder(name: str, config: Path, harvested: Path, server: Faul
     assert "Traceback" not in said
     assert told in said
     place = harvested / "items/shard=a"
-    assert f"restore it from a copy, or move {place} away, and the next run harvests" in said
+    assert f"`harvester repair` gets it again where the API still gives it, or move {place}" in said
     assert {path: path.read_bytes() for path in harvested.rglob("part-*")} == before
     place.rename(harvested.parent / "away")  # as the message says
     done = harvester("run", config, "--out", harvested, "--base-url", server.url)
