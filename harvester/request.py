@@ -33,7 +33,9 @@ from harvester.templates import ABSENT, Scope, Template, as_text, render
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 _FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
-    "Accept": "application/json",
+    # What follows is for servers that have JSON under a vendor's name only, as
+    # application/vnd.api+json, and answer 406 to anything less; curl asks for */* alone.
+    "Accept": "application/json, */*;q=0.5",
     "User-Agent": f"harvester/{__version__}",
     # gzip only: its end and CRC can be checked, and its bytes are the part file.
     "Accept-Encoding": "gzip",

@@ -295,11 +295,15 @@ def test_bad_input_is_told_and_exits_2(
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """The folder is missing: what and where, no traceback."""
+    """The folder is missing, or is a file: what and where, before anything is asked."""
     done = init("--offline", "--out", "no/such/a.yaml", "https://x.org/items", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "No such file or directory" in done.stderr
+    assert done.returncode == 2
+    assert "no/such: there is no such folder" in done.stderr
     assert "Traceback" not in done.stderr
+    (tmp_path / "file").write_text("")
+    done = init("--out", "file/a.yaml", "http://127.0.0.1:9/items", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "file: is no folder" in done.stderr
 
 
 def test_no_page_exits_3(tmp_path: Path) -> None:

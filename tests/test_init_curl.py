@@ -10,6 +10,7 @@ import pytest
 from harvester.errors import ConfigError
 from harvester.init.ask import Ask
 from harvester.init.curl import ask_of_curl
+from harvester.init.reading import given
 from harvester.init.shell import words
 from harvester.init.variables import mark
 
@@ -75,6 +76,17 @@ def test_words(line: str, expected: list[str]) -> None:
         (f"curl -d @missing.json {URL}", "cannot be read"),
         (f"curl -d @- {URL}", "stdin"),
         (f"curl -H @headers {URL}", "not read"),
+        (f"curl --digest -u me:pw {URL}", "--digest: .* in the clear"),
+        (f"curl -u me:pw --ntlm {URL}", "--ntlm: .* in the clear"),
+        (f"curl --negotiate -u : {URL}", "--negotiate: .* in the clear"),
+        (f"curl --anyauth -u me:pw {URL}", "--anyauth: .* --basic"),
+        (f"curl --aws-sigv4 aws:amz -u k:s {URL}", "--aws-sigv4: a signature of AWS"),
+        (f"curl -E me.pem {URL}", "--cert: a client certificate"),
+        (f"curl --key me.key {URL}", "--key: a client certificate"),
+        (f"curl --unix-socket /run/x {URL}", "--unix-socket: a way to the server"),
+        (f"curl --socks5-hostname localhost:9050 {URL}", "--socks5-hostname: a way"),
+        (f"curl --resolve a:443:10.0.0.1 {URL}", "--resolve: a way"),
+        (f"curl -x http://proxy:8080 -U me:pw {URL}", "--proxy-user: put it into the proxy"),
     ],
 )
 def test_what_is_refused(line: str, told: str, tmp_path: Path) -> None:
@@ -204,9 +216,9 @@ def test_logins_and_agents() -> None:
 
 def test_what_cannot_be_honoured_is_named() -> None:
     """Certificates are always checked; other settings that change a request are told of."""
-    ask = ask_of(f"curl -k --cert me.pem --digest --resolve a:1:b -o out -w x -I {URL}")
+    ask = ask_of(f"curl -k --range 0-9 --interface eth1 -o out -w x -I {URL}")
     told = " ".join(ask.notes)
-    for name in ("-k", "--cert", "--digest", "--resolve", "--head"):
+    for name in ("-k", "--range", "--interface", "--head"):
         assert name in told
     assert "-o" not in told.replace("--head", "")
     ask = ask_of(f"curl {URL} https://b.example.org/ --next https://c.example.org/")
@@ -243,3 +255,51 @@ def test_no_error_tells_a_value() -> None:
         with pytest.raises(ConfigError) as refused:
             ask_of(line)
         assert secret not in str(refused.value)
+
+
+def given_ask(line: str) -> Ask:
+    """The request of a line as `init` takes it, whoever's shell it was written for."""
+    return given([line], lambda: "", env={}).wanted[0].ask
+
+
+def test_a_line_for_cmd_is_read() -> None:
+    """As Chrome copies it for Windows: carets before all that cmd would take for its own."""
+    ask = given_ask(
+        'curl ^"https://api.example.org/v1/items?x=1^&y=a^%^20b^" ^\r\n'
+        '  -H ^"accept: */*^" ^\r\n  -H ^"X-Say: ^\\^"hi^\\^"^" ^\r\n'
+        '  --data-raw ^"^{^\\^"page^\\^":1^}^" --compressed'
+    )
+    assert (ask.url, ask.params) == (URL, (("x", "1"), ("y", "a b")))
+    assert (ask.method, ask.json) == ("POST", {"page": 1})
+    assert ask.headers == {"X-Say": '"hi"'}
+
+
+@pytest.mark.parametrize(
+    ("line", "params"),
+    [
+        (f'curl "{URL}?a=1&b=2^3" ^\n -s', {"a": "1", "b": "2^3"}),  # Firefox: quotes, no carets
+        (f"curl {URL}?a=1^&b=2 | more", {"a": "1", "b": "2"}),
+        (f'curl.exe ^"{URL}?a=%MY_TOKEN%^"', {"a": mark("MY_TOKEN")}),
+        (f'curl ^"{URL}?a=%C3%A9^"', {"a": "é"}),  # no variable called C3
+        (f"curl '{URL}?a=^\"x' -s", {"a": '^"x'}),  # a line for bash
+    ],
+)
+def test_carets(line: str, params: dict[str, str]) -> None:
+    """Inside cmd's own quotes a caret is a caret; what follows a pipe is not curl's."""
+    assert dict(given_ask(line).params) == params
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f'Invoke-WebRequest -Uri "{URL}" -Headers @{{"a"="b"}}', "PowerShell.*bash"),
+        (f'$session = New-Object Foo\nInvoke-RestMethod "{URL}"', "PowerShell"),
+        (f"curl.exe `\n  -s `\n  {URL}", "PowerShell"),
+        (f'fetch("{URL}", {{"method": "GET"}})', "JavaScript fetch"),
+        (f'curl ^"{URL}', "never closed"),
+    ],
+)
+def test_lines_of_other_shells_are_named(line: str, told: str) -> None:
+    """What is not read is called by its name, with what to copy instead."""
+    with pytest.raises(ConfigError, match=told):
+        given_ask(line)

@@ -1,5 +1,6 @@
 """Secrets of a request go into variables, wherever they stand; nothing else does."""
 
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from harvester.init.ask import Ask
 from harvester.init.curl import ask_of_curl
 from harvester.init.hiding import Hidden, hide
+from harvester.init.proposing import named
 from harvester.init.shell import words
 from harvester.init.variables import mapped, mark, shown
 
@@ -98,6 +100,7 @@ def test_bodies() -> None:
 @pytest.mark.parametrize(
     "text",
     ["ghp_abcdefghijklmnop", "glpat-abcdefghijkl", "sk_live_abcdefghij", "xoxb-123-abcdefgh",
+     "123456789:AAabcdefghijklmnopqrstuvwxyz012345",
      "AIzaSyD-abcdefghijklmnopqrstu", "eyJhbGciOiJIUzI1.eyJzdWIiOi.abcdefgh"],
 )  # fmt: skip
 def test_tokens_are_known_by_their_shape(text: str) -> None:
@@ -147,3 +150,82 @@ def test_no_repr_shows_a_secret() -> None:
     assert "s3cr3t" not in repr(ask)
     assert "k3y" not in repr(ask)
     assert "s3cr3t" not in repr(hide(ask, "EX", {}))
+
+
+BOT = "987654321:AAxyzabcdefghijklmnopqrstuvwxyz98765"
+RANDOM = "k3Jd9fQ0zX7pLm2Rt8Vw5Yb1"
+UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        (f"bot{BOT}/getUpdates", BOT),
+        (f"bot{BOT.replace(':', '%3A')}/getUpdates", BOT.replace(":", "%3A")),
+        (f"services/T024BE7LD/B024BE7LE/{RANDOM}", RANDOM),
+        (f"v3/{UUID.replace('-', '')}/blocks", UUID.replace("-", "")),
+        (f"api/key/{UUID}/items", UUID),
+        (f"feed/token/{UUID}", UUID),
+        ("api-key/a1b2c3d4e5/items", "a1b2c3d4e5"),
+        (f"{UUID}/items", UUID),
+        ("items;token=abcdef12/all", "abcdef12"),
+    ],
+)
+def test_tokens_in_paths(path: str, secret: str) -> None:
+    """Bots, web hooks and feeds have them there; neither the URL nor a name is made of one."""
+    ask = ask_of_curl(words(f"curl 'https://api.example.org/{path}'"))
+    found = hide(ask, "EX", {})
+    assert secret not in found.ask.url
+    assert list(found.values.values()) == [secret]
+    assert "/" + "/".join(p for p in path.split("/") if secret not in p)[:3] in found.ask.url
+    assert secret.lower() not in named([ask], None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"v1/databases/{UUID}/query", "v1/organizations/12345678901234567890/users",
+        "repos/simonw/datasette/commits/0123456789abcdef0123456789abcdef01234567",
+        "datasets/covid-19-cases-by-age-2020-2021/rows", "v2/getAllUserAccountsByRegion2024/list",
+        "api/v1/keys", "tokens/all", "v1/spaces/ENGINEERINGDOCUMENTATION/pages",
+    ],
+)  # fmt: skip
+def test_ids_and_words_in_paths_stay(path: str) -> None:
+    """What the path itself says is an id of something, and what people have called so."""
+    found = hidden(f"curl https://api.example.org/{path}")
+    assert (found.values, found.ask.url) == ({}, f"https://api.example.org/{path}")
+
+
+def test_referers_cookies_and_proxies() -> None:
+    """Each may hold what opens something; a Referer that is a bare page stays."""
+    found = hidden(
+        f"curl -e 'https://x.org/a?sid=s3cr3t' -b 'sid={RANDOM}; theme=dark' "
+        f"-x http://me:pr0xy@proxy.example:8080 -H 'X-Device: {RANDOM[::-1]}' {URL}"
+    )
+    assert readable(found.ask.headers) == {
+        "Referer": "$EX_REFERER", "Cookie": "$EX_COOKIE", "X-Device": "$EX_X_DEVICE",
+    }  # fmt: skip
+    assert readable(found.ask.client) == {"proxy": "$EX_PROXY_URL"}
+    assert found.derived == [RANDOM]
+    found = hidden(f"curl -e https://x.org/app/ {URL}")
+    assert (found.ask.headers, found.values) == ({"Referer": "https://x.org/app/"}, {})
+
+
+@pytest.mark.parametrize(
+    ("header", "auth", "told"),
+    [
+        ("Authorization: Token abc", {"prefix": "Token "}, "what follows `Token ` .*without"),
+        ("Authorization: Bearer abc", {"type": "bearer"}, "what follows `Bearer ` .*without"),
+        ("X-Api-Key: Key abc", {"prefix": "Key "}, "what follows `Key ` .*without"),
+        ("X-Api-Key: abc", {"type": "api_key"}, "the whole value of the header X-Api-Key"),
+        ("Authorization: abc", {"type": "api_key"}, "the whole value of the header Auth"),
+        (f"Authorization: Basic {b64encode(b'me:pw').decode()}", {"type": "http_basic"},
+         "the user name of the header"),
+    ],
+)  # fmt: skip
+def test_what_a_variable_holds_is_said(header: str, auth: dict[str, str], told: str) -> None:
+    """Exactly: a prefix that stands in the YAML must not be exported once more."""
+    found = hidden(f"curl -H '{header}' {URL}")
+    assert found.auth is not None
+    assert auth.items() <= found.auth.items()
+    assert re.match(told, next(iter(found.told.values())))

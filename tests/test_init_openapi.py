@@ -203,3 +203,72 @@ def test_a_document_at_a_url_is_asked_of_its_server(tmp_path: Path) -> None:
     assert proposal.proven
     assert "cursor_path: next_cursor" in proposal.text
     assert len(server.asked) == 3
+
+
+def described(schemas: dict[str, Any], answer: Any) -> dict[str, Any]:
+    """A document with one collection that answers as a schema says."""
+    content = {"application/json": {"schema": answer}}
+    return {
+        "openapi": "3.0.0", "servers": [{"url": "https://x.example"}],
+        "paths": {"/nodes": {"get": {"responses": {"200": {"content": content}}}}},
+        "components": {"schemas": schemas},
+    }  # fmt: skip
+
+
+def ref(name: str) -> dict[str, str]:
+    """A reference within the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+WIDE = {
+    f"N{i}": {"type": "object", "properties": {f"p{j}": ref(f"N{j}") for j in range(40)}}
+    for i in range(40)
+}
+ROUND: dict[str, dict[str, Any]] = {
+    "a node of nodes": {
+        "N0": {"type": "object", "properties": {f"p{i}": ref("N0") for i in range(9)}}
+    },
+    "everything holds everything": WIDE,
+    "allOf itself": {"N0": {"allOf": [ref("N0")] * 9, "type": "object"}},
+    "oneOf itself": {"N0": {"oneOf": [ref("N0"), ref("N0")]}},
+    "nothing but references": {"N0": ref("N1"), "N1": ref("N0")},
+    "arrays of itself": {"N0": {"type": "array", "items": {"allOf": [ref("N0"), ref("N0")]}}},
+}  # fmt: skip
+
+
+def size_of(tree: Any) -> int:
+    """How many values a tree has."""
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return 1 + sum(map(size_of, inner))
+
+
+@pytest.mark.parametrize("name", ROUND)
+def test_schemas_that_go_round_end(name: str) -> None:
+    """However wide and whatever refers to what: the example is small, and is soon there."""
+    document = described(ROUND[name], {"type": "array", "items": ref("N0")})
+    (one,) = operations(document, "api.json", None)
+    assert size_of(one.page) <= 1000
+
+
+def test_the_envelope_is_seen_behind_endless_records() -> None:
+    """One item's example has bounds of its own, so that what follows it is there."""
+    answer = {"type": "object", "properties": {
+        "items": {"type": "array", "items": ref("N0")},
+        "next_cursor": {"type": "string"},
+    }}  # fmt: skip
+    (one,) = operations(described(WIDE, answer), "api.json", None)
+    assert one.page["next_cursor"] == "text"
+
+
+def test_references_to_other_files_are_not_read() -> None:
+    """Neither from the disk nor from a server; the message says what there is to do."""
+    document = described({}, {"$ref": "http://127.0.0.1:9/schemas.yaml#/Nodes"})
+    with pytest.raises(ConfigError, match=r"lead to other files \(such as http.*bundle them"):
+        operations(document, "api.json", None)
+
+
+def test_a_document_nested_too_deeply_is_told() -> None:
+    """No crash: the reader's own depth is reached."""
+    text = '{"openapi": "3.0.0", "paths": {}, "x": ' + '{"a":' * 700 + "1" + "}" * 700 + "}"
+    with pytest.raises(ConfigError, match=r"nested too deeply|no GET"):
+        chosen(operations(document_of(text, "a.json"), "a.json", "https://x.org"), [], "a.json")

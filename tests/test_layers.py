@@ -63,7 +63,7 @@ LAYERS = [
     window
     init init.variables init.names init.writing init.saving init.curl_options
     init.curl_data
-    init.shell init.ask init.looking
+    init.shell init.windows init.shapes init.ask init.looking
     init.curl init.guess
     init.hiding init.declaring init.probing init.dialects init.counting init.links
     init.tokens init.keysets init.openapi

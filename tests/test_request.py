@@ -70,7 +70,7 @@ def test_plain_request() -> None:
     request = ask()
     assert (request.method, request.url, request.body) == ("GET", f"{BASE}items", None)
     assert dict(request.headers) == {
-        "Accept": "application/json",
+        "Accept": "application/json, */*;q=0.5",
         "User-Agent": f"harvester/{__version__}",
         "Accept-Encoding": "gzip",
     }
@@ -551,7 +551,7 @@ def test_secrets_stay_from_hosts_without_credentials() -> None:
     request = ask(SECRETIVE, AUTH + HOSTS, cursor="https://cdn.example.org/x?page=2&sig=theirs")
     assert request.url == "https://cdn.example.org/x?page=2&sig=theirs&q=x&sort=new"
     assert dict(request.headers) == {
-        "Accept": "application/json",
+        "Accept": "application/json, */*;q=0.5",
         "User-Agent": f"harvester/{__version__}",
         "Accept-Encoding": "gzip",
         "X-Open": "fine",

@@ -52,18 +52,18 @@ def url_parts(url: str) -> tuple[str, Pairs, str | None, str]:
     if "://" not in url:
         host = re.split("[/?:]", url, maxsplit=1)[0]
         if not _HOST.fullmatch(host):
-            raise ConfigError(f"{shown(url)!r} is no URL: it names no host")
+            raise ConfigError(f"{shown(host)!r} is no URL: it names no host")
         url = f"https://{url}"  # curl would say http://; an API that wants that is rare
     try:
         parts = urlsplit(url.replace(" ", "%20"))
         _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"{shown(url)!r} is no URL: {error}") from None
+        raise ConfigError(f"the line's URL is none: {error}") from None
     if parts.scheme.lower() not in ("http", "https"):
         raise ConfigError(f"a {parts.scheme} URL; harvester asks over http and https only")
     login, _, host = parts.netloc.rpartition("@")
     if not host:
-        raise ConfigError(f"{shown(url)!r} is no URL: it names no host")
+        raise ConfigError("the line's URL is none: it names no host")
     user, _, password = login.partition(":")
     params = tuple(parse_qsl(parts.query, keep_blank_values=True))
     base = f"{parts.scheme.lower()}://{host}{parts.path}"

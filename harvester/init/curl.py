@@ -119,6 +119,8 @@ class _Line:
 
     def _flag(self, name: str) -> None:
         match FLAGS.get(name, "harmless"):
+            case "refused":
+                raise ConfigError(f"curl's --{name}: {REFUSALS[name]}")
             case "get":
                 self.get = True
             case "unheard":

@@ -1,7 +1,8 @@
 """Curl's options as data, and the headers that are nobody's to send. See curl(1), version 8.
 
 `TAKES` have a value, `FLAGS` do not. Each says what it does to the request, that it is `harmless`
-here, that it cannot be honoured (`unheard`), or that no harvest could make such a request.
+here, that it cannot be honoured (`unheard`), or that no harvest could make such a request
+(`refused`).
 """
 
 import re
@@ -20,12 +21,20 @@ TAKES: Final = {
          "limit-rate", "speed-limit", "speed-time", "max-filesize", "rate", "parallel-max",
          "create-file-mode", "ciphers", "tls-max", "libcurl"), "harmless"),
     **dict.fromkeys(
-        ("cert", "key", "cert-type", "key-type", "pass", "capath", "resolve", "connect-to",
-         "interface", "unix-socket", "proxy-user", "socks5", "socks5-hostname", "noproxy",
-         "dns-servers", "range", "time-cond", "request-target", "netrc-file", "proxy-header",
-         "preproxy", "variable", "etag-save", "etag-compare", "pinnedpubkey"), "unheard"),
+        ("interface", "noproxy", "dns-servers", "range", "time-cond", "variable", "etag-save",
+         "etag-compare", "dns-interface", "dns-ipv4-addr", "dns-ipv6-addr", "doh-url",
+         "happy-eyeballs-timeout-ms", "local-port", "tls13-ciphers", "curves", "crlfile",
+         "proto", "proto-default", "proto-redir", "hsts",
+         "alt-svc"), "unheard"),
     **dict.fromkeys(
-        ("form", "form-string", "upload-file", "config", "aws-sigv4"), "refused"),
+        ("form", "form-string", "upload-file", "config", "aws-sigv4", "cert", "key", "cert-type",
+         "key-type", "pass", "engine", "capath", "pinnedpubkey", "resolve", "connect-to",
+         "unix-socket", "abstract-unix-socket", "request-target", "netrc-file", "proxy-user",
+         "proxy-header", "preproxy", "socks4", "socks4a", "socks5", "socks5-hostname",
+         "proxy-cert", "proxy-key", "proxy-pass", "proxy-cacert", "proxy1.0", "krb", "delegation",
+         "service-name", "proxy-service-name", "socks5-gssapi-service", "sasl-authzid",
+         "login-options", "tlsuser", "tlspassword", "tlsauthtype",
+         "haproxy-clientip"), "refused"),
 }  # fmt: skip
 
 #: Long names of the options without a value.
@@ -36,12 +45,16 @@ FLAGS: Final = {
          "verbose", "fail", "fail-with-body", "fail-early", "globoff", "no-buffer", "http1.0",
          "http1.1", "http2", "http2-prior-knowledge", "http3", "ipv4", "ipv6", "progress-bar",
          "no-progress-meter", "remote-name", "remote-header-name", "tlsv1", "tlsv1.2", "tlsv1.3",
-         "create-dirs", "no-keepalive", "path-as-is", "tcp-nodelay", "raw", "basic", "anyauth",
+         "create-dirs", "no-keepalive", "path-as-is", "tcp-nodelay", "raw", "basic",
          "retry-connrefused", "retry-all-errors", "remote-name-all", "styled-output",
          "no-sessionid", "tcp-fastopen", "ssl-reqd", "parallel", "disable", "junk-session-cookies",
          "trace-time", "post301", "post302", "post303", "show-headers"), "harmless"),
     **dict.fromkeys(("netrc-optional",), "netrc"),
-    **dict.fromkeys(("digest", "ntlm", "negotiate", "proxy-insecure"), "unheard"),
+    **dict.fromkeys(("proxy-insecure", "proxy-basic"), "unheard"),
+    **dict.fromkeys(
+        ("digest", "ntlm", "ntlm-wb", "negotiate", "anyauth", "proxy-digest", "proxy-ntlm",
+         "proxy-negotiate", "proxy-anyauth", "socks5-gssapi", "socks5-basic", "haproxy-protocol"),
+        "refused"),
     "next": "next",
 }  # fmt: skip
 
@@ -58,13 +71,37 @@ SHORT: Final = {
     "j": "junk-session-cookies", "Z": "parallel", ":": "next",
 }  # fmt: skip
 
+#: A request that cannot be made as it was meant is not made another way: a password that was to
+#: be proven by digest would go over the wire in the clear, and what was to go by a socket or a
+#: proxy would go past it.
+_NOT_IN_CLEAR: Final = "harvester has no such login, and does not send the password in the clear"
+_NO_CERTIFICATE: Final = "a client certificate, which harvester cannot present"
+_NOT_THERE: Final = "a way to the server that harvester cannot take"
 REFUSALS: Final = {
     "form": "a multipart body, which no harvest sends",
     "form-string": "a multipart body, which no harvest sends",
     "upload-file": "an upload; a harvest only reads",
     "config": "options in a file; write them into the line",
     "aws-sigv4": "a signature of AWS, which harvester cannot make",
-}
+    "capath": "a folder of certificates; name one file, with --cacert",
+    "pinnedpubkey": "harvester pins no keys; --cacert names the certificate to trust",
+    "netrc-file": "write the login into the line, with -u; it does not get into the file",
+    "anyauth": "the server would choose how the password is sent; --basic, if it takes that",
+    "proxy-user": "put it into the proxy's URL: -x http://$USER:$PASSWORD@host:port",
+    "request-target": "a path that is not the URL's, which harvester does not send",
+    **dict.fromkeys(
+        ("digest", "ntlm", "ntlm-wb", "negotiate", "delegation", "krb", "service-name",
+         "sasl-authzid", "login-options", "tlsuser", "tlspassword", "tlsauthtype"), _NOT_IN_CLEAR),
+    **dict.fromkeys(
+        ("cert", "key", "cert-type", "key-type", "pass", "engine", "proxy-cert", "proxy-key",
+         "proxy-pass"), _NO_CERTIFICATE),
+    **dict.fromkeys(
+        ("resolve", "connect-to", "unix-socket", "abstract-unix-socket", "proxy-header",
+         "preproxy", "socks4", "socks4a", "socks5", "socks5-hostname", "proxy-cacert", "proxy1.0",
+         "proxy-service-name", "socks5-gssapi-service", "proxy-digest", "proxy-ntlm",
+         "proxy-negotiate", "proxy-anyauth", "socks5-gssapi", "socks5-basic", "haproxy-protocol",
+         "haproxy-clientip"), _NOT_THERE),
+}  # fmt: skip
 
 #: Headers that say nothing to an API: what a browser adds, and what harvester sets itself.
 IDLE: Final = re.compile(

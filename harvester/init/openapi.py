@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
@@ -19,8 +19,14 @@ from harvester.init.ask import Ask
 from harvester.init.declaring import api_word
 from harvester.init.names import RECORDS, plain
 from harvester.init.variables import mapped, mark, unmarked
+from harvester.terminal.phrases import fit, one_line
 
 _DEEPEST: Final = 12
+#: An example's bounds: values in all and in one item of an array, how often one reference is
+#: followed on one way down.
+_MOST_VALUES: Final = 1000
+_MOST_OF_ITEM: Final = 300
+_MOST_TURNS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,10 @@ def document_of(text: str, source: str) -> dict[str, Any]:
         tree = read(text, source).tree
     if is_openapi(tree) and str(tree["openapi"]).startswith("3"):
         # Whoever wrote the document names no variable of this environment.
-        return dict(mapped(tree, unmarked))
+        try:
+            return dict(mapped(tree, unmarked))
+        except RecursionError:
+            raise ConfigError(f"{source}: nested too deeply") from None
     if isinstance(tree, dict) and "swagger" in tree:
         raise ConfigError(f"{source}: Swagger 2; convert it to OpenAPI 3 first")
     raise ConfigError(f"{source}: no OpenAPI 3 document (it has no `openapi: 3…` and `paths`)")
@@ -61,11 +70,19 @@ def operations(document: Mapping[str, Any], source: str, base_url: str | None) -
     the specification says.
     """
     try:
-        return list(_operations(document, source, base_url))
+        found = list(_operations(document, source, base_url))
+        number, first = _elsewhere(document) if not found else (0, "")
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise ConfigError(
             f"{source}: not built as OpenAPI 3 says; does a validator pass it?"
         ) from None
+    if number:
+        raise ConfigError(
+            f"{source}: no GET in it gives a list that can be seen: {number:,} references lead to "
+            f"other files (such as {fit(one_line(first), 80)}), which are not read; bundle them "
+            "into one document"
+        )
+    return found
 
 
 def _operations(
@@ -228,35 +245,63 @@ def _has_list(page: Any) -> bool:
     return bool(known or (lists and "id" not in page) or any(map(_has_list, inner)))
 
 
-def made_up(document: Mapping[str, Any], schema: Any, depth: int = 0) -> Any:
-    """An example of a schema: one item in each array, and a value that suits each name."""
-    schema = _resolved(document, schema)
-    if not isinstance(schema, dict) or depth > _DEEPEST:
-        return None
-    for part in schema.get("oneOf") or schema.get("anyOf") or ():
-        if _resolved(document, part).get("type") != "null":
-            return made_up(document, part, depth + 1)
-    if parts := schema.get("allOf"):
-        merged = [made_up(document, part, depth + 1) for part in parts]
-        return {k: v for one in merged if isinstance(one, dict) for k, v in one.items()}
-    kind = schema.get("type")
-    kind = next((one for one in kind if one != "null"), None) if isinstance(kind, list) else kind
-    if kind == "array" or "items" in schema:
-        return [made_up(document, schema.get("items") or {}, depth + 1)]
-    if kind == "object" or "properties" in schema:
-        return {
-            str(name): _member(document, str(name), below, depth)
-            for name, below in (schema.get("properties") or {}).items()
-        }
-    return {"integer": 1, "number": 1.5, "boolean": True}.get(str(kind), "text")
+def made_up(document: Mapping[str, Any], schema: Any) -> Any:
+    """An example of a schema: one item in each array, and a value that suits each name.
+
+    Schemas refer to themselves, and to each other, as often as they like: an example follows a
+    reference thrice on one way down, and has a bounded number of values in all and in each item.
+    """
+    return _Example(document).of(schema, 0, (), _Budget(_MOST_VALUES))
 
 
-def _member(document: Mapping[str, Any], name: str, schema: Any, depth: int) -> Any:
-    value = made_up(document, schema, depth + 1)
-    uri = _resolved(document, schema).get("format") in ("uri", "url", "uri-reference")
-    if value == "text" and (uri or plain(name).endswith(("url", "link", "href"))):
-        return "/next?page=2"
-    return value
+@dataclass(slots=True)
+class _Budget:
+    """How many values may still be made up."""
+
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    document: Mapping[str, Any]
+
+    def of(self, schema: Any, depth: int, way: tuple[str, ...], budget: _Budget) -> Any:
+        """The example of a schema; `way` are the references that led to it."""
+        name = schema.get("$ref") if isinstance(schema, dict) else None
+        budget.left -= 1
+        if depth > _DEEPEST or budget.left < 0 or (name and way.count(name) >= _MOST_TURNS):
+            return None
+        way = (*way, name) if isinstance(name, str) else way
+        schema = _resolved(self.document, schema)
+        for part in schema.get("oneOf") or schema.get("anyOf") or ():
+            if _resolved(self.document, part).get("type") != "null":
+                return self.of(part, depth + 1, way, budget)
+        if parts := schema.get("allOf"):
+            merged = [self.of(part, depth + 1, way, budget) for part in parts]
+            return {k: v for one in merged if isinstance(one, dict) for k, v in one.items()}
+        kind = schema.get("type")
+        kinds = kind if isinstance(kind, list) else [kind]
+        kind = next((one for one in kinds if one != "null"), None)
+        if kind == "array" or "items" in schema:
+            item = _Budget(min(budget.left, _MOST_OF_ITEM))
+            budget.left -= item.left
+            return [self.of(schema.get("items") or {}, depth + 1, way, item)]
+        if kind == "object" or "properties" in schema:
+            return {
+                str(name): self._member(str(name), below, depth, way, budget)
+                for name, below in (schema.get("properties") or {}).items()
+                if budget.left > 0
+            }
+        return {"integer": 1, "number": 1.5, "boolean": True}.get(str(kind), "text")
+
+    def _member(
+        self, name: str, schema: Any, depth: int, way: tuple[str, ...], budget: _Budget
+    ) -> Any:
+        value = self.of(schema, depth + 1, way, budget)
+        uri = _resolved(self.document, schema).get("format") in ("uri", "url", "uri-reference")
+        if value == "text" and (uri or plain(name).endswith(("url", "link", "href"))):
+            return "/next?page=2"
+        return value
 
 
 def _resolved(document: Mapping[str, Any], value: Any) -> dict[str, Any]:
@@ -267,13 +312,26 @@ def _resolved(document: Mapping[str, Any], value: Any) -> dict[str, Any]:
         reference = value.get("$ref")
         if not isinstance(reference, str):
             return value
+        if not reference.startswith("#/"):
+            return {}  # another file, or another server's: neither is read
         value = document
-        for key in _keys(reference):
-            value = value.get(key) if isinstance(value, dict) else None
+        for key in reference[2:].split("/"):
+            name = unquote(key).replace("~1", "/").replace("~0", "~")
+            value = value.get(name) if isinstance(value, dict) else None
     return {}
 
 
-def _keys(reference: str) -> Iterator[str]:
-    if reference.startswith("#/"):
-        for key in reference[2:].split("/"):
-            yield key.replace("~1", "/").replace("~0", "~")
+def _elsewhere(document: Any) -> tuple[int, str]:
+    """How many references of a document lead out of it, and the first of them."""
+    found: list[str] = []
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            reference = value.get("$ref")
+            if isinstance(reference, str) and not reference.startswith("#"):
+                found.append(reference)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return len(found), found[-1] if found else ""

@@ -59,6 +59,7 @@ def named(asks: Sequence[Ask], name: str | None) -> str:
                 "name of a folder)"
             )
         return name
+    asks = [hide(ask, "A", {}).ask for ask in asks]  # a token of the path names nothing
     ask = asks[0]
     words = (
         [api_word(ask.url), last_word(ask.url).lower()]
@@ -127,7 +128,10 @@ def _put_together(
     tree = whole(name, client, resources)
     exports = _exports(hidden)
     needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
-    secrets = Secrets({f"env.{key}": value for key, value in needed.items()})
+    secrets = Secrets(
+        {f"env.{key}": value for key, value in needed.items()},
+        [text for each in hidden for text in each.derived],
+    )
     head = telling.head_of(first, decided, rate, source, [*exports.values()])
     text = yaml_text(
         tree,
@@ -174,7 +178,7 @@ def _exports(hidden: Sequence[Hidden]) -> dict[str, str]:
     """What a person has to export, by the variable, and what it is; never the value."""
     told = {name: where for each in hidden for name, where in each.told.items()}
     return {
-        name: f"{name}=…" + (f"    # the value of {told[name]}" if name in told else "")
+        name: f"{name}=…" + (f"    # {told[name]}" if name in told else "")
         for name in names_needed(hidden)
     }
 

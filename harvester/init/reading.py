@@ -16,6 +16,8 @@ from harvester.init.openapi import chosen, document_of, is_openapi, operations
 from harvester.init.probing import Probe
 from harvester.init.proposing import Wanted
 from harvester.init.shell import literal, words
+from harvester.init.variables import unmarked
+from harvester.init.windows import cmd_words, is_cmd, refuse_others
 from harvester.init.writing import yaml_text
 
 _LARGEST_DOCUMENT: Final = 64 << 20
@@ -59,7 +61,8 @@ def given(
         return _described(path.read_text("utf-8", "replace"), str(path), operation, base_url)
     if arguments[0] == "-" and text.lstrip().startswith(("{", "openapi:", "swagger:")):
         return _described(text, "stdin", operation, base_url)
-    line = words(text)
+    refuse_others(text)
+    line = cmd_words(unmarked(text)) if is_cmd(text) else words(text)
     if is_curl(line):
         return _single(ask_of_curl(line, Path()), "a curl line")
     if len(line) != 1:

@@ -10,6 +10,11 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """ConfigError where `path` may not be written; said before anything is asked."""
     if path.is_dir():
         raise ConfigError(f"{path}: a folder; --out names a file")
+    if not path.parent.is_dir():
+        there = "is no folder" if path.parent.exists() else "there is no such folder"
+        raise ConfigError(f"{path}: cannot be written: {path.parent}: {there}")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{path}: cannot be written: no file may be made in {path.parent}")
     if not force and os.path.lexists(path):
         raise ConfigError(f"{path}: exists already; --force overwrites it, --out names another")
 
