@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal proof
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
-    doubts
+    doubts signs
     secrets partitions origins guard elements entries parts wire
     marks
     journal taking auth.token_file skim

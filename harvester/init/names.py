@@ -1,4 +1,4 @@
-"""What APIs call things: tables, no code but `plain`, which is how a name is looked up in them.
+"""What APIs call things: tables, no code. The names of totals and flags are those of `signs`.
 
 The names are those of the APIs in configs/ and of some 500 published connectors; the order within
 a row is the order in which they are tried.
@@ -7,10 +7,12 @@ a row is the order in which they are tried.
 import re
 from typing import Any, Final
 
-
-def plain(name: str) -> str:
-    """A name without case and punctuation: `page[size]`, `pageSize` and `page_size` are one."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+from harvester.signs import MORE as MORE
+from harvester.signs import NEXTISH as NEXTISH
+from harvester.signs import NO_MORE as NO_MORE
+from harvester.signs import TOTAL_PAGES as TOTAL_PAGES
+from harvester.signs import TOTALS as TOTALS
+from harvester.signs import plain as plain
 
 
 def table(text: str) -> frozenset[str]:
@@ -30,20 +32,6 @@ BESIDE: Final = table(
     "aggregations aggs params parameters tags buckets schema headers filters suggestions sort "
     "notices messages messagesinfo truncated primarykeys foreignkeys queryparams"
 )
-#: How many records there are in all.
-TOTALS: Final = (
-    "total", "totalcount", "totalresults", "totalrecords", "totalitems", "totalhits", "totalsize",
-    "totalelements", "numfound", "nummatched", "numbermatched", "hitcount", "nbhits", "count",
-    "recordcount", "matches", "resulttotal", "filteredtablerowscount",
-)  # fmt: skip
-#: How many pages there are in all.
-TOTAL_PAGES: Final = ("totalpages", "nbpages", "pagecount", "pages", "lastpage", "numpages",
-                      "numberofpages", "pagestotal")  # fmt: skip
-#: Flags that say there is more, and flags that say there is not, which no option follows.
-MORE: Final = ("hasmore", "hasnextpage", "hasnext", "more", "moreresults", "moreitems",
-               "hasmoreresults", "hasmoreitems", "morepages", "hasmorepages")  # fmt: skip
-NO_MORE: Final = ("islast", "last", "lastpage", "endofrecords", "done", "islastpage", "finished",
-                  "complete", "end")  # fmt: skip
 #: Where a page number goes, an offset, and a page's size.
 PAGE_PARAMS: Final = ("page", "pagenumber", "pageno", "pagenum", "pageindex", "p", "pg",
                       "currentpage", "pageid", "paged")  # fmt: skip
@@ -94,12 +82,8 @@ TOKENS: Final[dict[str, tuple[str, ...]]] = {
     "lastevaluatedkey": ("exclusiveStartKey",),
     "resumptiontoken": ("resumptionToken",),
 }  # fmt: skip
-#: Keys whose values are links, by how they end; and what looks like a next link or token.
+#: Keys whose values are links, by how they end.
 LINKISH: Final = ("url", "link", "href", "uri", "nextrecordsurl")
-NEXTISH: Final = re.compile(
-    r"next(?!review|run|billing|payment|update|release|episode|due|step|action|event|date|time).*"
-    r"|odatanextlink|.*nextlink|.*nexturl|more.*(?:url|link|href)"
-)
 #: Response headers that hold the next cursor.
 CURSOR_HEADERS: Final = re.compile(
     r"(?:x-)?(?:[\w-]*-)?(?:next-?(?:cursor|token|page|page-token|page-cursor)|continuation(?:-?token)?|"
