@@ -140,7 +140,15 @@ class PageReader:
             following = next_cursor(
                 self._resource.paginator,
                 place.cursor,
-                Page(place.number, place.url, fields, records, response.headers, place.first_total),
+                Page(
+                    place.number,
+                    place.url,
+                    fields,
+                    records,
+                    response.headers,
+                    place.first_total,
+                    response.several,
+                ),
             )
             paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
             part.hand_over()

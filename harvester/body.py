@@ -8,6 +8,7 @@ body cut anywhere, a damaged second member and trailing garbage for complete (me
 
 import contextlib
 import gzip
+import itertools
 from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
@@ -27,6 +28,15 @@ _READ_BYTES: Final = 64 * 1024
 _RATIO_FLOOR_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = 31  # window bits: gzip framing, largest window
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+#: The codings there are (IANA's list), and what servers write where they mean none.
+_CODINGS: Final = frozenset({
+    "aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip",
+    "x-compress", "x-gzip", "zstd",
+})  # fmt: skip
+_NO_CODINGS: Final = frozenset({
+    "", "7bit", "8bit", "binary", "charset", "chunked", "default", "false", "identity",
+    "json", "none", "null", "off", "plain", "raw", "text", "undefined", "unicode",
+})  # fmt: skip
 # isal's stubs declare the exception class as an instance.
 _DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
 _LEVEL: Final = 1  # isal: 614 MB/s at about zlib level 2's size
@@ -44,7 +54,10 @@ def tee(
     codings = _codings(encodings)
     wire = _limited(chunks, limits.wire_bytes)
     if not codings:
-        pairs = _compressed(wire)
+        head, wire = _begun(wire)
+        # No JSON begins so. Servers that name a charset as the coding compress all the same.
+        zipped = head.startswith(_GZIP_MAGIC)
+        pairs = _plausible(_inflated(wire), limits.expansion_ratio) if zipped else _compressed(wire)
     elif is_supported(encodings):
         pairs = _plausible(_inflated(_from_magic(wire)), limits.expansion_ratio)
     else:
@@ -99,7 +112,21 @@ def decoded_chunks(path: Path | str) -> Iterator[bytes]:
 
 
 def _codings(encodings: list[str]) -> list[str]:
-    return [coding for coding in encodings if coding not in ("", "identity")]
+    return [coding for coding in encodings if not _is_none(coding)]
+
+
+def _is_none(coding: str) -> bool:
+    """Whether it is the name of no coding: `utf-8`, `none`, `binary`, `application/json`."""
+    name = coding.partition(";")[0].strip()
+    if name in _CODINGS:
+        return False
+    if name in _NO_CODINGS or "/" in name or name.startswith("charset="):
+        return True
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _compressed(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -120,16 +147,21 @@ def _compressed(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 def _from_magic(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The same chunks; refuses a body that is not gzip at all, whatever its header says."""
+    head, chunks = _begun(chunks)
+    if head and not head.startswith(_GZIP_MAGIC[: len(head)]):
+        raise PageRefused("Content-Encoding says gzip, but the body is not gzip: unsupported")
+    yield from chunks
+
+
+def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first chunk, with enough in it to tell gzip by, and all chunks with it."""
     head = b""
     chunks = iter(chunks)
     for chunk in chunks:
         head += chunk
         if len(head) >= len(_GZIP_MAGIC):
             break
-    if head and not head.startswith(_GZIP_MAGIC[: len(head)]):
-        raise PageRefused("Content-Encoding says gzip, but the body is not gzip: unsupported")
-    yield head
-    yield from chunks
+    return head, itertools.chain((head,), chunks)
 
 
 def _inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tuple[bytes, bytes]]:

@@ -24,6 +24,7 @@ from harvester.config import (
     Paginator,
     SinglePage,
 )
+from harvester.cutting import cut_out
 from harvester.doubts import Doubt
 from harvester.errors import PageRefused
 from harvester.fields import Field, Take, as_number
@@ -59,7 +60,8 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What paging may look at. `number` counts the partition's pages from 1, this one included;
-    `headers` have lower-case names; `first_total` is what the first page's total claimed.
+    `headers` have lower-case names, `several` are those that came with different values;
+    `first_total` is what the first page's total claimed.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Page:
     records: int
     headers: Mapping[str, str]
     first_total: Any = None
+    several: frozenset[str] = frozenset()
 
 
 def first_cursor(paginator: Paginator) -> Any:
@@ -178,7 +181,7 @@ def _following(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
         case Cursor():
             return _token(paginator, cursor, page.fields.get(CURSOR))
         case HeaderCursor():
-            return _token(paginator, cursor, page.headers.get(paginator.cursor_header_name.lower()))
+            return _token(paginator, cursor, _header_cursor(page, paginator.cursor_header_name))
         case JsonLink():
             return _link(page.fields.get(CURSOR), cursor, page.url)
         case HeaderLink():
@@ -186,6 +189,17 @@ def _following(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
             return _link(found, cursor, page.url)
         case Keyset():
             return _key(paginator, page)
+
+
+def _header_cursor(page: Page, name: str) -> str | None:
+    # A proxy may double a header, but two values are no cursor: to join them by a comma would ask
+    # for a page that the server never named.
+    if name.lower() in page.several:
+        raise PageRefused(
+            f"the header {name} came more than once, with different values: "
+            f"{page.headers[name.lower()]!r}, so the next cursor is not known"
+        )
+    return page.headers.get(name.lower())
 
 
 def _next_number(paginator: PageNumber, number: int, page: Page) -> int | Done:
@@ -198,8 +212,8 @@ def _next_number(paginator: PageNumber, number: int, page: Page) -> int | Done:
 
 def _token(paginator: Cursor | HeaderCursor, cursor: Any, found: Any) -> Any | Done:
     if paginator.cursor_pattern is not None and found not in _NO_CURSOR:
-        cut = re.search(paginator.cursor_pattern, as_text(found))
-        found = cut[1] if cut else None
+        keep = paginator.cursor_encoded == "keep"
+        found = cut_out(paginator.cursor_pattern, as_text(found), encoded=keep)
     if found in _NO_CURSOR or found is False:
         return Done("no_next_cursor")
     if found is True:

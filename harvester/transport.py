@@ -22,6 +22,7 @@ import requests.exceptions
 import urllib3
 import urllib3.exceptions
 
+from harvester import headers
 from harvester.config import Client
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected
 from harvester.origins import origin_of
@@ -53,14 +54,15 @@ _ERRORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer whose body has not been read. `headers` have lower-case names; `wire_bytes` is
-    the most that the body may have.
+    """An answer whose body has not been read. `headers` have lower-case names, and `several` are
+    the names that came with different values; `wire_bytes` is the most that the body may have.
     """
 
     status: int
     headers: Mapping[str, str]
     raw: urllib3.BaseHTTPResponse
     wire_bytes: int
+    several: frozenset[str] = frozenset()
 
     @property
     def encodings(self) -> list[str]:
@@ -113,6 +115,11 @@ class Transport:
             if response.status not in _REDIRECTS or location is None:
                 return response
             response.raw.close()  # unread: its body may be a bomb
+            if "location" in response.several:
+                raise PageRefused(
+                    "redirected by two Location headers to different places",
+                    status=response.status,
+                )
             target = _joined(request.url, location)
             if request.method != "GET":
                 raise PageRefused(f"a {request.method} was redirected", status=response.status)
@@ -159,8 +166,8 @@ class Transport:
             )
         except _ERRORS as error:
             _verdict(error)
-        headers = {name.lower(): value for name, value in raw.headers.itermerged()}
-        return Response(raw.status, headers, raw, self._client.limits.wire_bytes)
+        told, several = headers.told(raw.headers.iteritems())
+        return Response(raw.status, told, raw, self._client.limits.wire_bytes, several)
 
     def _way_to(self, prepared: requests.PreparedRequest) -> "_Route":
         """The way to where a request goes; it is nearly always that of the one before."""

@@ -25,6 +25,7 @@ from typing import Any, Final
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from harvester import headers
 from harvester.errors import Interrupted, PageRefused, PageRejected
 
 #: What one `recv` may bring: fewer system calls than 64 KiB, no page of memory to speak of.
@@ -37,7 +38,6 @@ _LINE_ENDS: Final = (b"\r\n", b"\n")
 _BODILESS: Final = (204, 304)  # whatever their headers say (RFC 9112 section 6.3)
 _HEADER_BYTES: Final = 64 * 1024  # a line, and
 _HEADER_LINES: Final = 100  # so many of them, as http.client has it
-_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n]*+)\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -183,18 +183,15 @@ class _StrictResponse(http.client.HTTPResponse):
 def _headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
     """The header lines up to the empty one."""
     lines: list[bytes] = []
-    while (line := stream.readline(_HEADER_BYTES + 1)) not in _LINE_ENDS:
+    while (line := stream.readline(_HEADER_BYTES + 1)).strip(b"\r\n"):
         if len(line) > _HEADER_BYTES:
             raise http.client.LineTooLong("header line")
         if len(lines) == _HEADER_LINES:
             raise http.client.HTTPException(f"more than {_HEADER_LINES} header lines")
         lines.append(line)
     message = http.client.HTTPMessage()
-    for line in lines:
-        field = _HEADER.fullmatch(line)
-        if field is None:  # folded, say, as RFC 9112 section 5.2 lets nobody do any more
-            return http.client.parse_headers(io.BytesIO(b"".join((*lines, b"\r\n"))))
-        message[field[1].decode("iso-8859-1")] = field[2].strip(b" \t").decode("iso-8859-1")
+    for name, value in headers.fields(lines):
+        message[name] = value
     return message
 
 

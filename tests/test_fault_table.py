@@ -35,8 +35,10 @@ def linked() -> dict[int, set[str]]:
 
 
 def test_every_row_has_a_test() -> None:
-    """From 1 to 44, and no test is named after a row that is not there."""
-    assert sorted(rows_of_tests()) == [*ROWS]
+    """From 1 to 44 and beyond, and no test is named after a row that is not there."""
+    rows = rows_of_tests()
+    assert {*ROWS} <= rows.keys()
+    assert rows.keys() == linked().keys()
 
 
 def test_every_row_links_to_its_tests() -> None:

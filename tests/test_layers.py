@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal proof
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
-    doubts signs
+    cutting doubts headers signs
     secrets partitions origins guard elements entries parts wire
     marks
     journal taking auth.token_file skim
@@ -127,8 +127,8 @@ ROOMS = {
 }
 
 #: Modules that take and return values, and what must not be seen in them.
-PURE = ("jsonpath", "templates", "partitions", "pagination", "request", "origins", "actions",
-        "report_page.bins", "report_page.specs")  # fmt: skip
+PURE = ("jsonpath", "templates", "cutting", "headers", "partitions", "pagination", "request",
+        "origins", "actions", "report_page.bins", "report_page.specs")  # fmt: skip
 IMPURE = ("time", "socket", "pathlib", "os", "random", "requests", "io", "subprocess", "threading")
 
 

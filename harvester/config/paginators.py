@@ -204,6 +204,9 @@ class Cursor(_CursorSent):
     """Path to the next cursor in the page."""
     cursor_pattern: Regex | None = None
     """A regular expression whose first group is the cursor, cut out of the value found."""
+    cursor_encoded: Literal["decode", "keep"] = "decode"
+    """Whether a cursor that `cursor_pattern` cuts out of a URL is percent-decoded before it is
+    sent; `keep` is for the server that wants it back as it stands there."""
     cursor_may_repeat: bool = False
     """Whether the same cursor may come again: then "same as sent" means the end (Solr) or is
     simply how the API works (Elasticsearch's scroll). Otherwise a repeated cursor is an error."""
@@ -223,6 +226,9 @@ class HeaderCursor(_CursorSent):
     """The response header that holds the next cursor."""
     cursor_pattern: Regex | None = None
     """A regular expression whose first group is the cursor, cut out of the value found."""
+    cursor_encoded: Literal["decode", "keep"] = "decode"
+    """Whether a cursor that `cursor_pattern` cuts out of a URL is percent-decoded before it is
+    sent; `keep` is for the server that wants it back as it stands there."""
     cursor_may_repeat: bool = False
     """Whether the same cursor may come again, which is otherwise an error."""
 

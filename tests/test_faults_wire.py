@@ -1,0 +1,235 @@
+"""The matrix of faults, rows 76 to 83: what servers send is read as it is, and budgets hold."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harvester import harvest, iter_records, load_config
+from harvester.summary import Summary
+from tests.fault_server import FaultServer, Request, Steps, compressed, page
+from tests.support import write_config
+
+CONFIG = """
+version: 1
+name: wire
+client:
+  base_url: http://127.0.0.1:1/
+  timeout: {connect: 2s, read: 2s, page: 10s}
+  retry: {attempts: 2, max_wait: 0}
+resources:
+  - name: items
+    path: items
+    paginator: {type: header_link}
+"""
+HEADER_CURSOR = CONFIG.replace(
+    "{type: header_link}",
+    "{type: header_cursor, cursor_header_name: X-Next, cursor_param: c}",
+)
+
+
+def run(tmp_path: Path, server: FaultServer, *changes: str, text: str = CONFIG) -> Summary:
+    """Harvest into tmp_path/out."""
+    loaded = load_config(write_config(tmp_path, text), base_url=server.url, set=changes, env={})
+    return harvest(loaded, out=tmp_path / "out")
+
+
+def ids(tmp_path: Path) -> list[int]:
+    """The ids of the records that were kept."""
+    return [json.loads(record)["id"] for record in iter_records(tmp_path / "out")]
+
+
+def records(*numbers: int) -> bytes:
+    """A page of such ids."""
+    return json.dumps([{"id": number} for number in numbers]).encode()
+
+
+def raw(body: bytes, *lines: bytes, status: bytes = b"200 OK") -> tuple[bytes]:
+    """An answer whose header lines are any bytes."""
+    lines = (*lines, b"Content-Length: %d" % len(body), b"", b"")
+    return (b"\r\n".join((b"HTTP/1.1 " + status, *lines)) + body,)
+
+
+def two_pages(*lines: bytes) -> Callable[[Request], Steps]:
+    """Two pages, the first with these lines before its Link."""
+
+    def answer(request: Request) -> Steps:
+        if "page=2" in request.target:
+            return raw(records(2))
+        return raw(records(1), *lines, b'Link: </items?page=2>; rel="next"')
+
+    return answer
+
+
+# --- Row 76: malformed header lines --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"Content-Security-Policy", b"X-Cache : HIT", b": nothing", b"X-Any: a\r\n  folded",
+     b"\xff\xfe", b"X-Nul: \0", b"X-Bare: a\rb", b"Set-Cookie: a=1\r\r\n\tb", b" X-First: 1",
+     b"a b c: d"],
+    ids=range(10),
+)  # fmt: skip
+def test_row_76_malformed_header_line(tmp_path: Path, line: bytes) -> None:
+    """It costs itself only: the Link behind it leads on."""
+    with FaultServer(two_pages(line)) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert ids(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "line", [b"Content-Length : 9", b"Transfer-Encoding chunked", b"A: b\rContent-Length: 9"]
+)
+def test_row_76_malformed_framing(tmp_path: Path, line: bytes) -> None:
+    """What says how long the body is must be well formed."""
+    with FaultServer(two_pages(line)) as server:
+        summary = run(tmp_path, server)
+    assert summary.exit_code == 3
+    assert "how long the body is" in summary.failures[0].error
+
+
+# --- Row 77: bytes beyond ASCII, and headers that come twice --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [("q=é".encode(), "q=%C3%A9"), (b"q=\xe9", "q=%E9")],
+    ids=["utf-8", "latin-1"],
+)
+def test_row_77_link_beyond_ascii(tmp_path: Path, query: bytes, asked: str) -> None:
+    """The next page is asked for by the bytes that the server sent."""
+
+    def answer(request: Request) -> Steps:
+        if "page=2" in request.target:
+            return raw(records(2))
+        return raw(records(1), b"Link: </items?" + query + b'&page=2>; rel="next"')
+
+    with FaultServer(answer) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert server.targets[1] == f"/items?{asked}&page=2"
+
+
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [("/straße?x=é".encode(), "/stra%C3%9Fe?x=%C3%A9"), (b"/stra\xdfe", "/stra%DFe"),
+     ("straße".encode(), "/stra%C3%9Fe")],
+    ids=["utf-8", "latin-1", "relative"],
+)  # fmt: skip
+def test_row_77_location_beyond_ascii(tmp_path: Path, place: bytes, asked: str) -> None:
+    """A redirect leads to the one place that the server meant."""
+
+    def answer(request: Request) -> Steps:
+        if request.target == "/items":
+            return raw(b"", b"Location: " + place, status=b"302 Found")
+        return raw(records(1))
+
+    with FaultServer(answer) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert server.targets == ["/items", asked]
+
+
+def test_row_77_location_twice(tmp_path: Path) -> None:
+    """Two that agree are one; two that differ lead nowhere."""
+
+    def answer(request: Request) -> Steps:
+        if request.target == "/items":
+            return raw(b"", b"Location: /a", b"Location: /a", status=b"302 Found")
+        return raw(b"", b"Location: /b", b"Location: /c", status=b"302 Found")
+
+    with FaultServer(answer) as server:
+        summary = run(tmp_path, server)
+    assert summary.exit_code == 3
+    assert "two Location headers" in summary.failures[0].error
+    assert server.targets == ["/items", "/a"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [((b"X-Next: b", b"x-next: b"), [1, 2]), ((b"X-Next: b", b"X-Next: c"), []),
+     ((b"X-Next: b", b"X-Next:"), [])],
+    ids=["alike", "different", "one is empty"],
+)  # fmt: skip
+def test_row_77_cursor_header_twice(
+    tmp_path: Path, lines: tuple[bytes, ...], kept: list[int]
+) -> None:
+    """A cursor that came twice counts only if both agree; no other is ever sent."""
+
+    def answer(request: Request) -> Steps:
+        return raw(records(2)) if "c=" in request.target else raw(records(1), *lines)
+
+    with FaultServer(answer) as server:
+        summary = run(tmp_path, server, text=HEADER_CURSOR)
+    assert ids(tmp_path) == kept
+    assert summary.exit_code == (0 if kept else 3)
+    assert server.targets in (["/items"], ["/items", "/items?c=b"])
+
+
+def test_row_77_links_in_two_headers(tmp_path: Path) -> None:
+    """Several Link headers are one list (RFC 8288 section 3)."""
+    with FaultServer(two_pages(b'Link: </items>; rel="first"')) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert ids(tmp_path) == [1, 2]
+
+
+def test_row_77_cursor_beyond_ascii(tmp_path: Path) -> None:
+    """A token in a header is the text that its bytes say."""
+
+    def answer(request: Request) -> Steps:
+        if "c=" in request.target:
+            return raw(records(2))
+        return raw(records(1), "X-Next: café".encode())
+
+    with FaultServer(answer) as server:
+        assert run(tmp_path, server, text=HEADER_CURSOR).exit_code == 0
+    assert server.targets[1] == "/items?c=caf%C3%A9"
+
+
+# --- Row 78: a Content-Encoding that names no coding ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["UTF-8", "none", "identity", "binary", "8bit", "ISO-8859-1", "windows-1252",
+     "application/json", "identity, utf-8", "charset=utf-8", ""],
+)  # fmt: skip
+@pytest.mark.parametrize("zipped", [False, True])
+def test_row_78_no_coding(tmp_path: Path, coding: str, zipped: bool) -> None:
+    """The body is taken as it is, compressed or not."""
+    body = compressed(records(1, 2)) if zipped else records(1, 2)
+    with FaultServer(lambda request: page(body, f"Content-Encoding: {coding}")) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert ids(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize("coding", ["deflate", "compress", "utf-8, br", "hex", "sdch"])
+def test_row_78_other_codings(tmp_path: Path, coding: str) -> None:
+    """One that there is, or that nobody knows, is unsupported as ever."""
+    with FaultServer(lambda request: page(records(1), f"Content-Encoding: {coding}")) as server:
+        summary = run(tmp_path, server)
+    assert summary.exit_code == 3
+    assert "unsupported" in summary.failures[0].error
+    assert len(server.requests) == 1
+
+
+# --- Row 79: what is encoded stays what it is ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"), [("decode", "/items?t=k%3A5%2B"), ("keep", "/items?t=k%253A5%252B")]
+)
+def test_row_79_token_cut_out_of_a_url(tmp_path: Path, option: str, asked: str) -> None:
+    """It is decoded before it is encoded again, unless the server wants it otherwise."""
+    paginator = (
+        "{type: cursor, cursor_path: next, cursor_pattern: 't=([^&]+)', cursor_param: t, "
+        f"cursor_encoded: {option}}}"
+    )
+    text = CONFIG.replace("{type: header_link}", f"{paginator}\n    data_selector: items")
+    first = {"items": [{"id": 1}], "next": "https://inner.example/items?t=k%3A5%2B&n=1"}
+    last = {"items": [{"id": 2}]}
+    with FaultServer(
+        lambda request: page(json.dumps(last if "t=" in request.target else first).encode())
+    ) as server:
+        assert run(tmp_path, server, text=text).exit_code == 0
+    assert server.targets == ["/items", asked]
