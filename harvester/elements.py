@@ -32,7 +32,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -60,6 +60,9 @@ _HEAD: Final = 256
 _DEPTH: Final = 12
 """How many levels of brackets an expression sees, an item's own included (a level takes about
 1 ms at import). Small items that go deeper are cut one by one, at a sixth of the speed."""
+
+_BESIDE: Final = 16 * 1024
+"""What stands beside the records and is longer is none of the words by which an API pages."""
 
 _BLANK: Final = rb"[ \t\r\n]*+"
 _THEN_COMMA: Final = _BLANK + rb"," + _BLANK + rb"(?=.)"  # with something after it
@@ -156,6 +159,18 @@ def _batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Recor
         elif (value := here.value()) != b"null":
             yield (value,)
     page.finish()
+
+
+def without_records(chunks: Iterable[bytes], selector: Path) -> dict[str, Any]:
+    """A page without its records: what stands beside them, down to where the selector leads.
+
+    Values longer than `_BESIDE` bytes are left out, and so are those that no text can be made of.
+    A page that is no object, or whose records are the page itself, has nothing beside them.
+    Raises `DataRefused` as `iter_elements` does.
+    """
+    page = _Page(chunks)
+    page.begin()
+    return page.beside(selector) if selector else {}
 
 
 class _Page:
@@ -299,6 +314,28 @@ class _Page:
             going = self._go_on(_OBJECT_END)
             if going and name is not None and self._ends_here(name):
                 return
+
+    def beside(self, path: Path) -> dict[str, Any]:
+        """Take the members of the object at the cursor, but for what `path` leads to."""
+        found: dict[str, Any] = {}
+        if self.peek() != _OBJECT:
+            self.skip()
+            return found
+        on = path[0].name if isinstance(path[0], Key) else None
+        going = self._enter(_OBJECT_END)
+        while going:
+            key = self._key()
+            if key != on:
+                text = self.value()
+                if len(text) <= _BESIDE:
+                    with contextlib.suppress(ValueError, RecursionError):
+                        found[key] = json.loads(text, strict=False)
+            elif path[1:]:
+                found[key] = self.beside(path[1:])
+            else:
+                self.skip()
+            going = self._go_on(_OBJECT_END)
+        return found
 
     def _ends_here(self, name: str) -> bool:
         """Pass over the members that are left of an outermost object, where msgspec proves at once

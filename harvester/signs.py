@@ -13,6 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from harvester.jsonpath import Key, parse
+
+Unit = Literal["records", "pages"]
+
 #: How many records there are in all. Some count the page only: a total below what came is none.
 TOTALS: Final = (
     "total", "totalcount", "totalresults", "totalrecords", "totalitems", "totalhits", "totalsize",
@@ -45,6 +49,14 @@ NEXTISH: Final = re.compile(
     r"next(?!review|run|billing|payment|update|release|episode|due|step|action|event|date|time).*"
     r"|odatanextlink|.*nextlink|.*nexturl|more.*(?:url|link|href)"
 )
+#: Objects whose counts are of something else.
+_OF_OTHERS: Final = frozenset(
+    ("facets", "facetcounts", "facet", "aggregations", "aggs", "filters", "filter", "stats",
+     "query", "params", "parameters", "request", "included", "includes", "buckets", "ratelimit",
+     "rate", "shards")
+)  # fmt: skip
+_YES: Final = frozenset(("true", "yes", "y", "t", "on"))
+_NO: Final = frozenset(("false", "no", "n", "f", "off"))
 _CONTINUED: Final = ("continue", "continuation", "continuationtoken")
 _TOTAL_HEADER: Final = re.compile(
     r"(?:x-)?(?:[a-z]+-)?(?:pagination-)?total(?:-?(?:count|records|items|results|hits|elements"
@@ -117,9 +129,11 @@ def of_body(values: Values) -> Iterator[Sign]:
         name, where = plain(path[-1]), ".".join(path)
         above = plain(path[-2]) if len(path) > 1 else ""
         number = whole(value)
-        if isinstance(value, bool):
-            if (value and name in MORE) or (not value and name in NO_MORE):
-                yield Sign("more", where, value)
+        if any(plain(key) in _OF_OTHERS for key in path[:-1]):
+            continue
+        up = flag(value) if isinstance(value, bool | str) else None
+        if up is not None and name in (MORE if up else NO_MORE):
+            yield Sign("more", where, value)
         elif number is not None and name in TOTAL_PAGES:
             yield Sign("pages", where, number)
         elif number is not None and (name in TOTALS or (name == "value" and above in TOTALS)):
@@ -152,6 +166,27 @@ def more_than(signs: Iterable[Sign], came: int) -> Sign | None:
     order = ("records", "pages", "next", "more")
     found = [sign for sign in signs if _says_more(sign, came)]
     return min(found, key=lambda sign: order.index(sign.kind), default=None)
+
+
+def flag(value: Any) -> bool | None:
+    """A flag as it is spelled in the wild: `false`, 0, "no", "N"; None where it says neither."""
+    if isinstance(value, bool | int | float):
+        return value > 0
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in _NO or (word.isdecimal() and not word.strip("0")):
+            return False
+        return True if word in _YES or word.isdecimal() else None
+    return None
+
+
+def unit_of(path: str) -> Unit | None:
+    """What a total counts, by the name at the end of its path; None where that does not tell."""
+    keys = [plain(segment.name) for segment in parse(path) if isinstance(segment, Key)]
+    last, above = ["", "", *keys][:-3:-1]
+    if last in TOTAL_PAGES or (last in ("total", "count") and above == "pages"):
+        return "pages"
+    return "records" if last in TOTALS or (last == "value" and above in TOTALS) else None
 
 
 def whole(value: Any) -> int | None:

@@ -92,8 +92,8 @@ def test_doubts_are_told_by_every_reader(doubtful: Path) -> None:
 
 def test_strict_makes_a_doubt_a_failure(doubtful: Path, tmp_path: Path) -> None:
     """Without it the run is complete, and says so even where it is to say nothing else."""
-    run: list[str | Path] = ["run", tmp_path / "config.yaml", "--out", doubtful, "--progress", "none",
-           "--set", "resources.items.partitions.shard=[a, b]"]  # fmt: skip
+    run: list[str | Path] = ["run", tmp_path / "config.yaml", "--out", doubtful,
+           "--progress", "none", "--set", "resources.items.partitions.shard=[a, b]"]  # fmt: skip
     lax, strict = harvester(*run), harvester(*run, "--strict")
     assert (lax.returncode, strict.returncode) == (0, 3)
     assert CAPPED.told in lax.stderr

@@ -1,10 +1,22 @@
 """Signs of more, as APIs write them into their envelopes and headers."""
 
+import json
 from typing import Any
 
 import pytest
 
-from harvester.signs import Sign, envelope, more_than, of_body, of_headers
+from harvester.elements import without_records
+from harvester.jsonpath import parse
+from harvester.signs import (
+    Sign,
+    Unit,
+    envelope,
+    flag,
+    more_than,
+    of_body,
+    of_headers,
+    unit_of,
+)
 
 CAME = 50
 
@@ -23,6 +35,7 @@ CAME = 50
         ({"has_more": True}, "more", "has_more"),
         ({"exceededTransferLimit": True}, "more", "exceededTransferLimit"),
         ({"endOfRecords": False}, "more", "endOfRecords"),
+        ({"hasNext": "Y"}, "more", "hasNext"),
         ({"@odata.nextLink": "https://x/?$skip=50"}, "next", "@odata.nextLink"),
         ({"next_page": 2}, "next", "next_page"),
         ({"links": {"next": {"href": "/x?page=2"}}}, "next", "links.next"),
@@ -43,7 +56,8 @@ def test_pages_that_say_more(page: Any, kind: str, where: str) -> None:
         {"count": 50, "total": 50, "pages": 1, "page": 1}, {"total": 0}, {"total": None},
         {"has_more": False, "next": None}, {"next_cursor": ""}, {"next": "null"},
         {"endOfRecords": True, "nextPage": 0}, {"next_review": "2024-01-01"}, {"total": 1e400},
-        {"total": -1}, {"total": True}, {"total": "many"}, {"links": {"next": {"href": None}}},
+        {"total": -1}, {"total": True}, {"total": "many"}, {"has_more": "N"},
+        {"facets": {"total": 99}}, {"links": {"next": {"href": None}}},
         {"items": [{"total": 900, "next": "x"}]}, [], None, 5, {"a": {"b": {"c": {"d": {"e": 1}}}}},
     ],
 )  # fmt: skip
@@ -99,3 +113,51 @@ def test_an_envelope_has_bounds() -> None:
     assert len(list(envelope({str(n): n for n in range(10_000)}))) == 300
     page = {"data": {"total": 9}, "total": 8}
     assert [path for path, _ in envelope(page, ("data",))] == [("data",), ("total",)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((True, 1, "true", "True", "1", "yes", "Y", "on", 7, 0.5), True),
+        ((False, 0, "false", "FALSE", "0", "no", "N", "off", -1, 0.0), False),
+        ((None, "", "maybe", {}, [], "http://x/"), None),
+    ],
+)
+def test_flags_as_they_are_spelled(values: tuple[Any, ...], expected: bool | None) -> None:
+    """And what says neither yes nor no."""
+    assert [flag(value) for value in values] == [expected] * len(values)
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        ("total", "records"), ("meta.totalCount", "records"), ("['@odata.count']", "records"),
+        ("hits.total.value", "records"), ("total_pages", "pages"), ("meta.pageCount", "pages"),
+        ("nbPages", "pages"), ("last_page", "pages"), ("pages.total", "pages"), ("n", None),
+        ("value", None), ("$", None),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_total_tells_its_unit(path: str, unit: Unit | None) -> None:
+    """Or does not."""
+    assert unit_of(path) == unit
+
+
+def test_a_page_without_its_records() -> None:
+    """Cut anywhere, with what stands beside them on every level, but for what is large."""
+    page = {
+        "total": 3,
+        "data": {"search": {"nodes": [{"total": 9}], "pageInfo": {"hasNextPage": True}}, "x": [1]},
+        "included": ["a" * 20_000],
+        "next": None,
+    }
+    beside = {
+        "total": 3,
+        "data": {"search": {"pageInfo": {"hasNextPage": True}}, "x": [1]},
+        "next": None,
+    }
+    text = json.dumps(page).encode()
+    selector = parse("data.search.nodes")
+    assert without_records([text], selector) == beside
+    assert without_records([text[i : i + 7] for i in range(0, len(text), 7)], selector) == beside
+    assert without_records([b'[{"total": 3}]'], parse("items[*].data")) == {}
+    assert without_records([text], ()) == {}
