@@ -7,8 +7,9 @@ this partition fails, or the whole run stops.
 """
 
 import contextlib
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -51,6 +52,8 @@ _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
 #: Response headers worth a place in the journal.
 _KEPT_HEADERS: Final = ("date", "etag", "last-modified", "x-request-id")
 _KEPT_PREFIXES: Final = ("x-rate", "ratelimit")
+_MOST_HEADERS: Final = 24
+_HEADER_CHARS: Final = 200  # of each: a server may send 100 of 64 KB with every page
 
 
 def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpoint:
@@ -234,17 +237,26 @@ class _Pages:
             fetched_at=iso(self._run.now()),
             elapsed_s=round(tried.elapsed_s, 3),
             attempts=attempts,
-            response={
-                name: secrets.redact(value)
-                for name, value in kept.headers.items()
-                if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
-            },
+            response=self._response(kept.headers),
             fields=secrets.conceal(dict(kept.fields)),
             doubts=tuple(
                 replace(doubt, told=secrets.redact(doubt.told))
                 for doubt in (done.doubts if done else ())
             ),
         )
+
+    def _response(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that are worth a place in the journal, and no more than a place."""
+        worth = (
+            (name, value)
+            for name, value in headers.items()
+            if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES))
+            and len(name) <= _HEADER_CHARS
+        )
+        return {
+            name: _short(self._secrets.redact(value), _HEADER_CHARS)
+            for name, value in itertools.islice(worth, _MOST_HEADERS)
+        }
 
     def check_loop(self, at: Checkpoint) -> None:
         """Raise `PageRefused` where the next page was asked for before."""

@@ -137,24 +137,43 @@ def one_way(texts: Iterable[str]) -> re.Pattern[str]:
 def _any_spelling(value: str) -> str:
     r"""A regular expression for `value` with each sign as anybody may write it: `mixtures`, and
     percent signs encoded again, JSON inside JSON, `\u0026`, and HTML's `&amp;`.
+
+    It *must* be linear in the text, which a server may have made: 64 KB of backslashes in one
+    header. So what may repeat without end is taken whole and never given back, and at the value's
+    beginning it is looked at from its own beginning only.
     """
-    return "".join(map(_any_sign, re.sub(" +", " ", value)))
+    runs = re.findall(r" +|\\+|.", value, re.DOTALL)
+    behind = [r"(?<!\\)", *[""] * len(runs)]
+    return "".join(map(_any_sign, runs, [*runs[1:], ""], behind))
 
 
-def _any_sign(sign: str) -> str:
+_MORE_BLANKS: Final = 3
+
+
+def _any_sign(run: str, following: str, behind: str) -> str:
+    """A sign, or a run of blanks or backslashes, in all its spellings; `behind` is what keeps it
+    from beginning inside of a run of backslashes.
+    """
+    sign = run[0]
     if _is_plain(sign):
         return sign
-    hexadecimal = "".join(f"%(?:25)*{byte:02x}" for byte in sign.encode())
-    units = sign.encode("utf-16-be")
-    escaped = "".join(rf"\\+u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-    ways = [f"(?i:{hexadecimal}|{escaped})", rf"\\*{re.escape(sign)}"]
-    if sign == " ":  # a run of them may have been made one
-        return rf"(?:[ +]|(?i:{hexadecimal}|{escaped}))+"
+    # A percent sign may be encoded any number of times: `%25253a`.
+    hexadecimal = "".join(
+        "%(?:25)++" if byte == ord("%") else f"%(?:25)*+{byte:02x}" for byte in sign.encode()
+    )
+    if sign == "\\":  # in a run, JSON doubles each
+        ways = rf"{behind}\\++(?i:u005c)?+|(?i:{hexadecimal})|&#(?:0*+92|[xX]0*+5[cC]);"
+        return rf"(?:{ways}){{1,{len(run)}}}+"
+    units = sign.encode("utf-16-be").hex(" ", 2).split()
+    escaped = r"\\++u".join(["u" + units[0], *units[1:]])
+    if sign == " ":  # a run of them may have been made one, and one a few
+        blank = rf"(?:[ +]|(?i:{behind}\\*+{escaped}|{hexadecimal}))"
+        most = f"{len(run)}}}" if following == "+" else f"{len(run) + _MORE_BLANKS}}}+"
+        return f"{blank}{{1,{most}"
+    ways = f"(?i:{escaped}|{hexadecimal})|{re.escape(sign)}"
     if (entity := html.escape(sign)) != sign:
-        ways = [f"{re.escape(entity)}|&#0*{ord(sign)};|(?i:&#x0*{ord(sign):x};)", *ways]
-    if sign == "\\":
-        ways = [r"\\+", *ways]
-    return f"(?:{'|'.join(ways)})"
+        ways = f"{re.escape(entity)}|&#0*+{ord(sign)};|(?i:&#x0*+{ord(sign):x};)|{ways}"
+    return rf"{behind}\\*+(?:{ways})"
 
 
 def in_base64(value: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The matrix of faults, rows 76 to 83: what servers send is read as it is, and budgets hold."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -233,3 +234,27 @@ def test_row_79_token_cut_out_of_a_url(tmp_path: Path, option: str, asked: str) 
     ) as server:
         assert run(tmp_path, server, text=text).exit_code == 0
     assert server.targets == ["/items", asked]
+
+
+# --- Row 83: redaction is linear, and kept headers are capped -------------------------------------
+
+
+@pytest.mark.parametrize("unit", [b"\\", b"%25", b"+", b"\\u002b", b'"', b"%5c"])
+def test_row_83_long_headers(tmp_path: Path, unit: bytes) -> None:
+    """60 KB of what a secret may be spelled with cost no more than other headers, and the journal
+    keeps their beginning.
+    """
+    text = CONFIG.replace("client:", 'client:\n  auth: {type: bearer, token: "{env.TOKEN}"}')
+    etag = b"ETag: " + unit * (60_000 // len(unit))
+    lines = [etag, *(b"X-Rate-%d: 1" % number for number in range(80))]
+    written = write_config(tmp_path, text)
+    with FaultServer(lambda request: raw(records(1), *lines)) as server:
+        loaded = load_config(written, base_url=server.url, env={"TOKEN": "+\\abc/def=ghi"})
+        began = time.process_time()
+        assert harvest(loaded, out=tmp_path / "out").exit_code == 0
+        assert time.process_time() - began < 10  # its square took a minute
+    line = (tmp_path / "out/items/journal.jsonl").read_bytes().splitlines()[1]
+    kept = json.loads(line)["response"]
+    assert len(kept) == 24
+    assert 100 < len(kept["etag"]) <= 200
+    assert len(line) < 4096

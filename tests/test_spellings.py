@@ -1,6 +1,7 @@
 """Spellings: a value is found however it was encoded, and can be written so again."""
 
 import re
+import time
 from base64 import b64encode
 
 import pytest
@@ -70,3 +71,35 @@ def test_short_values_are_not_looked_for_inside_base64() -> None:
 def test_what_was_cut_off(text: str, left: str) -> None:
     """The beginning of a value before an ellipsis goes, from four letters on."""
     assert without_cut(text, ["hush-hush-7", "a/b/c/d"], "***") == left
+
+
+# --- Linear in the text --------------------------------------------------------------------------
+
+#: What a text of one sort could make slow: runs that each spelling may begin or go on in.
+UNITS = ["\\", "+", " ", "%", "%25", "%5c", "%2525", "%20", "\\u005c", "\\u0020", "&#0", "&#092;",
+         "a", "a\\", "a%25", "a ", "5c", "0", "\\\\u", "&amp;", "\u2026", "a\u2026", '"', '"_',
+         "?key", "http://", "=", '"key":"']  # fmt: skip
+TOKENS = ["+abc/def=ghi", "\\abc\\\\\\def", "a\\ \\b", " a  b", "a+b", "%25%25", "c\\x", "0 x y",
+          "\\\\\\\\", "    ", "&&&&", "+ + + +", '"\\"\\', "\u00e9\U0001f600+\\"]  # fmt: skip
+
+
+def seconds(pattern: re.Pattern[str], text: str) -> float:
+    """The CPU that one search takes, the best of three."""
+    best = float("inf")
+    for _ in range(3):
+        began = time.process_time()
+        pattern.sub("", text)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+@pytest.mark.parametrize("value", TOKENS)
+def test_time_grows_with_the_text(value: str) -> None:
+    """Eight times the text never takes much more than eight times the CPU; its square would be
+    sixty-four times.
+    """
+    pattern = one_way([value])
+    for unit in UNITS:
+        short, long = unit * (4000 // len(unit)), unit * (32000 // len(unit))
+        ratio = seconds(pattern, long) / max(seconds(pattern, short), 1e-4)
+        assert ratio < 30, (unit, ratio)
