@@ -5,6 +5,7 @@ this room only when everything that makes a page count has been seen: the framin
 whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester import actions, pagination
-from harvester.body import is_supported, refuse_bomb, tee
+from harvester.body import Came, decoded_chunks, is_supported, mark_of, refuse_bomb, tee
 from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Limits, Resource
 from harvester.errors import (
     ChainExpired,
@@ -27,6 +28,7 @@ from harvester.jsonpath import Every, parse
 from harvester.pagination import Done, Page, next_cursor
 from harvester.parts import Part
 from harvester.ratelimit import server_wait
+from harvester.shape import shape_of
 from harvester.transport import Response
 
 _RECORDS: Final = "records"
@@ -38,6 +40,12 @@ _ADVICE: Final = {
     403: "; may these credentials read this?",
     404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
 }
+_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+")
+#: The types under which JSON is sent: its own, and those that say nothing.
+_MAYBE_JSON: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
+_NO_PAGE_ADVICE: Final = (
+    "are base_url and path those of the API, and are credentials set where it needs them?"
+)
 #: What APIs answer to a cursor that they have given and no longer know.
 _EXPIRED: Final = (400, 404, 410)
 
@@ -119,24 +127,27 @@ class PageReader:
         full = self._resource.validation == "full"
         parser = FieldParser(self._wanted, self._limits, full=full)
         pairs = tee(response.chunks(), response.encodings, self._limits)
-        came = size = 0
+        came, snippet = Came(), b""
         with Part(folder, place.part, fsync=self._fsync) as part:
             try:
                 for stored, decoded in pairs:
-                    came += len(stored)
-                    size += len(decoded)
+                    came.add(stored, decoded)
+                    snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
                     part.write(stored)
                     parser.feed(decoded)
                     progress(len(stored), len(decoded))
                 fields = parser.close()
-            except NotJSON:
-                refuse_bomb(pairs, response.encodings, (came, size), self._limits)
+            except NotJSON as error:
+                refuse_bomb(pairs, response.encodings, came, self._limits)
                 if ended := self._judged(response, None, now):
                     return ended
+                _refuse_other_type(response, snippet)
+                if response.has_framing and came.decoded:
+                    error.same = mark_of(pairs, came, _ERROR_BODY_BYTES)
                 raise
             if ended := self._judged(response, fields, now):
                 return ended
-            records = self._records(fields)
+            records = self._records(fields, part)
             following = next_cursor(
                 self._resource.paginator,
                 place.cursor,
@@ -152,9 +163,11 @@ class PageReader:
             )
             paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
             part.hand_over()
-            return Kept(part, response.status, response.headers, records, size, paging, following)
+            return Kept(
+                part, response.status, response.headers, records, came.decoded, paging, following
+            )
 
-    def _records(self, fields: Mapping[str, Any]) -> int:
+    def _records(self, fields: Mapping[str, Any], part: Part) -> int:
         if _RECORDS in fields:
             return int(fields[_RECORDS])
         if self._resource.allow_missing:
@@ -162,10 +175,14 @@ class PageReader:
         # `data.children[*].data` finds nothing in an empty array, and that is an empty page.
         if any(fields.get(array.name) == 0 for array in self._arrays):
             return 0
-        raise PageRejected(
-            f"the page has no {self._resource.data_selector!r} (data_selector); if a page may "
-            "lack it, say allow_missing: true"
+        shape = shape_of(decoded_chunks(part.so_far()))
+        is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
+        error = PageRejected(
+            f"the page has no {self._resource.data_selector!r} (data_selector): "
+            f"{shape.told}{is_likely}; if a page may lack it, say allow_missing: true"
         )
+        error.same = f"no records in {shape.keys}"
+        raise error
 
     def _no_page(self, response: Response, place: Place, now: float) -> Kept:
         """An answer whose status is not a page's: judged by its status and what it says."""
@@ -194,13 +211,12 @@ class PageReader:
             return None, snippet
         parser = FieldParser(self._rules, self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
-        came = size = 0
+        came = Came()
         try:
             for stored, decoded in pairs:
                 snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
-                came += len(stored)
-                size += len(decoded)
-                if size > _ERROR_BODY_BYTES:
+                came.add(stored, decoded)
+                if came.decoded > _ERROR_BODY_BYTES:
                     raise PageRefused(
                         f"an answer of status {response.status} has more than "
                         f"{_ERROR_BODY_BYTES:,} bytes, a limit",
@@ -209,7 +225,7 @@ class PageReader:
                 parser.feed(decoded)
             return parser.close(), snippet
         except NotJSON:
-            refuse_bomb(pairs, response.encodings, (came, size), self._limits)
+            refuse_bomb(pairs, response.encodings, came, self._limits)
             return None, snippet
 
     def _judged(
@@ -239,7 +255,31 @@ class PageReader:
         raise _KINDS[verdict](message, status=response.status, hint_s=hint)
 
 
-def _told(status: int, by_rule: bool, snippet: bytes, advice: str) -> str:
+def _refuse_other_type(response: Response, snippet: bytes) -> None:
+    """Raise `PageRefused` if a body that is no JSON is something else by its Content-Type: what is
+    sent in the place of a page, such as a form to log in, is there at the next try too.
+
+    What begins as JSON does was meant as such, and is broken: many servers send it as text/html.
+    """
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not _TYPE.fullmatch(kind) or _MAYBE_JSON.search(kind):
+        return
+    beginning = snippet.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not beginning or beginning[:1] in b"{[":
+        return
+    name = re.split(r"[/+.]", kind)[-1]
+    rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
+    told = _told(
+        response.status,
+        by_rule=False,
+        snippet=snippet,
+        advice=f"; {_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to response_actions)",
+        what=f" with {kind}, which is no JSON",
+    )
+    raise PageRefused(told, status=response.status)
+
+
+def _told(status: int, by_rule: bool, snippet: bytes, advice: str, what: str = "") -> str:
     """An answer in words: its status, and the beginning of what the server said."""
     try:
         phrase = f" {HTTPStatus(status).phrase}"
@@ -250,4 +290,5 @@ def _told(status: int, by_rule: bool, snippet: bytes, advice: str) -> str:
         said += "…"  # `Secrets.redact` looks before it for the beginning of a secret
     rule = " (a response_actions rule)" if by_rule else ""
     what_next = "" if by_rule else advice
-    return f"the server answered {status}{phrase}{rule}{f': {said}' if said else ''}{what_next}"
+    said = f": {said}" if said else ""
+    return f"the server answered {status}{phrase}{what}{rule}{said}{what_next}"

@@ -4,12 +4,17 @@
 parser; an identity body is parsed as it came and compressed for the part. Either way the stored
 bytes, put together, are whole gzip members. urllib3's own decoder is not used: it takes a gzip
 body cut anywhere, a damaged second member and trailing garbage for complete (measured).
+
+A member whose header has more than most have is stored with a plain one, since not everybody who
+is to read the part takes it: `gzip` refuses reserved flags, DuckDB also the flags of text and of
+a comment, and headers beyond 32,768 bytes (measured).
 """
 
 import contextlib
 import gzip
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -37,8 +42,17 @@ _NO_CODINGS: Final = frozenset({
     "", "7bit", "8bit", "binary", "charset", "chunked", "default", "false", "identity",
     "json", "none", "null", "off", "plain", "raw", "text", "undefined", "unicode",
 })  # fmt: skip
+#: A member's header as most are: deflate, no flags, no time, any system (RFC 1952).
+_PLAIN_HEADER: Final = _GZIP_MAGIC + b"\x08" + bytes(6) + b"\xff"
+_METHOD_AT, _FLAGS_AT = 2, 3
+_CHECKED, _EXTRA, _NAMED, _COMMENTED = 0x02, 0x04, 0x08, 0x10  # its flags
+#: The longest plain header. Some servers put random letters in the name's place, up to a hundred,
+#: so that a page's size gives nothing away (BREACH).
+_PLAIN_BYTES: Final = 1024
+_MOST_HEADER_BYTES: Final = 256 * 1024
 # isal's stubs declare the exception class as an instance.
 _DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
+_TRAILER_BYTES: Final = 8
 _LEVEL: Final = 1  # isal: 614 MB/s at about zlib level 2's size
 
 
@@ -72,24 +86,56 @@ def tee(
         yield pair
 
 
+@dataclass(slots=True)
+class Came:
+    """What of a body has come: how many bytes to store and decoded ones, and the last to store.
+
+    Once the body is whole these are its CRC and its length, as gzip ends with them (RFC 1952).
+    """
+
+    stored: int = 0
+    decoded: int = 0
+    end: bytes = b""
+
+    def add(self, stored: bytes, decoded: bytes) -> None:
+        """Count a pair of `tee`."""
+        self.stored += len(stored)
+        self.decoded += len(decoded)
+        if len(stored) >= _TRAILER_BYTES:
+            self.end = stored[-_TRAILER_BYTES:]
+        else:
+            self.end = (self.end + stored)[-_TRAILER_BYTES:]
+
+
 def refuse_bomb(
-    pairs: Iterator[tuple[bytes, bytes]],
-    encodings: list[str],
-    came: tuple[int, int],
-    limits: Limits,
+    pairs: Iterator[tuple[bytes, bytes]], encodings: list[str], came: Came, limits: Limits
 ) -> None:
     """Raise `PageRefused` if a body that is no JSON is a bomb: another try would be no better.
 
-    `pairs` are what `tee` has left to give of it, `came` how many bytes to store and decoded ones
-    it has given. Reads on only while the body expands beyond the ratio.
+    `pairs` are what `tee` has left to give of it. Reads on only while the body expands beyond the
+    ratio.
     """
-    stored, decoded = came
     if not _codings(encodings):  # what is stored is compressed by us
         return
     with contextlib.suppress(PageRejected):  # what else is wrong with it is of no interest
-        while decoded > stored * limits.expansion_ratio and (pair := next(pairs, None)):
-            stored += len(pair[0])
-            decoded += len(pair[1])
+        while came.decoded > came.stored * limits.expansion_ratio and (pair := next(pairs, None)):
+            came.add(*pair)
+
+
+def mark_of(pairs: Iterator[tuple[bytes, bytes]], came: Came, most: int) -> str | None:
+    """What is the same for the same body, however it is framed, cut and compressed.
+
+    Reads on to its end. None where that does not come, or not within `most` decoded bytes.
+    """
+    most += came.decoded
+    try:
+        for pair in pairs:
+            came.add(*pair)
+            if came.decoded > most:
+                return None
+    except PageRejected:
+        return None
+    return f"{came.decoded} {came.end.hex()}"
 
 
 def is_supported(encodings: list[str]) -> bool:
@@ -168,24 +214,55 @@ def _inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tupl
     """Members one after the other, in pieces of at most `most` decoded bytes; zero padding may
     follow the last and is not stored.
     """
-    member = isal_zlib.decompressobj(_GZIP)
+    member: Any = None
+    head = b""  # of a member, until all of its header is there: isal fails where one is cut
     padding = False
     for chunk in chunks:
-        left = chunk
+        left, head = head + chunk, b""
         while left:
-            if member.eof:
-                padding = padding or left[0] == 0
+            if member is None or member.eof:
+                padding = padding or (member is not None and left[0] == 0)
                 if padding and left.strip(b"\0"):
                     raise PageRejected("garbage follows the gzip body")
                 if padding:
                     break
+                end = _header_end(left)
+                if end is None:
+                    head = left
+                    break
                 member = isal_zlib.decompressobj(_GZIP)
+                if end and (end > _PLAIN_BYTES or left[_FLAGS_AT] & ~_NAMED):
+                    left = _PLAIN_HEADER + left[end:]
             for decoded in _pieces(member, left, most):
                 after = member.unused_data if member.eof else member.unconsumed_tail
                 yield left[: len(left) - len(after)], decoded
                 left = after
-    if not member.eof:
+    if head or member is None or not member.eof:
         raise PageRejected("the gzip body was cut before its end")
+
+
+def _header_end(head: bytes) -> int | None:
+    """Where the header of the gzip member that begins so ends (RFC 1952); None where that is to
+    come. What is no header is left to the inflater, which says so.
+    """
+    if len(head) < len(_PLAIN_HEADER):
+        return None
+    if not head.startswith(_PLAIN_HEADER[:_FLAGS_AT]):
+        return 0
+    flags, end = head[_FLAGS_AT], len(_PLAIN_HEADER)
+    if flags & _EXTRA:
+        end += 2 + int.from_bytes(head[end : end + 2], "little")
+    for text in (_NAMED, _COMMENTED):
+        if flags & text:
+            end = head.find(b"\0", end) + 1
+            if not end:
+                end = len(head) + 1
+    end += 2 if flags & _CHECKED else 0
+    if end <= len(head):
+        return end
+    if len(head) > _MOST_HEADER_BYTES:
+        raise PageRejected("the header of the gzip body does not end")
+    return None
 
 
 def _pieces(member: Any, data: bytes, most: int) -> Iterator[bytes]:

@@ -150,6 +150,33 @@ def iter_lines(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
             yield b"\n".join((*records, b""))
 
 
+def iter_places(chunks: Iterable[bytes], levels: int) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    """What a page has, down to so many levels of objects: of each value the keys that lead to it,
+    the byte that it begins with, and how many items it has, if it is an array.
+
+    Objects come before what is in them. Raises as `iter_elements` does.
+    """
+    page = _Page(chunks)
+    page.begin()
+    yield from _places(page, (), levels)
+    page.finish()
+
+
+def _places(
+    page: "_Page", keys: tuple[str, ...], levels: int
+) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    first = page.peek()
+    if first == _ARRAY:
+        yield keys, first, sum(map(len, page.batches()))
+        return
+    yield keys, first, 0
+    if first == _OBJECT and levels:
+        for key in page.members():
+            yield from _places(page, (*keys, key), levels - 1)
+    else:
+        page.skip()
+
+
 def _batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Record]]:
     page = _Page(chunks)
     page.begin()
@@ -293,8 +320,9 @@ class _Page:
         self._at = end - len(rest)
         return whole
 
-    def members(self, name: str | None = None) -> Iterator[None]:
-        """Stand at the value of the member `name`, or of each, of the object at the cursor.
+    def members(self, name: str | None = None) -> Iterator[str]:
+        """Stand at the value of the member `name`, or of each, of the object at the cursor; gives
+        its key.
 
         Whoever asks must pass over that value before asking on. A name that comes again raises.
         """
@@ -310,7 +338,7 @@ class _Page:
             if met and name is not None:
                 raise self.error(f"the key {name!r} stands a second time in one object")
             met = True
-            yield
+            yield key
             going = self._go_on(_OBJECT_END)
             if going and name is not None and self._ends_here(name):
                 return

@@ -123,7 +123,13 @@ class AttemptFailed(HarvesterError):
 
 
 class PageRejected(AttemptFailed):
-    """The attempt is thrown away and the same cursor is tried again."""
+    """The attempt is thrown away and the same cursor is tried again.
+
+    `same` is what the next answer must not say again, else there is no third: a body that is
+    whole and no page was no accident of the network. None where there is no telling.
+    """
+
+    same: str | None = None
 
 
 class ConnectionDropped(PageRejected):

@@ -99,6 +99,11 @@ class DurableFile:
         if len(self._waiting) >= _BUFFER_BYTES:
             self._flush()
 
+    def so_far(self) -> str:
+        """Where all that was written can be read, while it has no name yet; raises `DiskError`."""
+        self._flush()
+        return self._temporary
+
     def commit(self) -> None:
         """Make the file durable under its own name; raises `DiskError`."""
         self.sync()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from harvester.errors import PageRefused, PageRejected
+from harvester.errors import PageRefused
 from harvester.guard import LONE_SURROGATE
 from harvester.jsonpath import Path, canonical
 
@@ -154,18 +154,18 @@ def _exact(value: Any, path: Path) -> Any:
     if isinstance(value, Decimal):
         number = float(value)
         if Decimal(repr(number)) != value:
-            raise PageRejected(f"the number at {canonical(path)} cannot be kept exactly: {value}")
+            raise PageRefused(f"the number at {canonical(path)} cannot be kept exactly: {value}")
         return number
     if isinstance(value, str) and LONE_SURROGATE in value:
-        raise PageRejected(f"the text at {canonical(path)} holds half a surrogate pair")
+        raise PageRefused(f"the text at {canonical(path)} holds half a surrogate pair")
     return value
 
 
 def usable(value: Any, path: Path, limit: int) -> Any:
     """The value taken at `path` as a JSON value that survives a round trip.
 
-    Raises `PageRefused` where it is longer than `limit` bytes or says a thing twice, and
-    `PageRejected` where it cannot be kept exactly.
+    Raises `PageRefused` where it is longer than `limit` bytes, says a thing twice, or cannot be
+    kept exactly.
     """
     if isinstance(value, str) and len(value.encode()) > limit:
         value = _too_long(limit)

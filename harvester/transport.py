@@ -70,6 +70,11 @@ class Response:
         value = self.headers.get("content-encoding", "")
         return [coding.strip().lower() for coding in value.split(",") if coding.strip()]
 
+    @property
+    def has_framing(self) -> bool:
+        """Whether the answer says where its body ends, so that one that is cut is known to be."""
+        return not self.headers.keys().isdisjoint(("content-length", "transfer-encoding"))
+
     def chunks(self) -> Iterator[bytes]:
         """The wire bytes of the body, unframed; see `wire.body_chunks` for what it raises."""
         return body_chunks(self.raw, self.wire_bytes)

@@ -91,6 +91,7 @@ class Tries:
         self._folder = folder
         self._source = run.sources[partition.resource]
         self._secrets = self._source.endpoint.secrets
+        self._said: str | None = None  # by the last answer that was whole and no page
 
     def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
         """One try with credentials that are taken; refused ones are replaced, at once."""
@@ -137,6 +138,11 @@ class Tries:
             if isinstance(error, PageRejected) and not request.idempotent:
                 told = f"{error}; not asked again (idempotent: false): run again to begin anew"
                 raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
+            if isinstance(error, PageRejected) and error.same:
+                if error.same == self._said:
+                    told = f"{error}; the same came twice, so it is not asked for again"
+                    raise PageRefused(told, status=error.status) from error
+                self._said = error.same
             raise
         finally:
             with run.counting:

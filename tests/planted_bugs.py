@@ -266,6 +266,24 @@ def server_wait_ignored() -> None:
     put(attempt, "server_wait", lambda headers, now: None)
 
 
+# --- What is no page -----------------------------------------------------------------------------
+
+
+def odd_gzip_header_kept() -> None:
+    """The part begins as the server's gzip does, whoever can read that."""
+    put(body, "_NAMED", 0xFF)
+
+
+def broken_body_tried_on() -> None:
+    """A body that is no JSON is asked for as often as one that was cut."""
+    put(attempt, "mark_of", lambda pairs, came, most: None)
+
+
+def other_type_tried_on() -> None:
+    """So is a page of HTML."""
+    put(attempt, "_refuse_other_type", lambda response, snippet: None)
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -275,7 +293,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         unchecked_gzip_end, unchecked_gzip_crc, bomb_unchecked, unchecked_json_end,
         guard_on_consecutive_cursors, cursor_as_float, empty_page_ends,
         redirect_followed_anywhere, link_followed_anywhere, environment_trusted,
-        server_wait_ignored,
+        server_wait_ignored, odd_gzip_header_kept, broken_body_tried_on, other_type_tried_on,
     )
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harvester.body import (
     PIECE_BYTES,
     STORED_PIECE_BYTES,
+    Came,
     decoded_chunks,
     is_supported,
     refuse_bomb,
@@ -267,21 +268,21 @@ def test_what_is_no_json_is_read_on_while_it_expands() -> None:
     pairs = tee(sliced(bomb, 1000), ["gzip"], LIMITS)
     stored, decoded = next(pairs)
     with pytest.raises(PageRefused, match=r"limits\.expansion_ratio"):
-        refuse_bomb(pairs, ["gzip"], (len(stored), len(decoded)), LIMITS)
+        refuse_bomb(pairs, ["gzip"], Came(len(stored), len(decoded)), LIMITS)
 
 
 def test_what_is_no_json_and_no_bomb_is_left_alone() -> None:
     """Not a byte more is read than shows that it is none; of a plain body none at all."""
     for encodings, came in ((["gzip"], (10, 4000)), ([], (10, 10**9)), (["identity"], (0, 10**9))):
         pairs = expanding(5000)
-        refuse_bomb(pairs, encodings, came, LIMITS)
+        refuse_bomb(pairs, encodings, Came(*came), LIMITS)
         assert next(pairs)
     pairs = expanding(3000)
-    refuse_bomb(pairs, ["gzip"], (10, 40_000), LIMITS)
+    refuse_bomb(pairs, ["gzip"], Came(10, 40_000), LIMITS)
     assert sum(1 for _ in pairs) == 10**6 - 36  # 4,000 + 3,000 n <= 400 (10 + 10 n) at n = 36
 
 
 def test_a_bomb_that_is_cut_is_none() -> None:
     """It ends before it has done harm."""
     cut = tee([compressed(bytes(10 << 20))[:-20]], ["gzip"], LIMITS)
-    refuse_bomb(cut, ["gzip"], (1, 1000), LIMITS)
+    refuse_bomb(cut, ["gzip"], Came(1, 1000), LIMITS)

@@ -469,7 +469,7 @@ def test_row_10_gzip_bomb_behind_a_redirect(tmp_path: Path) -> None:
 def test_row_10_what_is_no_bomb(tmp_path: Path) -> None:
     """A page that is no JSON and compresses well is tried again, as any other."""
     html = compressed(b"<br>" * 100_000)
-    failed(tmp_path, gzip_page(html), "not complete, valid JSON", tries=3)
+    failed(tmp_path, gzip_page(html), "not complete, valid JSON", tries=2)
 
 
 # --- Time ----------------------------------------------------------------------------------------
@@ -583,27 +583,28 @@ def test_row_15_endless_token(tmp_path: Path, before: bytes, filling: bytes, pie
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "told", "tries"),
     [
-        pytest.param(b'{"items": [], "next": NaN}', "not complete, valid JSON", id="NaN"),
+        pytest.param(b'{"items": [], "next": NaN}', "not complete, valid JSON", 2, id="NaN"),
         pytest.param(
-            b'{"items": [1e99999999999999999999], "next": "c3"}', "valid JSON", id="huge exponent"
+            b'{"items": [], "next": 1e99999999999999999999}', "valid JSON", 2,
+            id="huge exponent",
         ),
         pytest.param(
-            b'{"items": [], "next": 1e999999999}', "cannot be kept exactly", id="large exponent"
+            b'{"items": [], "next": 1e999999999}', "cannot be kept exactly", 1, id="large exponent"
         ),
         pytest.param(
-            rb'{"items": [], "next": "c\ud83d"}', "next holds half a surrogate", id="surrogate"
+            rb'{"items": [], "next": "c\ud83d"}', "next holds half a surrogate", 1, id="surrogate"
         ),
-        pytest.param(SECOND.decode().encode("utf-16"), "UTF-16", id="UTF-16"),
-        pytest.param(SECOND.decode().encode("utf-16-le"), "UTF-16", id="UTF-16 without BOM"),
-        pytest.param(b"", "not complete, valid JSON", id="empty"),
-        pytest.param(b'{"items": [], "next": "c\xff"}', "valid JSON", id="no UTF-8"),
+        pytest.param(SECOND.decode().encode("utf-16"), "UTF-16", 2, id="UTF-16"),
+        pytest.param(SECOND.decode().encode("utf-16-le"), "UTF-16", 2, id="UTF-16 without BOM"),
+        pytest.param(b"", "not complete, valid JSON", 3, id="empty"),
+        pytest.param(b'{"items": [], "next": "c\xff"}', "valid JSON", 2, id="no UTF-8"),
     ],
-)
-def test_row_16_no_json(tmp_path: Path, body: bytes, told: str) -> None:
+)  # fmt: skip
+def test_row_16_no_json(tmp_path: Path, body: bytes, told: str, tries: int) -> None:
     """What is no JSON, or no cursor that could be sent back, is rejected in clear words."""
-    failed(tmp_path, page(body), told, tries=3)
+    failed(tmp_path, page(body), told, tries=tries)
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])
@@ -972,9 +973,9 @@ def test_row_29_a_200_that_says_error(
 @pytest.mark.parametrize(
     ("script", "told", "tries"),
     [
-        pytest.param(page(b'{"ok": false}'), "no 'items' \\(data_selector\\)", 3, id="ok false"),
+        pytest.param(page(b'{"ok": false}'), "no 'items' \\(data_selector\\)", 2, id="ok false"),
         pytest.param(
-            page(b"<!DOCTYPE html><p>Log in", "Content-Type: text/html"), "valid JSON", 3, id="HTML"
+            page(b"<!DOCTYPE html><p>Log in", "Content-Type: text/html"), "text/html", 1, id="HTML"
         ),
         pytest.param([head(status="204 No Content")], "204 No Content", 1, id="204"),
         pytest.param([head(status="304 Not Modified")], "304 Not Modified", 1, id="304"),

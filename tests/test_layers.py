@@ -41,7 +41,7 @@ LAYERS = [
     config
     config.explain config.schema lint
     config.load
-    leap
+    leap shape
     body fields auth.schemes ratelimit retry
     supply pagination actions
     incremental folder request terminal.active

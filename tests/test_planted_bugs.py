@@ -13,6 +13,7 @@ from tests.planted_bugs import BUGS, VARIABLE
 
 ROOT = Path(__file__).parents[1]
 WIRE, DISK = "tests/test_faults.py", "tests/test_faults_disk.py"
+PAGES = "tests/test_faults_pages.py"
 #: What sees that something is not durable when it should be.
 DURABLE = [f"{DISK}::test_row_37_write_order", "tests/test_power_cut.py::test_row_41_any_moment"]
 
@@ -45,6 +46,9 @@ CAUGHT_BY = {
     "link_followed_anywhere": [f"{WIRE}::test_row_22_however_the_link_is_said"],
     "environment_trusted": [f"{WIRE}::test_row_25_netrc_and_proxy"],
     "server_wait_ignored": [f"{WIRE}::test_row_27_retry_after"],
+    "odd_gzip_header_kept": [f"{PAGES}::test_row_75_an_odd_gzip_header"],
+    "broken_body_tried_on": [f"{PAGES}::test_row_72_the_same_body_twice"],
+    "other_type_tried_on": [f"{PAGES}::test_row_73_no_json_by_its_type"],
 }  # fmt: skip
 
 
