@@ -167,6 +167,21 @@ class PageReader:
                 part, response.status, response.headers, records, came.decoded, paging, following
             )
 
+    def end_of(self, path: Path, place: Place) -> Done | None:
+        """How a page that was kept ends its partition by the rules of today, which may have come
+        later than the page; None where they do not end it. The headers of the answer are gone.
+        """
+        parser = FieldParser(self._wanted, self._limits)
+        for chunk in decoded_chunks(path):
+            parser.feed(chunk)
+        fields = parser.close()
+        page = Page(
+            place.number, place.url, fields, int(fields.get(_RECORDS, 0)), {}, place.first_total
+        )
+        following = next_cursor(self._resource.paginator, place.cursor, page)
+        ends = isinstance(following, Done) and following.reason != "no_next_cursor"
+        return following if ends else None
+
     def _records(self, fields: Mapping[str, Any], part: Part) -> int:
         if _RECORDS in fields:
             return int(fields[_RECORDS])

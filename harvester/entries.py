@@ -21,6 +21,8 @@ FORMAT: Final = 1
 RESTARTED: Final = "restarted"
 #: The reason of a line by which the next generation begins (`harvester redo`).
 REDONE: Final = "redo"
+#: The reason of a line from which on another question is asked, accepted on purpose.
+ACCEPTED: Final = "accepted"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
 
@@ -44,7 +46,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     one that led no further, `next` that of the first page, `status` 0 where no answer said so. The
     pages before it stay on disk and no longer count: they are superseded. One with the reason
     `redo` begins the next generation: for who reads, the pages before it count until that one has
-    its last page.
+    its last page. One with the reason `accepted` says that from here on another question is asked,
+    the one of the fingerprint in `request`; the chain goes on.
 
     `cursor` is what the page was asked for with, `next` what the next one will be; both concealed
     (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
@@ -75,6 +78,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def restarts(self) -> bool:
         """Whether the chain of cursors begins again here, and what was before is superseded."""
         return self.reason in (RESTARTED, REDONE) and not self.done
+
+    @property
+    def accepts(self) -> str | None:
+        """The fingerprint of the question that is asked from here on; None for any other line."""
+        return (
+            self.request.get("fingerprint") if self.reason == ACCEPTED and not self.done else None
+        )
 
     @property
     def redoes(self) -> bool:

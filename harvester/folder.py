@@ -2,48 +2,69 @@
 
 One run at a time *must* hold the lock, from before anything is read until all is written. A
 harvest *must not* go on with another question than it began with: what shapes requests is
-compared with `harvest.json` before a byte is sent, and a difference is refused by name. Secrets,
-rates, timeouts and concurrency may change freely.
+compared with `harvest.json` before a byte is sent, and a difference is refused by name, unless it
+is accepted on purpose. What is compared, and what may change freely, is in `question`.
 """
 
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
+import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from harvester import __version__
 from harvester.auth.token_file import NAME as TOKENS
-from harvester.config import Config, Resource
+from harvester.config import Config
 from harvester.config.load import parse_resolved
 from harvester.errors import ConfigError, DataRefused, FolderLocked
-from harvester.partitions import FromFile, FromResource, Range, Spec, Step, Values, Windows, count
+from harvester.growing import changed_partitions
 from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder
-from harvester.secrets import is_secret_name
+from harvester.question import (
+    Change,
+    changed_shapes,
+    changed_values,
+    digested,
+    fingerprint,
+    fingerprints,
+    former_fingerprints,
+    shapes,
+)
 from harvester.summary import Failure, Failures
 from harvester.tally import Tally
-from harvester.templates import as_text
 
 NAME: Final = "harvest.json"
 LAST_RUN: Final = "last_run.json"
 _LOCK: Final = ".lock"
-_SHAPING: Final = (
-    "path", "method", "params", "json", "form", "first_params", "next_request", "data_selector",
-    "paginator", "incremental",
-)  # fmt: skip
+_SALT_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What the journals of a resource may say of the question they were asked with: today's (`now`,
+    the last one, beside others that meant the same), or one from before an accepted change.
+    """
+
+    now: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+    def __contains__(self, found: object) -> bool:
+        return found in self.now or found in self.before
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `harvest.json` says. `planned_at` is the `now` of the last plan."""
+    """What `harvest.json` says. `planned_at` is the `now` of the last plan.
+
+    `variables` are keyed digests of the values of the environment that shape requests (`salt` is
+    the key), `accepted` the changes that were accepted, each with its time.
+    """
 
     name: str
     harvester: str
@@ -51,43 +72,10 @@ class Asked:
     created_at: datetime
     planned_at: datetime
     config: Config
-
-
-def shape(config: Config, resource: Resource) -> dict[str, Any]:
-    """What shapes the requests of a resource, without secrets; what it is compared by.
-
-    base_url counts by its path only: an API may move to another host in the middle of a harvest.
-    """
-    tree = config.reference_dict()
-    written = next(item for item in tree["resources"] if item["name"] == resource.name)
-    headers = {**tree["client"].get("headers", {}), **written.get("headers", {})}
-    return {
-        "base_url": urlsplit(config.client.base_url).path,
-        "headers": {
-            name.lower(): value
-            for name, value in sorted(headers.items())
-            if not is_secret_name(name) and name.lower() != "user-agent"
-        },
-        **{key: _without_secrets(written[key]) for key in _SHAPING if key in written},
-    }
-
-
-def _without_secrets(tree: Any) -> Any:
-    """`tree` with its secrets alike, whether they are masked or references to the environment."""
-    if isinstance(tree, Mapping):
-        return {
-            key: "***"
-            if is_secret_name(key) and isinstance(branch, str) and "{env." in branch
-            else _without_secrets(branch)
-            for key, branch in tree.items()
-        }
-    return [_without_secrets(branch) for branch in tree] if isinstance(tree, list) else tree
-
-
-def fingerprint(value: Any) -> str:
-    """A short digest of a JSON value, the same on every machine."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    fingerprints: Mapping[str, Fingerprints]
+    salt: str
+    variables: Mapping[str, str]
+    accepted: Sequence[Mapping[str, Any]] = ()
 
 
 def read_asked(out: Path) -> Asked:
@@ -101,20 +89,63 @@ def read_asked(out: Path) -> Asked:
                 f"{out}: no {NAME} here, so this is not the folder of a harvest; a run names its "
                 "folder in its first line (data/NAME, unless --out or output.path says otherwise)"
             )
-        value = json.loads(text)
-        return Asked(
-            value["name"],
-            value["harvester"],
-            value["fingerprint"],
-            datetime.fromisoformat(value["created_at"]),
-            datetime.fromisoformat(value["planned_at"]),
-            parse_resolved(value["config"], str(path)),
-        )
-    except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return _asked(json.loads(text), str(path))
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        told = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DataRefused(
-            f"{path}: cannot be read: {error}; restore it from a copy, or harvest into another "
+            f"{path}: cannot be read: {told}; restore it from a copy, or harvest into another "
             "folder with --out"
         ) from error
+
+
+def _asked(value: Any, source: str) -> Asked:
+    """What harvest.json says, as it was read. Raises for what it cannot say."""
+    config = parse_resolved(value["config"], source)
+    texts = (value["name"], value["harvester"], value["fingerprint"], value.get("salt", ""))
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("name, harvester, fingerprint and salt are text")
+    said = value.get("fingerprints") or {}
+    accepted = value.get("accepted") or []
+    if not isinstance(accepted, list):
+        raise ValueError("accepted is a list")
+    return Asked(
+        name=value["name"],
+        harvester=value["harvester"],
+        fingerprint=value["fingerprint"],
+        created_at=_moment(value, "created_at"),
+        planned_at=_moment(value, "planned_at"),
+        config=config,
+        fingerprints={
+            # A folder of an earlier version has none.
+            name: _read_fingerprints(said[name]) if name in said else Fingerprints((former,))
+            for name, former in former_fingerprints(config).items()
+        },
+        salt=value.get("salt", ""),
+        variables=_texts(value.get("variables") or {}),
+        accepted=[dict(each) for each in accepted],
+    )
+
+
+def _read_fingerprints(said: Any) -> Fingerprints:
+    now, before = said["now"], said.get("before", ())
+    if not now or not all(isinstance(each, str) for each in (*now, *before)):
+        raise ValueError("fingerprints are lists of texts, by resource")
+    return Fingerprints(tuple(now), tuple(before))
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError("variables are texts, by name")
+    return value
+
+
+def _moment(value: Mapping[str, Any], key: str) -> datetime:
+    """A time; one without its zone, as a script may leave it, is UTC, which it is written in."""
+    try:
+        found = datetime.fromisoformat(value[key])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{key} is {value[key]!r:.60}, no time") from None
 
 
 @contextlib.contextmanager
@@ -150,33 +181,71 @@ def locked(out: Path, *, fsync: bool) -> Iterator[None]:
             os.close(lock)  # releases the lock, as the death of the process does
 
 
-def prepare(out: Path, config: Config, now: datetime) -> Asked:
+def prepare(out: Path, config: Config, now: datetime, *, accept: bool = False) -> Asked:
     """Compare `config` with what was asked in `out` before, and write down what is asked now.
 
-    Call it inside `locked`. Raises `DataRefused`, naming what changed.
+    Call it inside `locked`. Raises `DataRefused`, naming what changed; with `accept` only where
+    what is kept would not be right any more.
     """
     before = read_asked(out) if (out / NAME).exists() else None
+    salt = (before and before.salt) or secrets.token_hex(_SALT_BYTES)
+    digests = digested(config, salt)
+    changes: list[Change] = []
     if before is not None:
         now = max(now, before.planned_at)  # a clock set back must not take windows out of the plan
-        _refuse_changes(out, before, config, now)
+        changes = _changes(before, config, digests, now)
+        if changes and not (accept and all(change.acceptable for change in changes)):
+            raise _refusal(out, changes)
     asked = Asked(
-        config.name,
-        __version__,
-        fingerprint([shape(config, resource) for resource in config.resources]),
-        before.created_at if before else now,
-        now,
-        config,
+        name=config.name,
+        harvester=__version__,
+        fingerprint=fingerprint(list(shapes(config).values())),
+        created_at=before.created_at if before else now,
+        planned_at=now,
+        config=config,
+        fingerprints=_fingerprints(before, config, salt, changed=bool(changes)),
+        salt=salt,
+        variables={**(before.variables if before else {}), **digests},
+        accepted=[
+            *(before.accepted if before else ()),
+            *([{"at": _iso(now), "changes": [each.told for each in changes]}] if changes else ()),
+        ],
     )
+    _write_asked(out, asked)
+    return asked
+
+
+def _fingerprints(
+    before: Asked | None, config: Config, salt: str, *, changed: bool
+) -> dict[str, Fingerprints]:
+    """What journals may say from now on; those that a run wrote so far stay good."""
+    found = {}
+    for name, today in fingerprints(config, salt).items():
+        known = before.fingerprints.get(name) if before else None
+        if known is None:
+            found[name] = Fingerprints((today,))
+        elif changed and today not in known.now:
+            found[name] = Fingerprints((today,), tuple(dict.fromkeys(known.before + known.now)))
+        else:
+            others = tuple(each for each in known.now if each != today)
+            found[name] = Fingerprints((*others, today), known.before)
+    return found
+
+
+def _write_asked(out: Path, asked: Asked) -> None:
     value = {
         "name": asked.name,
         "harvester": asked.harvester,
         "fingerprint": asked.fingerprint,
         "created_at": _iso(asked.created_at),
         "planned_at": _iso(asked.planned_at),
-        "config": config.reference_dict(),
+        "salt": asked.salt,
+        "variables": dict(asked.variables),
+        "fingerprints": {name: asdict(each) for name, each in asked.fingerprints.items()},
+        **({"accepted": list(asked.accepted)} if asked.accepted else {}),
+        "config": asked.config.reference_dict(),
     }
-    _write_json(out / NAME, value, fsync=config.output.fsync)
-    return asked
+    _write_json(out / NAME, value, fsync=asked.config.output.fsync)
 
 
 def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
@@ -238,103 +307,30 @@ def _refuse_strangers(out: Path) -> None:
         )
 
 
-def _refuse_changes(out: Path, before: Asked, config: Config, now: datetime) -> None:
-    changes = list(_changes(before, config, now))
+def _changes(
+    before: Asked, config: Config, digests: Mapping[str, str], now: datetime
+) -> list[Change]:
+    """What `config` asks otherwise than was asked before, from what weighs most."""
     if before.name != config.name:
-        changes = [f"name was {before.name!r}, is {config.name!r}"]
-    if changes:
-        raise DataRefused(
-            f"{out}: holds another harvest, so nothing was asked or changed:\n"
-            + "\n".join(f"  {change}" for change in changes)
-            + "\nput the YAML back, or harvest into another folder with --out"
+        return [Change(f"name was {before.name!r}, is {config.name!r}")]
+    return [
+        *map(Change, changed_partitions(before.config, before.planned_at, config, now)),
+        *changed_shapes(before.config, config),
+        *changed_values(before.variables, digests),
+    ]
+
+
+def _refusal(out: Path, changes: Sequence[Change]) -> DataRefused:
+    told = "\n".join(f"  {change.told}" for change in changes)
+    remedy = "put back what it was, or harvest into another folder with --out"
+    if all(change.acceptable for change in changes):
+        remedy += (
+            "; or go on with --accept-change: the pages kept stay as they are, those to come are "
+            "asked for in the new way, and both the folder and its journals say so"
         )
-
-
-def _changes(before: Asked, config: Config, now: datetime) -> Iterator[str]:
-    resources = {resource.name: resource for resource in config.resources}
-    for old in before.config.resources:
-        new = resources.get(old.name)
-        if new is None:
-            yield f"resource {old.name!r} is gone"
-            continue
-        place = f"resources.{old.name}"
-        yield from _differences(place, shape(before.config, old), shape(config, new))
-        if list(old.partitions) != list(new.partitions):
-            were, are = ", ".join(old.partitions) or "none", ", ".join(new.partitions) or "none"
-            yield f"{place}.partitions had the keys {were}; has {are}"
-            continue
-        for key, spec in old.partitions.items():
-            if problem := _not_grown(spec, before.planned_at, new.partitions[key], now):
-                yield f"{place}.partitions.{key}: {problem}"
-
-
-def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in {**old, **new}:
-            yield from _differences(f"{place}.{key}", old.get(key), new.get(key))
-    elif old != new:
-        yield f"{place} was {json.dumps(old)}, is {json.dumps(new)}"
-
-
-def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str | None:
-    """Why `new` is not `old` with more at its end; None when it is. Partitions may be added, but
-    those harvested must stay, and no record may come to lie in two of them.
-    """
-    match old, new:
-        case Values(), Values():
-            labels = {as_text(value) for value in new.values}
-            gone = [value for value in old.values if as_text(value) not in labels]
-            return f"{gone[0]!r} is gone" if gone else None
-        case Range(), Range():
-            if (old.start, old.step) == (new.start, new.step) and (
-                (new.stop - old.stop) * old.step >= 0
-            ):
-                return None
-            return f"was {_range(old)}, is {_range(new)}"
-        case Windows(), Windows():
-            return _windows_not_grown(old, planned_at, new, now)
-        case FromFile(), FromFile():  # its values so far have been taken over, wherever they were
-            return None
-        case FromResource(), FromResource():
-            if (old.resource, old.field) == (new.resource, new.field):
-                return "include has changed" if dict(old.include) != dict(new.include) else None
-            return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
-    return f"were {type(old).__name__.lower()}, are {type(new).__name__.lower()}"
-
-
-def _windows_not_grown(
-    old: Windows, planned_at: datetime, new: Windows, now: datetime
-) -> str | None:
-    if old.start != new.start:
-        return f"start was {_iso(old.start)}, is {_iso(new.start)}"
-    if old.step != new.step:
-        return f"step was {_step(old.step)}, is {_step(new.step)}"
-    if (old.end, old.settle) == (new.end, new.settle):
-        return None
-    ends = f"end was {_end(old)}, is {_end(new)}"
-    planned = count({"": old}, planned_at)
-    if count({"": new}, now) < planned:
-        return f"{ends}: windows that were planned before are left out"
-    # A longer end may only add windows: a last one cut short by the old end would be asked again
-    # as part of a longer one, and its records stored twice. A shorter one would cut it short.
-    whole = Windows(old.start, None, old.step)
-    for end, other in ((old.end, new.end), (new.end, old.end)):
-        if end is not None and end != other and count({"": whole}, end) < planned:
-            return f"{ends}, within a step: a window would be harvested twice"
-    return None
-
-
-def _range(spec: Range) -> str:
-    return f"{spec.start} to {spec.stop}" + (f" by {spec.step}" if spec.step != 1 else "")
-
-
-def _step(step: Step) -> str:
-    return f"{step.months} months" if step.months else f"{step.seconds:g} s"
-
-
-def _end(spec: Windows) -> str:
-    end = _iso(spec.end) if spec.end else "now"
-    return f"{end} (settle {spec.settle})" if spec.settle else end
+    return DataRefused(
+        f"{out}: holds another harvest, so nothing was asked or changed:\n{told}\n{remedy}"
+    )
 
 
 def _iso(moment: datetime) -> str:

@@ -15,13 +15,14 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from harvester.entries import (
+    ACCEPTED,
     FORMAT,
     REDONE,
     RESTARTED,
@@ -37,6 +38,7 @@ from harvester.marks import read_mark, remove_mark, write_mark
 from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder, write_all
 
 __all__ = [
+    "ACCEPTED",
     "NAME",
     "REDONE",
     "RESTARTED",
@@ -247,6 +249,7 @@ class Journal:
     def __init__(self, folder: Path, descriptor: int, *, fsync: bool) -> None:
         self.folder = folder
         self.checkpoint = Checkpoint()
+        self.fingerprint = ""  # of the question that its last pages were asked with
         self._descriptor = descriptor
         self._fsync = fsync
         self._marked = False
@@ -259,10 +262,12 @@ class Journal:
         *,
         fsync: bool = True,
         on_entry: Callable[[Entry], None] = lambda entry: None,
+        accepted: Container[str] = (),
     ) -> Self:
         """Open, recover and replay; `on_entry` sees each committed page.
 
-        Raises `DataRefused` for damage, or when another fingerprint or partition wrote here.
+        Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
+        is neither the header's nor an `accepted` one.
         """
         path = folder / NAME
         with disk_errors(path):
@@ -270,8 +275,9 @@ class Journal:
                 _refuse_orphans(folder)
             flags = os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
             journal = cls(folder, os.open(path, flags, 0o666), fsync=fsync)
+            journal.fingerprint = header.fingerprint
             try:
-                end = journal._replay(header, on_entry)
+                end = journal._replay(header, on_entry, accepted)
                 journal._recover(header, end, journal._leftovers())
             except BaseException:
                 os.close(journal._descriptor)
@@ -309,7 +315,9 @@ class Journal:
         for entry in entries:
             self.checkpoint.add(entry)
 
-    def _replay(self, header: Header, on_entry: Callable[[Entry], None]) -> int:
+    def _replay(
+        self, header: Header, on_entry: Callable[[Entry], None], accepted: Container[str]
+    ) -> int:
         """Read and check every sound line; the byte offset behind the last one."""
         path = self.folder / NAME
         end = 0
@@ -317,7 +325,7 @@ class Journal:
         with _opened(self.folder) as folder:
             for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
                 if number == 1:
-                    self._check_header(_header(path, text), header)
+                    self._check_header(_header(path, text), header, accepted)
                     continue
                 entry = _entry(path, number, text)
                 if entry.restarts:  # what is superseded may be gone
@@ -325,6 +333,8 @@ class Journal:
                 elif entry.part is not None:
                     self._check_name(number, entry.part)
                     unfit = unfit or self._part_fault(entry.part, entry, folder)
+                if entry.reason and (asked := entry.accepts):
+                    self.fingerprint = asked
                 self.checkpoint.add(entry)
                 on_entry(entry)
         if unfit is not None:
@@ -346,13 +356,14 @@ class Journal:
         if self._fsync and (leftovers or end == 0):
             sync_folder(self.folder)
 
-    def _check_header(self, found: Header, wanted: Header) -> None:
+    def _check_header(self, found: Header, wanted: Header, accepted: Container[str]) -> None:
         if found.resource != wanted.resource or dict(found.partition) != dict(wanted.partition):
             raise DataRefused(
                 f"{self.folder / NAME}: this folder belongs to {found.resource} "
                 f"{dict(found.partition)}, not to {wanted.resource} {dict(wanted.partition)}"
             )
-        if found.fingerprint != wanted.fingerprint:
+        self.fingerprint = found.fingerprint
+        if found.fingerprint != wanted.fingerprint and found.fingerprint not in accepted:
             raise DataRefused(
                 f"{self.folder / NAME}: these pages were asked for in another way (the query, "
                 "paths or paginator changed since); put the YAML back, or use another --out"

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from harvester.attempt import Place
 from harvester.commits import Commits, Fetched
 from harvester.config import Cursor, HeaderCursor, PageNumber
 from harvester.errors import (
@@ -32,8 +33,9 @@ from harvester.events import (
     Warned,
 )
 from harvester.fields import as_number
+from harvester.folder import Fingerprints
+from harvester.journal import ACCEPTED, RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.journal import NAME as JOURNAL
-from harvester.journal import RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.loop_guard import LoopGuard
 from harvester.pagination import Done, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
@@ -67,12 +69,18 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     if not (pages.folder / JOURNAL).exists():
         make_folder(pages.folder, within=run.out, fsync=fsync)
     with (
-        Journal.open(pages.folder, header, fsync=fsync, on_entry=pages.remember) as journal,
+        Journal.open(
+            pages.folder, header, fsync=fsync, on_entry=pages.remember, accepted=pages.fingerprints
+        ) as journal,
         Commits(journal, pages.behind, run.beside, pages.tell) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
         run.emit(PartitionStarted(partition, journal.checkpoint))
+        if not at.done and journal.fingerprint not in pages.fingerprints.now:
+            at = pages.goes_on(commits, at, pages.asks_otherwise(at))
+        if (ended := pages.ended_before(at)) is not None:
+            at = pages.goes_on(commits, at, ended)
         if pages.has_lost_its_place(at):
             at = pages.goes_on(commits, at, pages.restarted(at, _MOVED_ON))
         stop_at = None if run.max_pages is None else at.pages + run.max_pages
@@ -97,14 +105,18 @@ class _Pages:
         self._resource = self._source.endpoint.resource
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
+        self._last: Entry | None = None  # of the pages that count
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
+        today = Fingerprints((self._source.fingerprint,))
+        self.fingerprints = run.fingerprints.get(partition.resource, today)
 
     def remember(self, entry: Entry) -> None:
         """Tell the loop guard of a line of the journal."""
+        self._last = entry if entry.part is not None else None if entry.restarts else self._last
         if entry.restarts:
             self._guard = LoopGuard()
-        else:
+        elif entry.accepts is None:
             self._guard.add(entry.cursor)
 
     @property
@@ -194,15 +206,58 @@ class _Pages:
         why = self._secrets.redact(why)
         message = f"begins again from its first page ({at.live_pages:,} pages do not count): {why}"
         self._run.emit(Warned(self._partition, message))
-        entry = Entry(
-            seq=at.seq + 1,
-            part=None,
-            request={},
+        return self._line(
+            at.seq + 1,
+            RESTARTED,
             cursor=at.next,
-            next=self._first,
-            done=False,
-            reason=RESTARTED,
+            following=self._first,
             status=status or 0,
+            attempts=attempts,
+        )
+
+    def ended_before(self, at: Checkpoint) -> Fetched | None:
+        """The line by which a partition ends with the page that was kept last, where it leads no
+        further and a rule that was added since says so: `has_more_path`, `maximum_pages`.
+        """
+        most = self._resource.paginator.maximum_pages
+        last = self._last
+        leads_on = self.cursor(at) not in self._guard and (most is None or at.live_pages < most)
+        if at.done or last is None or last.part is None or leads_on:
+            return None
+        cursor = self._secrets.reveal(last.cursor)
+        place = Place(at.live_pages, at.pages, cursor, "", at.first_total)
+        with contextlib.suppress(AttemptFailed):  # then the next try says why
+            if done := self._source.reader.end_of(self.folder / last.part, place):
+                return self._line(at.seq + 1, done.reason, cursor=at.next, following=None)
+        return None
+
+    def asks_otherwise(self, at: Checkpoint) -> Fetched:
+        """The line that says that another question is asked from here on; it was accepted."""
+        cursor = self.cursor(at)
+        asked = {"fingerprint": self._source.fingerprint}
+        return self._line(at.seq + 1, ACCEPTED, cursor=cursor, following=cursor, request=asked)
+
+    def _line(
+        self,
+        seq: int,
+        reason: str,
+        *,
+        cursor: Any,
+        following: Any,
+        request: Mapping[str, Any] | None = None,
+        status: int = 0,
+        attempts: int = 0,
+    ) -> Fetched:
+        """A line of the journal that has no page."""
+        entry = Entry(
+            seq=seq,
+            part=None,
+            request=request or {},
+            cursor=cursor,
+            next=following,
+            done=following is None and reason not in (RESTARTED, ACCEPTED),
+            reason=reason,
+            status=status,
             records=0,
             bytes=0,
             stored_bytes=0,

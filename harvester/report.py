@@ -13,7 +13,7 @@ from harvester.config import Resource
 from harvester.doubts import Doubts
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
-from harvester.folder import Asked, fingerprint, read_asked, read_last_run, shape
+from harvester.folder import Asked, read_asked, read_last_run
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
 from harvester.jsonpath import parse
@@ -128,7 +128,7 @@ class _Check:
     """The checks of one resource's partitions."""
 
     def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
-        self._fingerprint = fingerprint(shape(asked.config, resource))
+        self._fingerprints = asked.fingerprints[resource.name]
         self._records = Field("records", parse(resource.data_selector or "$"), Take.COUNT)
         self._limits = asked.config.client.limits
         self._paginator = resource.paginator
@@ -147,7 +147,7 @@ class _Check:
                 if any(parts_on_disk(folder)):
                     yield journal, "missing, but there are parts"
                 return
-            if header.fingerprint != self._fingerprint:
+            if header.fingerprint not in self._fingerprints:
                 yield journal, "written by another configuration (the fingerprint differs)"
             if dict(header.partition) != partition.labels:
                 yield journal, f"written for another partition: {dict(header.partition)}"

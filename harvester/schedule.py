@@ -54,14 +54,17 @@ def harvest(
     resources: Sequence[str] = (),
     concurrency: int | None = None,
     max_pages: int | None = None,
+    accept_change: bool = False,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
 ) -> Summary:
     """Harvest, or go on with a harvest; the library's way in. Never prints.
 
     `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
-    `max_pages` the most pages to add to each partition. `on_event` is called from worker
-    threads, one event at a time. Setting `stop` ends the run after the current chunks.
+    `max_pages` the most pages to add to each partition. `accept_change` goes on with another
+    question than the folder was begun with, where that leaves what is kept right. `on_event` is
+    called from worker threads, one event at a time. Setting `stop` ends the run after the
+    current chunks.
 
     Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
     anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
@@ -72,7 +75,7 @@ def harvest(
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with folder.locked(out, fsync=config.output.fsync):
-        asked = folder.prepare(out, config, datetime.now(UTC))
+        asked = folder.prepare(out, config, datetime.now(UTC), accept=accept_change)
         workers = concurrency or config.concurrency.partitions
         tally = RunTally(iso(datetime.now(UTC)))
 
@@ -80,7 +83,7 @@ def harvest(
             tally.take(event)
             on_event(event)
 
-        with _run(config, out, secrets, workers, max_pages, noted, stop) as run:
+        with _run(config, out, asked, secrets, workers, max_pages, noted, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
@@ -188,6 +191,7 @@ class _Ended:
 def _run(
     config: Config,
     out: Path,
+    asked: folder.Asked,
     secrets: Secrets,
     workers: int,
     max_pages: int | None,
@@ -217,7 +221,8 @@ def _run(
             yield Run(
                 config=config,
                 out=out,
-                sources=sources(config, secrets),
+                sources=sources(config, secrets, asked.salt),
+                fingerprints=asked.fingerprints,
                 access=access,
                 limit=RateLimit(
                     config.client.rate_limit,

@@ -11,12 +11,15 @@ Two ways to take them out of what is written down:
 
 A value of fewer than four characters is a secret only under the name of one: taken out of every
 text, `a` or `42` would leave nothing legible, and where it is missing one could read what it is.
+In a cursor a value of fewer than six is one only as the whole value of a parameter or member that
+is named like a secret: anywhere else it may just happen to stand there, and with the next value of
+the secret a cursor would be sent that no server gave.
 """
 
 import re
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus
@@ -35,6 +38,8 @@ from harvester.spellings import (
 
 #: Shorter values are no secrets, and taking them out would garble what remains.
 SHORTEST: Final = 4
+#: Shorter ones are concealed in cursors under the name of a secret only.
+_SHORTEST_ANYWHERE: Final = 6
 #: How many values of one secret are remembered: a token that is renewed every hour for a year
 #: must not make each redaction slower, and those of yesterday open nothing.
 _REMEMBERED: Final = 8
@@ -54,6 +59,9 @@ _NAMED = (
     r"|appid|auth|authorization|bearer|key|pass|passwd|password|secret|sig|token"
 )
 _PARAMETER = re.compile(rf"((?:^|[?&])({_NAMED})=)([^&#\s\"'<>]+)", re.IGNORECASE)
+_UNDER_A_NAME = re.compile(rf"(?:^|[?&;])(?:{_NAMED})=\Z", re.IGNORECASE)
+_NAME_CHARS: Final = 80  # of such a name, at most
+_AFTER_VALUE: Final = ("", "&", "#", ";")
 _MEMBER = re.compile(rf'("(?:{_NAMED})"\s*:\s*")(?:[^"\\]|\\.)+', re.IGNORECASE)
 _USERINFO = re.compile(r"(https?://)[^/\s\"'?#]+@")
 _SECRET_NAME = re.compile(_NAMED + r"|cookie|proxy-authorization", re.IGNORECASE)
@@ -62,10 +70,19 @@ _SECRET_NAME = re.compile(_NAMED + r"|cookie|proxy-authorization", re.IGNORECASE
 class Secrets:
     """The secret values in use, by the reference that names each (`env.TOKEN`, `auth.token`).
 
-    `derived` are further strings that give a secret away, such as a header made from one.
+    `derived` are further strings that give a secret away, such as a header made from one. `former`
+    are values that are no secrets, but that cursors concealed by an earlier version may refer to.
     """
 
-    def __init__(self, values: Mapping[str, str], derived: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        derived: Iterable[str] = (),
+        former: Mapping[str, str] | None = None,
+    ) -> None:
+        self._former = _references(
+            {name: (value,) for name, value in (former or {}).items() if len(value) >= SHORTEST}
+        )
         self._derived = tuple(text for text in derived if len(text) >= SHORTEST)
         self._values: Mapping[str, tuple[str, ...]] = {
             name: (value,) for name, value in values.items() if len(value) >= SHORTEST
@@ -116,12 +133,14 @@ class Secrets:
         """A cursor as the journal may hold it; `reveal` gives it back exactly."""
         known = self._known
 
-        def reference(found: re.Match[str]) -> str:
+        def reference(found: re.Match[str], named: bool) -> str:
             if found.lastindex is None:
                 return _LITERAL_OPEN
+            value = known.values[found.lastindex - 1]
+            if len(value) < _SHORTEST_ANYWHERE and not _stands_alone(found, named):
+                return found[0]
             if found[0] in known.references:
                 return known.references[found[0]]
-            value = known.values[found.lastindex - 1]
             return f"{_OPEN}{known.names[value]}:{mixture(value, found[0])}}}"
 
         return _substitute(cursor, known.found, reference)
@@ -131,22 +150,22 @@ class Secrets:
 
         `DataRefused` where the configuration no longer names a secret that the cursor held.
         """
-        return _substitute(cursor, _REFERENCE, lambda found: self._value_of(found[0]))
+        return _substitute(cursor, _REFERENCE, lambda found, _: self._value_of(found[0]))
 
     def _value_of(self, reference: str) -> str:
         if reference == _LITERAL_OPEN:
             return _OPEN
-        known = self._known
-        if reference not in known.spelled:
+        for spelled in (self._known.spelled, self._former):
+            if reference in spelled:
+                return spelled[reference]
             name, _, kind = reference.removeprefix(_OPEN).removesuffix("}").partition(":")
             plain = f"{_OPEN}{name}}}"
-            if plain in known.spelled and (text := mixed(known.spelled[plain], kind)) is not None:
+            if plain in spelled and (text := mixed(spelled[plain], kind)) is not None:
                 return text
-            raise DataRefused(
-                f"the cursor to go on with holds the secret {name}, which the configuration no "
-                "longer has: put it back"
-            )
-        return known.spelled[reference]
+        raise DataRefused(
+            f"the cursor to go on with holds the secret {name}, which the configuration no "
+            "longer has: put it back"
+        )
 
 
 _in_use: "weakref.WeakSet[Secrets]" = weakref.WeakSet()
@@ -184,18 +203,35 @@ def _known(values: Mapping[str, tuple[str, ...]], derived: tuple[str, ...]) -> _
     """`values` are those of each secret, today's last."""
     names = {value: name for name, each in values.items() for value in each}
     texts = (*names, *derived)
-    forms = [
-        (f"{_OPEN}{name}{kind}}}", text)
-        for name, each in values.items()
-        for value in each
-        for kind, text in reversible(value).items()
-    ]
+    forms = _references(values)
     # Plain ones last: they win over another secret that looks so when it is encoded.
-    plain_last = sorted(forms, key=lambda form: ":" not in form[0])
+    plain_last = sorted(_forms(values), key=lambda form: ":" not in form[0])
     references = {text: reference for reference, text in plain_last}
     longest_first = tuple(sorted(names, key=lambda value: (-len(value), value)))
     found = any_of([*map(_found, longest_first), re.escape(_OPEN)])
-    return _Known(one_way(texts), texts, longest_first, names, dict(forms), references, found)
+    return _Known(one_way(texts), texts, longest_first, names, forms, references, found)
+
+
+def _forms(values: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """The references to values, each with what it stands for, one for each spelling by a rule."""
+    for name, each in values.items():
+        for value in each:
+            for kind, text in reversible(value).items():
+                yield f"{_OPEN}{name}{kind}}}", text
+
+
+def _references(values: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The same, by reference; of a secret that has had several values, today's."""
+    return dict(_forms(values))
+
+
+def _stands_alone(found: re.Match[str], named: bool) -> bool:
+    """Whether a match is all of a member named like a secret, or of such a parameter of a URL."""
+    text, start, end = found.string, found.start(), found.end()
+    if named and (start, end) == (0, len(text)):
+        return True
+    before = text[max(0, start - _NAME_CHARS) : start]
+    return text[end : end + 1] in _AFTER_VALUE and _UNDER_A_NAME.search(before) is not None
 
 
 def _found(value: str) -> str:
@@ -222,15 +258,24 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.fullmatch(name) is not None
 
 
-def _substitute(tree: Any, found: re.Pattern[str], instead: Callable[[re.Match[str]], str]) -> Any:
-    """`tree` with what is found in its strings, keys included, replaced."""
+def _substitute(
+    tree: Any,
+    found: re.Pattern[str],
+    instead: Callable[[re.Match[str], bool], str],
+    named: bool = False,
+) -> Any:
+    """`tree` with what is found in its strings, keys included, replaced; `instead` hears whether a
+    string stands under the name of a secret.
+    """
     if isinstance(tree, str):
-        return found.sub(instead, tree)
+        return found.sub(lambda match: instead(match, named), tree)
     if isinstance(tree, Mapping):
         return {
-            _substitute(key, found, instead): _substitute(value, found, instead)
+            _substitute(key, found, instead): _substitute(
+                value, found, instead, named or is_secret_name(key)
+            )
             for key, value in tree.items()
         }
     if isinstance(tree, list):
-        return [_substitute(item, found, instead) for item in tree]
+        return [_substitute(item, found, instead, named) for item in tree]
     return tree

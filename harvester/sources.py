@@ -19,11 +19,12 @@ from harvester.config import (
     SessionToken,
 )
 from harvester.config.auth_forms import CREDENTIALS
-from harvester.folder import fingerprint, shape
 from harvester.origins import Origin, Origins, origin_of
+from harvester.question import fingerprints
 from harvester.request import Endpoint
 from harvester.secrets import Secrets, is_secret_name, written_in
 from harvester.templates import Reference, Scope, Template, render, strings
+from harvester.variables import hidden
 
 #: A URL whose host the user spelled out, rather than one that partition values or cursors make.
 _SPELLED_OUT: Final = re.compile(r"https?://[^/?#{}\s]+(?=[/?#]|$)", re.IGNORECASE)
@@ -38,8 +39,9 @@ class Source:
     fingerprint: str
 
 
-def sources(config: Config, secrets: Secrets) -> dict[str, Source]:
-    """The sources of all resources, by name."""
+def sources(config: Config, secrets: Secrets, salt: str = "") -> dict[str, Source]:
+    """The sources of all resources, by name; `salt` is the key of their fingerprints' digests."""
+    marks = fingerprints(config, salt)
     client = config.client
     scope = Scope(env=config.env)
     headers = {name: str(value) for name, value in render(client.headers, scope).items()}
@@ -49,15 +51,20 @@ def sources(config: Config, secrets: Secrets) -> dict[str, Source]:
         resource.name: Source(
             Endpoint(resource, config.base_url, headers, origins, secrets, config.env),
             PageReader(resource, client.limits, fsync=config.output.fsync),
-            fingerprint(shape(config, resource)),
+            marks[resource.name],
         )
         for resource in config.resources
     }
 
 
 def secrets_of(config: Config) -> Secrets:
-    """Every secret of a configuration: variables, and what is written straight into the YAML."""
-    values = {f"env.{name}": value for name, value in config.env.items()}
+    """Every secret of a configuration: variables that are to be hidden, and what is written
+    straight into the YAML.
+    """
+    kept_back = hidden(config)
+    values = {f"env.{name}": config.env[name] for name in config.env if name in kept_back}
+    # In journals that were begun before only credentials were concealed.
+    former = {f"env.{name}": value for name, value in config.env.items() if name not in kept_back}
     scope = Scope(env=config.env)
     auth = config.client.auth
     for place, url in _urls(config):
@@ -82,7 +89,7 @@ def secrets_of(config: Config) -> Secrets:
             if names and all(reference.kind == "env" for reference in references):
                 name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
                 values[name] = str(render(text, scope))
-    return Secrets(values, _derived(auth, config.env))
+    return Secrets(values, _derived(auth, config.env), former)
 
 
 def _urls(config: Config) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ from harvester.errors import (
     RunStopped,
 )
 from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
+from harvester.folder import Fingerprints
 from harvester.journal import Checkpoint
 from harvester.partitions import Partition
 from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
@@ -59,6 +60,7 @@ class Run:
     beside: Executor  # a thread for each page under way: fetched ahead, or committed behind
     rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)  # of each resource
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     requests: Counter[str] = field(default_factory=Counter)

@@ -14,6 +14,7 @@ from harvester import folder, load_config
 from harvester.config import Config
 from harvester.errors import DataRefused, FolderLocked
 from harvester.partitions import count, plan
+from harvester.question import fingerprints
 from harvester.summary import Failure, Failures
 from tests.support import ENVIRONMENT, SEARCH, config, stamps
 
@@ -366,9 +367,6 @@ def test_fingerprints(tmp_path: Path) -> None:
     asked = config(tmp_path, SEARCH, API)
     moved = config(tmp_path, SEARCH, "http://127.0.0.1:2/2/", "client.auth.token=other")
     changed = config(tmp_path, SEARCH, API, "resources.tweets.params.max_results=10")
-    one, two, three = (
-        folder.fingerprint(folder.shape(each, each.resources[0]))
-        for each in (asked, moved, changed)
-    )
+    one, two, three = (fingerprints(each, "salt")["tweets"] for each in (asked, moved, changed))
     assert one == two != three
     assert len(bytes.fromhex(one)) == 8

@@ -44,6 +44,8 @@ LAYERS = [
     leap shape
     body fields auth.schemes ratelimit retry
     supply pagination actions
+    variables growing
+    question
     incremental folder request terminal.active
     terminal.progress
     planning transport

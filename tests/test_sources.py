@@ -117,7 +117,7 @@ def test_fingerprint_is_of_what_shapes_requests() -> None:
         ("method: POST\nform: {password: literal-s3cret}", ""),
         ("method: POST\njson: {login: [{password: literal-s3cret}]}", ""),
         ("method: POST\njson: {secret: {inner: literal-s3cret}}", ""),
-        ('params: {q: "{env.TOKEN}"}', ""),  # s3cret-token: every variable is one
+        ('params: {q: "{env.TOKEN}"}', ""),  # its own name says so
     ],
 )
 def test_what_is_a_secret(resource: str, client: str) -> None:

@@ -40,6 +40,13 @@ def run(
     base_url: BaseURL = None,
     set_: Set = None,
     progress: Progress = ProgressMode.AUTO,
+    accept_change: Annotated[
+        bool,
+        typer.Option(
+            "--accept-change",
+            help="Go on although the question is another one than the folder was begun with.",
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Exit with 3 where there is a doubt, as for a failure."),
@@ -90,6 +97,7 @@ def run(
         resources=resource or (),
         concurrency=concurrency,
         max_pages=max_pages,
+        accept_change=accept_change,
     )
     summary.strict = strict
     if progress is not ProgressMode.NONE or summary.exit_code:

@@ -37,6 +37,7 @@ def harvest_watched(
     resources: Sequence[str] = (),
     concurrency: int | None = None,
     max_pages: int | None = None,
+    accept_change: bool = False,
 ) -> tuple[Summary, Progress]:
     """`harvest` with a display on stderr, ended by SIGINT and SIGTERM. Raises as `harvest`.
 
@@ -65,6 +66,7 @@ def harvest_watched(
             resources=resources,
             concurrency=concurrency,
             max_pages=max_pages,
+            accept_change=accept_change,
             on_event=display.take,
             stop=stop,
         )

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from harvester import folder, load_config
+from harvester import folder, load_config, question
 from harvester.journal import Entry, Header, Journal
 from harvester.parts import part_name
 from tests.bench.pages import POSTS, RESULTS, record_lines, search_page, token
@@ -34,7 +34,7 @@ def main() -> None:
     folder.prepare(out, config, now)
     place = out / resource.name
     place.mkdir()
-    shape = folder.fingerprint(folder.shape(config, resource))
+    shape = question.fingerprints(config, "")[resource.name]
     header = Header(resource.name, {}, shape, "0", "2026-01-01T00:00:00.000Z")
     with Journal.open(place, header, fsync=False) as journal:
         bodies = _large(pages) if kind == "large" else _small(pages)
