@@ -23,6 +23,7 @@ from isal import isal_zlib
 
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
+from harvester.inside import opened
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
 PIECE_BYTES: Final = 128 * 1024
@@ -146,9 +147,10 @@ def is_supported(encodings: list[str]) -> bool:
 def decoded_chunks(path: Path | str) -> Iterator[bytes]:
     """The decoded JSON of a stored part in chunks of at most `STORED_PIECE_BYTES`.
 
-    Raises OSError; `gzip.BadGzipFile`, which is one, where the gzip is damaged or cut.
+    Raises `DataRefused` for what is no file, OSError; `gzip.BadGzipFile`, which is one, where the
+    gzip is damaged or cut.
     """
-    with FileIO(path) as file:
+    with FileIO(opened(path)) as file:
         try:
             blocks = iter(lambda: file.read(_READ_BYTES), b"")
             for _, decoded in _inflated(blocks, STORED_PIECE_BYTES):

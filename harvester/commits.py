@@ -48,7 +48,8 @@ class Commits:
 
     `told` hears of each entry that has become part of the harvest, and what it led to. Where
     `under_way` is above 1, so many pages may be fetched and not yet committed, the one that is
-    being fetched included; `beside` then does the work, in no more threads than that.
+    being fetched included; `beside` then does the work, in no more threads than that. `look` raises
+    where the folder is no longer the run's: nothing may be named or written there then.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Commits:
         under_way: int,
         beside: Executor,
         told: Callable[[Entry, Checkpoint], None],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._most = under_way - 1
         self._beside = beside
         self._told = told
+        self._look = look
         self._changed = Condition()
         self._waiting: list[Fetched] = []
         self._uncommitted = 0
@@ -137,6 +140,7 @@ class Commits:
             parts = [page.part for page in group if page.part is not None]
             if len(parts) > 1:
                 self._journal.allow_beyond(self._most)
+            self._look()
             name_together(parts)
             self._journal.append(*(page.entry for page in group))
         except BaseException:

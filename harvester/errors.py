@@ -4,7 +4,8 @@
     ├── ConfigError               2  the YAML or the command line is wrong; holds every Problem
     ├── PartitionFailed           3  this partition ends, the others go on; run again to resume
     ├── RunStopped                4  the whole run ends, resumable: a quota, a rule
-    │   └── DiskError             4  … because the disk is full or an fsync failed
+    │   ├── DiskError             4  … because the disk is full or an fsync failed
+    │   └── FolderLost            4  … because its folder was moved, removed or un-locked
     ├── DataRefused               5  what lies on disk does not fit; nothing was deleted
     ├── FolderLocked              6  another run holds the folder
     ├── Interrupted             130  Ctrl-C or SIGTERM, resumable
@@ -87,6 +88,12 @@ class RunStopped(HarvesterError):
 class DiskError(RunStopped):
     """A write, fsync or rename failed. Never retried: after a failed fsync the kernel may have
     dropped the dirty pages, and a second fsync would report success for lost data.
+    """
+
+
+class FolderLost(RunStopped):
+    """The folder of the run, or its lock, is no longer the one that it began with: another run may
+    be at work there. Nothing more is written.
     """
 
 

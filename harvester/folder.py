@@ -7,8 +7,6 @@ is accepted on purpose. What is compared, and what may change freely, is in `que
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import secrets
@@ -23,9 +21,12 @@ from harvester import __version__
 from harvester.auth.token_file import NAME as TOKENS
 from harvester.config import Config
 from harvester.config.load import parse_resolved
-from harvester.errors import ConfigError, DataRefused, FolderLocked
+from harvester.errors import ConfigError, DataRefused
 from harvester.growing import changed_partitions
-from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder
+from harvester.inside import is_file, reading
+from harvester.lock import NAME as LOCK
+from harvester.lock import Held, held
+from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder, remove_temporary
 from harvester.question import (
     Change,
     changed_shapes,
@@ -41,7 +42,6 @@ from harvester.tally import Tally
 
 NAME: Final = "harvest.json"
 LAST_RUN: Final = "last_run.json"
-_LOCK: Final = ".lock"
 _SALT_BYTES: Final = 16
 
 
@@ -83,7 +83,7 @@ def read_asked(out: Path) -> Asked:
     path = out / NAME
     try:
         with disk_errors(path):
-            text = path.read_bytes() if path.exists() else None
+            text = _read(path) if os.path.lexists(path) else None
         if text is None:
             raise DataRefused(
                 f"{out}: no {NAME} here, so this is not the folder of a harvest; a run names its "
@@ -149,36 +149,18 @@ def _moment(value: Mapping[str, Any], key: str) -> datetime:
 
 
 @contextlib.contextmanager
-def locked(out: Path, *, fsync: bool) -> Iterator[None]:
+def locked(out: Path, *, fsync: bool) -> Iterator[Held]:
     """Hold `out` for one run, creating it.
 
     Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else.
     """
     with disk_errors(out):
-        if out.exists():
+        if os.path.lexists(out):
             _refuse_strangers(out)
         else:
             make_folder(out, within=next(filter(Path.is_dir, out.parents)), fsync=fsync)
-        lock = os.open(out / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise
-            holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
-            by = f" (process {holder})" if holder.isdecimal() else ""
-            raise FolderLocked(
-                f"{out}: another run{by} is harvesting into this folder; wait for it to end, or "
-                "use another --out"
-            ) from None
-        with disk_errors(out):
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # all is said and done
-            os.close(lock)  # releases the lock, as the death of the process does
+    with held(out) as mine:
+        yield mine
 
 
 def prepare(out: Path, config: Config, now: datetime, *, accept: bool = False) -> Asked:
@@ -187,7 +169,7 @@ def prepare(out: Path, config: Config, now: datetime, *, accept: bool = False) -
     Call it inside `locked`. Raises `DataRefused`, naming what changed; with `accept` only where
     what is kept would not be right any more.
     """
-    before = read_asked(out) if (out / NAME).exists() else None
+    before = read_asked(out) if os.path.lexists(out / NAME) else None
     salt = (before and before.salt) or secrets.token_hex(_SALT_BYTES)
     digests = digested(config, salt)
     changes: list[Change] = []
@@ -248,6 +230,11 @@ def _write_asked(out: Path, asked: Asked) -> None:
     _write_json(out / NAME, value, fsync=asked.config.output.fsync)
 
 
+def _read(path: Path) -> bytes:
+    with reading(path) as file:
+        return file.read()
+
+
 def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
     """Note which partitions failed, for `status`, and what the run waited for and lost, added to
     what the runs before noted, for `report`. The journals remain the only truth.
@@ -266,24 +253,23 @@ def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, f
 def read_last_run(out: Path) -> Failures:
     """The failures that the last run noted; none where it noted nothing readable."""
     try:
-        value = json.loads((out / LAST_RUN).read_bytes())
+        value = json.loads(_read(out / LAST_RUN))
         listed = [Failure(**failure) for failure in value["failures"]]
         return Failures(Counter(value["failed"]), listed)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (DataRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Failures()
 
 
 def read_tally(out: Path) -> Tally:
     """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
     try:
-        return Tally.read(json.loads((out / LAST_RUN).read_bytes())["tally"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Tally.read(json.loads(_read(out / LAST_RUN))["tally"])
+    except (DataRefused, OSError, ValueError, KeyError, TypeError):
         return Tally()
 
 
 def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
-    with disk_errors(path):  # a killed run may have left one behind
-        path.with_name(path.name + TEMPORARY).unlink(missing_ok=True)
+    remove_temporary(path)
     with DurableFile(path, fsync=fsync) as file:
         file.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
         file.commit()
@@ -299,8 +285,8 @@ def _refuse_strangers(out: Path) -> None:
     if not out.is_dir():
         raise DataRefused(f"{out}: is not a folder")
     with os.scandir(out) as listing:
-        strangers = {item.name for item in listing} - {_LOCK, NAME + TEMPORARY, TOKENS}
-    if strangers and not (out / NAME).exists():
+        strangers = {item.name for item in listing} - {LOCK, NAME + TEMPORARY, TOKENS}
+    if strangers and not is_file(out / NAME):
         raise DataRefused(
             f"{out}: holds {min(strangers)!r} but no {NAME}, so this is not the folder of a "
             "harvest; give an empty or a new one with --out"

@@ -19,6 +19,7 @@ from harvester.errors import DataRefused
 from harvester.journal import is_done, read_header, read_pages
 from harvester.pagination import LARGEST, RUN_START
 from harvester.partitions import Partition
+from harvester.places import place_of
 from harvester.templates import as_text
 
 KEY: Final = "run"
@@ -66,7 +67,7 @@ def next_run(out: Path, base: Partition, incremental: Incremental) -> Partition 
     if not starts:
         return None
     last = starts[-1]
-    folder = out / _partition(base, last).folder
+    folder = place_of(out, _partition(base, last))
     if not is_done(folder):
         return None
     start = last.value
@@ -125,7 +126,7 @@ def _earlier_iso(value: str, back: timedelta) -> str:
 
 def _starts(out: Path, base: Partition) -> list[RunStart]:
     """The runs on disk, by number. One that was killed before its journal began counts too."""
-    folder = out / base.folder
+    folder = place_of(out, base)
     if not folder.is_dir():
         return []
     found = []

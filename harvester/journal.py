@@ -15,12 +15,14 @@ import contextlib
 import json
 import math
 import os
+import stat
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from harvester import __version__
 from harvester.entries import (
     ACCEPTED,
     FORMAT,
@@ -33,7 +35,8 @@ from harvester.entries import (
     parsed,
     sound,
 )
-from harvester.errors import DataRefused
+from harvester.errors import DataRefused, FolderLost
+from harvester.inside import alone, in_the_way, is_file, reading
 from harvester.marks import read_mark, remove_mark, write_mark
 from harvester.parts import TEMPORARY, disk_errors, part_name, part_number, sync_folder, write_all
 
@@ -60,6 +63,7 @@ __all__ = [
 NAME: Final = "journal.jsonl"
 _BEGINS_AGAIN: Final = b'"reason":"restarted"'
 _REDONE: Final = b'"reason":"redo"'
+_BEGINS: Final = b'{"format":%d,' % FORMAT
 _TAIL_BYTES: Final = 64 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -73,10 +77,12 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     reader has appended since.
     """
     end = 0
-    with disk_errors(path), path.open("rb", _BLOCK_BYTES) as file:
+    with disk_errors(path), reading(path, _BLOCK_BYTES) as file:
         for number, line in enumerate(file, 1):
             text = sound(line)
             if text is None:
+                if number == 1:
+                    _refuse_later_format(path, line)
                 if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
                     return
                 raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
@@ -100,7 +106,7 @@ def _more(file: Any) -> bool:
 def read_header(folder: Path) -> Header | None:
     """The header of the partition in `folder`; None where no harvest has begun."""
     path = folder / NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     first = next(_lines(path), None)
     return _header(path, first[2]) if first else None
@@ -113,11 +119,18 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     when it cannot be read.
     """
     path = folder / NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return
+    pages = 0
     for number, _, text in _lines(path):
-        if number > 1:
-            yield _entry(path, number, text)
+        if number == 1:
+            _header(path, text)
+            continue
+        entry = _entry(path, number, text)
+        if entry.part is not None:
+            pages += 1
+            _check_name(path, number, entry.part, pages)
+        yield entry
 
 
 def read_pages(folder: Path) -> Iterator[Entry]:
@@ -156,10 +169,10 @@ def span(folder: Path) -> Span:
     none has; and of them those since the chain of cursors last began again.
     """
     path = folder / NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return Span()
     # Parsing every line twice is only worth it where there is one.
-    with disk_errors(path), path.open("rb") as lines:
+    with disk_errors(path), reading(path) as lines:
         if not any(_BEGINS_AGAIN in line or _REDONE in line for line in lines):
             return Span()
     return _span(read_entries(folder))
@@ -185,9 +198,9 @@ def has_generation(folder: Path) -> bool:
     if is_done(folder):
         return True
     path = folder / NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return False
-    with disk_errors(path), path.open("rb") as lines:
+    with disk_errors(path), reading(path) as lines:
         if not any(_REDONE in line for line in lines):
             return False
     return any(entry.done for entry in read_entries(folder))
@@ -204,13 +217,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def is_done(folder: Path) -> bool:
     """Whether the partition in `folder` has its last page; reads only the journal's end."""
     path = folder / NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return False
-    with disk_errors(path), path.open("rb") as file:
+    with disk_errors(path), reading(path) as file:
+        known = file.read(len(_BEGINS)) == _BEGINS
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
         *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
     text = sound(last)
-    if text is None:  # torn, or longer than the tail: the whole journal knows
+    # Torn, longer than the tail, or of another format: the whole journal knows, or is refused.
+    if text is None or not known:
         return read_checkpoint(folder).done
     try:
         return parsed(text).done
@@ -219,17 +234,38 @@ def is_done(folder: Path) -> bool:
 
 
 def _header(path: Path, text: bytes) -> Header:
+    _refuse_later_format(path, text)
     try:
         value = dict(json.loads(text))
-        if value.get("format") != FORMAT:
-            raise DataRefused(
-                f"{path}: journal format {value.get('format')!r} is not known to this version"
-            )
         header = Header(**value)
         dict(header.partition)
     except (TypeError, ValueError, RecursionError) as error:
         raise _unfit(path.parent, f"{path}:1: not a journal's first line: {error}") from error
     return header
+
+
+def _refuse_later_format(path: Path, line: bytes) -> None:
+    """Refuse a journal that another version wrote in a way that this one does not know, whatever
+    else of it this version might understand.
+    """
+    with contextlib.suppress(TypeError, ValueError, RecursionError):
+        value = dict(json.loads(line)).get("format")
+        if value != FORMAT:
+            raise DataRefused(
+                f"{path}: journal format {str(value)[:20]} is not known to this version "
+                f"({__version__}), so nothing was read or changed; use the version that wrote it, "
+                "or a later one"
+            )
+
+
+def _check_name(path: Path, number: int, name: str, page: int) -> None:
+    """Refuse a line that names anything but the part of its own page: no reader may be led to
+    another file, in this folder or elsewhere.
+    """
+    if name != part_name(page):
+        raise _unfit(
+            path.parent, f"{path}:{number}: {name[:80]!r} stands where {part_name(page)} belongs"
+        )
 
 
 def _entry(path: Path, number: int, text: bytes) -> Entry:
@@ -253,6 +289,7 @@ class Journal:
         self._descriptor = descriptor
         self._fsync = fsync
         self._marked = False
+        self._end = 0  # of what this run has read and written
 
     @classmethod
     def open(
@@ -271,10 +308,10 @@ class Journal:
         """
         path = folder / NAME
         with disk_errors(path):
-            if not path.exists():
+            if not os.path.lexists(path):
                 _refuse_orphans(folder)
-            flags = os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
-            journal = cls(folder, os.open(path, flags, 0o666), fsync=fsync)
+            descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
+            journal = cls(folder, descriptor, fsync=fsync)
             journal.fingerprint = header.fingerprint
             try:
                 end = journal._replay(header, on_entry, accepted)
@@ -331,7 +368,7 @@ class Journal:
                 if entry.restarts:  # what is superseded may be gone
                     unfit = None
                 elif entry.part is not None:
-                    self._check_name(number, entry.part)
+                    _check_name(path, number, entry.part, self.checkpoint.pages + 1)
                     unfit = unfit or self._part_fault(entry.part, entry, folder)
                 if entry.reason and (asked := entry.accepts):
                     self.fingerprint = asked
@@ -346,9 +383,13 @@ class Journal:
     def _recover(self, header: Header, end: int, leftovers: list[Path]) -> None:
         """Remove what an interrupted commit leaves, now that everything else is known to fit."""
         for leftover in leftovers:
+            if not is_file(leftover):
+                raise in_the_way(leftover)
+        for leftover in leftovers:
             leftover.unlink()
         if os.fstat(self._descriptor).st_size > end:
             os.ftruncate(self._descriptor, end)
+        self._end = end
         if end == 0:
             self._write(encode(header))
         elif self._fsync and (not self.checkpoint.done or read_mark(self.folder) > 1):
@@ -369,23 +410,19 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def _check_name(self, number: int, name: str) -> None:
-        """Raise unless this is the name of the next part."""
-        if name != part_name(self.checkpoint.pages + 1):
-            told = f"{self.folder / NAME}:{number}: {name} is out of order"
-            raise _unfit(self.folder, told)
-
     def _part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
         """What is wrong with a part that is not there, or not as large as its line says; `folder`
         is open: a name is found sooner in it than by a path.
         """
         try:
-            size = os.stat(name, dir_fd=folder).st_size  # a Path takes 10 µs
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a Path takes 10 µs
         except FileNotFoundError:
             told = f"{self.folder / name}: this part is in the journal, but not on disk"
             return _unfit(self.folder, told)
-        if size != entry.stored_bytes:
-            told = f"{size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
+        if not stat.S_ISREG(found.st_mode):
+            return in_the_way(self.folder / name)
+        if found.st_size != entry.stored_bytes:
+            told = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
             return _unfit(self.folder, f"{self.folder / name}: {told}")
         return None
 
@@ -416,7 +453,13 @@ class Journal:
 
     def _write(self, line: bytes) -> None:
         with disk_errors(self.folder / NAME):
+            if os.fstat(self._descriptor).st_size != self._end:
+                raise FolderLost(
+                    f"{self.folder / NAME}: something else has written here since this run began; "
+                    "what it wrote was left as it is"
+                )
             write_all(self._descriptor, line)
+            self._end += len(line)
             if self._fsync:
                 os.fdatasync(self._descriptor)
 

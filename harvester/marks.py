@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from harvester.inside import reading
 from harvester.parts import TEMPORARY, DurableFile, disk_errors
 
 NAME: Final = ".under_way"
@@ -23,7 +24,7 @@ def read_mark(folder: Path) -> int:
     path = folder / NAME
     with disk_errors(path):
         try:
-            with path.open("rb") as file:
+            with reading(path) as file:
                 text = file.read(len(b"64\n")).strip()
         except FileNotFoundError:
             return 1

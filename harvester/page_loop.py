@@ -36,10 +36,12 @@ from harvester.fields import as_number
 from harvester.folder import Fingerprints
 from harvester.journal import ACCEPTED, RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.journal import NAME as JOURNAL
+from harvester.lock import Identity, identity
 from harvester.loop_guard import LoopGuard
 from harvester.pagination import Done, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
-from harvester.parts import make_folder
+from harvester.parts import disk_errors, make_folder
+from harvester.places import place_of
 from harvester.retry import Backoff
 from harvester.templates import as_text
 from harvester.tries import Run, Tried, Tries
@@ -66,13 +68,15 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     """
     pages = _Pages(run, partition)
     fsync = run.config.output.fsync
+    pages.look()
     if not (pages.folder / JOURNAL).exists():
         make_folder(pages.folder, within=run.out, fsync=fsync)
+    pages.begin()
     with (
         Journal.open(
             pages.folder, header, fsync=fsync, on_entry=pages.remember, accepted=pages.fingerprints
         ) as journal,
-        Commits(journal, pages.behind, run.beside, pages.tell) as commits,
+        Commits(journal, pages.behind, run.beside, pages.tell, pages.look) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
@@ -98,7 +102,7 @@ class _Pages:
     """The pages of one partition: how one is fetched, and how a failure is put into words."""
 
     def __init__(self, run: Run, partition: Partition) -> None:
-        self.folder = run.out / partition.folder
+        self.folder = place_of(run.out, partition)
         self._run = run
         self._partition = partition
         self._source = run.sources[partition.resource]
@@ -110,6 +114,20 @@ class _Pages:
         self._restarts = 0  # of this run
         today = Fingerprints((self._source.fingerprint,))
         self.fingerprints = run.fingerprints.get(partition.resource, today)
+        self._shown_folder = str(self.folder)
+        self._place: Identity | None = None
+
+    def begin(self) -> None:
+        """Take note of which folder this is."""
+        with disk_errors(self.folder):
+            self._place = identity(self.folder)
+
+    def look(self) -> None:
+        """Raise `FolderLost` where this is no longer the folder that the run began with."""
+        if self._run.held and self._place:
+            self._run.held.look(self._shown_folder, self._place)
+        elif self._run.held:
+            self._run.held.look()
 
     def remember(self, entry: Entry) -> None:
         """Tell the loop guard of a line of the journal."""

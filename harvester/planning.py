@@ -17,6 +17,7 @@ from harvester.journal import has_generation, is_done
 from harvester.loop_guard import LoopGuard
 from harvester.partitions import Partition, count
 from harvester.partitions import plan as plan_resource
+from harvester.places import place_of
 from harvester.supply import supply
 
 
@@ -79,7 +80,7 @@ class Plan:
         parents = self._resources[resource.parent_name]
         known = self.partitions(parents, following=True)
         return self.awaits_parents(parents) or not all(
-            is_done(self.out / parent.folder) for parent in known
+            is_done(place_of(self.out, parent)) for parent in known
         )
 
     def children_of(self, name: str) -> Iterator[Resource]:
@@ -92,7 +93,7 @@ class Plan:
             return
         seen = LoopGuard(forgets=False)
         for parent in self.partitions(self._resources[resource.parent_name]):
-            if has_generation(self.out / parent.folder):
+            if has_generation(place_of(self.out, parent)):
                 for child in self._planned(resource, parent):
                     if seen.add(str(child.folder)):
                         yield child
@@ -154,7 +155,7 @@ class Feed:
         """The children of parents that are not harvested in this run, but were in another."""
         parents = next(r for r in self._plan.config.resources if r.name == resource.parent_name)
         for parent in self._plan.partitions(parents):
-            if has_generation(self._plan.out / parent.folder):
+            if has_generation(place_of(self._plan.out, parent)):
                 yield from self._plan.children(resource, parent)
 
 

@@ -14,13 +14,15 @@ from harvester.doubts import Doubts
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.folder import Asked, read_asked, read_last_run
+from harvester.inside import reading
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
 from harvester.jsonpath import parse
 from harvester.marks import read_mark
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
-from harvester.parts import part_name, part_number
+from harvester.parts import part_number
+from harvester.places import place_of
 from harvester.planning import Plan
 from harvester.summary import ResourceSummary, Summary
 
@@ -45,7 +47,7 @@ def status(out: Path) -> Summary:
     doubts = Doubts()
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
-        checkpoint = read_checkpoint(out / partition.folder)
+        checkpoint = read_checkpoint(place_of(out, partition))
         key = (partition.resource, *partition.labels.values())
         if key in failed and not checkpoint.done:
             open_ones.add(key)
@@ -113,7 +115,11 @@ def verify(out: Path, *, deep: bool = False) -> Verification:
     }
     journals = 0
     for partition in planned(out, asked):
-        folder = out / partition.folder
+        try:
+            folder = place_of(out, partition)
+        except DataRefused as error:
+            found.add(StoredProblem(str(partition.folder), str(error)))
+            continue
         if (folder / JOURNAL).exists():
             journals += 1
         if folder.is_dir():
@@ -153,7 +159,7 @@ class _Check:
                 yield journal, f"written for another partition: {dict(header.partition)}"
             counting = span(folder)
             for entry in read_entries(folder):
-                for problem in self._chain_problems(before, entry, parts):
+                for problem in self._chain_problems(before, entry):
                     yield journal, f"page {entry.seq}: {problem}"
                 parts += entry.part is not None
                 if entry.part is not None and counting.counts(entry.seq):
@@ -169,7 +175,7 @@ class _Check:
         finally:
             found.parts += parts
 
-    def _chain_problems(self, before: Entry | None, entry: Entry, parts: int) -> Iterator[str]:
+    def _chain_problems(self, before: Entry | None, entry: Entry) -> Iterator[str]:
         if before is not None and before.done and not entry.redoes:
             yield "stands behind the line that says the partition is done"
         elif before is not None and not before.done and before.next != entry.cursor:
@@ -178,14 +184,15 @@ class _Check:
             yield f"the first page was asked for with {entry.cursor!r}"
         if entry.restarts and entry.next != first_cursor(self._paginator):
             yield f"begins the chain again, but with {entry.next!r}"
-        if entry.part is not None and entry.part != part_name(parts + 1):
-            yield f"{entry.part} is out of order"
 
     def _part_problems(self, path: Path, entry: Entry) -> Iterator[str]:
         try:
             size, digest = _sha256(path)
         except OSError as error:
             yield f"cannot be read: {error.strerror or error}"
+            return
+        except DataRefused as error:  # a link, a pipe
+            yield str(error).removeprefix(f"{path}: ")
             return
         if size != entry.stored_bytes:
             yield f"{size:,} bytes, the journal says {entry.stored_bytes:,}"
@@ -212,7 +219,7 @@ class _Check:
 
 
 def _sha256(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
+    with reading(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return file.tell(), digest.hexdigest()
 

@@ -19,6 +19,7 @@ from harvester.config.wording import unknown
 from harvester.errors import (
     ConfigError,
     DiskError,
+    FolderLost,
     HarvesterError,
     Interrupted,
     PartitionFailed,
@@ -33,6 +34,7 @@ from harvester.events import (
     Warned,
 )
 from harvester.journal import Checkpoint, Header
+from harvester.lock import Held
 from harvester.page_loop import harvest_partition, iso
 from harvester.partitions import Partition
 from harvester.planning import Feed, Plan, known_count
@@ -74,7 +76,7 @@ def harvest(
     out = out or config.folder
     secrets = secrets_of(config)
     stop = stop or threading.Event()
-    with folder.locked(out, fsync=config.output.fsync):
+    with folder.locked(out, fsync=config.output.fsync) as held:
         asked = folder.prepare(out, config, datetime.now(UTC), accept=accept_change)
         workers = concurrency or config.concurrency.partitions
         tally = RunTally(iso(datetime.now(UTC)))
@@ -83,7 +85,7 @@ def harvest(
             tally.take(event)
             on_event(event)
 
-        with _run(config, out, asked, secrets, workers, max_pages, noted, stop) as run:
+        with _run(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
@@ -95,6 +97,9 @@ def harvest(
                     run.emit(Warned(Partition(name, {}), note))
             ended = _Ended(run, Feed(plan, chosen))
             ended.work_off(workers)
+        if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
+            raise ended.by
+        held.look()
         try:
             fsync = config.output.fsync
             folder.write_last_run(out, ended.failures, tally.close(), fsync=fsync)
@@ -190,7 +195,7 @@ class _Ended:
 @contextlib.contextmanager
 def _run(
     config: Config,
-    out: Path,
+    held: Held,
     asked: folder.Asked,
     secrets: Secrets,
     workers: int,
@@ -214,13 +219,14 @@ def _run(
         mine: Transport = local.transport
         return mine
 
-    access = Access(config, secrets, out, stopping=stop.is_set)
+    access = Access(config, secrets, held.out, stopping=stop.is_set)
     pages = config.concurrency.pages
     try:
         with ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside:
             yield Run(
                 config=config,
-                out=out,
+                out=held.out,
+                held=held,
                 sources=sources(config, secrets, asked.salt),
                 fingerprints=asked.fingerprints,
                 access=access,

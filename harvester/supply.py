@@ -11,6 +11,7 @@ memory.
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ from harvester.body import decoded_chunks
 from harvester.config import Config, Resource
 from harvester.elements import iter_elements
 from harvester.errors import ConfigError, DataRefused, Problem
+from harvester.inside import reading
 from harvester.journal import read_pages
 from harvester.jsonpath import Path as JSONPath
 from harvester.jsonpath import find, parse
 from harvester.loop_guard import LoopGuard
 from harvester.partitions import FromFile, FromResource, Outside, Partition, Supply
-from harvester.parts import TEMPORARY, DurableFile, disk_errors
+from harvester.parts import DurableFile, remove_temporary
+from harvester.places import place_of
 from harvester.templates import as_text
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
@@ -47,8 +50,7 @@ def take_over(out: Path, config: Config, resource: Resource) -> list[str]:
             notes.append(f"{path} is gone; the values taken from it before are harvested")
             continue
         known = sum(1 for _ in _copied(copy)) if copy.exists() else -1
-        with disk_errors(copy):  # a killed run may have left one behind
-            copy.with_name(copy.name + TEMPORARY).unlink(missing_ok=True)
+        remove_temporary(copy)
         with DurableFile(copy, fsync=config.output.fsync) as file:
             count = 0
             for count, pair in enumerate(_merged(copy, path, spec), 1):  # noqa: B007
@@ -92,7 +94,7 @@ def partition_records(
     out: Path, partition: Partition, selector: str | None, cut: Cut = iter_elements
 ) -> Iterator[bytes]:
     """The records of one partition, in order, as `iter_records` gives them."""
-    folder = out / partition.folder
+    folder = place_of(out, partition)
     path = parse(selector or "$")
     for entry in read_pages(folder):
         part = f"{folder}/{entry.part}"  # a Path takes 6 µs more, at each of many pages
@@ -112,7 +114,7 @@ def _copy(out: Path, resource: Resource, key: str) -> Path:
 
 def _copied(copy: Path) -> Iterator[Value]:
     try:
-        with copy.open(encoding="utf-8") as lines:
+        with TextIOWrapper(reading(copy), encoding="utf-8") as lines:
             for line in lines:
                 value, included = json.loads(line)
                 yield value, included

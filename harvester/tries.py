@@ -33,6 +33,7 @@ from harvester.errors import (
 from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
 from harvester.folder import Fingerprints
 from harvester.journal import Checkpoint
+from harvester.lock import Held
 from harvester.partitions import Partition
 from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
 from harvester.request import Request
@@ -61,6 +62,7 @@ class Run:
     rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)  # of each resource
+    held: Held | None = None  # None: nobody else knows of the folder
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     requests: Counter[str] = field(default_factory=Counter)
@@ -128,6 +130,8 @@ class Tries:
         watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
         try:
             with transport.open(request, watch) as response:
+                if run.held:  # it may be a while ago that the last page was committed
+                    run.held.look()
                 kept = self._source.reader.read(
                     response, self._folder, place, self._progress(), run.now().timestamp()
                 )

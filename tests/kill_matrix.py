@@ -44,13 +44,23 @@ CALLS = {
     "fsync": (KILL, "EIO", "ENOSPC"),
     "fdatasync": (KILL, "EIO", "ENOSPC"),
     "rename": (KILL, "ENOSPC", "EIO"),
+    "link": (KILL, "ENOSPC", "EIO"),
     "unlink": (KILL, "EIO"),
     "ftruncate": (KILL, "EIO"),
     "close": (KILL, "EIO"),
     "mkdir": (KILL, "ENOSPC"),
 }
 #: Not called today, but a Python or C library to come might.
-OTHER_CALLS = ("renameat", "renameat2", "unlinkat", "mkdirat", "truncate", "writev", "pwritev")
+OTHER_CALLS = (
+    "renameat",
+    "renameat2",
+    "linkat",
+    "unlinkat",
+    "mkdirat",
+    "truncate",
+    "writev",
+    "pwritev",
+)
 #: What a run may do without: files that it only reads, or that it has already made durable.
 DISPENSABLE = ("openat", "close", "unlink")
 FOLDER = Path("items", "shard=a")
@@ -142,10 +152,10 @@ class Matrix:
     def calls_on_disk(self, out: Path, *changes: str) -> list[str]:
         """What a harvest does to the partition's files, call by call: `fsync part-000001.json.gz`.
 
-        The partition's folder is called so; a rename goes by the temporary name.
+        The partition's folder is called so; a link goes by the temporary name.
         """
         log = out.with_suffix(".strace")
-        traced = ["-y", "-o", str(log), "-e", "trace=write,fsync,fdatasync,rename"]
+        traced = ["-y", "-o", str(log), "-e", "trace=write,fsync,fdatasync,rename,link"]
         assert run([*strace(*traced), *self.arguments(out), *changes]).returncode == 0
         path = rf'{re.escape(str(out / FOLDER))}/?([^>",]*)'
         found = re.findall(rf'(\w+)\((?:\d+<|")[^">]*{path}', log.read_text())

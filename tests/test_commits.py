@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from harvester.commits import Commits, Fetched
-from harvester.errors import DiskError, PageRefused
+from harvester.errors import DataRefused, PageRefused
 from harvester.journal import Checkpoint, Entry, Header, Journal, read_checkpoint, read_entries
 from harvester.parts import Part
 from tests.support import entry
@@ -99,7 +99,7 @@ def test_a_commit_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> 
             commits.add(bad)
             commits.add(fetched(tmp_path, 3))
 
-    with pytest.raises(DiskError):
+    with pytest.raises(DataRefused):
         run()
     # What stands in a group with it may fail with it.
     assert [line.seq for line in read_entries(tmp_path)] == [1][: read_checkpoint(tmp_path).pages]
@@ -160,7 +160,7 @@ def test_a_group_that_fails_is_no_part_of_the_harvest(tmp_path: Path, pool: Exec
                 commits.add(page)
             release.set()
 
-    with pytest.raises(DiskError):
+    with pytest.raises(DataRefused):
         run()
     assert read_checkpoint(tmp_path).pages == 1
     left = {"part-000002.json.gz", "part-000003.json.gz", "part-000004.json.gz"}

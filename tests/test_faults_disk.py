@@ -228,7 +228,8 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         ("fresh", "part 1", "openat", 1),
         ("page 2", "part 2", "write", 1),
         ("page 2", "part 2", "close", 1),
-        ("page 3", "part 3", "rename", 1),
+        ("page 3", "part 3", "link", 1),
+        ("page 3", "part 3", "unlink", 1),
         ("page 3", "journal", "write", 1),  # the last line
         ("fresh", "folder", "fsync", 2),  # part 1's name
         ("fresh", "journal", "fdatasync", 2),  # the line of page 1
@@ -259,7 +260,7 @@ def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     ("file", "call"),
     [
         ("part 1", "fsync"),
-        ("part 2", "rename"),
+        ("part 2", "link"),
         ("part 2", "write"),
         ("journal", "fdatasync"),
     ],
@@ -277,8 +278,8 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 
 @pytest.mark.parametrize("deed", [f"signal={KILL}", "error=EIO"])
-@pytest.mark.parametrize("renames", [2, 3, 4])
-def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, renames: int, deed: str) -> None:
+@pytest.mark.parametrize("links", [2, 3, 4])
+def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, links: int, deed: str) -> None:
     """A group whose parts are half named is no part of the harvest, and the next run takes it
     away; but where no mark speaks of them, parts beyond the journal are refused as ever.
     """
@@ -287,13 +288,13 @@ def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, renames: int, deed:
     parts = [str(out / FOLDER / f"part-{number:06d}.json.gz") for number in range(1, 10)]
     paths = [option for part in parts for option in ("-P", f"{part}.tmp", "-P", part)]
     slowly = ["-e", "inject=fsync:delay_enter=300000"]
-    deed_done = ["-e", f"inject=rename:{deed}:when={renames}"]
+    deed_done = ["-e", f"inject=link:{deed}:when={links}"]
     before = len(groups.server.asked)
     hit = run([*strace(*paths, *slowly, *deed_done), *groups.arguments(out)])
     assert hit.returncode == (4 if "error" in deed else -9), hit.stderr
     assert read_checkpoint(out / FOLDER).pages == 1
     named = [part for part in parts[1:] if Path(part).exists()]
-    assert named == parts[1 : renames - 1]
+    assert named == parts[1 : links - 1]
     assert not verify(out).problems
     if len(named) > 1:
         (out / FOLDER / ".under_way").rename(tmp_path / "mark")
@@ -302,21 +303,21 @@ def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, renames: int, deed:
         assert stamps(out / FOLDER) == there
         assert verify(out).problems
         (tmp_path / "mark").rename(out / FOLDER / ".under_way")
-    groups.completes(out, renames)
+    groups.completes(out, links)
     assert len(groups.server.asked) - before <= 9 + groups.at_once
 
 
-@pytest.mark.parametrize(("call", "number"), [("rename", 2), ("unlink", 3)])
+@pytest.mark.parametrize(("call", "number"), [("rename", 1), ("unlink", 3)])
 def test_row_37_at_the_mark_of_a_group(
     groups: Matrix, tmp_path: Path, call: str, number: int
 ) -> None:
     """Killed right before the mark is there, or before it is gone: the rerun is as exact."""
     out = tmp_path / "out"
     mark = out / FOLDER / ".under_way"
-    parts = [out / FOLDER / f"part-{number:06d}.json.gz.tmp" for number in range(1, 10)]
-    paths = [option for path in (*parts, mark, f"{mark}.tmp") for option in ("-P", str(path))]
-    # In their threads: behind the rename of part 1, and behind the two unlinks at the start.
-    slowly = ["-e", "inject=fsync:delay_enter=300000"]
+    journal = out / FOLDER / "journal.jsonl"
+    paths = [option for path in (journal, mark, f"{mark}.tmp") for option in ("-P", str(path))]
+    # The third unlink is behind the two at the start. The line of page 1 takes its time.
+    slowly = ["-e", "inject=fdatasync:delay_enter=300000"]
     kill = ["-e", f"inject={call}:signal={KILL}:when={number}"]
     hit = run([*strace(*paths, *slowly, *kill), *groups.arguments(out)])
     assert hit.returncode == -9
@@ -340,7 +341,7 @@ def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
     expected = ["write journal.jsonl", "fdatasync journal.jsonl", "fsync folder"]
     for number in range(1, PAGES + 1):
         part = f"part-{number:06d}.json.gz.tmp"
-        expected += [f"write {part}", f"fsync {part}", f"rename {part}", "fsync folder"]
+        expected += [f"write {part}", f"fsync {part}", f"link {part}", "fsync folder"]
         expected += ["write journal.jsonl", "fdatasync journal.jsonl"]
     for changes in ([], ["output.fsync=false"]):
         calls = kills.calls_on_disk(tmp_path / f"out-{len(changes)}", *changes)
@@ -351,7 +352,7 @@ def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
         for number in range(1, PAGES + 1):
             part = f"part-{number:06d}.json.gz.tmp"
             assert f"write {part}" in calls
-            written = calls[: calls.index(f"rename {part}" if changes else f"fsync {part}")]
+            written = calls[: calls.index(f"link {part}" if changes else f"fsync {part}")]
             assert calls.count(f"write {part}") == written.count(f"write {part}")
 
 
@@ -475,7 +476,7 @@ def fails_then_completes(
         pytest.param("fsync", "EIO", 1, ["part-000002.json.gz.tmp"], id="a part's fsync"),
         pytest.param("fsync", "EIO", 3, [""], id="a name's fsync"),  # of the folder
         pytest.param("fdatasync", "EIO", 2, ["journal.jsonl"], id="a line's fsync"),
-        pytest.param("rename", "ENOSPC", 1, ["part-000001.json.gz.tmp"], id="a rename"),
+        pytest.param("link", "ENOSPC", 1, ["part-000001.json.gz.tmp"], id="a name"),
         pytest.param(
             "openat", "EMFILE", 1, ["part-000001.json.gz.tmp"], id="too many files for a part"
         ),

@@ -264,7 +264,7 @@ def test_killed_before_harvest_json(tmp_path: Path, left: tuple[str, ...]) -> No
     out = tmp_path / "out"
     out.mkdir()
     for name in left:
-        (out / name).write_text("half")
+        (out / name).write_text("4711\n" if name == ".lock" else "half")
     prepare(out, load(tmp_path))
     assert sorted(file.name for file in out.iterdir()) == [".lock", "harvest.json"]
 

@@ -25,8 +25,9 @@ LAYERS = [
     auth terminal proof
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     cutting doubts headers signs
+    inside
     secrets partitions origins guard elements entries parts wire
-    marks
+    marks lock places
     journal taking auth.token_file skim
     summary events
     tally

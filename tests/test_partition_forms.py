@@ -70,5 +70,8 @@ def test_faults(written: str, fault: str) -> None:
 def test_a_key_is_a_name() -> None:
     """References must be able to name it."""
     assert said("partitions: {'a-b': [1]}") == [
-        "resources[0].partitions.a-b: expected a name of letters, digits and '_', got 'a-b'"
+        (
+            "resources[0].partitions.a-b: expected a name of at most 100 letters, digits and '_' "
+            "(it becomes a part of folders' names), got 'a-b'"
+        )
     ]

@@ -55,7 +55,7 @@ class Disk:
                 self.flushed_names = {*self.names}
             case "fsync", _:
                 self.flushed_parts.add(part)
-            case "rename", _:
+            case "link", _:  # the temporary name goes, now or when the folder is opened next
                 self.names = {*self.names, part} - {name}
             case _:
                 raise AssertionError(call)

@@ -5,7 +5,6 @@ before the access token that came with it is used. Nobody but the owner *may* re
 its first byte on.
 """
 
-import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused
-from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder
+from harvester.inside import reading
+from harvester.parts import DurableFile, make_folder, remove_temporary
 
 #: Its name in the folder of a harvest.
 NAME: Final = ".tokens.json"
@@ -34,7 +34,8 @@ class TokenFile:
         Raises `DataRefused` where the file cannot be read.
         """
         try:
-            value = json.loads(self.path.read_bytes())
+            with reading(self.path) as file:
+                value = json.loads(file.read())
             began_as, stored = value["began_as"], value["refresh_token"]
         except FileNotFoundError:
             return configured
@@ -51,8 +52,7 @@ class TokenFile:
         if not folder.exists():
             make_folder(folder, within=next(filter(Path.is_dir, folder.parents)))
         value = {"began_as": _digest(configured), "refresh_token": token}
-        with disk_errors(self.path), contextlib.suppress(FileNotFoundError):
-            self.path.with_name(self.path.name + TEMPORARY).unlink()  # a killed run may leave one
+        remove_temporary(self.path)
         with DurableFile(self.path, mode=_PRIVATE) as file:
             file.write(json.dumps(value).encode() + b"\n")
             file.commit()

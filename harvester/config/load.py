@@ -27,6 +27,14 @@ from harvester.templates import Scope, TemplateError, render
 
 _LARGEST_FILE: Final = 4 << 20
 
+#: What lies beside the folders of resources, or in them: names that no resource may have, also
+#: where case does not count.
+_OWN_FILES: Final = re.compile(
+    r"(harvest\.json|last_run\.json|report\.html|journal\.jsonl|part-\d+\.json\.gz"
+    r"|.*\.values\.jsonl)(\.tmp)?",
+    re.IGNORECASE,
+)
+
 #: The keys of a resource whose defaults are merged entry by entry; others are replaced whole.
 _MERGED: Final = ("params", "headers", "json", "form", "first_params", "partitions")
 
@@ -184,15 +192,18 @@ def _copy_places(document: Document, origin: KeyPath, target: KeyPath) -> None:
 def _name_faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Find resources whose folders would be the same, also where case does not count."""
     resources = tree.get("resources") if isinstance(tree, dict) else None
-    first: dict[str, KeyPath] = {"harvest.json": ()}
+    first: dict[str, KeyPath] = {}
     for index, resource in enumerate(resources if isinstance(resources, list) else ()):
         name = resource.get("name") if isinstance(resource, dict) else None
         if not isinstance(name, str):
             continue
         path: KeyPath = ("resources", index, "name")
+        if _OWN_FILES.fullmatch(name):
+            yield path, f"the name {name!r} is taken by a file of the harvest's own; choose another"
+        elif name.endswith("."):
+            yield path, f"the name {name!r} ends in a dot, which some systems drop from a folder's"
         if (taken := first.setdefault(name.lower(), path)) != path:
-            where = f"by {dotted(taken[:-1])}" if taken else "by a file of the harvest's own"
-            yield path, f"the name {name!r} is taken {where}"
+            yield path, f"the name {name!r} is taken by {dotted(taken[:-1])}"
 
 
 def _environment_faults(

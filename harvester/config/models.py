@@ -113,6 +113,9 @@ class Incremental(Section):
     """How far before the largest value seen a run starts, for records that change late."""
 
 
+_MOST_KEYS: Final = 16  # of partitions: 200 bytes of a path each, where 4,096 are the most
+
+
 class Resource(Section):
     """One endpoint to harvest."""
 
@@ -195,6 +198,14 @@ class Resource(Section):
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references(self.request_parts) if r.kind == "value"}
         parents = [key for key, spec in self.partitions.items() if isinstance(spec, FromResource)]
+        if len(self.partitions) > _MOST_KEYS:
+            yield (
+                ("partitions",),
+                (
+                    f"{len(self.partitions)} keys make paths that are longer than systems take; "
+                    f"{_MOST_KEYS} at most"
+                ),
+            )
         for key in parents[1:]:
             yield ("partitions", key), f"one key may have parents, and {parents[0]!r} has already"
         taken = {"env", "cursor", "page", *(("run",) if self.incremental else ())}

@@ -185,7 +185,10 @@ Name = Annotated[
 
 KeyName = Annotated[
     str,
-    _text(r"^[A-Za-z_][A-Za-z0-9_]*$", "a name of letters, digits and '_'"),
+    _text(
+        r"^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+        "a name of at most 100 letters, digits and '_' (it becomes a part of folders' names)",
+    ),
 ]
 """A partition's key, which references can name."""
 

@@ -36,7 +36,7 @@ def write_lines(
 
 def _opened(path: Path, packed: bool) -> IO[bytes]:
     if not packed:
-        return path.open("wb", buffering=0)  # gathered in pieces above
+        return path.open("wb")  # buffered: a raw file may take a part of a piece, and say so only
     opened = igzip.open(path, "wb", compresslevel=_LEVEL)  # type: ignore[no-untyped-call]
     return cast(IO[bytes], opened)
 

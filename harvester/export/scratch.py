@@ -1,23 +1,33 @@
 """Where an export grows until it is complete, and the step that gives it its name.
 
-An export *must* write into a folder of its own beside the target, whose lock it holds; the file
-*must* be complete and fsynced before it is renamed, so that a target that exists is complete. What
-a killed export leaves is that folder, and the next one to the same target takes its place.
+An export *must* write into a folder that it has made itself beside the target, under a name that
+was free, with a mark in it whose lock it holds; the file *must* be complete and fsynced before it
+is renamed, so that a target that exists is complete. What a killed export leaves is such a folder,
+and the next export to the same target removes it: by its mark, never by its name alone (a folder
+that only looked like one was emptied once, with what its owner had in it).
 """
 
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from harvester.errors import ConfigError, FolderLocked
-from harvester.parts import disk_errors, sync_folder
+from harvester.errors import ConfigError, DataRefused, FolderLocked
+from harvester.inside import opened
+from harvester.parts import disk_errors, name_anew, sync_folder, write_all
 
-_SUFFIX: Final = ".exporting"
+MARK: Final = "harvester-export.json"
+_ENDING: Final = ".exporting"
+_MOST_MARK_BYTES: Final = 8192
+_NAME_CHARS: Final = 48  # of the target's, in that of its folder: file systems take 255 bytes
+_TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextlib.contextmanager
@@ -28,17 +38,19 @@ def scratch(target: Path, *, force: bool) -> Iterator[Path]:
     `FolderLocked` where another export to it is at work.
     """
     refuse_existing(target, force=force)
-    folder = target.with_name(target.name + _SUFFIX)
-    with disk_errors(folder):
-        lock = _lock(folder)
+    with disk_errors(target):
+        home = Path(tempfile.mkdtemp(_ENDING, _prefix(target), target.parent))
+    lock = -1
     try:
-        with disk_errors(folder):
-            for left_over in folder.iterdir():
-                _remove(left_over)
+        with disk_errors(home):
+            lock = _marked(home, target)
+            _clear(home, target)
+            (folder := home / "growing").mkdir()
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        shutil.rmtree(home, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
 
 
 def publish(complete: Path, target: Path, *, force: bool) -> None:
@@ -47,7 +59,10 @@ def publish(complete: Path, target: Path, *, force: bool) -> None:
         with complete.open("rb") as file:
             os.fsync(file.fileno())
         refuse_existing(target, force=force)  # an export takes a while
-        complete.rename(target)
+        if force:
+            complete.rename(target)
+        elif not name_anew(complete, target):  # came into being just now
+            refuse_existing(target, force=False)
         sync_folder(target.parent)
 
 
@@ -57,8 +72,11 @@ def refuse_existing(target: Path, *, force: bool) -> None:
         raise ConfigError(f"{target}: there is no folder {target.parent}")
     if target.is_dir():
         raise ConfigError(f"{target}: is a folder; name a file")
-    if os.path.lexists(target) and not force:
-        raise ConfigError(f"{target}: exists, and was left as it is; --force replaces it")
+    if os.path.lexists(target):
+        if not force:
+            raise ConfigError(f"{target}: exists, and was left as it is; --force replaces it")
+        if not (target.is_file() or target.is_symlink()):
+            raise ConfigError(f"{target}: is no file, and was left as it is; name another target")
     log = target.with_name(target.name + ".wal")
     if target.suffix.lower() == ".duckdb" and log.exists():
         # DuckDB would play it back into whatever database comes to lie beside it.
@@ -68,30 +86,56 @@ def refuse_existing(target: Path, *, force: bool) -> None:
         )
 
 
-def _lock(folder: Path) -> int:
-    """The descriptor that holds the lock of `folder`, which is made."""
-    while True:
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.stat(folder).st_ino == os.fstat(lock).st_ino:  # noqa: PTH116  # beside fstat
-                return lock
-        except FileNotFoundError:  # an export that just ended took the folder away
-            pass
-        except OSError as error:
-            os.close(lock)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise
-            raise FolderLocked(
-                f"{folder}: another export to this target is at work; wait for it to end, or name "
-                "another target"
-            ) from None
-        os.close(lock)
+def _prefix(target: Path) -> str:
+    """What the names of the folders of exports to `target` begin with."""
+    return f".{target.name[:_NAME_CHARS]}."
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _marked(home: Path, target: Path) -> int:
+    """Put the mark into `home`; the descriptor that holds its lock, until the process dies."""
+    mark = os.open(
+        home / MARK, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR
+    )
+    with contextlib.suppress(OSError):  # no locks here: then nothing is ever taken for a left-over
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    write_all(mark, _said(target))
+    return mark
+
+
+def _said(target: Path) -> bytes:
+    return json.dumps({"harvester": "export", "target": target.name}).encode() + b"\n"
+
+
+def _clear(home: Path, target: Path) -> None:
+    """Remove what killed exports to `target` left. Raises `FolderLocked` where one lives."""
+    prefix = _prefix(target)
+    with os.scandir(target.parent) as listing:
+        others = [
+            Path(item.path)
+            for item in listing
+            if item.name.startswith(prefix)
+            and item.name.endswith(_ENDING)
+            and item.name != home.name
+            and item.is_dir(follow_symlinks=False)
+        ]
+    for other in others:
+        with contextlib.suppress(FileNotFoundError, DataRefused):  # no mark: not ours
+            mark = opened(other / MARK)
+            try:
+                if os.read(mark, _MOST_MARK_BYTES) == _said(target):
+                    _lock(mark, target)
+                    shutil.rmtree(other, ignore_errors=True)
+            finally:
+                os.close(mark)
+
+
+def _lock(mark: int, target: Path) -> None:
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        raise FolderLocked(
+            f"{target}: another export to this target is at work; wait for it to end, or name "
+            "another target"
+        ) from None

@@ -18,6 +18,7 @@ from harvester.folder import Asked
 from harvester.journal import read_pages
 from harvester.jsonpath import parse
 from harvester.partitions import Partition
+from harvester.places import place_of
 from harvester.report import planned
 
 
@@ -53,9 +54,10 @@ class Snapshot:
                 if not all(labels[key] == value for key, value in wanted.items()):
                     continue
                 self.partitions += 1
+                folder = place_of(out, partition)
                 notes.write(json.dumps(_values(partition)) + "\n")
-                for entry in read_pages(out / partition.folder):
-                    place = f"{partition.folder}/{entry.part}"
+                for entry in read_pages(folder):
+                    place = f"{folder.relative_to(out)}/{entry.part}"
                     notes.write(json.dumps([place, entry.records, entry.fetched_at]) + "\n")
                     self.pages += 1
                     self.records += entry.records

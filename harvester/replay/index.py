@@ -18,6 +18,7 @@ from harvester.folder import Asked, read_asked
 from harvester.journal import Entry, read_entries, read_pages
 from harvester.pagination import CURSOR
 from harvester.partitions import Partition
+from harvester.places import place_of
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.report import planned
 from harvester.templates import Scope, Template, TemplateError, as_text
@@ -149,17 +150,18 @@ class Index:
             resource = self.resources[partition.resource]
             names = _telling_headers(resource)
             self._headers.update(name.lower() for name in names)
-            folder = str(partition.folder)
-            for place, entry in enumerate(_answers(out / folder)):
+            folder = place_of(out, partition)
+            place = str(folder.relative_to(out))
+            for before, entry in enumerate(_answers(folder)):
                 self.pages += entry.part is not None
                 request = entry.request
-                headers = _rendered(names, partition, entry.cursor, place + 1)
+                headers = _rendered(names, partition, entry.cursor, before + 1)
                 found = self._masked.conceal(
                     asking(request["method"], request["url"], request.get("body"), headers)
                 )
                 yield (
-                    _digest(found), number, place == 0, resource.name,
-                    f"{folder}/{entry.part}" if entry.part else None, entry.status, entry.bytes,
+                    _digest(found), number, before == 0, resource.name,
+                    f"{place}/{entry.part}" if entry.part else None, entry.status, entry.bytes,
                     json.dumps(entry.response),
                     # The link as the page has it: the last page may have one that is not followed.
                     json.dumps(entry.fields.get(CURSOR, entry.next)),

@@ -4,6 +4,7 @@ It answers whoever asks on this machine, with what the API had said: status, the
 journal kept, and the stored bytes. No credentials are asked for, and none of those sent is kept.
 """
 
+import os
 import shutil
 import sys
 import threading
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from harvester.body import decoded_chunks
 from harvester.config import HeaderCursor, HeaderLink, Resource
 from harvester.errors import ConfigError
+from harvester.inside import reading
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
@@ -200,8 +202,8 @@ class _Answering(BaseHTTPRequestHandler):
                 page, headers, led_back(decoded_chunks(page.part), link, replay.origin)
             )
         elif _takes_gzip(self.headers.get("Accept-Encoding", "")):
-            with page.part.open("rb") as file:
-                length = page.part.stat().st_size
+            with reading(page.part) as file:
+                length = os.fstat(file.fileno()).st_size
                 self._head(page.status, {**headers, **_JSON, "Content-Encoding": "gzip"}, length)
                 if self.command != "HEAD":
                     shutil.copyfileobj(file, self.wfile)

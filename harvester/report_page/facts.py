@@ -18,6 +18,7 @@ from harvester.fields import as_number
 from harvester.folder import Asked, read_asked, read_last_run, read_tally
 from harvester.journal import Checkpoint, Entry, read_entries
 from harvester.partitions import Partition
+from harvester.places import place_of
 from harvester.report import planned
 from harvester.report_page.bins import Bins, Histogram, Number
 from harvester.report_page.coverage import HOLES, OTHERS, Coverage, State, Stretches
@@ -268,7 +269,7 @@ def gather(out: Path) -> Facts:
     asked = read_asked(out)
     facts = Facts(out, asked)
     for partition in planned(out, asked):
-        facts.add(partition, read_entries(out / partition.folder))
+        facts.add(partition, read_entries(place_of(out, partition)))
     for moment in (cell for _, _, cell in facts.moments):
         facts.latency.add(moment.latency)
     return facts
