@@ -6,7 +6,7 @@ whole, the JSON complete, no rule or limit stood against it, and it looked as de
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -24,11 +24,14 @@ from harvester.errors import (
     RunStopped,
 )
 from harvester.fields import Field, FieldParser, Take
+from harvester.identity import Identity, Sight
 from harvester.jsonpath import Every, parse
+from harvester.keys import parsed_keys
 from harvester.pagination import Done, Page, next_cursor
 from harvester.parts import Part
 from harvester.ratelimit import server_wait
 from harvester.shape import shape_of
+from harvester.sketch import ALL
 from harvester.transport import Response
 
 _RECORDS: Final = "records"
@@ -71,6 +74,8 @@ class Place:
     cursor: Any
     url: str
     first_total: Any
+    by: str | None = None  # what the partition's records are told apart by, if that is known
+    below: int = ALL  # the hashes of records that are of interest
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Kept:
     bytes: int
     fields: Mapping[str, Any]
     next: Any | Done
+    sight: Sight | None = None
 
 
 class PageReader:
@@ -101,6 +107,7 @@ class PageReader:
             for depth, segment in enumerate(selector)
             if isinstance(segment, Every)
         ]
+        self._identity = Identity(selector, parsed_keys(resource.key))
         self._rules = actions.fields_wanted(resource.response_actions)
         self._wanted = [
             Field(_RECORDS, selector, Take.COUNT),
@@ -128,14 +135,21 @@ class PageReader:
         parser = FieldParser(self._wanted, self._limits, full=full)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came, snippet = Came(), b""
+        look = self._identity.look(place.by, place.below)
         with Part(folder, place.part, fsync=self._fsync) as part:
-            try:
+
+            def flowing() -> Iterator[bytes]:
+                nonlocal snippet
                 for stored, decoded in pairs:
                     came.add(stored, decoded)
                     snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
                     part.write(stored)
                     parser.feed(decoded)
                     progress(len(stored), len(decoded))
+                    yield decoded
+
+            try:
+                look.over(flowing())
                 fields = parser.close()
             except NotJSON as error:
                 refuse_bomb(pairs, response.encodings, came, self._limits)
@@ -162,9 +176,19 @@ class PageReader:
                 ),
             )
             paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
+            # An only page has nothing to be compared with.
+            only = place.number == 1 and isinstance(following, Done) and not self._resource.key
+            sight = look.sight() if records and not only else None
             part.hand_over()
             return Kept(
-                part, response.status, response.headers, records, came.decoded, paging, following
+                part,
+                response.status,
+                response.headers,
+                records,
+                came.decoded,
+                paging,
+                following,
+                sight,
             )
 
     def end_of(self, path: Path, place: Place) -> Done | None:

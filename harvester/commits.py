@@ -18,6 +18,7 @@ from threading import Condition
 from types import TracebackType
 from typing import Self
 
+from harvester.identity import Sight
 from harvester.journal import Checkpoint, Entry, Journal
 from harvester.parts import Part, name_together
 
@@ -26,11 +27,13 @@ from harvester.parts import Part, name_together
 class Fetched:
     """A page that is whole and checked, and the line that the journal will have of it.
 
-    `part` is None where the line says that there is no page.
+    `part` is None where the line says that there is no page, `sight` where it has no records.
     """
 
     entry: Entry
     part: Part | None
+    sight: Sight | None = None
+    cookies: bool = False  # whether the server set any
 
     def sync(self) -> None:
         """Take the first step of its commit; raises `DiskError`."""
@@ -101,6 +104,10 @@ class Commits:
             raise
         if page.entry.done:
             self._until(0)
+
+    def settle(self) -> None:
+        """Wait until every page is committed; raises what committing any of them raised."""
+        self._until(0)
 
     def _until(self, uncommitted: int) -> None:
         """Wait until there are no more pages than that to commit; raises what committing raised."""

@@ -140,12 +140,12 @@ def iter_elements(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
     value; a value that the end cuts is not given. Within records brackets are only counted, and
     no other grammar is checked: committed pages have passed that.
     """
-    return map(bytes, chain.from_iterable(_batches(chunks, selector)))
+    return map(bytes, chain.from_iterable(iter_batches(chunks, selector)))
 
 
 def iter_lines(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
     """The same records as JSON Lines, in blocks of whole lines: no Python statement a record."""
-    for records in _batches(chunks, selector):
+    for records in iter_batches(chunks, selector):
         if records:
             yield b"\n".join((*records, b""))
 
@@ -177,7 +177,8 @@ def _places(
         page.skip()
 
 
-def _batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Record]]:
+def iter_batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Record]]:
+    """The same records, as many at a time as were found together, which may be none."""
     page = _Page(chunks)
     page.begin()
     for here in _selected(page, selector):

@@ -39,6 +39,22 @@ class Header:
     format: int = FORMAT
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Who the records of a page are; see `recognition`. `by` is the path of their key, `records`
+    how many were looked at, `unkeyed` of them without one. The rest are hashes in Base64: of the
+    `first` record, of all of the `page` in order, and those that changed the sample. `repeats` is
+    whether a record stands twice in the page.
+    """
+
+    by: str
+    records: int
+    unkeyed: int = 0
+    repeats: bool = False
+    first: str
+    page: str
+    sample: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One committed page, or (`part` None) the word that a partition ended without one.
 
@@ -73,6 +89,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     response: Mapping[str, str] = {}
     fields: Mapping[str, Any] = {}
     doubts: tuple[Doubt, ...] = ()
+    identity: Identity | None = None
+
+    def but(self, **changes: Any) -> "Entry":
+        """The same line with other values."""
+        return msgspec.structs.replace(self, **changes)
 
     @property
     def restarts(self) -> bool:
@@ -161,6 +182,10 @@ def encode(value: Header | Entry) -> bytes:
             record["doubts"] = [doubt.as_dict() for doubt in value.doubts]
         else:
             del record["doubts"]
+        if value.identity is None:
+            del record["identity"]
+        else:
+            record["identity"] = msgspec.to_builtins(value.identity)
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
     return text + _CHECK % isal_zlib.crc32(text)
 

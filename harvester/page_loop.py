@@ -42,6 +42,7 @@ from harvester.pagination import Done, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
 from harvester.places import place_of
+from harvester.repetition import Repetition
 from harvester.retry import Backoff
 from harvester.templates import as_text
 from harvester.tries import Run, Tried, Tries
@@ -92,6 +93,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             with pages.blamed(at):
                 pages.check_loop(at)
                 fetched = window.page(at, stop_at and stop_at - at.pages)
+                fetched = pages.repetition.checked(fetched, commits)
             at = pages.goes_on(commits, at, fetched)
     if at.done:
         pages.compare_totals(at)
@@ -110,6 +112,7 @@ class _Pages:
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
         self._last: Entry | None = None  # of the pages that count
+        self.repetition = Repetition(self._resource, self.folder)
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
         today = Fingerprints((self._source.fingerprint,))
@@ -130,7 +133,8 @@ class _Pages:
             self._run.held.look()
 
     def remember(self, entry: Entry) -> None:
-        """Tell the loop guard of a line of the journal."""
+        """Take in a line of the journal, one that it has or the next."""
+        self.repetition.recognition.remember(entry)
         self._last = entry if entry.part is not None else None if entry.restarts else self._last
         if entry.restarts:
             self._guard = LoopGuard()
@@ -168,8 +172,9 @@ class _Pages:
     def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
         """Hand a page over to be committed, and go on from it."""
         self.remember(fetched.entry)
-        commits.add(fetched)
-        return at.after(fetched.entry)
+        entry = self.repetition.doubting(fetched)
+        commits.add(replace(fetched, entry=entry))
+        return at.after(entry)
 
     def cursor(self, at: Checkpoint) -> Any:
         """What the next page is asked for with, concealed."""
@@ -185,12 +190,15 @@ class _Pages:
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
         cursor = self.cursor(at)
-        tries = Tries(self._run, self._partition, self.folder, dropped)
+        known = self.repetition.recognition
+        tries = Tries(self._run, self._partition, self.folder, dropped, known)
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
             tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
-            return Fetched(self._entry(tried, cursor, at.seq + 1, tries.count), tried.kept.part)
+            kept = tried.kept
+            entry = self._entry(tried, cursor, at.seq + 1, tries.count)
+            return Fetched(entry, kept.part, kept.sight, "set-cookie" in kept.headers)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise

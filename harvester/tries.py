@@ -36,6 +36,7 @@ from harvester.journal import Checkpoint
 from harvester.lock import Held
 from harvester.partitions import Partition
 from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
+from harvester.recognition import Recognition
 from harvester.request import Request
 from harvester.sources import Source
 from harvester.transport import Transport
@@ -86,13 +87,19 @@ class Tries:
     """
 
     def __init__(
-        self, run: Run, partition: Partition, folder: Path, dropped: threading.Event
+        self,
+        run: Run,
+        partition: Partition,
+        folder: Path,
+        dropped: threading.Event,
+        recognition: Recognition,
     ) -> None:
         self.count = 0
         self._run = run
         self._partition = partition
         self._dropped = dropped
         self._folder = folder
+        self._recognition = recognition
         self._source = run.sources[partition.resource]
         self._secrets = self._source.endpoint.secrets
         self._said: str | None = None  # by the last answer that was whole and no page
@@ -122,7 +129,8 @@ class Tries:
         page = at.live_pages + 1
         asked = self._secrets.reveal(cursor)  # now: it may hold the token of now
         request = self._source.endpoint.request(self._partition, asked, page, credentials)
-        place = Place(page, at.pages + 1, asked, request.url, at.first_total)
+        known = self._recognition
+        place = Place(page, at.pages + 1, asked, request.url, at.first_total, known.by, known.below)
         transport = run.transport()
         sent = transport.requests
         began = run.clock()

@@ -22,13 +22,13 @@ PACKAGE = "harvester"
 LAYERS = [
     line.split()
     for line in """
-    auth terminal proof
+    auth terminal proof sketch
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     cutting doubts headers signs
     inside
-    secrets partitions origins guard elements entries parts wire
-    marks lock places
-    journal taking auth.token_file skim
+    secrets partitions origins guard elements entries parts wire keys
+    marks lock places identity
+    journal taking auth.token_file skim recognition
     summary events
     tally
     config.wording
@@ -44,7 +44,7 @@ LAYERS = [
     config.load
     leap shape
     body fields auth.schemes ratelimit retry
-    supply pagination actions
+    supply pagination actions likeness
     variables growing
     question
     incremental folder request terminal.active
@@ -63,7 +63,7 @@ LAYERS = [
     replay
     tries check
     commits
-    window
+    window repetition
     init init.variables init.names init.writing init.saving init.curl_options
     init.curl_data
     init.shell init.windows init.shapes init.ask init.looking
@@ -119,7 +119,8 @@ ROOMS = {
     "duckdb": ("export.database",),
     "sqlite3": ("export.repeats", "replay.index"),
     "http.server": ("replay.server", "emulator."),
-    "msgspec": ("elements", "entries", "proof"),
+    "msgspec": ("elements", "entries", "keys", "likeness", "proof"),
+    "xxhash": ("identity",),
     "tenacity": ("retry",),
     "rich": ("terminal.",),
     "vl_convert": ("report_page.drawing",),

@@ -141,6 +141,9 @@ class Resource(Section):
     """Independent slices: keys and their values. Several keys make the product."""
     data_selector: PagePath | None = None
     """Path to the records in a page. Left out: the page itself."""
+    key: Annotated[tuple[PagePath, ...], Field(strict=False), OneOrMany()] = ()
+    """What makes a record the same record: a path into it, such as `id`, or a list of paths. With
+    it every record is counted, so that one which comes twice does not stay unnoticed."""
     allow_missing: bool = False
     """Whether a page may lack what `data_selector` names."""
     paginator: Paginator = SinglePage(type="single_page")

@@ -40,6 +40,11 @@ class _Paging(Section):
     """Path to the total number of records (of pages for `page_number`). It is compared with what
     came, and tells how far a run is; it ends only `offset` and `page_number`."""
 
+    repeated_page: Literal["fail", "end", "keep"] = "fail"
+    """What a page means that has the same records as the one before it. `fail`: a loop, and the
+    partition fails. `end`: the end, as where numbers beyond the last page give the last page
+    again; it is not kept. `keep`: nothing; this API does repeat itself."""
+
     @property
     def full_page(self) -> int | None:
         """How many records a full page has, or None where that is not known."""
