@@ -100,6 +100,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Whether the chain of cursors begins again here, and what was before is superseded."""
         return self.reason in (RESTARTED, REDONE) and not self.done
 
+    def in_place_of(self, lost: "Entry") -> "Entry":
+        """A copy that stands where `lost` stood in the chain."""
+        return msgspec.structs.replace(
+            self, next=lost.next, done=lost.done, reason=lost.reason, doubts=lost.doubts
+        )
+
     @property
     def accepts(self) -> str | None:
         """The fingerprint of the question that is asked from here on; None for any other line."""
@@ -118,7 +124,8 @@ class Checkpoint:
     """What the journal says when read: where the next page is, and totals so far.
 
     `pages` numbers the parts, `superseded_pages` of which no longer count; records and bytes are
-    of those that do. `attempts` are all there were, `retries` those that came to nothing.
+    of those that do. `attempts` are all there were, `retries` those that came to nothing. `redone`:
+    this is not the first generation.
     """
 
     next: Any = None
@@ -134,6 +141,7 @@ class Checkpoint:
     attempts: int = 0
     retries: int = 0
     first_total: Any = None
+    redone: bool = False
     doubts: tuple[Doubt, ...] = ()
 
     @property
@@ -153,6 +161,7 @@ class Checkpoint:
             self.superseded_pages = self.pages
             self.records = self.bytes = self.stored_bytes = 0
             self.first_total = None
+            self.redone = self.redone or entry.redoes
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
         self.doubts = entry.doubts

@@ -42,6 +42,8 @@ from harvester.tally import Tally
 
 NAME: Final = "harvest.json"
 LAST_RUN: Final = "last_run.json"
+#: Partitions that were put aside before they were harvested again; nobody reads them.
+ASIDE: Final = ".aside"
 _SALT_BYTES: Final = 16
 
 
@@ -56,6 +58,16 @@ class Fingerprints:
 
     def __contains__(self, found: object) -> bool:
         return found in self.now or found in self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What journals say of a harvest.json that is gone: when the harvest began, and the salt of its
+    fingerprints ("" where they need none).
+    """
+
+    began: datetime
+    salt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +161,31 @@ def _moment(value: Mapping[str, Any], key: str) -> datetime:
 
 
 @contextlib.contextmanager
-def locked(out: Path, *, fsync: bool) -> Iterator[Held]:
-    """Hold `out` for one run, creating it.
+def locked(out: Path, *, fsync: bool, lost: bool = False) -> Iterator[Held]:
+    """Hold `out` for one run, creating it. `lost`: its harvest.json may be gone.
 
     Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else.
     """
     with disk_errors(out):
         if os.path.lexists(out):
-            _refuse_strangers(out)
+            _refuse_strangers(out, lost=lost)
         else:
             make_folder(out, within=next(filter(Path.is_dir, out.parents)), fsync=fsync)
     with held(out) as mine:
         yield mine
 
 
-def prepare(out: Path, config: Config, now: datetime, *, accept: bool = False) -> Asked:
+def prepare(
+    out: Path, config: Config, now: datetime, *, accept: bool = False, lost: Lost | None = None
+) -> Asked:
     """Compare `config` with what was asked in `out` before, and write down what is asked now.
 
     Call it inside `locked`. Raises `DataRefused`, naming what changed; with `accept` only where
-    what is kept would not be right any more.
+    what is kept would not be right any more. `lost` is what the journals say of a harvest whose
+    harvest.json is gone.
     """
     before = read_asked(out) if os.path.lexists(out / NAME) else None
-    salt = (before and before.salt) or secrets.token_hex(_SALT_BYTES)
+    salt = (before and before.salt) or (lost and lost.salt) or secrets.token_hex(_SALT_BYTES)
     digests = digested(config, salt)
     changes: list[Change] = []
     if before is not None:
@@ -182,7 +197,7 @@ def prepare(out: Path, config: Config, now: datetime, *, accept: bool = False) -
         name=config.name,
         harvester=__version__,
         fingerprint=fingerprint(list(shapes(config).values())),
-        created_at=before.created_at if before else now,
+        created_at=before.created_at if before else lost.began if lost else now,
         planned_at=now,
         config=config,
         fingerprints=_fingerprints(before, config, salt, changed=bool(changes)),
@@ -275,7 +290,7 @@ def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
         file.commit()
 
 
-def _refuse_strangers(out: Path) -> None:
+def _refuse_strangers(out: Path, *, lost: bool) -> None:
     """Refuse a folder that is no harvest's and not empty, before anything is put into it.
 
     A run killed in its first instant leaves the lock and a temporary file, and a look at the API
@@ -286,10 +301,11 @@ def _refuse_strangers(out: Path) -> None:
         raise DataRefused(f"{out}: is not a folder")
     with os.scandir(out) as listing:
         strangers = {item.name for item in listing} - {LOCK, NAME + TEMPORARY, TOKENS}
-    if strangers and not is_file(out / NAME):
+    if strangers and not lost and not is_file(out / NAME):
         raise DataRefused(
             f"{out}: holds {min(strangers)!r} but no {NAME}, so this is not the folder of a "
-            "harvest; give an empty or a new one with --out"
+            "harvest; give an empty or a new one with --out. If it was one, and that file is lost: "
+            f"harvester repair CONFIG --out {out}"
         )
 
 

@@ -300,8 +300,10 @@ class Journal:
         fsync: bool = True,
         on_entry: Callable[[Entry], None] = lambda entry: None,
         accepted: Container[str] = (),
+        any_parts: bool = False,
     ) -> Self:
-        """Open, recover and replay; `on_entry` sees each committed page.
+        """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
+        missing or damaged, since they are about to be superseded.
 
         Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
         is neither the header's nor an `accepted` one.
@@ -314,7 +316,7 @@ class Journal:
             journal = cls(folder, descriptor, fsync=fsync)
             journal.fingerprint = header.fingerprint
             try:
-                end = journal._replay(header, on_entry, accepted)
+                end = journal._replay(header, on_entry, accepted, any_parts=any_parts)
                 journal._recover(header, end, journal._leftovers())
             except BaseException:
                 os.close(journal._descriptor)
@@ -353,7 +355,12 @@ class Journal:
             self.checkpoint.add(entry)
 
     def _replay(
-        self, header: Header, on_entry: Callable[[Entry], None], accepted: Container[str]
+        self,
+        header: Header,
+        on_entry: Callable[[Entry], None],
+        accepted: Container[str],
+        *,
+        any_parts: bool,
     ) -> int:
         """Read and check every sound line; the byte offset behind the last one."""
         path = self.folder / NAME
@@ -374,7 +381,7 @@ class Journal:
                     self.fingerprint = asked
                 self.checkpoint.add(entry)
                 on_entry(entry)
-        if unfit is not None:
+        if unfit is not None and not any_parts:
             raise unfit
         if end == 0:
             _refuse_orphans(self.folder)

@@ -67,7 +67,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     Raises `PartitionFailed`, `RunStopped`, `Interrupted`, `DiskError` or `DataRefused`; what is
     committed by then stays.
     """
-    pages = _Pages(run, partition)
+    pages = Pages(run, partition)
     fsync = run.config.output.fsync
     pages.look()
     if not (pages.folder / JOURNAL).exists():
@@ -100,7 +100,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     return at
 
 
-class _Pages:
+class Pages:
     """The pages of one partition: how one is fetched, and how a failure is put into words."""
 
     def __init__(self, run: Run, partition: Partition) -> None:

@@ -116,9 +116,13 @@ def fingerprints(config: Config, salt: str) -> dict[str, str]:
 
 def fits(config: Config, found: str, resource: str) -> bool:
     """Whether a journal with this fingerprint was asked with this configuration and environment."""
-    _, _, keyed = found.partition(":")
-    salt = keyed.partition(":")[0]
-    return found in (fingerprints(config, salt)[resource], former_fingerprints(config)[resource])
+    today = fingerprints(config, salt_of(found))[resource]
+    return found in (today, former_fingerprints(config)[resource])
+
+
+def salt_of(found: str) -> str:
+    """The salt in a fingerprint; "" where no value of the environment is in it."""
+    return found.partition(":")[2].partition(":")[0]
 
 
 def digested(config: Config, salt: str) -> dict[str, str]:

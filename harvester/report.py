@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.body import decoded_chunks
-from harvester.config import Resource
+from harvester.config import Config, Resource
 from harvester.doubts import Doubts
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
-from harvester.folder import Asked, read_asked, read_last_run
+from harvester.folder import ASIDE, Asked, read_asked, read_last_run
 from harvester.inside import reading
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
@@ -130,62 +130,16 @@ def verify(out: Path, *, deep: bool = False) -> Verification:
     return found
 
 
-class _Check:
-    """The checks of one resource's partitions."""
+class PartCheck:
+    """Whether a part is what its line says. `deep`: also inflated and parsed."""
 
-    def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
-        self._fingerprints = asked.fingerprints[resource.name]
+    def __init__(self, resource: Resource, config: Config, *, deep: bool) -> None:
         self._records = Field("records", parse(resource.data_selector or "$"), Take.COUNT)
-        self._limits = asked.config.client.limits
-        self._paginator = resource.paginator
+        self._limits = config.client.limits
         self._deep = deep
 
-    def problems(
-        self, folder: Path, partition: Partition, found: Verification
-    ) -> Iterator[tuple[Path, str]]:
-        """Everything wrong in one partition's folder; counts its parts into `found`."""
-        journal = folder / JOURNAL
-        parts = 0
-        before: Entry | None = None
-        try:
-            header = read_header(folder)
-            if header is None:
-                if any(parts_on_disk(folder)):
-                    yield journal, "missing, but there are parts"
-                return
-            if header.fingerprint not in self._fingerprints:
-                yield journal, "written by another configuration (the fingerprint differs)"
-            if dict(header.partition) != partition.labels:
-                yield journal, f"written for another partition: {dict(header.partition)}"
-            counting = span(folder)
-            for entry in read_entries(folder):
-                for problem in self._chain_problems(before, entry):
-                    yield journal, f"page {entry.seq}: {problem}"
-                parts += entry.part is not None
-                if entry.part is not None and counting.counts(entry.seq):
-                    for problem in self._part_problems(folder / entry.part, entry):
-                        yield folder / entry.part, problem
-                before = entry
-        except DataRefused as error:
-            yield journal, str(error).removeprefix(str(journal)).lstrip(": ")
-        else:
-            done = before is not None and before.done
-            for name in _beyond(folder, parts + (0 if done else read_mark(folder))):
-                yield folder / name, "no line of the journal names this part"
-        finally:
-            found.parts += parts
-
-    def _chain_problems(self, before: Entry | None, entry: Entry) -> Iterator[str]:
-        if before is not None and before.done and not entry.redoes:
-            yield "stands behind the line that says the partition is done"
-        elif before is not None and not before.done and before.next != entry.cursor:
-            yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
-        elif before is None and entry.cursor != first_cursor(self._paginator):
-            yield f"the first page was asked for with {entry.cursor!r}"
-        if entry.restarts and entry.next != first_cursor(self._paginator):
-            yield f"begins the chain again, but with {entry.next!r}"
-
-    def _part_problems(self, path: Path, entry: Entry) -> Iterator[str]:
+    def problems(self, path: Path, entry: Entry) -> Iterator[str]:
+        """Everything wrong with it, in words; nothing where it is sound."""
         try:
             size, digest = _sha256(path)
         except OSError as error:
@@ -218,6 +172,60 @@ class _Check:
             yield f"{records:,} records, the journal says {entry.records:,}"
 
 
+class _Check:
+    """The checks of one resource's partitions."""
+
+    def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
+        self._fingerprints = asked.fingerprints[resource.name]
+        self._parts = PartCheck(resource, asked.config, deep=deep)
+        self._paginator = resource.paginator
+
+    def problems(
+        self, folder: Path, partition: Partition, found: Verification
+    ) -> Iterator[tuple[Path, str]]:
+        """Everything wrong in one partition's folder; counts its parts into `found`."""
+        journal = folder / JOURNAL
+        parts = 0
+        before: Entry | None = None
+        try:
+            header = read_header(folder)
+            if header is None:
+                if any(parts_on_disk(folder)):
+                    yield journal, "missing, but there are parts"
+                return
+            if header.fingerprint not in self._fingerprints:
+                yield journal, "written by another configuration (the fingerprint differs)"
+            if dict(header.partition) != partition.labels:
+                yield journal, f"written for another partition: {dict(header.partition)}"
+            counting = span(folder)
+            for entry in read_entries(folder):
+                for problem in self._chain_problems(before, entry):
+                    yield journal, f"page {entry.seq}: {problem}"
+                parts += entry.part is not None
+                if entry.part is not None and counting.counts(entry.seq):
+                    for problem in self._parts.problems(folder / entry.part, entry):
+                        yield folder / entry.part, problem
+                before = entry
+        except DataRefused as error:
+            yield journal, str(error).removeprefix(str(journal)).lstrip(": ")
+        else:
+            done = before is not None and before.done
+            for name in _beyond(folder, parts + (0 if done else read_mark(folder))):
+                yield folder / name, "no line of the journal names this part"
+        finally:
+            found.parts += parts
+
+    def _chain_problems(self, before: Entry | None, entry: Entry) -> Iterator[str]:
+        if before is not None and before.done and not entry.redoes:
+            yield "stands behind the line that says the partition is done"
+        elif before is not None and not before.done and before.next != entry.cursor:
+            yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
+        elif before is None and entry.cursor != first_cursor(self._paginator):
+            yield f"the first page was asked for with {entry.cursor!r}"
+        if entry.restarts and entry.next != first_cursor(self._paginator):
+            yield f"begins the chain again, but with {entry.next!r}"
+
+
 def _sha256(path: Path) -> tuple[int, str]:
     with reading(path) as file:
         digest = hashlib.file_digest(file, "sha256")
@@ -247,13 +255,17 @@ def _strangers(out: Path, asked: Asked, journals: int) -> Iterator[Path]:
     """Folders with pages that the plan does not name; looked for by name only if the number of
     journals says that there are some, since it takes a set of all planned folders.
     """
-    on_disk = (place for place, _, names in os.walk(out) if _holds_pages(names))
-    if sum(1 for _ in on_disk) == journals:
+    if sum(1 for _ in folders_with_pages(out)) == journals:
         return
     known = {out / partition.folder for partition in planned(out, asked)}
+    yield from (place for place in folders_with_pages(out) if place not in known)
+
+
+def folders_with_pages(out: Path) -> Iterator[Path]:
+    """The folders in `out` that hold pages, in order, but for those put aside."""
     for place, folders, names in os.walk(out):
-        folders.sort()
-        if _holds_pages(names) and Path(place) not in known:
+        folders[:] = sorted(name for name in folders if name != ASIDE)
+        if _holds_pages(names):
             yield Path(place)
 
 

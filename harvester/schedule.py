@@ -85,7 +85,7 @@ def harvest(
             tally.take(event)
             on_event(event)
 
-        with _run(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
+        with running(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
@@ -193,7 +193,7 @@ class _Ended:
 
 
 @contextlib.contextmanager
-def _run(
+def running(
     config: Config,
     held: Held,
     asked: folder.Asked,

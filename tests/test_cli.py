@@ -133,8 +133,8 @@ def test_help_is_a_command_too(command: list[str]) -> None:
 def test_the_first_page_lists_the_commands_by_stage() -> None:
     """Before, during and after a harvest; each command once."""
     done = harvester("--help")
-    stages = re.split(r"\n(?:Before a|A|After a) harvest:\n", done.stdout)[1:]
-    assert len(stages) == 3
+    stages = re.split(r"\n(?:(?:Before a|A|After a) harvest|A way back):\n", done.stdout)[1:]
+    assert len(stages) == 4
     listed = [re.findall(r"^  ([a-z]+)  ", stage, re.MULTILINE) for stage in stages]
     assert "check" in listed[0]
     assert "run" in listed[1]
@@ -350,6 +350,7 @@ def test_a_complete_run(items: Path, tmp_path: Path) -> None:
     stored = sum(path.stat().st_size for path in out.rglob("part-*"))
     summary = json.loads(done.stdout)
     assert summary.pop("failures") == []
+    assert summary.pop("doubts") == []
     (resource,) = summary.pop("resources")
     assert summary == {"name": "items", "complete": True}
     assert resource.pop("bytes") > 0
@@ -548,7 +549,7 @@ def test_status_in_both_forms(harvested: Path) -> None:
     assert text.returncode == 0
     assert text.stdout.startswith("items: complete: 2 partitions, 6 pages, 18 records.")
     told = json.loads(harvester("status", harvested, "--json").stdout)
-    assert told.keys() == {"name", "complete", "resources", "failures"}
+    assert told.keys() == {"name", "complete", "resources", "failures", "doubts"}
     assert told["resources"][0]["partitions"] == {
         "total": 2, "complete": 2, "failed": 0, "pending": 0,
     }  # fmt: skip

@@ -77,8 +77,11 @@ LAYERS = [
     init.reading
     page_loop
     schedule
+    repair.lines repair.lost repair.reopening
+    repair.redoing repair.repairing
+    repair
     terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
-    terminal.live
+    terminal.live terminal.calling
     terminal.rendering
     terminal.foreground
     emulator.texts emulator.endpoints emulator.faults emulator.limits
@@ -98,7 +101,7 @@ LAYERS = [
     report_page
     cli.completing
     cli.options cli.app
-    cli.declaring cli.harvesting cli.using
+    cli.declaring cli.harvesting cli.mending cli.using
     cli
     __main__
     """.strip().splitlines()

@@ -21,6 +21,8 @@ COMMANDS = (
     "check",
     "status",
     "verify",
+    "repair",
+    "redo",
     "records",
     "export",
     "report",

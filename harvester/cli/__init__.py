@@ -10,14 +10,14 @@ import sys
 from typing import Final, NoReturn
 
 from harvester import __version__
-from harvester.cli import declaring, harvesting, using
+from harvester.cli import declaring, harvesting, mending, using
 from harvester.cli.app import app
 from harvester.cli.completing import for_shell
 from harvester.errors import ConfigError, HarvesterError
 from harvester.terminal.phrases import number, one_line
 from harvester.terminal.rendering import NobodyReads, say
 
-__all__ = ["app", "declaring", "harvesting", "main", "using"]
+__all__ = ["app", "declaring", "harvesting", "main", "mending", "using"]
 
 _DAMAGED: Final = 5
 _INTERRUPTED: Final = 130

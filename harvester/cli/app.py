@@ -13,6 +13,7 @@ _SECTIONS: Final = {
     "declaring": "Before a harvest",
     "harvesting": "A harvest",
     "using": "After a harvest",
+    "mending": "A way back",
 }
 
 

@@ -1,5 +1,6 @@
 """The harvest itself, where it stands, and whether it is sound."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -164,6 +165,7 @@ def verify(
       5  it is not: each problem is listed with its file
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report import verify as verified
+    from harvester.terminal.calling import program
 
     found = verified(folder, deep=deep)
     if as_json:
@@ -174,6 +176,8 @@ def verify(
         parts = number(found.parts, "part")
         ok = f"ok: {parts}, each as its journal says" + (", every page parsed" if deep else "")
         answer(ok if found.ok else f"{number(len(found.problems), 'problem')} in {parts}")
+        if not found.ok:
+            say(f"to get what was lost again:\n  {program()} repair {shlex.quote(str(folder))}")
     raise typer.Exit(0 if found.ok else _DAMAGED)
 
 

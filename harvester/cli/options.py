@@ -54,6 +54,18 @@ def harvest_folder(ctx: typer.Context, path: Path) -> Path:
     return path  # whoever reads it says what is missing
 
 
+def config_or_folder(ctx: typer.Context, path: Path) -> Path:
+    """The YAML file or the folder of a harvest, as it was given; raises as those two do."""
+    if ctx.resilient_parsing or path.is_file():
+        return path
+    return harvest_folder(ctx, path)
+
+
+def configs_and_harvests(incomplete: str) -> list[str]:
+    """What may stand for a harvest that is to be mended."""
+    return [*harvests(incomplete), *configs(incomplete)]
+
+
 def _near(name: str, known: list[str]) -> str:
     """What may have been meant by a name, as the end of a sentence."""
     from difflib import get_close_matches  # only needed once something is wrong
@@ -78,6 +90,19 @@ Folder = Annotated[
         autocompletion=harvests,
         callback=harvest_folder,
     ),
+]
+Harvest = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR|CONFIG",
+        help="The folder of a harvest, or the YAML that it was made with.",
+        autocompletion=configs_and_harvests,
+        callback=config_or_folder,
+    ),
+]
+OutOf = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="With a YAML: the harvest's folder.  [output.path]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 BaseURL = Annotated[
@@ -115,3 +140,12 @@ Progress = Annotated[
     ProgressMode,
     typer.Option(help="auto: live on a terminal, else plain lines. none: only what goes wrong."),
 ]
+
+
+def pairs(partition: list[str] | None) -> dict[str, str]:
+    """What `--partition` chooses."""
+    pairs = [pair.partition("=") for pair in partition or ()]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise typer.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--partition")
+    return {key: value for key, _, value in pairs}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.app import app
-from harvester.cli.options import Folder, Json, Partitions, Progress, ProgressMode, Resources
+from harvester.cli.options import Folder, Json, Partitions, Progress, ProgressMode, Resources, pairs
 from harvester.errors import Interrupted
 from harvester.terminal.phrases import number, size
 from harvester.terminal.rendering import answer, print_json, say, write_blocks
@@ -39,7 +39,7 @@ def records(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.records import record_lines
 
-    chosen = _pairs(partition)
+    chosen = pairs(partition)
     write_blocks(record_lines(folder, resources=resource or (), partition=chosen))
 
 
@@ -111,7 +111,7 @@ def export(
                 folder,
                 target,
                 resources=resource or (),
-                partition=_pairs(partition),
+                partition=pairs(partition),
                 dedupe=dedupe or (),
                 prefix=prefix,
                 force=force,
@@ -221,12 +221,3 @@ def serve(
         for name, path in replay.elsewhere.items():
             say(f"but {name} asks {path}, whatever --base-url says: --set resources.{name}.path=…")
         ended.wait()
-
-
-def _pairs(partition: list[str] | None) -> dict[str, str]:
-    """What `--partition` chooses."""
-    pairs = [pair.partition("=") for pair in partition or ()]
-    for key, equals, _ in pairs:
-        if not equals:
-            raise typer.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--partition")
-    return {key: value for key, _, value in pairs}

@@ -20,10 +20,11 @@ from pydantic import ValidationError
 from harvester.config import Config, references
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
+from harvester.config.models import MASK
 from harvester.config.request_options import url_problem
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
-from harvester.templates import Scope, TemplateError, render
+from harvester.templates import Scope, TemplateError, render, strings
 
 _LARGEST_FILE: Final = 4 << 20
 
@@ -106,6 +107,29 @@ def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
         return Config.model_validate(document.tree)
     except ValidationError as error:
         raise ConfigError(list(explain(error, document))) from None
+
+
+def reopen(
+    resolved: Mapping[str, Any], source: str, env: Mapping[str, str] | None = None
+) -> Config:
+    """The same with the environment, for whoever asks the server again without the YAML.
+
+    Raises ConfigError where a variable is missing, or a secret stood in the YAML itself: it is
+    masked in harvest.json.
+    """
+    config = parse_resolved(resolved, source)
+    env = os.environ if env is None else env
+    document = Document(source, dict(resolved), {(): Place(source, 0, ())})
+    problems = [
+        document.problem(path, "the secret stood in the YAML and is not kept here; give the YAML")
+        for path, text in strings(resolved)
+        if MASK in text and path[:1] in (("client",), ("resources",))
+    ]
+    needed = list(references.variables(resolved))
+    problems += [document.problem(*fault) for fault in _environment_faults(needed, env)]
+    if problems:
+        raise ConfigError(problems)
+    return config.with_env({name: env[name] for _, name in needed})
 
 
 def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> Config:

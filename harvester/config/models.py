@@ -417,7 +417,7 @@ class Config(Section):
         tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         client = tree["client"]
         if "proxy" in client:
-            client["proxy"] = re.sub("//[^/@]*@", f"//{_MASK}@", client["proxy"])
+            client["proxy"] = re.sub("//[^/@]*@", f"//{MASK}@", client["proxy"])
         for section, part in (
             (client, "auth"),
             (client, "headers"),
@@ -436,7 +436,8 @@ def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
     return found
 
 
-_MASK: Final = "***"
+#: What stands in harvest.json where a secret stood in the YAML.
+MASK: Final = "***"
 
 
 def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
@@ -456,4 +457,4 @@ def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
         return masked_url(tree) if isinstance(tree, str) else tree
     if tree is None or any(True for _ in references(tree)):
         return tree
-    return _MASK
+    return MASK

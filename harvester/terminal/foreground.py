@@ -7,7 +7,6 @@ process at once, which is safe: what is committed is durable, and nothing else c
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -20,6 +19,7 @@ from harvester.config import Config
 from harvester.schedule import harvest
 from harvester.secrets import Secrets
 from harvester.summary import Summary
+from harvester.terminal.calling import program as program
 from harvester.terminal.plain import PlainDisplay
 from harvester.terminal.progress import Progress
 
@@ -74,6 +74,19 @@ def harvest_watched(
 
 
 @contextlib.contextmanager
+def ended_by_signals() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second leaves the process at once."""
+    stop = threading.Event()
+
+    def end() -> None:
+        stop.set()
+        os.write(2, _ENDING)
+
+    with _signals(end, live=False):
+        yield stop
+
+
+@contextlib.contextmanager
 def _signals(end: Callable[[], None], *, live: bool) -> Iterator[None]:
     """Call `end` at the first SIGINT or SIGTERM, and leave the process at the second."""
     asked = False
@@ -108,15 +121,6 @@ def stderr_columns() -> int | None:
     with contextlib.suppress(OSError):
         return os.get_terminal_size(sys.stderr.fileno()).columns or None
     return None
-
-
-def program() -> str:
-    """How this process was called, for a person to call it again: `harvester`, or its path."""
-    script = sys.argv[0]
-    if Path(script).name == "__main__.py":
-        return f"{shlex.quote(sys.orig_argv[0])} -m harvester"
-    name = Path(script).name
-    return name if shutil.which(name) == script else shlex.quote(script)
 
 
 def again(secrets: Secrets) -> str:

@@ -1,0 +1,104 @@
+"""A journal read line by line although it is damaged, and written anew as a whole.
+
+A journal is only ever appended to, but for repair. Then the new one *must* be complete, in order
+and durable under a temporary name before it takes the place of the old one, which stays beside it
+as `journal.jsonl.damaged`; and every part that it names *must* be durable before that.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harvester.entries import Entry, parsed, sound
+from harvester.inside import opened, reading
+from harvester.journal import NAME, Span
+from harvester.parts import DurableFile, disk_errors, remove_temporary
+
+#: What a file is called that was taken out of the harvest, and kept.
+DAMAGED: Final = ".damaged"
+_MOST_KEPT: Final = 1000  # of one file
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it stands. `entry` is None for the header, and for what cannot be read."""
+
+    number: int
+    raw: bytes
+    entry: Entry | None
+    is_sound: bool
+
+
+def lines(folder: Path) -> Iterator[Line]:
+    """Every line of the journal in `folder`, damaged or not. Raises `DiskError`."""
+    path = folder / NAME
+    with disk_errors(path), reading(path) as file:
+        for number, raw in enumerate(file, 1):
+            text = sound(raw)
+            entry = None
+            if text is not None and number > 1:
+                try:
+                    entry = parsed(text)
+                except ValueError:
+                    text = None
+            yield Line(number, raw, entry, text is not None)
+
+
+def counting(folder: Path) -> Span:
+    """Which lines count, as far as the sound ones tell; see `journal.span`."""
+    begins = newest = 0
+    finished: Span | None = None
+    for line in lines(folder):
+        if line.entry is None:
+            continue
+        if line.entry.restarts:
+            begins = newest = line.entry.seq
+        elif line.entry.done:
+            finished = Span(begins, line.entry.seq)
+    if finished is None:
+        return Span(begins, newest=newest)
+    return Span(finished.begins, finished.last, newest)
+
+
+def put_aside(path: Path) -> Path | None:
+    """Rename a file that is to be replaced, to a name that is free; None where there is none."""
+    for number in range(_MOST_KEPT):
+        kept = path.with_name(path.name + DAMAGED + (f".{number}" if number else ""))
+        if not os.path.lexists(kept):
+            with disk_errors(path):
+                try:
+                    path.rename(kept)
+                except FileNotFoundError:
+                    return None
+            return kept
+    return None
+
+
+class NewJournal(DurableFile):
+    """The journal that takes the place of a damaged one."""
+
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
+        remove_temporary(folder / NAME)
+        super().__init__(folder / NAME, fsync=fsync)
+
+    def replace(self) -> None:
+        """Take the old one's place; that one stays beside it."""
+        put_beside(self.path)
+        self.commit()
+
+
+def put_beside(journal: Path) -> None:
+    """Keep a copy of a journal that is to be replaced. No second name: a run that is killed here
+    must not leave it with two.
+    """
+    for number in range(_MOST_KEPT):
+        kept = journal.with_name(NAME + DAMAGED + (f".{number}" if number else ""))
+        with disk_errors(journal), contextlib.suppress(FileExistsError):
+            target = opened(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            with os.fdopen(target, "wb") as copy, reading(journal) as original:
+                shutil.copyfileobj(original, copy)
+            return

@@ -1,0 +1,37 @@
+"""What a harvest is to be mended with: its YAML, or what harvest.json kept of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from harvester.config import Config
+from harvester.config.load import load_config, reopen
+from harvester.errors import ConfigError, DataRefused
+from harvester.folder import NAME, read_asked
+
+
+def reopened(
+    source: Path, out: Path | None = None, *, env: Mapping[str, str] | None = None
+) -> tuple[Config, Path]:
+    """The configuration and the folder of a harvest, from its YAML or from its folder.
+
+    With the YAML, the folder is `out`, or the one that the YAML names. Raises `ConfigError`,
+    and `DataRefused` where the folder's harvest.json is lost: then the YAML is needed.
+    """
+    if not source.is_dir():
+        config = load_config(source, env=env)
+        return config, out or config.folder
+    try:
+        read_asked(source)
+    except DataRefused as error:
+        raise DataRefused(
+            f"{error}\nwith the YAML that the harvest was made with it can be written anew: "
+            f"harvester repair CONFIG --out {source}"
+        ) from error
+    value = json.loads((source / NAME).read_bytes())
+    try:
+        return reopen(value["config"], str(source / NAME), env), source
+    except ConfigError as error:
+        if "give the YAML" in str(error):
+            raise ConfigError(f"{error}: CONFIG --out {source} instead of {source}") from error
+        raise
