@@ -8,6 +8,9 @@ whole, the JSON complete, no rule or limit stood against it, and it looked as de
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +30,7 @@ from harvester.fields import Field, FieldParser, Take
 from harvester.identity import Identity, Sight
 from harvester.jsonpath import Every, parse
 from harvester.keys import parsed_keys
+from harvester.moments import is_beyond, server_time
 from harvester.pagination import Done, Page, next_cursor
 from harvester.parts import Part
 from harvester.ratelimit import server_wait
@@ -115,9 +119,6 @@ class PageReader:
             *pagination.fields_wanted(resource.paginator),
             *self._rules,
         ]
-        if resource.incremental:
-            path = parse(resource.incremental.cursor_path)
-            self._wanted.append(Field(pagination.LARGEST, path, Take.MAX))
         if resource.progress_path:
             self._wanted.append(Field(pagination.REACHED, parse(resource.progress_path)))
 
@@ -132,7 +133,7 @@ class PageReader:
         if not actions.is_page(response.status):
             return self._no_page(response, place, now)
         full = self._resource.validation == "full"
-        parser = FieldParser(self._wanted, self._limits, full=full)
+        parser = FieldParser(self._wanted_of(response, now), self._limits, full=full)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came, snippet = Came(), b""
         look = self._identity.look(place.by, place.below)
@@ -190,6 +191,19 @@ class PageReader:
                 following,
                 sight,
             )
+
+    def _wanted_of(self, response: Response, now: float) -> list[Field]:
+        """What to look for in this answer: what lies in the server's future is taken by itself."""
+        if self._resource.incremental is None:
+            return self._wanted
+        path = parse(self._resource.incremental.cursor_path)
+        dated = server_time(response.headers.get("date"))
+        moment = dated or datetime.fromtimestamp(now, UTC)
+        return [
+            *self._wanted,
+            Field(pagination.LARGEST, path, Take.MAX, partial(_goes_on, moment, beyond=False)),
+            Field(pagination.BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
+        ]
 
     def end_of(self, path: Path, place: Place) -> Done | None:
         """How a page that was kept ends its partition by the rules of today, which may have come
@@ -316,6 +330,12 @@ def _refuse_other_type(response: Response, snippet: bytes) -> None:
         what=f" with {kind}, which is no JSON",
     )
     raise PageRefused(told, status=response.status)
+
+
+def _goes_on(moment: datetime, value: Any, *, beyond: bool) -> bool:
+    """Whether a run could go on from a value: text or a number, on this side of `moment` or not."""
+    usable = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    return usable and is_beyond(value, moment) is beyond
 
 
 def _told(status: int, by_rule: bool, snippet: bytes, advice: str, what: str = "") -> str:

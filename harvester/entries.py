@@ -113,6 +113,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             self.request.get("fingerprint") if self.reason == ACCEPTED and not self.done else None
         )
 
+    def doubted(self, doubt: Doubt) -> "Entry":
+        """The same line with a doubt more."""
+        return msgspec.structs.replace(self, doubts=(*self.doubts, doubt))
+
     @property
     def redoes(self) -> bool:
         """Whether the next generation begins here."""

@@ -9,7 +9,7 @@ with the page.
 for 65 KB of `[`, and their dotted prefixes mistake a key "paging.next" for a path.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -34,6 +34,8 @@ class Field:
     name: str
     path: Path
     take: Take = Take.FIRST
+    within: Callable[[Any], bool] | None = None
+    """Which values count, for `MIN` and `MAX`."""
 
 
 _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
@@ -151,7 +153,7 @@ class _Matcher:
     """Events in, fields out. Knows nothing of bytes."""
 
     def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
-        self._tallies = {item.name: Tally(item.take) for item in fields}
+        self._tallies = {item.name: Tally(item.take, within=item.within) for item in fields}
         self._paths = {item.name: item.path for item in fields}
         self._limits = limits
         self._stack: list[_Frame] = []
@@ -272,12 +274,12 @@ class _Matcher:
                     found.append(_State(rest, target))
                 case Last():
                     if not frame.is_map and isinstance(target, Tally):
-                        tally = Tally(target.take)
+                        tally = Tally(target.take, within=target.within)
                         newest.append((tally, target))
                         found.append(_State(rest, tally))
                 case Where():
                     if isinstance(target, Tally):
-                        tally = Tally(target.take, matched=False)
+                        tally = Tally(target.take, within=target.within, matched=False)
                         gates.append((tally, target))
                         found.append(_State(rest, tally))
                         found.append(

@@ -6,7 +6,7 @@ with can be read off its folder for as long as the harvest lives.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +16,9 @@ from urllib.parse import unquote
 
 from harvester.config import Incremental
 from harvester.errors import DataRefused
-from harvester.journal import is_done, read_header, read_pages
-from harvester.pagination import LARGEST, RUN_START
+from harvester.journal import Entry, is_done, read_header, read_pages
+from harvester.moments import FINER_EPOCHS, is_beyond, is_time_beside, server_time
+from harvester.pagination import BEYOND, LARGEST, RUN_START
 from harvester.partitions import Partition
 from harvester.places import place_of
 from harvester.templates import as_text
@@ -26,8 +27,6 @@ KEY: Final = "run"
 
 _LABEL: Final = re.compile(r"([0-9]{4,})_(.*)", re.DOTALL)
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-#: Epoch numbers from here on (the year 5138 of the unit before) count so much finer than seconds.
-_FINER_EPOCHS: Final = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 _COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}  # by length; no epoch of today is as long
 _TIME: Final = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
@@ -57,11 +56,50 @@ def runs(out: Path, base: Partition, incremental: Incremental) -> Iterator[Parti
         yield _partition(base, start)
 
 
-def next_run(out: Path, base: Partition, incremental: Incremental) -> Partition | None:
+class Seen:
+    """The largest value that a run has seen, and what is dated beyond the time it was seen at: no
+    run can go on from there, since all that is still to come would be missed.
+    """
+
+    def __init__(self, start: Any) -> None:
+        self._start = start
+        self._largest: Any = None
+        self._beyond: Any = None
+
+    def add(self, entry: Entry) -> None:
+        """Take in a page."""
+        largest, beyond = entry.fields.get(LARGEST), entry.fields.get(BEYOND)
+        now = server_time(entry.response.get("date"))
+        if now is not None and beyond is None and is_beyond(largest, now):
+            largest, beyond = None, largest  # as an earlier version wrote it down
+        self._largest = _largest((self._largest, largest))
+        self._beyond = _largest((self._beyond, beyond))
+
+    @property
+    def beyond(self) -> Any:
+        """The largest value that is dated too far ahead; None where there is none."""
+        beside = self._start if self._largest is None else self._largest
+        return self._beyond if is_time_beside(self._beyond, beside) else None
+
+    @property
+    def largest(self) -> Any:
+        """The largest value to go on from; None where there is none."""
+        if self._beyond is None or self.beyond is not None:
+            return self._largest
+        return _largest((self._largest, self._beyond))  # an id that only looks like a time
+
+
+def next_run(
+    out: Path,
+    base: Partition,
+    incremental: Incremental,
+    reveal: Callable[[Any], Any] | None = None,
+) -> Partition | None:
     """The run that follows a finished last one; None while the last is not finished.
 
     It starts at the largest value that the last one saw, less `lookback`, and never before that
-    one did. Raises `DataRefused` where that value is none to go on from.
+    one did; `reveal` gives back what the journal conceals. Raises `DataRefused` where that value is
+    none to go on from.
     """
     starts = _starts(out, base)
     if not starts:
@@ -71,7 +109,10 @@ def next_run(out: Path, base: Partition, incremental: Incremental) -> Partition 
     if not is_done(folder):
         return None
     start = last.value
-    largest = _largest(entry.fields.get(LARGEST) for entry in read_pages(folder))
+    seen = Seen(start)
+    for entry in read_pages(folder):
+        seen.add(entry)
+    largest = seen.largest if reveal is None else reveal(seen.largest)
     if largest is not None:
         if not isinstance(largest, str | int | float) or isinstance(largest, bool):
             raise DataRefused(
@@ -106,7 +147,7 @@ def earlier(value: Any, seconds: float) -> Any:
 
 def _earlier_epoch(value: Any, seconds: float) -> int | float:
     number = int(value) if isinstance(value, str) else value
-    per_second = next((unit for least, unit in _FINER_EPOCHS if number >= least), 1)
+    per_second = next((unit for least, unit in FINER_EPOCHS if number >= least), 1)
     back = seconds * per_second
     return number - (back if isinstance(number, float) else int(back))
 

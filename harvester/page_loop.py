@@ -17,6 +17,7 @@ from typing import Any, Final
 from harvester.attempt import Place
 from harvester.commits import Commits, Fetched
 from harvester.config import Cursor, HeaderCursor, PageNumber
+from harvester.doubts import Doubt
 from harvester.errors import (
     AttemptFailed,
     ChainExpired,
@@ -34,11 +35,12 @@ from harvester.events import (
 )
 from harvester.fields import as_number
 from harvester.folder import Fingerprints
+from harvester.incremental import Seen
 from harvester.journal import ACCEPTED, RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.journal import NAME as JOURNAL
 from harvester.lock import Identity, identity
 from harvester.loop_guard import LoopGuard
-from harvester.pagination import Done, first_cursor, foreseeable, foreseen
+from harvester.pagination import RUN_START, Done, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
 from harvester.places import place_of
@@ -113,6 +115,8 @@ class Pages:
         self._guard = LoopGuard()
         self._last: Entry | None = None  # of the pages that count
         self.repetition = Repetition(self._resource, self.folder)
+        self._start = partition.included.get(RUN_START)
+        self._seen = Seen(self._start)  # of what an incremental run looks for
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
         today = Fingerprints((self._source.fingerprint,))
@@ -135,6 +139,9 @@ class Pages:
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal, one that it has or the next."""
         self.repetition.recognition.remember(entry)
+        if self._resource.incremental:
+            self._seen = Seen(self._start) if entry.restarts else self._seen
+            self._seen.add(entry)
         self._last = entry if entry.part is not None else None if entry.restarts else self._last
         if entry.restarts:
             self._guard = LoopGuard()
@@ -172,9 +179,22 @@ class Pages:
     def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
         """Hand a page over to be committed, and go on from it."""
         self.remember(fetched.entry)
-        entry = self.repetition.doubting(fetched)
+        entry = self._doubted(self.repetition.doubting(fetched))
         commits.add(replace(fetched, entry=entry))
         return at.after(entry)
+
+    def _doubted(self, entry: Entry) -> Entry:
+        """A line that ends an incremental run, with what speaks against the values that it saw."""
+        incremental = self._resource.incremental
+        if incremental is None or not entry.done or self._seen.beyond is None:
+            return entry
+        start = self._start if self._seen.largest is None else self._seen.largest
+        told = (
+            f"a record's {incremental.cursor_path} is {_short(as_text(self._seen.beyond))}, which "
+            "lies in the server's future; the next run starts at the largest value before it, "
+            f"{_short(as_text(start))}"
+        )
+        return entry.doubted(Doubt("future_value", self._secrets.redact(told)))
 
     def cursor(self, at: Checkpoint) -> Any:
         """What the next page is asked for with, concealed."""

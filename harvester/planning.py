@@ -18,6 +18,7 @@ from harvester.loop_guard import LoopGuard
 from harvester.partitions import Partition, count
 from harvester.partitions import plan as plan_resource
 from harvester.places import place_of
+from harvester.secrets import Secrets
 from harvester.supply import supply
 
 
@@ -52,6 +53,15 @@ class Plan:
         self.out = out
         self._files = files
         self._resources = {resource.name: resource for resource in config.resources}
+
+    def _reveal(self, value: Any) -> Any:
+        """A value of a journal as the server gave it. An earlier version concealed in it whatever
+        a variable holds, years included.
+        """
+        if not isinstance(value, str) or "{secret." not in value:
+            return value
+        former = {f"env.{name}": held for name, held in self.config.env.items()}
+        return Secrets({}, former=former).reveal(value)
 
     def partitions(self, resource: Resource, *, following: bool = False) -> Iterator[Partition]:
         """All known partitions of a resource; children once, of however many parents they are.
@@ -108,7 +118,9 @@ class Plan:
             return
         # Looked up before the first is handed out: one that is finished meanwhile is followed by
         # the next run of the harvest, not by this one.
-        further = next_run(self.out, base, resource.incremental) if following else None
+        further = (
+            next_run(self.out, base, resource.incremental, self._reveal) if following else None
+        )
         yield from runs(self.out, base, resource.incremental)
         if further is not None:
             yield further

@@ -40,6 +40,7 @@ class Tally:
 
     take: Take
     value: Any = NOTHING
+    within: Callable[[Any], bool] | None = None  # of MIN and MAX: what else does not count
     matched: bool = True  # a filter's tally starts False, until the filter holds
 
     @property
@@ -54,10 +55,13 @@ class Tally:
         elif self.take is Take.EXISTS:
             if value is not None:
                 self.value = True
+        elif self.take in (Take.MIN, Take.MAX):
+            # null is what has no value: it neither is the smallest nor ends the comparison.
+            if value is not None and (self.within is None or self.within(value)):
+                first = self.value is NOTHING
+                self.value = value if first else extreme(self.value, value, self.take)
         elif self.value is NOTHING or self.take is Take.LAST:
             self.value = value
-        elif self.take in (Take.MIN, Take.MAX):
-            self.value = extreme(self.value, value, self.take)
 
     def merge_into(self, parent: "Tally") -> None:
         """Let an element's value count after all."""

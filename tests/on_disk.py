@@ -20,10 +20,12 @@ def store(
     done: bool = True,
     fields: Sequence[dict[str, Any]] = (),
     records: Sequence[int] = (),
+    response: dict[str, str] | None = None,
 ) -> Path:
     """Commit `pages` (JSON values) of a partition; the last one ends it if `done`. Its folder.
 
-    `fields` are those of the pages, in the journal, and `records` how many each holds.
+    `fields` are those of the pages, in the journal, `records` how many each holds, and `response`
+    the headers of each answer.
     """
     folder = out / partition.folder
     folder.mkdir(parents=True)
@@ -45,6 +47,7 @@ def store(
                     reason="no_next_cursor" if last else None,
                     fields=fields[seq - 1] if fields else {},
                     records=records[seq - 1] if records else 3,
+                    response=response or {},
                 )
             )
     return folder

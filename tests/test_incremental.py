@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,109 @@ def test_an_unfinished_run_comes_first(tmp_path: Path) -> None:
     assert first == ["of=a/run=0001_0", "of=b/run=0001_0", "of=b/run=0002_4"]
     assert folders(out)[:2] == ["of=a/run=0001_0", "of=a/run=0002_4"]
     assert times(out, of="a") == [0, 1, 2, 3, 4, 4]
+
+
+# --- Values that no run can go on from ------------------------------------------------------------
+
+SOON = datetime.now(UTC) - timedelta(days=2)
+DATED = """
+version: 1
+name: dated
+client: {base_url: "http://127.0.0.1:1/"}
+resources:
+  - name: items
+    path: items
+    data_selector: data
+    incremental: {cursor_path: "data[*].u", param: since, initial_value: 0}
+"""
+
+
+def since(tmp_path: Path, *values: Any, initial: Any = 0) -> tuple[str, list[str]]:
+    """What the second run asks from, and what the first one's end has against it."""
+    data = [{"id": number, "u": value} for number, value in enumerate(values)]
+    text = DATED.replace("initial_value: 0", f"initial_value: {json.dumps(initial)}")
+    with Scripted(lambda path, asked: Reply({"data": [*data, {"id": "none"}]})) as server:
+        asked = config(tmp_path, text, server.base_url)
+        first = harvest(asked, out=tmp_path / "out")
+        assert first.complete
+        harvest(asked, out=tmp_path / "out")
+        return server.asked[1]["since"], [doubt.told for doubt in first.doubts]
+
+
+@pytest.mark.parametrize(
+    "odd", [[None], [None, None, {}], [[1], True], [False, {"at": "2099-01-01"}]]
+)
+def test_row_88_values_that_are_none(tmp_path: Path, odd: list[Any]) -> None:
+    """null, absent, true, an object or a list is no value: the others say where to go on."""
+    assert since(tmp_path, *odd, "2025-01-02", *odd, "2025-01-01") == ("2025-01-02", [])
+
+
+@pytest.mark.parametrize(
+    ("plausible", "future", "initial"),
+    [
+        (f"{SOON:%Y-%m-%dT%H:%M:%SZ}", "2099-12-31T00:00:00Z", "2020-01-01T00:00:00Z"),
+        (f"{SOON:%Y-%m-%d}", "2099-12-31", "2020-01-01"),
+        (int(SOON.timestamp()), 4102444800, 0),
+        (str(int(SOON.timestamp())), "4102444800", 0),
+        (int(SOON.timestamp() * 1000), 4102444800000, 0),
+        (f"{SOON:%Y%m%d}", "20991231", "20200101"),
+    ],
+)
+def test_row_88_a_value_in_the_future(
+    tmp_path: Path, plausible: Any, future: Any, initial: Any
+) -> None:
+    """One record dated 2099 does not become what every later run starts at: it is a doubt, with its
+    value, and the largest value before the server's now is gone on from.
+    """
+    start, [told] = since(tmp_path, plausible, future, plausible, initial=initial)
+    assert start == str(plausible)
+    assert str(future) in told
+    assert str(plausible) in told
+
+
+def test_only_values_in_the_future(tmp_path: Path) -> None:
+    """The run that follows starts where this one did."""
+    start, [told] = since(tmp_path, "2099-01-01", "2098-01-01", initial="2020-01-01")
+    assert (start, "2099-01-01" in told) == ("2020-01-01", True)
+
+
+@pytest.mark.parametrize("ids", [[5_000_000_001, 5_000_000_000], [41, 7], [2**62, 2**62 + 1]])
+def test_large_ids_are_no_times(tmp_path: Path, ids: list[int]) -> None:
+    """A run goes on from the largest id, however large."""
+    assert since(tmp_path, *ids) == (str(max(ids)), [])
+
+
+def test_what_an_earlier_version_wrote_down(tmp_path: Path) -> None:
+    """A future value stands in its journal as the largest; what a variable held is a mark there."""
+    [first] = runs(tmp_path, BASE, SINCE)
+    date = {"date": "Mon, 15 Jun 2026 12:00:00 GMT"}
+    fields: list[Any] = [{"largest": "2026-05-01"}, {"largest": "2099-01-01"}]
+    store(tmp_path, first, [{"data": []}] * 2, fields=fields, response=date)
+    second = next_run(tmp_path, BASE, SINCE)
+    assert second is not None
+    assert second.labels["run"] == "0002_2026-05-01"
+    marked = {"largest": "{secret.env.YEAR}-05-01"}
+    store(tmp_path, second, [{"data": []}], fields=[marked])
+    third = next_run(
+        tmp_path, BASE, SINCE, lambda text: str(text).replace("{secret.env.YEAR}", "2026")
+    )
+    assert third is not None
+    assert third.labels["run"] == "0003_2026-05-01"
+
+
+def test_row_87_null_in_a_keyset(tmp_path: Path) -> None:
+    """Records without the key are kept; the others' largest or smallest leads on."""
+    keys = [None if number % 4 == 0 else number for number in range(20)]
+
+    def respond(path: str, asked: Mapping[str, str]) -> Reply:
+        at = int(asked.get("after", -1)) + 1
+        return Reply({"data": [{"id": i, "k": keys[i]} for i in range(20)][at : at + 6]})
+
+    text = DATED.replace(
+        'incremental: {cursor_path: "data[*].u", param: since, initial_value: 0}',
+        'paginator: {type: keyset, cursor_path: "data[*].k", take: max, cursor_param: after}',
+    )
+    with Scripted(respond) as server:
+        assert harvest(config(tmp_path, text, server.base_url), out=tmp_path / "out").complete
+    found = [json.loads(line)["id"] for line in iter_records(tmp_path / "out")]
+    assert sorted(set(found)) == [*range(20)]

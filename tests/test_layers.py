@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal proof sketch
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
-    cutting doubts headers signs
+    cutting doubts headers moments signs
     inside
     secrets partitions origins guard elements entries parts wire keys
     marks lock places identity

@@ -1,0 +1,90 @@
+"""Times as APIs write them, and whether one lies beyond a moment. Pure.
+
+One record that is dated 2099 must not become what every later run starts at. So each value that a
+run could go on from is held against the server's own time. Only what can be nothing but a time is
+judged as one: an ISO 8601 date or time, and numbers, whose size tells their unit. Whether a number
+is an epoch or an id, the numbers beside it must say (`is_time_beside`).
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+#: Clocks differ, and a time without a zone may be up to 14 hours ahead.
+LEEWAY: Final = timedelta(days=1)
+#: Epoch numbers from here on (the year 5138 of the unit before) count so much finer than seconds.
+FINER_EPOCHS: Final = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+#: Servers whose clock was never set say 1970 or the year that they were made in.
+_CREDIBLE_FROM: Final = datetime(2024, 1, 1, tzinfo=UTC)
+_EARLIEST_EPOCH: Final = 10**9  # 2001, in seconds: smaller numbers count something else
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,9})?")
+_COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
+
+
+def server_time(date: str | None) -> datetime | None:
+    """The time in a Date header; None where there is none, or none to believe."""
+    try:
+        found = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found if found >= _CREDIBLE_FROM else None
+
+
+def is_beyond(value: Any, moment: datetime) -> bool:
+    """Whether `value`, read as a time, lies more than `LEEWAY` behind `moment`; False for what is
+    no time.
+    """
+    latest = moment + LEEWAY
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        # The first ten signs are enough to the day, and sort as text.
+        return _DATE.match(value) is not None and value[:10] > latest.strftime("%Y-%m-%d")
+    number = _number(value)
+    if number is None:
+        return False
+    if (compact := _compact(str(value))) is not None:
+        return compact > latest
+    return number > Decimal(latest.timestamp()) * _unit(number)
+
+
+def is_time_beside(value: Any, other: Any) -> bool:
+    """Whether `value` is a time for certain, or number beside number: `other` is written alike, and
+    is a time if it is anything. `4102444800` alone may be an id.
+    """
+    number, like = _number(value), _number(other)
+    if number is None:
+        return True
+    if like is None:
+        return False
+    if _is_compact(str(value)) or _is_compact(str(other)):
+        return _is_compact(str(value)) and _is_compact(str(other))
+    return like >= _EARLIEST_EPOCH * _unit(number) and _unit(like) == _unit(number)
+
+
+def _is_compact(text: str) -> bool:
+    return _compact(text) is not None
+
+
+def _compact(text: str) -> datetime | None:
+    """A date or a time without its dashes: `20210131`, `20210131120000`."""
+    form = _COMPACT.get(len(text))
+    if form is None or not text.isdecimal() or not text.startswith(("19", "20", "21")):
+        return None
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _unit(number: Decimal) -> int:
+    return next((unit for least, unit in FINER_EPOCHS if number >= least), 1)
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        return None
+    text = str(value)
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
