@@ -33,7 +33,7 @@ class Fetched:
     entry: Entry
     part: Part | None
     sight: Sight | None = None
-    cookies: bool = False  # whether the server set any
+    cookies: bool = False  # whether the server set any, which nobody keeps
 
     def sync(self) -> None:
         """Take the first step of its commit; raises `DiskError`."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 from harvester.attempt import Place
 from harvester.commits import Commits, Fetched
 from harvester.config import Cursor, HeaderCursor, PageNumber
+from harvester.cookies import Cookies
 from harvester.doubts import Doubt
 from harvester.errors import (
     AttemptFailed,
@@ -117,6 +118,11 @@ class Pages:
         self.repetition = Repetition(self._resource, self.folder)
         self._start = partition.included.get(RUN_START)
         self._seen = Seen(self._start)  # of what an incremental run looks for
+        self._cookies = (
+            Cookies(self._source.endpoint.origins.configured, self._secrets.hide)
+            if run.config.client.cookies == "session"
+            else None
+        )
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
         today = Fingerprints((self._source.fingerprint,))
@@ -211,14 +217,15 @@ class Pages:
         """
         cursor = self.cursor(at)
         known = self.repetition.recognition
-        tries = Tries(self._run, self._partition, self.folder, dropped, known)
+        tries = Tries(self._run, self._partition, self.folder, dropped, known, self._cookies)
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
             tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
             kept = tried.kept
             entry = self._entry(tried, cursor, at.seq + 1, tries.count)
-            return Fetched(entry, kept.part, kept.sight, "set-cookie" in kept.headers)
+            unkept_cookies = self._cookies is None and "set-cookie" in kept.headers
+            return Fetched(entry, kept.part, kept.sight, unkept_cookies)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise

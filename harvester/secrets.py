@@ -43,6 +43,7 @@ _SHORTEST_ANYWHERE: Final = 6
 #: How many values of one secret are remembered: a token that is renewed every hour for a year
 #: must not make each redaction slower, and those of yesterday open nothing.
 _REMEMBERED: Final = 8
+_MOST_HIDDEN: Final = 64
 _MASK = "***"
 
 # A reference to a secret inside a concealed cursor opens so. Where a cursor holds this very text
@@ -87,6 +88,7 @@ class Secrets:
         self._values: Mapping[str, tuple[str, ...]] = {
             name: (value,) for name, value in values.items() if len(value) >= SHORTEST
         }
+        self._hidden: tuple[str, ...] = ()
         self._learning = threading.Lock()
         _in_use.add(self)
         self._known = _known(self._values, self._derived)
@@ -101,7 +103,16 @@ class Secrets:
         with self._learning:
             before = tuple(item for item in self._values.get(name, ()) if item != value)
             self._values = {**self._values, name: (*before, value)[-_REMEMBERED:]}
-            self._known = _known(self._values, self._derived)
+            self._known = _known(self._values, (*self._derived, *self._hidden))
+
+    def hide(self, text: str) -> None:
+        """Redact `text` from now on, too: a cookie. In cursors it is left as it is, since nobody
+        would know it any more when the harvest is resumed.
+        """
+        with self._learning:
+            if len(text) >= _SHORTEST_ANYWHERE and text not in self._hidden:
+                self._hidden = (*self._hidden, text)[-_MOST_HIDDEN:]
+                self._known = _known(self._values, (*self._derived, *self._hidden))
 
     def redact(self, text: str) -> str:
         """`text` for people: every secret is `***`, and what stands under the name of one."""

@@ -24,6 +24,7 @@ import urllib3.exceptions
 
 from harvester import headers
 from harvester.config import Client
+from harvester.cookies import Cookies
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected
 from harvester.origins import origin_of
 from harvester.request import Request
@@ -98,13 +99,16 @@ class Transport:
         self._adapter.close()
 
     @contextlib.contextmanager
-    def open(self, request: Request, watch: Watch) -> Iterator[Response]:
-        """Send `request`, following redirects within its origin, and give the response.
+    def open(
+        self, request: Request, watch: Watch, cookies: Cookies | None = None
+    ) -> Iterator[Response]:
+        """Send `request`, following redirects within its origin, and give the response. Cookies
+        are sent and taken where there is a session for them.
 
         Leaving the block closes the connection unless the body was read to its end.
         """
         with watched(watch):
-            response = self._follow(request)
+            response = self._follow(request, cookies)
             try:
                 yield response
             finally:
@@ -113,9 +117,9 @@ class Transport:
                 if not response.raw.closed:
                     response.raw.close()
 
-    def _follow(self, request: Request) -> Response:
+    def _follow(self, request: Request, cookies: Cookies | None) -> Response:
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._send_twice(request)
+            response = self._send_twice(request, cookies)
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or location is None:
                 return response
@@ -137,21 +141,23 @@ class Transport:
             request = replace(request, url=target)
         raise PageRefused(f"more than {_MOST_REDIRECTS} redirects")
 
-    def _send_twice(self, request: Request) -> Response:
+    def _send_twice(self, request: Request, cookies: Cookies | None) -> Response:
         """A kept-alive connection may have died meanwhile: one free try on a fresh one."""
         stale = self._used
         try:
-            response = self._send(request)
+            response = self._send(request, cookies)
         except ConnectionDropped:
             self._used = False
             if not (stale and request.idempotent):
                 raise
-            response = self._send(request)
+            response = self._send(request, cookies)
         self._used = True
         return response
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, cookies: Cookies | None) -> Response:
         self.requests += 1
+        if cookies is not None:
+            request = replace(request, headers=cookies.sent_to(request.url, request.headers))
         try:
             prepared = _prepared(request)
             if self._environment is not None and not _has_credentials(request):
@@ -171,6 +177,8 @@ class Transport:
             )
         except _ERRORS as error:
             _verdict(error)
+        if cookies is not None:
+            cookies.take(request.url, raw.headers.getlist("set-cookie"))
         told, several = headers.told(raw.headers.iteritems())
         return Response(raw.status, told, raw, self._client.limits.wire_bytes, several)
 

@@ -21,6 +21,7 @@ from harvester.attempt import Kept, Place
 from harvester.auth.access import Access
 from harvester.auth.schemes import Credentials
 from harvester.config import Config
+from harvester.cookies import Cookies
 from harvester.errors import (
     AttemptFailed,
     CredentialsRefused,
@@ -93,6 +94,7 @@ class Tries:
         folder: Path,
         dropped: threading.Event,
         recognition: Recognition,
+        cookies: Cookies | None = None,
     ) -> None:
         self.count = 0
         self._run = run
@@ -100,6 +102,7 @@ class Tries:
         self._dropped = dropped
         self._folder = folder
         self._recognition = recognition
+        self._cookies = cookies
         self._source = run.sources[partition.resource]
         self._secrets = self._source.endpoint.secrets
         self._said: str | None = None  # by the last answer that was whole and no page
@@ -137,7 +140,7 @@ class Tries:
         timeout = run.config.client.timeout
         watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
         try:
-            with transport.open(request, watch) as response:
+            with transport.open(request, watch, self._cookies) as response:
                 if run.held:  # it may be a while ago that the last page was committed
                     run.held.look()
                 kept = self._source.reader.read(

@@ -27,7 +27,7 @@ LAYERS = [
     cutting doubts headers moments signs
     inside
     secrets partitions origins guard elements entries parts wire keys
-    marks lock places identity
+    marks lock places identity cookies
     journal taking auth.token_file skim recognition
     summary events
     tally

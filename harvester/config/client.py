@@ -1,6 +1,6 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -94,6 +94,9 @@ class Client(Section):
     """The URL that paths are relative to; a `/` at its end is added when missing."""
     headers: Headers = Field(default_factory=dict)
     """Headers of every request."""
+    cookies: Literal["none", "session"] = "none"
+    """`session`: cookies that the API's own origin sets are sent back to it, for APIs that keep a
+    reader's place in a session; of each partition its own, for one run, and never written down."""
     auth: Auth | None = None
     """Credentials, sent to base_url's origin only."""
     timeout: Timeout = Timeout()
