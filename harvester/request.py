@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 from harvester import __version__
 from harvester.auth.schemes import Credentials
@@ -31,6 +31,8 @@ from harvester.templates import ABSENT, Scope, Template, as_text, render
 
 #: What a value may keep in a path: RFC 3986's pchar and the slash, so `owner/name` is two levels.
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
+#: What a parameter's name may keep. Brackets may not stand there, and Tomcat refuses them.
+_NAME_SAFE: Final = "$@:!*(),/~"
 _FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
     # What follows is for servers that have JSON under a vendor's name only, as
@@ -293,9 +295,16 @@ def _with_query(url: str, params: list[tuple[str, str]]) -> str:
     """`url` with those parameters that it does not have yet: none is ever repeated."""
     parts = urlsplit(url)
     present = _names(parts.query)
-    missing = urlencode([pair for pair in params if pair[0] not in present])
+    missing = _encoded(pair for pair in params if pair[0] not in present)
     query = "&".join(filter(None, (parts.query, missing)))
     return parts._replace(query=query, fragment="").geturl()
+
+
+def _encoded(params: Iterable[tuple[str, str]]) -> str:
+    """A query, its names as they are spelled where RFC 3986 lets them stand: there are servers
+    that know `$top` and `%24top` as two names, and one of them is ignored.
+    """
+    return "&".join(f"{quote(name, safe=_NAME_SAFE)}={quote_plus(text)}" for name, text in params)
 
 
 def _names(query: str) -> set[str]:

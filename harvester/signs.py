@@ -36,10 +36,12 @@ TOTAL_PAGES: Final = (
 #: Flags that say there is more, and flags that say there is not.
 MORE: Final = (
     "hasmore", "hasnextpage", "hasnext", "more", "moreresults", "moreitems", "hasmoreresults",
-    "hasmoreitems", "morepages", "hasmorepages", "moreavailable", "istruncated", "truncated",
-    "exceededtransferlimit", "hasadditionalresults", "nextpageavailable", "hasmoredata",
+    "hasmoreitems", "morepages", "hasmorepages", "moreavailable", "istruncated",
+    "hasadditionalresults", "nextpageavailable", "hasmoredata",
     "hasmorerecords", "morerecords",
 )  # fmt: skip
+#: A page that was cut says so; one that was not may have a successor all the same.
+_CUT: Final = ("truncated", "exceededtransferlimit")
 NO_MORE: Final = (
     "islast", "last", "lastpage", "endofrecords", "done", "islastpage", "finished", "complete",
     "end", "isend", "endofresults", "nomore", "exhausted", "eof",
@@ -132,7 +134,7 @@ def of_body(values: Values) -> Iterator[Sign]:
         if any(plain(key) in _OF_OTHERS for key in path[:-1]):
             continue
         up = flag(value) if isinstance(value, bool | str) else None
-        if up is not None and name in (MORE if up else NO_MORE):
+        if up is not None and name in ((*MORE, *_CUT) if up else NO_MORE):
             yield Sign("more", where, value)
         elif number is not None and name in TOTAL_PAGES:
             yield Sign("pages", where, number)

@@ -20,6 +20,7 @@ class Asked:
     headers: Mapping[str, str]  # lower-case names
     body: bytes
     origin: str  # of the server, such as http://127.0.0.1:4321
+    target: str = ""  # path and query as they were sent
 
     @property
     def params(self) -> dict[str, str]:
@@ -114,6 +115,7 @@ class ApiServer:
             {name.lower(): value for name, value in connection.headers.items()},
             connection.rfile.read(length),
             self.origin,
+            connection.path,
         )
         with self._lock:
             self.asked.append(asked)

@@ -12,6 +12,7 @@ import pytest
 from harvester.config.load import load_config
 from harvester.errors import ConfigError
 from harvester.init.deciding import NoFirstPage
+from harvester.init.probing import MOST_REQUESTS
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from harvester.init.telling import rate_of
@@ -56,7 +57,7 @@ def test_an_api_that_never_pages_is_left_in_peace() -> None:
     """Six requests at most, whatever is guessed; and the file says that nothing was found."""
     with ApiServer(lambda asked: Answer(rows(0, 100))) as server:
         proposal = proposed(f"curl {server.origin}/items")
-        assert len(server.asked) == proposal.requests <= 6
+        assert len(server.asked) == proposal.requests <= MOST_REQUESTS
     assert not proposal.proven
     assert "type: single_page" in proposal.text
     assert any("nothing was found" in line for line in proposal.unsure)

@@ -4,6 +4,7 @@ Whatever is decided is proven by the harvest: all records, once, in order.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from harvester import harvest, iter_records, load_config
 from harvester.init.deciding import NoFirstPage
+from harvester.init.probing import MOST_REQUESTS
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from tests.api_server import Answer, ApiServer, Asked
@@ -334,6 +336,83 @@ def _stack_exchange(asked: Asked) -> Answer:
                    "quota_max": 300, "quota_remaining": 290})  # fmt: skip
 
 
+def _odata(asked: Asked) -> Answer:
+    """`%24skip` would be another name here: the query counts as it was sent."""
+    sent = dict(pair.split("=") for pair in asked.target.partition("?")[2].split("&") if pair)
+    start, size = int(sent.get("$skip", 0)), int(sent.get("$top", 20))
+    return Answer({"@odata.context": "$metadata#Items", "@odata.count": len(ROWS),
+                   "value": cut(start, size)})  # fmt: skip
+
+
+def _couchdb(asked: Asked) -> Answer:
+    start = whole(asked.params.get("skip"), 0)
+    found = [
+        {"id": f"d{row['id']}", "key": n, "value": row} for n, row in enumerate(cut(start, 20))
+    ]
+    return Answer({"total_rows": len(ROWS), "offset": start, "rows": found})
+
+
+def _changes(asked: Asked) -> Answer:
+    start = int(asked.params.get("since", "0").partition("-")[0])
+    found = cut(start, 20)
+    end = start + len(found)
+    return Answer({"results": found, "last_seq": f"{end}-x", "pending": len(ROWS) - end})
+
+
+def _named(name: str, envelope: Mapping[str, Any], by: str = "page") -> Callable[[Asked], Answer]:
+    """Pages or records counted under an unusual name."""
+
+    def answer(asked: Asked) -> Answer:
+        number = whole(asked.params.get(name), 1 if by == "page" else 0)
+        start = (number - 1) * 20 if by == "page" else number
+        return Answer({"items": cut(start, 20), **envelope})
+
+    return answer
+
+
+def _counted_in_header(asked: Asked) -> Answer:
+    start = whole(params(asked, "skip").get("skip"), 0)
+    return Answer(cut(start, 20), headers={"X-Total-Count": str(len(ROWS))})
+
+
+def _strict(asked: Asked) -> Answer:
+    """Another parameter than its own is refused."""
+    if not asked.params.keys() <= {"limit", "offset"}:
+        return Answer({"message": "unknown parameter"}, 400)
+    start = whole(asked.params.get("offset"), 0)
+    return Answer({"items": cut(start, 20), "meta": {"total_count": len(ROWS)}})
+
+
+def _volatile(asked: Asked) -> Answer:
+    """A field of each record is another each time; only the offset is heeded."""
+    start = whole(params(asked, "offset").get("offset"), 0)
+    age = time.monotonic_ns()
+    return Answer([{**row, "age": age + n} for n, row in enumerate(cut(start, 20))])
+
+
+def _graphql(asked: Asked) -> Answer:
+    start = place(asked.json.get("variables", {}).get("here"))
+    items = {"nodes": cut(start, 20), "nextCursor": token(start, 20)}
+    return Answer({"data": {"items": items}})
+
+
+def _from_zero(asked: Asked) -> Answer:
+    page = whole(asked.params.get("page"), 0)
+    return Answer({"items": cut(page * 20, 20), "page": page})
+
+
+def _endless_links(asked: Asked) -> Answer:
+    number = whole(asked.params.get("page[number]"), 1)
+    following = f"/items?page%5Bnumber%5D={number + 1}"
+    return Answer({"data": cut(number * 20 - 20, 20), "links": {"next": following}})
+
+
+def _rising(asked: Asked) -> Answer:
+    since = whole(params(asked, "since_id").get("since_id"), 0)
+    found = [row for row in ROWS if int(str(row["id"])) > since]
+    return Answer({"events": found[:20], "has_more": len(found) > 20})
+
+
 URL = "curl {origin}/items"
 APIS: dict[str, Api] = {
     "a token in a header": Api(
@@ -445,6 +524,47 @@ APIS: dict[str, Api] = {
     "Stack Exchange": Api(
         URL, _stack_exchange, {"type": "page_number", "page_param": "page", "base_page": 1,
                                "has_more_path": "has_more"}),
+    "OData": Api(
+        "curl '{origin}/items?$top=20&$count=true'", _odata,
+        {"type": "offset", "offset_param": "$skip", "total_path": "['@odata.count']"}),
+    "OData without a size": Api(
+        URL, _odata, {"type": "offset", "offset_param": "$skip"}),
+    "CouchDB": Api(
+        URL + "?limit=20", _couchdb, {"type": "offset", "offset_param": "skip"}),
+    "CouchDB's changes": Api(
+        URL + "?limit=20", _changes,
+        {"type": "cursor", "cursor_path": "last_seq", "cursor_param": "since",
+         "has_more_path": "pending"}),
+    "current_page, asked for as currentpage": Api(
+        URL, _named("currentpage", {"current_page": 1, "total_pages": 3}),
+        {"type": "page_number", "page_param": "currentpage", "base_page": 1}),
+    "a page number under a name that nothing tells": Api(
+        URL, _named("pg", {"total": 53}), {"type": "page_number", "page_param": "pg"}),
+    "an offset under a name that nothing tells": Api(
+        URL, _named("resultOffset", {"exceededTransferLimit": True}, by="offset"),
+        {"type": "offset", "offset_param": "resultOffset"}),
+    "a name that goes with the size's": Api(
+        URL + "?pageSize=20", _named("pageIndex", {}),
+        {"type": "page_number", "page_param": "pageIndex"}),
+    "a total in a header": Api(
+        URL, _counted_in_header, {"type": "offset", "offset_param": "skip"}),
+    "an API that refuses what it does not know": Api(
+        URL + "?limit=20", _strict,
+        {"type": "offset", "offset_param": "offset", "total_path": "meta.total_count"}),
+    "records with a field that is never the same": Api(
+        URL, _volatile, {"type": "offset", "offset_param": "offset"}),
+    "GraphQL with a cursor of its own": Api(
+        URL + """ --json '{"query": "query($here: String) {items(cursor: $here) {id}}"}'""",
+        _graphql,
+        {"type": "cursor", "cursor_path": "data.items.nextCursor",
+         "cursor_body_path": "variables.here"}),
+    "pages from 0, and a line that asks for page 1": Api(
+        URL + "?page=1", _from_zero, {"type": "page_number", "base_page": 0}),
+    "links that never end": Api(
+        URL, _endless_links,
+        {"type": "json_link", "next_url_path": "links.next", "stop_after_empty_page": True}),
+    "a flag, and ids that rise": Api(
+        URL, _rising, {"type": "keyset", "cursor_param": "since_id", "take": "max"}),
     "a line copied from a later page": Api(
         URL + "?page_token=t/40=", _mid,
         {"type": "cursor", "cursor_path": "next_page_token", "cursor_param": "page_token"}),
@@ -493,7 +613,7 @@ def test_a_list_that_is_never_the_same_proves_nothing() -> None:
 
     with ApiServer(answer) as server:
         proposal = proposed(f"curl {server.origin}/items")
-        assert len(server.asked) <= 6
+        assert len(server.asked) <= MOST_REQUESTS
     assert not proposal.proven
 
 
@@ -511,11 +631,11 @@ def test_an_error_in_a_200_is_no_page(page: Any) -> None:
 
 @pytest.mark.parametrize("name", APIS)
 def test_an_idiom_is_found_and_harvested(name: str, tmp_path: Path) -> None:
-    """The paginator is the right one, proven by at most six requests, and brings every record."""
+    """The paginator is the right one, proven by few requests, and brings every record."""
     api = APIS[name]
     with ApiServer(api.answer) as server:
         proposal = proposed(api.line.replace("{origin}", server.origin))
-        assert len(server.asked) <= 6
+        assert len(server.asked) <= MOST_REQUESTS
         file = tmp_path / "items.yaml"
         file.write_text(proposal.text)
         config = load_config(file, env=proposal.values)
@@ -526,4 +646,128 @@ def test_an_idiom_is_found_and_harvested(name: str, tmp_path: Path) -> None:
     found = paginator.model_dump(exclude_unset=True)
     assert {key: found.get(key) for key in api.paginator} == api.paginator
     records = [json.loads(line) for line in iter_records(tmp_path / "out")]
-    assert [record.get("resource", record) for record in records] == ROWS
+    for inside in ("resource", "value"):
+        records = [record.get(inside, record) for record in records]
+    if name == "records with a field that is never the same":
+        records = [{key: record[key] for key in ROWS[0]} for record in records]
+    assert records == ROWS
+
+
+# --- What proves nothing, and what is said of it -------------------------------------------------
+
+
+def written(answer: Callable[[Asked], Answer], options: str = "") -> Proposal:
+    """What `init` makes of a server's items."""
+    with ApiServer(answer) as server:
+        return proposed(f"curl '{server.origin}/items{options}'")
+
+
+def test_row_65_other_records_on_a_list_that_moves_prove_nothing() -> None:
+    """The newest first, and as many new ones with each request: page 2 is other records, and so
+    is page 1. No number is written down that the server ignores.
+    """
+    newest = [1000]
+
+    def answer(asked: Asked) -> Answer:
+        newest[0] += 20
+        return Answer({"items": [{"id": newest[0] - n} for n in range(20)]})
+
+    proposal = written(answer)
+    assert "type: single_page" in proposal.text
+    assert "not proven" in proposal.text
+    assert any("sort=id" in note for note in proposal.notes)
+
+
+def test_row_65_a_field_that_changes_makes_no_page_another() -> None:
+    """The same records, each with another age: no number is heeded, and none is proven."""
+    count = [0]
+
+    def answer(asked: Asked) -> Answer:
+        count[0] += 1
+        return Answer([{"name": row["name"], "age": count[0] * 99 + n}
+                       for n, row in enumerate(cut(0, 20))])  # fmt: skip
+
+    proposal = written(answer)
+    assert "type: single_page" in proposal.text
+    assert any("the same records (by name)" in note for note in proposal.notes)
+
+
+def test_pages_that_overlap_are_told_of_as_a_list_without_order() -> None:
+    """The page is heeded, since far behind the end none comes; what helps is said."""
+    turn = [0]
+
+    def answer(asked: Asked) -> Answer:
+        turn[0] += 1
+        page = whole(asked.params.get("page"), 1)
+        turned = ROWS[-3 * turn[0] :] + ROWS[: -3 * turn[0]]
+        return Answer({"items": turned[page * 20 - 20 : page * 20], "total": len(ROWS)})
+
+    proposal = written(answer)
+    assert "page_param: page" in proposal.text
+    assert not proposal.proven
+    assert any("not sorted" in line and "sort=id" in line for line in proposal.unsure)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        Answer({"error": {"code": "badcontinue"}}), Answer({"ok": False, "items": []}),
+        Answer({"errors": [{"message": "no"}]}), Answer(text="<html>Log in</html>"),
+        Answer({"message": "no"}, 400), Answer({"message": "no"}, 500), Answer(status=204),
+        Answer({"status": "error", "code": 17}),
+    ],
+)  # fmt: skip
+def test_row_66_a_second_page_that_is_an_error_proves_nothing(second: Answer) -> None:
+    """Whatever its status: what was seen to fail is not written; that there is more is said."""
+
+    def answer(asked: Asked) -> Answer:
+        first = not asked.params.keys() - {"action"} and "action" in asked.params
+        return Answer({"items": cut(0, 20), "next_cursor": "t"}) if first else second
+
+    proposal = written(answer, "?action=list")
+    assert not proposal.proven
+    assert "type: single_page" in proposal.text
+    assert "action: list" in proposal.text
+    assert any("next_cursor leads to more records" in line for line in proposal.unsure)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "headers", "told"),
+    [
+        ({"meta": {"total_count": 130}}, {}, "meta.total_count says 130 records, 20 came"),
+        ({"@odata.count": 130}, {}, "@odata.count says 130 records"),
+        ({"total_pages": 4}, {}, "total_pages says 4 pages"),
+        ({"has_more": True}, {}, "has_more says that there are more records"),
+        ({}, {"X-Total-Count": "130"}, "x-total-count says 130 records"),
+        ({}, {"X-Pagination": '{"totalPages": 4}'}, "x-pagination: totalPages says 4 pages"),
+        ({}, {"Content-Range": "items 0-19/130"}, "Content-Range says 130 records"),
+        ({}, {"Link": '</items?page=2>; rel="next"'}, "the Link header leads to more records"),
+    ],
+)  # fmt: skip
+def test_row_67_a_page_that_says_more_is_not_the_only_one(
+    envelope: dict[str, Any], headers: dict[str, str], told: str
+) -> None:
+    """Where nothing that is tried leads on, the file and the screen say what the page claims."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.params:
+            return Answer({"message": "unknown parameter"}, 400)
+        return Answer({"items": cut(0, 20), **envelope}, headers=headers)
+
+    proposal = written(answer)
+    assert "type: single_page" in proposal.text
+    assert any(told in line and "vendor's page" in line for line in proposal.unsure)
+    assert told.split(" says")[0].split(" leads")[0] in proposal.text
+    assert "not proven" in proposal.text
+
+
+def test_a_query_without_a_variable_is_told_what_it_needs() -> None:
+    """A GraphQL body has no place for a cursor but its variables: no other is tried."""
+    page = {"data": {"items": {"edges": [{"node": row} for row in cut(0, 20)],
+                               "pageInfo": {"hasNextPage": True, "endCursor": "x"}}}}  # fmt: skip
+    with ApiServer(lambda asked: Answer(page)) as server:
+        query = '{"query": "{ items(first: 20) { id } }"}'
+        proposal = proposed(f"curl --json '{query}' {server.origin}/graphql")
+        assert len(server.asked) == 1
+    assert "type: single_page" in proposal.text
+    assert any("declare a variable" in line for line in proposal.unsure)

@@ -66,11 +66,11 @@ LAYERS = [
     window repetition
     init init.variables init.names init.writing init.saving init.curl_options
     init.curl_data
-    init.shell init.windows init.shapes init.ask init.looking
+    init.shell init.windows init.shapes init.ask init.looking init.comparing
     init.curl init.guess
     init.hiding init.declaring init.probing init.dialects init.counting init.links
     init.tokens init.keysets init.openapi
-    init.guessing
+    init.guessing init.trying
     init.deciding
     init.telling
     init.proposing

@@ -28,6 +28,7 @@ from harvester.check import check_live
 from harvester.config import Config
 from harvester.emulator.shapes import v2_tweets
 from harvester.export import export
+from harvester.init.probing import MOST_REQUESTS
 from harvester.init.proposing import Proposal, named, propose
 from harvester.init.reading import given
 from harvester.lint import lints
@@ -206,7 +207,7 @@ def test_from_the_curl_line_to_every_record(path: Path, tmp_path: Path) -> None:
     with ApiServer(patient.answer) as server:
         env = environment(module, patient)
         proposal = proposed(line_of(path, server), env)
-        assert len(server.asked) == proposal.requests <= 6
+        assert len(server.asked) == proposal.requests <= MOST_REQUESTS
         patient.probing = False
         file = tmp_path / "way.yaml"
         file.write_text(proposal.text)

@@ -76,7 +76,7 @@ def init(
     """Write the YAML for an API, from a curl line, a URL or an OpenAPI document.
 
     Fetches a page, finds the records and how the API pages, and proves it by a second page: at
-    most six requests. Secrets stay out of the file: it names variables.
+    most twelve requests. Secrets stay out of the file: it names variables.
 
     \b
     harvester init 'curl -H "Authorization: Bearer $TOKEN" https://api.example.org/v1/items'

@@ -1,11 +1,11 @@
 """Guesses at page numbers and offsets. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 from harvester.init import names
-from harvester.init.guess import Guess, Place, View, first_number, is_count, is_whole, number
+from harvester.init.guess import Guess, Place, View, first_number, number
 from harvester.init.looking import first_named
 from harvester.init.names import plain
 
@@ -15,25 +15,41 @@ _ECHOED: Final = tuple(name for name in names.OFFSET_PARAMS if name not in ("fro
 
 def numbers(view: View) -> Iterator[Guess]:
     """Page numbers: the request has one, or the page says which it is."""
-    pages = first_named(view.page, names.TOTAL_PAGES, is_count)
-    echo = first_named(view.page, names.PAGE_PARAMS, is_whole)
+    pages = first_named(view.page, names.TOTAL_PAGES, lambda value: number(value, 0) > 0)
+    echo = first_named(view.page, names.PAGE_PARAMS, lambda value: number(value, -1) >= 0)
     asked = [place for place in view.places if place.word in names.PAGE_PARAMS]
     asked = [place for place in asked if str(place.value).isdigit()]
     documented = _documented(view, names.PAGE_PARAMS)
     if asked:
-        place, why = asked[0], f"the request has a page number, {asked[0].name}"
+        found, why = asked[:1], f"the request has a page number, {asked[0].name}"
     elif documented:
-        place, why = documented[0], f"the documentation has a parameter {documented[0].name}"
+        found, why = documented[:1], f"the documentation has a parameter {documented[0].name}"
     elif echo or pages:
-        told = (echo or pages or ("", 0))[0]
-        named = echo[0].rpartition(".")[2] if echo else "page"
-        word = named if plain(named) in ("page", "pagenumber", "pageindex") else "page"
-        place, why = Place(view.new_part, word, None), f"the page says {told}"
+        found = _new(view, _page_names(echo[0] if echo else ""), names.PAGE_PARAMS)
+        why = f"the page says {(echo or pages or ('', 0))[0]}"
     else:
         return
-    base = first_number(place.value, echo[1] if echo else None)
-    guess = numbered(place, base, why, pages)
-    yield replace(guess, told=True) if documented else guess
+    for place in found:
+        base = first_number(place.value, echo[1] if echo else None)
+        guess = numbered(place, base, why, pages)
+        yield replace(guess, told=True) if documented else guess
+
+
+def _page_names(echo: str) -> list[str]:
+    """What a page number that the page tells of may be called in the request."""
+    echoed = echo.rpartition(".")[2]
+    word = plain(echoed)
+    if word in ("page", "pagenumber", "pageindex", "pageno", "pagenum"):
+        return [echoed, "page"]
+    spelled = [echoed, word] if word in names.PAGE_PARAMS else []
+    return ["page", *spelled]
+
+
+def _new(view: View, wanted: Iterable[str], arguments: Collection[str]) -> list[Place]:
+    """Places for names that the request lacks; in GraphQL, the variables of such arguments."""
+    if view.query is not None:
+        return [Place("json", f"variables.{one}", None) for one in view.variables(arguments)]
+    return [Place(view.new_part, name, None) for name in dict.fromkeys(wanted)]
 
 
 def numbered(place: Place, base: int | None, why: str, pages: tuple[str, Any] | None) -> Guess:
@@ -58,17 +74,71 @@ def offsets(view: View) -> Iterator[Guess]:
     asked = [place for place in asked if str(place.value).isdigit()]
     documented = _documented(view, names.OFFSET_PARAMS)
     if asked:
-        place, why = asked[0], f"the request has an offset, {asked[0].name}"
+        found, why = asked[:1], f"the request has an offset, {asked[0].name}"
     elif documented:
-        place, why = documented[0], f"the documentation has a parameter {documented[0].name}"
+        found, why = documented[:1], f"the documentation has a parameter {documented[0].name}"
+    elif is_odata(view) and view.may_have_more():
+        found, why = [Place("params", "$skip", None)], "OData skips records by $skip"
     elif echo:
-        name = echo[0].rpartition(".")[2]
-        place, why = Place(view.new_part, name, None), f"the page says {echo[0]}"
+        echoed = echo[0].rpartition(".")[2]
+        # CouchDB says `offset`, and takes `skip`.
+        couch = isinstance(view.page, dict) and "total_rows" in view.page
+        wanted = ["skip"] if couch else [echoed]
+        found, why = _new(view, wanted, names.OFFSET_PARAMS), f"the page says {echo[0]}"
     else:
         return
-    first = place.value if place.value is not None else echo[1] if echo else 0
-    base = 1 if str(first) == "1" and plain(place.name) in ("startindex", "start") else 0
-    yield offset_guess(view, place, base, why, told=True)
+    for place in found:
+        first = place.value if place.value is not None else echo[1] if echo else 0
+        base = 1 if str(first) == "1" and plain(place.name) in ("startindex", "start") else 0
+        yield offset_guess(view, place, base, why, told=True)
+
+
+def is_odata(view: View) -> bool:
+    """Whether an API is OData's, by its page or by what is asked of it."""
+    told = isinstance(view.page, dict) and any(
+        key.startswith(("@odata.", "odata.")) for key in view.page
+    )
+    return told or any(place.name in ("$top", "$count", "$inlinecount") for place in view.places)
+
+
+def customary(view: View) -> Iterator[Guess]:
+    """A full page that says nothing: what goes with the page size that the request names, what
+    most such APIs take, and what few do, all at once.
+    """
+    if view.query is not None:
+        return
+    tried: list[str] = []
+    beside = [pair for place in view.places for pair in names.PARTNERS.get(place.name, ())]
+    for kind, name in (*beside, ("page", "page"), ("offset", "offset")):
+        if name not in tried and (view.ask.known is None or name in view.ask.known):
+            tried.append(name)
+            why = f"the page is full, and {name} is what such an API mostly takes"
+            yield _either(view, kind, name, why)
+    if view.new_part != "params" or view.ask.known is not None:
+        return
+    for kind, further in (("page", names.MORE_PAGES), ("offset", names.MORE_OFFSETS)):
+        wanted = tuple(name for name in further if name not in tried)
+        guess = _either(view, kind, wanted[0], "one of the names that such parameters have")
+        yield spread(guess, wanted)
+
+
+def spread(guess: Guess, wanted: tuple[str, ...]) -> Guess:
+    """The guess with its number under each of these names; under one, as any other."""
+    key = "page_param" if guess.type == "page_number" else "offset_param"
+    alone = wanted[0] if len(wanted) == 1 else None
+    return replace(
+        guess,
+        paginator={**guess.paginator, key: alone},
+        without=wanted,
+        spread=() if alone else wanted,
+    )
+
+
+def _either(view: View, kind: str, name: str, why: str) -> Guess:
+    place = Place(view.new_part, name, None)
+    if kind == "page":
+        return replace(numbered(place, None, why, None), told=False)
+    return offset_guess(view, place, 0, why, told=False)
 
 
 def offset_guess(view: View, place: Place, base: int, why: str, *, told: bool) -> Guess:

@@ -5,11 +5,11 @@ believed without, where no request is left or the first page is the last. At mos
 `probing.MOST_REQUESTS` requests, waits that the server asks for heeded.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
+from harvester.config import Config
 from harvester.errors import AttemptFailed
 from harvester.init.ask import Ask
 from harvester.init.declaring import last_word, movable, tree_of
@@ -17,15 +17,14 @@ from harvester.init.dialects import known
 from harvester.init.guess import SINGLE, Guess, from_the_start, page_size
 from harvester.init.guessing import guesses
 from harvester.init.hiding import Hidden
-from harvester.init.looking import Records, Sample, first_named, identity, records_in, values_at
-from harvester.init.names import COUNTING, SOUND, TOTALS, plain
+from harvester.init.looking import Records, Sample, first_named, records_in, said_no, signs_of
+from harvester.init.names import COUNTING, TOTALS, plain
 from harvester.init.probing import MOST_REQUESTS, OutOfRequests, Probe, Proof
+from harvester.init.trying import UNSORTED, Trial, by_server
 from harvester.init.writing import yaml_text
 from harvester.jsonpath import find, parse
+from harvester.signs import Sign, more_than
 from harvester.sources import secrets_of
-from harvester.terminal.phrases import fit, one_line
-
-_LONGEST_ERROR: Final = 300
 
 
 class NoFirstPage(AttemptFailed):
@@ -36,7 +35,9 @@ class NoFirstPage(AttemptFailed):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is known of one resource. `sample` is None where nothing was asked."""
+    """What is known of one resource. `sample` is None where nothing was asked; `more` is what
+    says that there is more, where no second page was proven.
+    """
 
     ask: Ask
     guess: Guess
@@ -46,6 +47,7 @@ class Decided:
     sample: Sample | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     requests: int = 0
+    more: Sign | None = None
 
     @property
     def selector(self) -> str | None:
@@ -84,96 +86,92 @@ class _Deciding:
             f"the line begins behind the first page, by its {name}; the harvest begins at the first"
             for name in self.later
         ]
-        self.sample: Sample
         self.records: Records | None = None
-        self.others: tuple[Records, ...] = ()
 
-    def config(self, guess: Guess) -> Any:
+    def config(self, guess: Guess) -> Config:
         """The guess as a configuration, by way of its YAML."""
         selector = self.records.selector if self.records else None
         tree = tree_of(self.ask, "init", "records", self.hidden.auth, selector, guess)
         return self.probe.load(yaml_text(tree, [], {}), "init")
 
     def decided(self) -> Decided:
-        self._first_page()
-        found = self._chosen()
-        guess, proof = found or (SINGLE, Proof("last", SINGLE.why))
-        if proof.holds and ("base_page" in guess.unsure or guess.type == "offset"):
-            if not guess.told or "base_page" in guess.unsure:
-                guess, proof = self._based(guess, proof)
-        elif guess.type == "page_number" and self.later:
-            guess = replace(guess, unsure=(*guess.unsure, "base_page"))
+        sample = self._first_page()
+        found = records_in(sample.page, last_word(self.ask.url), page_size(self.ask))
+        self.records = found[0] if found else None
+        trial = Trial(self.ask, self.probe, self.config, sample, self.records, self.notes)
+        came = len(trial.first)
+        more = more_than(signs_of(sample, self.records), came) if trial.seen else None
+        guess, proof = self._chosen(trial, more) or (SINGLE, Proof("last", SINGLE.why))
+        if guess.type == "single_page" and more:
+            proof = Proof("refused", f"{more.told(came)}; nothing that was tried leads there")
         used = MOST_REQUESTS - self.probe.left
-        return Decided(self.ask, guess, proof, self.records, self.others, self.sample,
-                       tuple(self.notes), used)  # fmt: skip
+        return Decided(
+            self.ask, guess, proof, trial.records, tuple(found[1:3]), sample, tuple(self.notes),
+            used, None if proof.verdict == "proven" else more,
+        )  # fmt: skip
 
-    def _first_page(self) -> None:
+    def _first_page(self) -> Sample:
         config = self.config(SINGLE)
         try:
-            self.sample = self.probe.first(config)
-            for hint in list(known(self.ask, self.sample)):
+            sample = self.probe.first(config)
+            for hint in list(known(self.ask, sample)):
                 wanted = _adding(self.ask, hint)
                 there = hint.get("unless", "$")
-                if wanted != self.ask and not any(find(self.sample.page, parse(there))):
+                if wanted != self.ask and not any(find(sample.page, parse(there))):
                     self.ask = wanted
                     self.notes.append(f"{hint['api']}: {hint['why']}")
-                    self.sample = self.probe.first(self.config(SINGLE))
+                    sample = self.probe.first(self.config(SINGLE))
         except AttemptFailed as error:
             told = secrets_of(config).redact(str(error))
             raise _no_first_page(told, error.status) from error
-        if said := _said_no(self.sample.page):
+        if said := said_no(sample.page):
             told = secrets_of(config).redact(f"the answer, of status 200, says no: {said}")
-            raise _no_first_page(told, self.sample.status)
-        self._look(self.sample)
+            raise _no_first_page(told, sample.status)
+        return sample
 
-    def _look(self, sample: Sample) -> None:
-        found = records_in(sample.page, last_word(self.ask.url), page_size(self.ask))
-        self.records = found[0] if found else None
-        self.others = tuple(found[1:3])
-
-    @property
-    def _seen(self) -> bool:
-        """Whether the first page has a list of records, empty or not."""
-        return bool(self.records and (self.records.path or isinstance(self.sample.page, list)))
-
-    def _chosen(self) -> tuple[Guess, Proof] | None:
+    def _chosen(self, trial: Trial, more: Sign | None) -> tuple[Guess, Proof] | None:
         """The first guess that a second page proves; else the best that was not disproved."""
         plausible: list[tuple[Guess, Proof]] = []
-        for best in guesses(self.ask, self.sample, self.records):
+        overlapping: list[tuple[Guess, Proof]] = []
+        failed = False
+        for best in guesses(self.ask, trial.sample, self.records):
             for guess in self._variants(best):
                 try:
-                    proof = self._proof(guess)
+                    tried, proof = self._tried(trial, guess)
                 except OutOfRequests as error:
-                    if best.told:
+                    if best.told and not failed:
                         plausible.append((guess, Proof("refused", f"not tried: {error}")))
                     break
-                if proof.verdict == "proven" or (proof.holds and (best.told or guess.told)):
-                    return guess, proof
-                if proof.verdict == "overlap" and _by_server(guess):
-                    return guess, proof
-                if proof.holds:
-                    plausible.append((guess, proof))
+                told = best.told or guess.told
+                if proof.verdict == "proven" or (proof.holds and told and not more):
+                    return tried, proof
+                if proof.verdict == "overlap" and by_server(guess):
+                    return tried, replace(proof, told=f"{proof.told}; {UNSORTED}")
+                if proof.verdict == "last" or (proof.holds and not more):
+                    plausible.append((tried, proof))
                     break
+                if proof.verdict == "overlap":
+                    overlapping.append((tried, proof))
+                failed = True
                 self.notes.append(f"not {_named(guess)}: {proof.told}")
                 if proof.status in (401, 429) and best.told:
                     plausible.append((guess, proof))
+                if proof.verdict == "same" and not by_server(guess):
+                    break  # the parameter is ignored, whatever stands in it
+        for guess, proof in overlapping[:1]:
+            if trial.ends(guess):
+                return guess, replace(proof, told=f"{proof.told}; {UNSORTED}")
         return plausible[0] if plausible else None
 
-    def _proof(self, guess: Guess) -> Proof:
-        path = self.records.path if self._seen and self.records else None
-        proof = self.probe.proof(self.config(guess), self.sample, path)
-        if path is None and proof.second is not None:
-            # Twitter's first page may be empty, and then it has no `data`.
-            found = records_in(proof.second.page, last_word(self.ask.url), page_size(self.ask))
-            if found and found[0].path and found[0].values:
-                self.records = found[0]
-                return replace(proof, verdict="proven", told="the next page has the first records")
-        return proof
+    def _tried(self, trial: Trial, guess: Guess) -> tuple[Guess, Proof]:
+        tried = trial.tried(guess)
+        self.records = trial.records  # a later page may be the first that has some
+        return tried
 
     def _variants(self, guess: Guess) -> Iterator[Guess]:
         """The guess, and what to make of it when it is refused or overlaps: for whoever asks on."""
         yield guess
-        if _by_server(guess):
+        if by_server(guess):
             counting = tuple(n for n, _ in self.ask.params if plain(n) in COUNTING)
             alone = movable(self.ask, guess)
             for first in dict.fromkeys((counting, alone)):
@@ -181,30 +179,8 @@ class _Deciding:
                     yield replace(guess, first=first)
         if guess.type == "keyset" and "step" not in guess.paginator and _whole_ids(self.records):
             yield replace(guess, paginator={**guess.paginator, "step": -1})
-        if guess.type == "offset" and "base_offset" not in guess.paginator:
+        if guess.type == "offset" and not guess.spread and "base_offset" not in guess.paginator:
             yield replace(guess, paginator={**guess.paginator, "base_offset": 1})
-
-    def _based(self, guess: Guess, proof: Proof) -> tuple[Guess, Proof]:
-        """Whether the guess's own first page is the page that was seen: where pages count from 0,
-        page 1 is another and the harvest would lose one; where neither is so, the list moves by
-        itself and proves nothing.
-        """
-        path = self.records.path if self.records else ()
-        try:
-            page = self.probe.own_first(self.config(guess), self.sample)
-        except (AttemptFailed, OutOfRequests) as error:
-            self.notes.append(f"its own first page could not be seen: {error}")
-            return guess, proof
-        first, again = (
-            [identity(one) for one in values_at(each.page, path) or ()]
-            for each in (self.sample, page)
-        )
-        if first == again:
-            return replace(guess, unsure=()), proof
-        if guess.type == "page_number" and not set(first) & set(again):
-            guess = replace(guess, unsure=(), paginator={**guess.paginator, "base_page": 0})
-            return guess, Proof("proven", "page 1 is the second page: they count from 0")
-        return guess, Proof("overlap", "asked for again, the first page was another: it moves")
 
 
 def _no_first_page(told: str, status: int | None) -> NoFirstPage:
@@ -213,23 +189,6 @@ def _no_first_page(told: str, status: int | None) -> NoFirstPage:
         "says",
         status=status,
     )
-
-
-def _said_no(page: Any) -> str | None:
-    """What an error in a 200 says: Slack's `ok`, GraphQL's `errors`, an `error` without records."""
-    if not isinstance(page, dict):
-        return None
-    wrong = [page[key] for key in ("error", "errors") if page.get(key)]
-    if any(page.get(key) is False for key in SOUND) or (wrong and not records_in(page)[0].path):
-        return fit(one_line(json.dumps(page, ensure_ascii=False)), _LONGEST_ERROR)
-    return None
-
-
-def _by_server(guess: Guess) -> bool:
-    """Whether the server itself said where the next page is: a list that moves while it is read
-    repeats records, and is paged rightly all the same.
-    """
-    return guess.told and guess.type in ("cursor", "header_cursor", "json_link", "header_link")
 
 
 def _adding(ask: Ask, hint: Mapping[str, Any]) -> Ask:

@@ -112,6 +112,8 @@ def resource_of(ask: Ask, name: str, selector: str | None, guess: Guess) -> dict
     for key, pairs in (("params", tuple(params)), ("first_params", tuple(first))):
         if pairs:
             found[key] = _parameters(pairs)
+    if guess.spread:
+        found["params"] = {**found.get("params", {}), **dict.fromkeys(guess.spread, "{cursor}")}
     if ask.json is not None:
         found["json"] = mapped(_body(ask.json, guess), template)
     if ask.form:

@@ -1,6 +1,5 @@
 """APIs of a kind: GraphQL after Relay, Elasticsearch, and those of `names.HINTS`. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 
 from harvester.init import names
 from harvester.init.ask import Ask
-from harvester.init.guess import SINGLE, Guess, View
+from harvester.init.guess import SINGLE, Guess, Place, View
 from harvester.init.looking import Sample, keys_text
 from harvester.init.variables import template
 from harvester.jsonpath import find, parse
@@ -49,7 +48,7 @@ def graphql(view: View) -> Iterator[Guess]:
         if path[-1] != "pageInfo" or not isinstance(value, dict) or "endCursor" not in value:
             continue
         text = keys_text(path)
-        for variable in after_variables(view.ask):
+        for variable in after_variables(view):
             errors = {"when": {"path": "errors", "exists": True}, "action": "fail"}
             yield Guess(
                 {
@@ -64,19 +63,15 @@ def graphql(view: View) -> Iterator[Guess]:
             )
 
 
-def after_variables(ask: Ask) -> list[str]:
-    """The variables that a GraphQL query gives to `after`."""
-    query = ask.json.get("query") if isinstance(ask.json, dict) else None
-    if not isinstance(query, str) or "{" not in query:
-        return []
-    return list(dict.fromkeys(re.findall(r"\bafter\s*:\s*\$(\w+)", query)))
+def after_variables(view: View) -> list[str]:
+    """The variables that a GraphQL query gives to `after`, or to what other APIs call it."""
+    return view.variables(names.CURSOR_PARAMS | {"after", "next"})
 
 
 def without_variable(view: View) -> Iterator[Guess]:
     """A GraphQL list that could be paged, by a query that has no place for the cursor."""
-    for path, value in view.values:
-        if path[-1] == "pageInfo" and isinstance(value, dict) and value.get("hasNextPage"):
-            yield replace(SINGLE, unsure=(_NO_VARIABLE,))
+    if view.query is not None and not after_variables(view) and view.says_more():
+        yield replace(SINGLE, unsure=(_NO_VARIABLE,))
 
 
 def list_folder(view: View) -> Iterator[Guess]:
@@ -91,6 +86,30 @@ def list_folder(view: View) -> Iterator[Guess]:
             "Dropbox's list_folder: further pages are asked of list_folder/continue",
             resource={"next_request": following},
         )
+
+
+def changes(view: View) -> Iterator[Guess]:
+    """CouchDB's feed of changes, and its Mango queries, whose last page has a cursor, too."""
+    page = view.page if isinstance(view.page, dict) else {}
+    if "last_seq" in page and isinstance(page.get("results"), list):
+        paginator = {"type": "cursor", "cursor_path": "last_seq", "cursor_param": "since"}
+        if "pending" in page:
+            paginator["has_more_path"] = "pending"
+        yield Guess(
+            {**paginator, "stop_after_empty_page": True},
+            "CouchDB's changes: last_seq is sent back as since",
+            without=("since",),
+        )
+    if "bookmark" in page and isinstance(page.get("docs"), list):
+        into = view.into(Place(view.new_part, "bookmark", None))
+        yield replace(
+            into,
+            paginator={
+                "type": "cursor", "cursor_path": "bookmark", **into.paginator,
+                "stop_after_empty_page": True,
+            },
+            why="CouchDB's bookmark, which the last page has, too",
+        )  # fmt: skip
 
 
 def scroll(view: View) -> Iterator[Guess]:

@@ -1,14 +1,15 @@
 """One guess at how an API pages, and the view of a page and its request that leads to it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harvester.init import names
 from harvester.init.ask import Ask
-from harvester.init.looking import Records, Sample, first_named, keys_text, scalars
+from harvester.init.looking import Records, Sample, first_named, keys_text, scalars, signs_of
 from harvester.init.names import plain
+from harvester.signs import more_than
 
 _ROUND: Final = frozenset({5, 10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60, 64, 75, 80, 90, 96})
 
@@ -17,7 +18,8 @@ _ROUND: Final = frozenset({5, 10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60, 64, 75
 class Guess:
     """One way to page. `why` is what speaks for it; `without` names parameters that the paginator
     sends itself; `first` those that go with the first page only; `resource` are further keys of
-    the YAML; `form` is what takes the form's parameters' place; `told`: the page says so.
+    the YAML; `form` is what takes the form's parameters' place; `told`: the page says so; `spread`
+    are names that the number goes to all at once, to find out with few requests which is heeded.
     """
 
     paginator: Mapping[str, Any]
@@ -28,6 +30,7 @@ class Guess:
     form: Mapping[str, str] = field(default_factory=dict)
     told: bool = True
     unsure: tuple[str, ...] = ()
+    spread: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -116,6 +119,17 @@ class View:
         return list(scalars(self.page)) if isinstance(self.page, dict) else []
 
     @property
+    def query(self) -> str | None:
+        """The text of a GraphQL query, where the request is one."""
+        query = self.ask.json.get("query") if isinstance(self.ask.json, dict) else None
+        return query if isinstance(query, str) and "{" in query else None
+
+    def variables(self, words: Collection[str]) -> list[str]:
+        """The variables that a GraphQL query gives to an argument of such a name."""
+        pairs = re.findall(r"\b(\w+)\s*:\s*\$(\w+)", self.query or "")
+        return list(dict.fromkeys(name for argument, name in pairs if plain(argument) in words))
+
+    @property
     def new_part(self) -> str:
         """The part of the request that a cursor goes into, where nothing stands there yet."""
         return "params" if self.ask.method == "GET" else self.body_part()
@@ -161,10 +175,14 @@ class View:
         if self.more_flag():
             return True
         came, size = len(self.records.values), page_size(self.ask)
-        total = first_named(self.page, names.TOTALS, is_whole)
-        if total and int(total[1]) > came:
+        if self.says_more():
             return True
         return came == size if size else came in _ROUND or (came >= 100 and came % 50 == 0)
+
+    def says_more(self) -> bool:
+        """Whether the page, or a header, says that there is more."""
+        came = len(self.records.values) if self.records else 0
+        return more_than(signs_of(self.sample, self.records), came) is not None
 
     def into(self, place: Place) -> Guess:
         """A guess that sends the cursor to a place of the request."""

@@ -17,13 +17,14 @@ def guesses(ask: Ask, sample: Sample, records: Records | None) -> list[Guess]:
     """All guesses, the best first; those of one kind in the order in which names are tried."""
     view = View(ask, sample, records, tuple(dialects.known(ask, sample)))
     found = [*dialects.scroll(view), *dialects.search_after(view), *dialects.graphql(view)]
-    found += [*dialects.list_folder(view), *([] if found else dialects.without_variable(view))]
+    found += [*dialects.list_folder(view), *dialects.changes(view)]
     found += [*links.link_header(view), *links.in_body(view)]
     found += [*tokens.objects(view), *tokens.in_body(view), *tokens.in_headers(view)]
     if not found:
         found += links.of_other_hosts(view)
     found += [*keysets.known(view), *counting.numbers(view), *counting.offsets(view)]
     found += [*keysets.suggested(view), *keysets.customary(view)]
+    found += [] if found else dialects.without_variable(view)
     return [_finished(view, guess) for guess in _distinct(found)]
 
 

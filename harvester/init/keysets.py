@@ -5,8 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from harvester.init import names
-from harvester.init.counting import numbered, offset_guess
+from harvester.init import counting, names
 from harvester.init.guess import Guess, Place, View
 from harvester.init.names import plain
 
@@ -24,7 +23,7 @@ def known(view: View) -> Iterator[Guess]:
 def suggested(view: View) -> Iterator[Guess]:
     """The request has a parameter of the kind, or the page says that there is more, no more."""
     at = view.id_path()
-    if at is None or not view.may_have_more():
+    if at is None or view.query is not None or not view.may_have_more():
         return
     asked = {place.word: place.name for place in view.places}
     for name, take, step in names.KEYSETS:
@@ -32,13 +31,18 @@ def suggested(view: View) -> Iterator[Guess]:
             given = asked[plain(name)]
             yield from _keyset(view, at, given, take, step, why=f"the request has {given}")
     if view.more_flag():
-        for name, take, step in names.KEYSETS[:2]:
+        ids = view.ids()
+        rising = len(ids) > 1 and all(a < b for a, b in pairwise(ids))
+        falling = len(ids) > 1 and all(a > b for a, b in pairwise(ids))
+        further: list[tuple[str, str, int | None]] = [("since_id", "max", None)] if rising else []
+        further += [("before", "last", None), ("max_id", "min", -1)] if falling else []
+        for name, take, step in (*names.KEYSETS[:2], *further):
             yield from _keyset(view, at, name, take, step, why="there is more, and no cursor")
 
 
 def customary(view: View) -> Iterator[Guess]:
     """A full page that says nothing: what such APIs mostly take."""
-    if not view.may_have_more() or view.more_flag() is False:
+    if view.query is not None or not view.may_have_more() or view.more_flag() is False:
         return
     at, ids = view.id_path(), view.ids()
     falling = len(ids) > 1 and all(a > b for a, b in pairwise(ids))
@@ -46,15 +50,7 @@ def customary(view: View) -> Iterator[Guess]:
         why = "the ids are times, and fall"
         yield from _keyset(view, at, "before", "last", None, why=why)
         yield from _keyset(view, at, "max_id", "min", -1, why=why)
-    for name in ("page", "offset"):
-        if view.ask.known is not None and name not in view.ask.known:
-            continue
-        place = Place(view.new_part, name, None)
-        why = f"the page is full, and {name} is what such an API mostly takes"
-        if name == "page":
-            yield replace(numbered(place, None, why, None), told=False)
-        else:
-            yield offset_guess(view, place, 0, why, told=False)
+    yield from counting.customary(view)
     if at:
         yield from _keyset(view, at, "after", "last", None, why="the page is full")
 

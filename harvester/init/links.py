@@ -14,7 +14,7 @@ from harvester.origins import origin_of, resolve
 from harvester.pagination import link_target
 
 #: What a link counts by, where it counts; a cursor beside it means that it does not.
-_COUNTED: Final = frozenset(("page", "offset", "start", "skip", "startat"))
+_COUNTED: Final = frozenset((*names.PAGE_PARAMS, *names.OFFSET_PARAMS)) - {"from", "first"}
 #: What a link is called inside an object that is called the next page.
 _HREFS: Final = ("uri", "url", "link")
 _CURSORS: Final = frozenset(("after", "cursor", "pageinfo", "maxid", "sinceid", "idafter"))

@@ -8,8 +8,11 @@ from typing import Any, Final
 from harvester.init import names
 from harvester.init.names import plain
 from harvester.jsonpath import Every, Key, Path, Segment, canonical, find
+from harvester.signs import Sign, envelope, of_body, of_headers
+from harvester.terminal.phrases import fit, one_line
 
 _DEEPEST: Final = 5
+_LONGEST_ERROR: Final = 300
 _LOOKED_AT: Final = 50  # items of an array
 
 
@@ -174,6 +177,19 @@ def first_named(
     return text, value
 
 
-def identity(record: Any) -> str:
-    """A record as text, equal for equal records."""
-    return json.dumps(record, sort_keys=True, ensure_ascii=False)
+def said_no(page: Any) -> str | None:
+    """What an error in a 200 says: Slack's `ok`, GraphQL's `errors`, an `error` without records."""
+    if not isinstance(page, dict):
+        return None
+    wrong = [page[key] for key in ("error", "errors", "fault", "exception") if page.get(key)]
+    found = records_in(page)
+    if any(page.get(key) is False for key in names.SOUND) or (wrong and not found[0].path):
+        return fit(one_line(json.dumps(page, ensure_ascii=False)), _LONGEST_ERROR)
+    return None
+
+
+def signs_of(sample: Sample, records: Records | None) -> Iterator[Sign]:
+    """What a page and its headers say of how many records or pages there are."""
+    selected = tuple(one.name for one in records.path if isinstance(one, Key)) if records else ()
+    yield from of_body(envelope(sample.page, selected))
+    yield from of_headers(sample.headers)

@@ -43,6 +43,40 @@ SIZE_PARAMS: Final = (
     "resultsperpage", "itemsperpage", "pagelimit", "take", "n", "num", "numresults", "retmax",
     "rpp", "length", "aplimit", "first",
 )  # fmt: skip
+#: Where a number goes in APIs whose page size is called so: the parameters beside it.
+PARTNERS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "$top": (("offset", "$skip"),),
+    "$limit": (("offset", "$offset"),),
+    "top": (("offset", "skip"),),
+    "take": (("offset", "skip"),),
+    "limit": (("offset", "offset"), ("page", "page")),
+    "rows": (("offset", "start"), ("page", "page")),
+    "size": (("page", "page"), ("offset", "from")),
+    "count": (("offset", "offset"), ("offset", "startIndex"), ("offset", "start")),
+    "per_page": (("page", "page"),),
+    "perPage": (("page", "page"),),
+    "pageSize": (("page", "page"), ("page", "pageNumber"), ("page", "pageIndex")),
+    "PageSize": (("page", "Page"), ("page", "PageNumber"), ("page", "PageIndex")),
+    "page_size": (("page", "page"), ("page", "page_number")),
+    "page[size]": (("page", "page[number]"),),
+    "page[limit]": (("offset", "page[offset]"),),
+    "maxResults": (("offset", "startAt"), ("offset", "startIndex"), ("offset", "firstResult")),
+    "retmax": (("offset", "retstart"),),
+    "length": (("offset", "start"),),
+    "resultRecordCount": (("offset", "resultOffset"),),
+    "max": (("offset", "offset"), ("offset", "first")),
+    "num": (("offset", "start"),),
+}  # fmt: skip
+#: Names that are tried all at once, where those above lead nowhere.
+MORE_PAGES: Final = (
+    "p", "pg", "pageNumber", "page_number", "pageNo", "page_no", "pageNum", "page_num",
+    "pageIndex", "page_index", "currentPage", "current_page", "currentpage", "page[number]",
+    "Page", "PageNumber",
+)  # fmt: skip
+MORE_OFFSETS: Final = (
+    "skip", "$skip", "start", "startIndex", "start_index", "startAt", "start_at", "firstResult",
+    "page[offset]", "resultOffset", "startRecord", "first", "from", "Offset", "begin", "pos",
+)  # fmt: skip
 #: Parameters that want the total counted: some APIs take them with the first page only.
 COUNTING: Final = ("counttotal", "includetotal", "withcount", "includecount", "totalcount",
                    "returntotalrecordcount", "needtotal")  # fmt: skip

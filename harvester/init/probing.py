@@ -20,7 +20,8 @@ from harvester.config import Config
 from harvester.config.load import parse_config
 from harvester.errors import AttemptFailed, HarvesterError, PageRefused, PageRejected
 from harvester.fields import FieldParser
-from harvester.init.looking import Sample, identity, values_at
+from harvester.init.comparing import Shared, shared
+from harvester.init.looking import Sample, said_no, values_at
 from harvester.jsonpath import Path as PagePath
 from harvester.pagination import Done, Page, fields_wanted, first_cursor, next_cursor
 from harvester.partitions import Partition
@@ -31,7 +32,7 @@ from harvester.terminal.phrases import duration
 from harvester.transport import Response, Transport
 from harvester.wire import Watch
 
-MOST_REQUESTS: Final = 6
+MOST_REQUESTS: Final = 12
 _MOST_TRIES: Final = 3
 _LONGEST_WAIT_S: Final = 60.0
 _LONGEST_ERROR: Final = 300
@@ -46,7 +47,8 @@ _LIMITS: Final = (
 class Proof:
     """What the second page said. `verdict`: `proven` (other records), `empty` (a page without
     any), `last` (the first page is the only one), `same` (the same records), `overlap` (some of
-    them), `refused` (no page; `status` where one arrived).
+    them), `moves` (whatever is asked, other records come), `refused` (no page; `status` where one
+    arrived).
     """
 
     verdict: str
@@ -58,6 +60,16 @@ class Proof:
     def holds(self) -> bool:
         """Whether the guess may be right."""
         return self.verdict in ("proven", "empty", "last")
+
+
+def _verdict(both: Shared, second: Sample) -> Proof:
+    if both.count == 0:
+        told = f"the next page has {both.second:,} other records (by {both.by})"
+        return Proof("proven", told, second=second)
+    if both.same:
+        return Proof("same", f"the next page has the same records (by {both.by})", second=second)
+    told = f"the next page repeats {both.count:,} of its {both.second:,} records (by {both.by})"
+    return Proof("overlap", told, second=second)
 
 
 class OutOfRequests(HarvesterError):
@@ -115,6 +127,9 @@ class Probe:
             second = self._fetched(config, first, cursor, 2)
         except PageRefused as error:
             return Proof("refused", secrets_of(config).redact(str(error)), error.status)
+        if said := said_no(second.page):
+            told = f"the next page, of status {second.status}, says no: {said}"
+            return Proof("refused", secrets_of(config).redact(told), second.status)
         following = values_at(second.page, path) if path is not None else None
         if following is None:
             allowed = config.resources[0].allow_missing or path is None
@@ -122,14 +137,7 @@ class Probe:
             return Proof("empty" if allowed else "refused", told, second=second)
         if not following:
             return Proof("empty", "the next page is empty", second=second)
-        before, after = ({identity(one) for one in some} for some in (came or (), following))
-        shared = len(before & after)
-        if shared == 0:
-            told = f"the next page has {len(following):,} other records"
-            return Proof("proven", told, second=second)
-        verdict = "same" if shared == len(after) else "overlap"
-        told = f"the next page repeats {shared} of its {len(following)} records"
-        return Proof(verdict, told, second=second)
+        return _verdict(shared(came or (), following), second)
 
     def own_first(self, config: Config, first: Sample) -> Sample:
         """The first page as the configuration asks for it, where it adds a number or an offset."""

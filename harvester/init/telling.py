@@ -99,7 +99,7 @@ def seen_told(decided: Decided) -> list[str]:
         if others:
             lines.append(f"also there: {', '.join(others)}")
         if total := total_claimed(decided.sample):
-            lines.append(f"total: {total[0]} says {total[1]:,}")
+            lines.append(f"total: {total[0]} says {number(total[1], 'record')}")
     options = ", ".join(
         f"{key}: {value}" for key, value in decided.guess.paginator.items() if key != "type"
     )
@@ -119,9 +119,15 @@ def unsure_told(decided: Decided) -> list[str]:
     proof = decided.proof
     if proof is None:
         found.append("nothing was asked (--offline): all of it is a guess from the line alone")
+    elif decided.guess.type == "single_page" and decided.more:
+        found.append(
+            f"not proven to be the only page: {decided.more.told(_came(decided))}. Look in the "
+            "vendor's page for the parameter that pages, add it to the line, and run init again"
+        )
     elif decided.guess.type == "single_page":
         found.append(
-            "nothing was found that leads to a second page; if there is one, name a paginator"
+            "nothing was found that leads to a second page (not proven); if there is one, name a "
+            "paginator"
         )
         if there := re.search(r"/([0-9]{1,9})(?=/|$|\.)", urlsplit(decided.ask.url).path):
             found.append(
@@ -132,12 +138,18 @@ def unsure_told(decided: Decided) -> list[str]:
         found.append(f"no second page proved the paging: {proof.told}")
     elif proof.verdict != "proven":
         found.append(f"the paging is not proven: {proof.told}")
+    if proof is not None and decided.more and decided.guess.type != "single_page":
+        found.append(decided.more.told(_came(decided)))
     if "base_page" in decided.guess.unsure:
         found.append("whether the API counts pages from 0 or from 1 (base_page)")
     if decided.guess.first:
         names = ", ".join(decided.guess.first)
         found.append(f"only the first page is asked with {names}: the next was refused with it")
     return found
+
+
+def _came(decided: Decided) -> int:
+    return len(decided.records.values) if decided.records else 0
 
 
 def comments_of(hidden: Hidden, decided: Decided, index: int, rate: Rate) -> dict[Key, list[str]]:
@@ -154,6 +166,8 @@ def comments_of(hidden: Hidden, decided: Decided, index: int, rate: Rate) -> dic
         told = "nothing was asked, and the line says nothing of pages" if single else told
     elif decided.proof.told != told:
         told += f" ({'proven' if decided.proven else 'not proven'}: {decided.proof.told})"
+    else:
+        told += " (not proven)"
     found[(*place, "paginator")] = wrapped(told, 4)
     if "response_actions" in decided.guess.resource:
         found[(*place, "response_actions")] = ["The first rule that matches counts."]

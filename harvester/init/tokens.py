@@ -110,7 +110,9 @@ def _places_for(
     for place in view.places:
         if place.word in words or str(place.value) == "*":
             yield view.into(place)
-    variables = [f"variables.{one}" for one in after_variables(view.ask)]
+    variables = [f"variables.{one}" for one in after_variables(view)]
+    if view.query is not None and not variables:
+        return  # a GraphQL body has no place of its own for a cursor
     for one in (variables or wanted)[:_MOST_PLACES]:
         if view.ask.known is None or one in view.ask.known:
             yield view.into(Place(view.new_part, one, None))
