@@ -120,7 +120,8 @@ class PageReader:
             *self._rules,
         ]
         if resource.progress_path:
-            self._wanted.append(Field(pagination.REACHED, parse(resource.progress_path)))
+            reached = parse(resource.progress_path)
+            self._wanted.append(Field(pagination.REACHED, reached, told=True))
 
     def read(
         self, response: Response, folder: Path, place: Place, progress: Progress, now: float

@@ -29,13 +29,16 @@ from harvester.taking import extreme as extreme
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A named value to pick out of a page."""
+    """A named value to pick out of a page. One that is `told` is for people, or a hint: what
+    cannot be kept of it is none, where a page would else be refused.
+    """
 
     name: str
     path: Path
     take: Take = Take.FIRST
     within: Callable[[Any], bool] | None = None
     """Which values count, for `MIN` and `MAX`."""
+    told: bool = False
 
 
 _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
@@ -155,6 +158,7 @@ class _Matcher:
     def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
         self._tallies = {item.name: Tally(item.take, within=item.within) for item in fields}
         self._paths = {item.name: item.path for item in fields}
+        self._told = {item.name for item in fields if item.told}
         self._limits = limits
         self._stack: list[_Frame] = []
         self._skipping = False  # a container was opened in which no path is alive
@@ -162,10 +166,18 @@ class _Matcher:
 
     def results(self) -> dict[str, Any]:
         return {
-            name: usable(tally.value, self._paths[name], self._limits.cursor_bytes)
+            name: self._kept(name, tally.value)
             for name, tally in self._tallies.items()
             if tally.value is not NOTHING
         }
+
+    def _kept(self, name: str, value: Any) -> Any:
+        try:
+            return usable(value, self._paths[name], self._limits.cursor_bytes)
+        except AttemptFailed:
+            if name not in self._told:
+                raise
+            return None
 
     def events(self) -> Any:
         """The coroutine that ijson sends `(event, value)` pairs to, primed."""

@@ -37,13 +37,15 @@ from harvester.question import (
     former_fingerprints,
     shapes,
 )
-from harvester.summary import Failure, Failures
+from harvester.summary import MOST_FAILURES, Failure, Failures
 from harvester.tally import Tally
 
 NAME: Final = "harvest.json"
 LAST_RUN: Final = "last_run.json"
 #: Partitions that were put aside before they were harvested again; nobody reads them.
 ASIDE: Final = ".aside"
+_LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
+_MOST_NOTED: Final = 1 << 53
 _SALT_BYTES: Final = 16
 
 
@@ -267,20 +269,42 @@ def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, f
 
 def read_last_run(out: Path) -> Failures:
     """The failures that the last run noted; none where it noted nothing readable."""
-    try:
-        value = json.loads(_read(out / LAST_RUN))
-        listed = [Failure(**failure) for failure in value["failures"]]
-        return Failures(Counter(value["failed"]), listed)
-    except (DataRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    noted = _noted(out)
+    count, listed = noted.get("failed"), noted.get("failures")
+    if not isinstance(count, dict) or not all(_is_count(number) for number in count.values()):
         return Failures()
+    items = listed[:MOST_FAILURES] if isinstance(listed, list) else ()
+    return Failures(Counter(count), [one for item in items if (one := _failure(item))])
+
+
+def _failure(item: Any) -> Failure | None:
+    match item:
+        case {"resource": str(name), "partition": dict(labels), "error": str(error)}:
+            if all(isinstance(label, str) for label in labels.values()):
+                return Failure(name, labels, error, item.get("cursor"))
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NOTED
 
 
 def read_tally(out: Path) -> Tally:
     """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
+    return Tally.read(_noted(out).get("tally"))
+
+
+def _noted(out: Path) -> Mapping[str, Any]:
+    """What `last_run.json` holds. The journals are the truth: where it is no longer what a run
+    wrote, it says nothing.
+    """
     try:
-        return Tally.read(json.loads(_read(out / LAST_RUN))["tally"])
-    except (DataRefused, OSError, ValueError, KeyError, TypeError):
-        return Tally()
+        with reading(out / LAST_RUN) as file:
+            text = file.read(_LARGEST_NOTED + 1)
+        value = json.loads(text) if len(text) <= _LARGEST_NOTED else None
+    except (DataRefused, OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:

@@ -97,7 +97,7 @@ def fields_wanted(paginator: Paginator) -> list[Field]:
         case JsonLink():
             wanted.append(Field(CURSOR, parse(paginator.next_url_path)))
     if paginator.total_path:
-        wanted.append(Field(TOTAL, parse(paginator.total_path)))
+        wanted.append(Field(TOTAL, parse(paginator.total_path), told=True))
     if paginator.has_more_path:
         wanted.append(Field(HAS_MORE, parse(paginator.has_more_path)))
     return wanted

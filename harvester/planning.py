@@ -5,6 +5,7 @@ records and the runs of an incremental resource are known from what is on disk: 
 folder has no children yet, and first runs only.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ def plan(
     *,
     resources: Sequence[str] = (),
     now: datetime | None = None,
-    out: Path | None = None,
+    out: str | os.PathLike[str] | None = None,
 ) -> Iterator[Partition]:
     """Every partition that a run begun now would know of, in order, one at a time.
 
@@ -35,7 +36,7 @@ def plan(
     configuration's). Raises `ConfigError` for a file of values that cannot be read, and
     `DataRefused`.
     """
-    known = Plan(config, now or datetime.now(UTC), out or config.folder, files=True)
+    known = Plan(config, now or datetime.now(UTC), Path(out or config.folder), files=True)
     for resource in config.resources:
         if not resources or resource.name in resources:
             yield from known.partitions(resource, following=True)

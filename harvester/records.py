@@ -1,5 +1,6 @@
 """Committed parts to records: each as the bytes the server wrote, on one line."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,10 @@ _MOST_NAMED: Final = 1000  # values of a key among which to look for the one tha
 
 
 def iter_records(
-    out: Path | str, *, resources: Sequence[str] = (), partition: Mapping[str, str] | None = None
+    out: str | os.PathLike[str],
+    *,
+    resources: Sequence[str] = (),
+    partition: Mapping[str, str] | None = None,
 ) -> Iterator[bytes]:
     """The records of the harvest in `out`, in order: JSON, one line each, without the newline.
 
@@ -29,7 +33,10 @@ def iter_records(
 
 
 def record_lines(
-    out: Path | str, *, resources: Sequence[str] = (), partition: Mapping[str, str] | None = None
+    out: str | os.PathLike[str],
+    *,
+    resources: Sequence[str] = (),
+    partition: Mapping[str, str] | None = None,
 ) -> Iterator[bytes]:
     """The same as JSON Lines, in blocks of whole lines: two and a half times as fast."""
     return _cut(Path(out), resources, partition or {}, iter_lines)

@@ -38,8 +38,9 @@ def planned(out: Path, asked: Asked, resources: tuple[str, ...] = ()) -> Iterato
             yield from known.partitions(resource)
 
 
-def status(out: Path) -> Summary:
+def status(out: str | os.PathLike[str]) -> Summary:
     """Where the harvest in `out` stands, by its journals. Raises `DataRefused`."""
+    out = Path(out)
     asked = read_asked(out)
     noted = read_last_run(out)
     failed = {failure.key for failure in noted.listed}
@@ -100,7 +101,7 @@ class Verification:
         }
 
 
-def verify(out: Path, *, deep: bool = False) -> Verification:
+def verify(out: str | os.PathLike[str], *, deep: bool = False) -> Verification:
     """Check every stored page of the harvest in `out` against its journal.
 
     Always: lines, part numbers, sizes, SHA-256, the chain of cursors, parts that no line names,
@@ -108,6 +109,7 @@ def verify(out: Path, *, deep: bool = False) -> Verification:
     anew. A partition that is not finished is no problem: it is only not finished.
     Raises `DataRefused` where there is no harvest at all.
     """
+    out = Path(out)
     asked = read_asked(out)
     found = Verification()
     checks = {

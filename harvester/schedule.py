@@ -6,6 +6,7 @@ end stops them all, each after its current chunk. Everything committed by then s
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -52,7 +53,7 @@ from harvester.tries import Run
 def harvest(
     config: Config,
     *,
-    out: Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     resources: Sequence[str] = (),
     concurrency: int | None = None,
     max_pages: int | None = None,
@@ -66,14 +67,18 @@ def harvest(
     `max_pages` the most pages to add to each partition. `accept_change` goes on with another
     question than the folder was begun with, where that leaves what is kept right. `on_event` is
     called from worker threads, one event at a time. Setting `stop` ends the run after the
-    current chunks.
+    current chunks; so does whatever `on_event` raises, which then comes out of here. The same call
+    goes on after both.
 
     Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
     anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
     `DataRefused` also where a damaged journal leaves no state to return.
     """
+    for name, number in (("concurrency", concurrency), ("max_pages", max_pages)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} must be 1 or more, not {number}")
     chosen = _chosen(config, resources)
-    out = out or config.folder
+    out = Path(out or config.folder)
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with folder.locked(out, fsync=config.output.fsync) as held:
@@ -119,6 +124,16 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
         if name not in known:
             raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
     return [resource for name, resource in known.items() if not names or name in names]
+
+
+class _CallerFailed(BaseException):
+    """`on_event` raised. Outside of all that a page's or a partition's failure is caught by: a
+    ConnectionError of the caller's own is no reason to ask the server again.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class _Ended:
@@ -205,12 +220,20 @@ def running(
 ) -> Iterator[Run]:
     """What the workers share; its connections are closed at the end."""
     telling = threading.Lock()
+    broken: list[BaseException] = []
     local = threading.local()
     transports: list[Transport] = []
 
     def emit(event: Event) -> None:
         with telling:
-            on_event(event)
+            if broken:
+                return  # the caller wants no more
+            try:
+                on_event(event)
+            except BaseException as error:
+                broken.append(error)
+                stop.set()
+                raise _CallerFailed(error) from error
 
     def transport() -> Transport:
         if not hasattr(local, "transport"):
@@ -240,6 +263,8 @@ def running(
                 beside=beside,
                 max_pages=max_pages,
             )
+    except _CallerFailed as failed:
+        raise failed.error from None
     finally:
         access.close()
         for opened in transports:

@@ -6,6 +6,7 @@ unless it turns out to be the one taken.
 """
 
 import enum
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -134,6 +135,18 @@ def as_number(value: Any) -> int | Decimal | None:
     if isinstance(value, str) and len(value) < 1000 and re.fullmatch("-?[0-9]+", value):
         return int(value)
     return None
+
+
+def as_float(value: Any) -> float | None:
+    """The same as a finite float, for what is shown or waited for: None where it is none, or lies
+    beyond any. A server may send a number of as many digits as it likes.
+    """
+    number = as_number(value)
+    try:
+        found = None if number is None else float(number)
+    except OverflowError:
+        return None
+    return found if found is not None and math.isfinite(found) else None
 
 
 def extreme(first: Any, second: Any, take: Take) -> Any:

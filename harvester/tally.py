@@ -17,6 +17,7 @@ from harvester.events import AttemptLost, Event, Waiting
 MOST_KINDS: Final = 40
 OTHERS: Final = "other kinds"
 _Number = TypeVar("_Number", int, float)
+_MOST: Final = 1e15
 _KIND_CHARS: Final = 90
 _STATUS: Final = re.compile(r".*?\banswered (\d{3})\b")
 _CHANGING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
@@ -40,12 +41,12 @@ class Tally:
         try:
             return cls(
                 str(value["since"]),
-                int(value["runs"]),
-                float(value["run_s"]),
-                {str(key): float(n) for key, n in value["waits_s"].items()},
-                {str(key): int(n) for key, n in value["errors"].items()},
+                _count_of(value["runs"]),
+                _seconds(value["run_s"]),
+                {str(key): _seconds(n) for key, n in value["waits_s"].items()},
+                {str(key): _count_of(n) for key, n in value["errors"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return cls()
 
     def as_dict(self) -> Mapping[str, Any]:
@@ -114,6 +115,17 @@ class RunTally:
             waited = min(seconds, self._clock() - began)
             if waited > 0:
                 _count(self._tally.waits_s, reason, waited)
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < _MOST:
+        raise ValueError(value)
+    return number
+
+
+def _count_of(value: Any) -> int:
+    return int(_seconds(value))
 
 
 def kind_of(error: str) -> str:

@@ -644,18 +644,3 @@ def test_records_ends_quietly_when_its_reader_has_enough(items: Path, tmp_path: 
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(30) == 0
-
-
-def test_a_full_disk_behind_stdout_is_told(harvested: Path) -> None:
-    """/dev/full takes no records: an error, not half a file and exit code 0."""
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*HARVESTER, "records", str(harvested)],
-            env=ENVIRONMENT,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 1
-    assert done.stderr == "error: stdout: No space left on device\n"

@@ -1,6 +1,10 @@
 """TAB: what a shell is told, in the way that it asks."""
 
 import os
+import pty
+import select
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ENVIRONMENT, ITEMS, Scripted, chain
+from tests.support import ENVIRONMENT, ITEMS, Reply, Scripted, chain
 
 _PROGRAM = "import sys; sys.argv = ['harvester']; from harvester.cli import main; main()"
 TWO = (
@@ -97,7 +101,8 @@ def test_bash(words: list[str], told: list[str], project: Path) -> None:
 def test_zsh_and_fish(project: Path) -> None:
     """They ask in ways of their own and get the same choices."""
     line = {"_TYPER_COMPLETE_ARGS": "harvester run items.yaml --resource "}
-    assert '"users"' in "".join(asked(project, {"_HARVESTER_COMPLETE": "complete_zsh", **line}))
+    zsh = asked(project, {"_HARVESTER_COMPLETE": "complete_zsh", **line})
+    assert zsh == ["compadd -- $'items' $'users'"]
     action = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     fish = asked(project, {"_HARVESTER_COMPLETE": "complete_fish", **action, **line})
     assert fish == ["items", "users"]
@@ -121,6 +126,128 @@ def test_a_real_bash_completes(project: Path, tmp_path: Path) -> None:
         timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == "esa\n", done.stderr
+
+
+#: What a server may have written, by the letter that begins it.
+HOSTILE = [
+    "a$(touch RAN)", "b\\$(touch RAN)", "c`touch RAN`", 'd";touch RAN;"', "e';touch RAN;'",
+    "f:$(touch RAN):x", "g*[x]?{1,2}", "h & | < > # !x ~ ^", "i\\", "j'\"$HOME\"'", "ké☃",
+    "l;\\`touch RAN\\`",
+]  # fmt: skip
+UNPRINTABLE = [
+    "m\x1b]0;title\x07",
+    "n\n$(touch RAN)",
+    "o\t$(touch RAN)",
+    "p\u202egnp.exe",
+    "q\x9b2J",
+]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the harvest of a parent whose records hold all of that, in data/t."""
+    folder = tmp_path_factory.mktemp("hostile")
+    text = (
+        ITEMS.partition("resources:")[0]
+        + """resources:
+  - {name: parents, path: parents, data_selector: data, paginator: {type: single_page}}
+  - {name: kids, path: kids, params: {n: "{n}"}, data_selector: data,
+     paginator: {type: single_page}, partitions: {n: {resource: parents, field: id}}}
+"""
+    )
+    (folder / "t.yaml").write_text(text)
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        values = [*HOSTILE, *UNPRINTABLE] if path.endswith("parents") else []
+        return Reply({"data": [{"id": value} for value in values]})
+
+    with Scripted(respond) as server:
+        subprocess.run(
+            [sys.executable, "-m", "harvester", "run", "t.yaml", "--base-url", server.base_url,
+             "--out", "data/t"],
+            cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=60, check=True,
+        )  # fmt: skip
+    return folder
+
+
+_SHELLS = {
+    "zsh": (["zsh", "-f", "-i"], "autoload -U compinit; compinit -u -D; "),
+    "bash": (["bash", "--norc", "--noprofile", "-i"], ""),
+}
+
+
+@pytest.mark.parametrize("shell", ["zsh", "bash"])
+def test_row_99_tab_runs_nothing(shell: str, hostile: Path, tmp_path: Path) -> None:
+    """A real shell in a terminal: TAB and Enter give the command the very value, and nothing that
+    a server wrote is run, by the shell that completes or by the one that reads the line.
+    """
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    with Typist(shell, hostile, tmp_path) as typist:
+        for value in HOSTILE:
+            line = f"harvester records data/t --partition n={value[0]}"
+            assert typist.given(line) == ["records", "data/t", "--partition", f"n={value}"]
+        for value in UNPRINTABLE[:2]:  # is not offered: what was typed stays
+            line = f"harvester records data/t --partition n={value[0]}"
+            assert typist.given(line)[-1] == f"n={value[0]}"
+    assert not list(hostile.rglob("RAN"))
+
+
+class Typist:
+    """Types into an interactive shell whose `harvester` completes as the real one does, and writes
+    down what it was given.
+    """
+
+    def __init__(self, shell: str, folder: Path, own: Path) -> None:
+        words, load = _SHELLS[shell]
+        self._args = own / "args"
+        real = f'exec {sys.executable} -c "{_PROGRAM.replace("sys.argv =", "sys.argv[:1] =")}" "$@"'
+        script = own / "harvester"
+        script.write_text(
+            f'#!/bin/sh\ncase "$_HARVESTER_COMPLETE$1" in complete_*|--show*) {real};; esac\n'
+            f"printf '%s\\0' \"$@\" > {self._args}.new; mv {self._args}.new {self._args}\n"
+        )
+        script.chmod(0o755)
+        path = f"{own}:{os.environ['PATH']}"
+        env = {**ENVIRONMENT, "PATH": path, "TERM": "xterm", "HOME": str(own), "LANG": "C.UTF-8"}
+        self._child, self._terminal = pty.fork()
+        if self._child == 0:
+            os.chdir(folder)
+            os.execvpe(words[0], words, env)
+        extra = "; compdef _harvester_completion harvester" if shell == "zsh" else ""
+        self._type(f'{load}eval "$(harvester --show-completion {shell})"{extra}; harvester ready\r')
+        assert self._read() == ["ready"]
+
+    def __enter__(self) -> "Typist":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        os.close(self._terminal)
+
+    def given(self, line: str) -> list[str]:
+        """What the program is given when TAB and Enter follow the line."""
+        self._type(line + "\t")
+        self._drain(0.2)
+        self._type("\r")
+        return self._read()
+
+    def _type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def _drain(self, seconds: float) -> None:
+        while select.select([self._terminal], [], [], seconds)[0]:
+            os.read(self._terminal, 1 << 16)
+
+    def _read(self) -> list[str]:
+        for _ in range(600):
+            self._drain(0.05)
+            if self._args.exists():
+                given = self._args.read_bytes().decode().split("\0")[:-1]
+                self._args.unlink()
+                return given
+        pytest.fail("the shell does not run the line")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

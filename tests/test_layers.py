@@ -80,7 +80,7 @@ LAYERS = [
     repair.lines repair.lost repair.reopening
     repair.redoing repair.repairing
     repair
-    terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
+    terminal.streams terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
     terminal.live terminal.calling
     terminal.rendering
     terminal.foreground

@@ -21,11 +21,12 @@ from harvester.config import (
     SessionToken,
 )
 from harvester.errors import AttemptFailed, NotJSON, PageRefused, PageRejected
-from harvester.fields import Field, FieldParser, as_number
+from harvester.fields import Field, FieldParser
 from harvester.jsonpath import parse
 from harvester.origins import resolve
 from harvester.ratelimit import server_wait
 from harvester.request import Request, bare_request
+from harvester.taking import as_float
 from harvester.templates import Scope, as_text, render
 from harvester.transport import Response
 
@@ -33,9 +34,12 @@ _MOST_BYTES: Final = 1 << 20
 _MOST_CHARS: Final = 300  # of an error that the endpoint tells
 #: Where endpoints tell what is wrong: RFC 6749 section 5.2, and what others are used to.
 _TOLD: Final = ("error", "error_description", "message", "detail")
-_OAUTH2: Final = tuple(Field(name, parse(name)) for name in ("access_token", "expires_in",
-                                                             "refresh_token"))  # fmt: skip
-_ERRORS: Final = tuple(Field(name, parse(name)) for name in _TOLD)
+_OAUTH2: Final[tuple[Field, ...]] = (
+    Field("access_token", parse("access_token")),
+    Field("expires_in", parse("expires_in"), told=True),
+    Field("refresh_token", parse("refresh_token")),
+)
+_ERRORS: Final = tuple(Field(name, parse(name), told=True) for name in _TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,11 @@ def read_token(auth: Renewable, response: Response, config: Config, now: float) 
         raise PageRefused(f"the answer has no text at {name}{told}", status=status)
     if isinstance(auth, SessionToken):
         return Token(value, auth.expires_in)
-    lives_s = as_number(found.get("expires_in"))
+    lives_s = as_float(found.get("expires_in"))
     refresh = found.get("refresh_token")
     return Token(
         value,
-        float(lives_s) if lives_s is not None and lives_s > 0 else auth.default_token_expiration,
+        lives_s if lives_s is not None and lives_s > 0 else auth.default_token_expiration,
         refresh if isinstance(refresh, str) and refresh else None,
     )
 

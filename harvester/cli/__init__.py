@@ -4,57 +4,92 @@ Answers go to stdout; progress, messages and errors to stderr. Nothing heavy is 
 command needs it: `--version`, `--help` and completion must answer at once.
 """
 
+import errno
 import gc
+import io
 import os
 import sys
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
+
+import typer
 
 from harvester import __version__
 from harvester.cli import declaring, harvesting, mending, using
 from harvester.cli.app import app
 from harvester.cli.completing import for_shell
-from harvester.errors import ConfigError, HarvesterError
+from harvester.errors import ConfigError, HarvesterError, RunStopped
+from harvester.terminal import streams
 from harvester.terminal.phrases import number, one_line
-from harvester.terminal.rendering import NobodyReads, say
+from harvester.terminal.rendering import say
 
 __all__ = ["app", "declaring", "harvesting", "main", "mending", "using"]
 
 _DAMAGED: Final = 5
 _INTERRUPTED: Final = 130
+#: The root of what typer raises for a command line that is wrong; not public under a name.
+_WRONG_USAGE: Final[Any] = typer.BadParameter.__mro__[2]
+#: What a machine has too little of: later, or elsewhere, the same command may go through.
+_IN_WANT: Final = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE,
+    errno.ENOMEM, errno.EAGAIN, errno.ENOLCK,
+)  # fmt: skip
 _USUAL: Final = gc.get_threshold()
 _IMPORTED: Final = 100_000  # objects; the imports of a run make 88,000 that stay
 
 
 def main() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code."""
-    code: int | str | None
+    streams.open_missing()  # before any file is opened
     _put_off_collection()
     if sys.argv[1:2] == ["help"]:  # as people type it who come from git
         sys.argv[1:] = [*sys.argv[2:3], "--help"]
-    try:
-        try:
-            with for_shell(os.environ):
-                app()
-            code = 0
-        except SystemExit as leaving:
-            code = leaving.code
-        sys.stdout.flush()
-    except HarvesterError as error:
-        code = _tell(error)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    except (NobodyReads, BrokenPipeError):  # as `head` does; nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except OSError as error:
-        from harvester.secrets import redact_all
-
-        told = f"error: {error.filename or 'stdout'}: {error.strerror or error}"
-        say(redact_all(told, os.environ))
-        code = _DAMAGED if error.filename else 1
-    except Exception:
-        code = _tell_bug()
+    code, lost = streams.leave(_code())
+    if lost:
+        say(lost)
+    streams.still()
     sys.exit(code)
+
+
+def _code() -> int:
+    """Run the command, and say what went wrong."""
+    try:
+        with for_shell(os.environ):
+            return int(app(standalone_mode=False) or 0)
+    except HarvesterError as error:
+        return _tell(error)
+    except _WRONG_USAGE as error:
+        told = io.StringIO()
+        error.show(told)  # what was typed, and names of files: not as it is onto a terminal
+        say(told.getvalue().rstrip("\n"))
+        return ConfigError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except SystemExit as leaving:
+        return _of_typer(leaving)
+    except OSError as error:
+        return _tell_system(error)
+    except MemoryError:
+        say("error: out of memory; what was committed is kept, and the same command goes on")
+        return RunStopped.exit_code
+    except Exception:
+        return _tell_bug()
+
+
+def _of_typer(leaving: SystemExit) -> int:
+    """Typer leaves so after an answer to a shell, and with 1 where nobody reads its help."""
+    if isinstance(leaving.__context__, BrokenPipeError):
+        streams.lose(leaving.__context__)
+        return 0
+    return ConfigError.exit_code if leaving.code else 0
+
+
+def _tell_system(error: OSError) -> int:
+    """What the machine refused: for want of something, or for good."""
+    from harvester.secrets import redact_all
+
+    name = f"{error.filename}: " if error.filename else ""
+    say(redact_all(f"error: {name}{error.strerror or error}", os.environ))
+    return RunStopped.exit_code if error.errno in _IN_WANT or not name else _DAMAGED
 
 
 def _put_off_collection() -> None:

@@ -2,6 +2,10 @@
 
 It must answer at once, so nothing but the standard library is imported here, and a YAML file is
 looked through rather than loaded. What cannot be read has nothing to offer: TAB never complains.
+
+A partition's value is what a server wrote, and a shell evaluates what it is told: nothing that is
+offered *may* be obeyed by one. What cannot be printed is not offered; the rest is quoted for the
+shell that asks, wherever that evaluates.
 """
 
 import contextlib
@@ -9,6 +13,7 @@ import io
 import json
 import os
 import re
+import string
 import sys
 from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import islice
@@ -28,7 +33,10 @@ _LONGEST_YAML: Final = 1 << 20
 _RESOURCES: Final = re.compile(r"^resources:", re.MULTILINE)
 _NAME: Final = re.compile(r"^\s*-\s*\{?\s*name:\s*[\"']?([\w.-]+)", re.MULTILINE)
 _BREAKS: Final = re.compile(r"[=:]+")
-_SPECIAL: Final = re.compile(r"([^\w@%+=:,./~-])", re.ASCII)
+_SPECIAL: Final = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
+_PLAIN: Final = frozenset((string.ascii_letters + string.digits + "_-./=@%+,:").encode())
+_ESCAPED_COLON: Final = "\\:"
+_LONGEST_COUNT: Final = 6  # digits of a number of words
 
 
 # --- What there is to choose from ----------------------------------------------------------------
@@ -62,7 +70,7 @@ def resources(ctx: typer.Context, incomplete: str) -> list[str]:
         names = _names_in(before)
     else:
         names = [str(item.get("name")) for item in _asked(before)]
-    return [name for name in names if name.startswith(incomplete)]
+    return [name for name in names if name.startswith(incomplete) and name.isprintable()]
 
 
 def partitions(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -81,7 +89,8 @@ def partitions(ctx: typer.Context, incomplete: str) -> list[str]:
             if name == key or (not equals and name.startswith(key)):
                 values = dict.fromkeys(_value(path) for path in level if "~" not in path.name)
                 found |= dict.fromkeys(f"{name}={value}" for value in values)
-    return [pair for pair in found if pair.startswith(incomplete)][:_MOST]
+    fitting = (pair for pair in found if pair.startswith(incomplete) and pair.isprintable())
+    return list(islice(fitting, _MOST))
 
 
 def _before(ctx: typer.Context) -> Path:
@@ -100,6 +109,8 @@ def _entries(incomplete: str, suffixes: tuple[str, ...] | None = None) -> Iterat
         for entry in sorted(islice(entries, _MOST_LOOKED_AT), key=lambda entry: entry.name):
             if not entry.name.startswith(tail) or (entry.name.startswith(".") and not tail):
                 continue
+            if not entry.name.isprintable():
+                continue
             if entry.is_dir():
                 yield f"{prefix}{entry.name}/"
             elif suffixes and entry.name.endswith(suffixes):
@@ -116,7 +127,9 @@ def _names_in(config: Path) -> list[str]:
 
 def _asked(folder: Path) -> list[dict[str, Any]]:
     """The resources that a harvest's folder was made for."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(
+        OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError
+    ):
         value = json.loads((folder / NAME).read_bytes())["config"]["resources"]
         return [item for item in value if isinstance(item, dict)]
     return []
@@ -132,26 +145,99 @@ def _value(path: Path) -> str:
     return unquote(path.name.partition("=")[2])
 
 
-# --- Bash ----------------------------------------------------------------------------------------
+# --- The shells ----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def for_shell(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Where a shell asks: answer fast, and bash in the form that it can use.
+    """Where a shell asks: answer fast, and in the form that the shell can use without harm."""
+    shell = environment.get(_ASKED, "")
+    if not shell.startswith("complete_"):
+        yield
+        return
+    # typer would import rich, which takes as long as all else, to strip markup from help that has
+    # none; a module that is None is not there.
+    sys.modules["rich"] = None  # type: ignore[assignment]  # as import's own machinery has it
+    try:
+        with _FORMS.get(shell, _as_plain_words)(environment):
+            yield
+    except Exception:
+        sys.exit(0)  # nothing to offer
 
-    typer would import rich, which takes as long as all else, to strip markup from help that has
-    none; a module that is None is not there.
 
-    Bash takes `query=from:nasa` apart at `=` and `:` (COMP_WORDBREAKS) and replaces only the last
-    piece. So the pieces are put together for whoever chooses, and the choices cut to that piece;
-    what the shell would obey in them is escaped.
+@contextlib.contextmanager
+def _as_it_is(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Fish reads a line for each choice, and quotes what it inserts itself."""
+    yield
+
+
+@contextlib.contextmanager
+def _as_plain_words(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """A shell that inserts what it is told gets only what needs no quotes there."""
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(told):
+            yield
+    finally:
+        for line in told.getvalue().splitlines():
+            if not _SPECIAL.search(line.partition(":::")[0]):
+                print(line)  # noqa: T201  # to the shell
+
+
+@contextlib.contextmanager
+def _for_zsh(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Zsh evaluates what it is told, and what typer makes of it is evaluated twice: so the choices
+    go to `compadd`, which takes them as they are and quotes what it inserts, each in a quotation
+    that has no special character left.
     """
-    if environment.get(_ASKED):
-        sys.modules["rich"] = None  # type: ignore[assignment]  # as import's own machinery has it
+    from typer import _completion_classes  # not public: what it lacks one day offers nothing
+
+    def complete(shell: Any) -> str:
+        choices = list(shell.get_completions(*shell.get_completion_args()))
+        plain = [item.value for item in choices if not item.help]
+        folders = [_zsh_word(value) for value in plain if value.endswith("/")]
+        others = [_zsh_word(value) for value in plain if not value.endswith("/")]
+        lines = [
+            f"compadd -S '' -- {' '.join(folders)}" if folders else "",
+            f"compadd -- {' '.join(others)}" if others else "",
+        ]
+        told = [
+            _zsh_word(f"{item.value.replace(':', _ESCAPED_COLON)}:{item.help}")
+            for item in choices
+            if item.help
+        ]
+        if told:
+            lines.append(f"local -a offered; offered=( {' '.join(told)} ); _describe '' offered")
+        return "; ".join(filter(None, lines)) or "_files"
+
+    known: Any = _completion_classes.ZshComplete
+    before, known.complete = known.complete, complete
+    try:
+        yield
+    finally:
+        known.complete = before
+
+
+def _zsh_word(text: str) -> str:
+    """`$'…'`: all but the plainest characters by their bytes, so that nothing is left to evaluate,
+    and no blank at which zsh would take the answer apart.
+    """
+    return (
+        "$'"
+        + "".join(chr(byte) if byte in _PLAIN else f"\\x{byte:02x}" for byte in text.encode())
+        + "'"
+    )
+
+
+@contextlib.contextmanager
+def _for_bash(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Bash takes `query=from:nasa` apart at `=` and `:` (COMP_WORDBREAKS) and replaces only the
+    last piece. So the pieces are put together for whoever chooses, and the choices cut to that
+    piece; what the shell would obey in them is escaped.
+    """
     words = environment.get("COMP_WORDS", "").split("\n")
     at = environment.get("COMP_CWORD", "")
-    asked = environment.get(_ASKED) == "complete_bash" and at.isdecimal()
-    if not asked or not 0 < int(at) < len(words):
+    if not at.isdecimal() or len(at) > _LONGEST_COUNT or not 0 < int(at) < len(words):
         yield
         return
     *before, word = _joined(words[: int(at) + 1])
@@ -163,8 +249,17 @@ def for_shell(environment: MutableMapping[str, str]) -> Iterator[None]:
         with contextlib.redirect_stdout(told):
             yield
     finally:
-        for line in filter(None, told.getvalue().splitlines()):
-            print(_SPECIAL.sub(r"\\\1", line.removeprefix(prefix)))  # noqa: T201  # to bash
+        for line in filter(None, told.getvalue().split("\n")):
+            print(_bash_word(line.removeprefix(prefix), word))  # noqa: T201  # to bash
+
+
+def _bash_word(choice: str, typed: str) -> str:
+    """A choice with every character escaped that bash would obey, but for the `~` of a path that
+    was typed with one.
+    """
+    home = re.match("~[^/]*/", typed)
+    kept = home[0] if home and choice.startswith(home[0]) else ""
+    return kept + _SPECIAL.sub(r"\\\1", choice.removeprefix(kept))
 
 
 def _joined(words: Iterable[str]) -> list[str]:
@@ -179,3 +274,10 @@ def _joined(words: Iterable[str]) -> list[str]:
             joined.append(word)
         glue = is_break
     return joined
+
+
+_FORMS: Final = {
+    "complete_bash": _for_bash,
+    "complete_zsh": _for_zsh,
+    "complete_fish": _as_it_is,
+}

@@ -41,7 +41,7 @@ _MERGED: Final = ("params", "headers", "json", "form", "first_params", "partitio
 
 
 def load_config(
-    path: str | Path,
+    path: str | os.PathLike[str],
     *,
     base_url: str | None = None,
     set: Sequence[str] = (),  # noqa: A002 - named after the option of the command line

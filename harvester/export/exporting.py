@@ -1,5 +1,6 @@
 """The export itself: which passes over the records, and what is written with them."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -56,8 +57,8 @@ OnStep = Callable[[Step], None]
 
 
 def export(
-    out: Path | str,
-    target: Path | str,
+    out: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     *,
     resources: Sequence[str] = (),
     partition: Mapping[str, str] | None = None,

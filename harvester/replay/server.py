@@ -46,7 +46,7 @@ class Replay:
 
     def __init__(
         self,
-        out: Path | str,
+        out: str | os.PathLike[str],
         *,
         port: int = 0,
         unlimited: bool = False,

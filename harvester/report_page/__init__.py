@@ -5,6 +5,7 @@ numbers, one pass), `specs`, `figures` and `timeline`
 (numbers to charts), `drawing` (charts to SVG), `page`.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,14 @@ from harvester.report_page.page import MARK, render
 NAME: Final = "report.html"
 
 
-def write_report(out: Path, file: Path | None = None) -> Path:
+def write_report(out: str | os.PathLike[str], file: str | os.PathLike[str] | None = None) -> Path:
     """Write the report of the harvest in `out`, whole or not at all; where it lies.
 
     A report that is there is replaced, any other file is refused. Reads only, besides; beside a
     run too. Raises `ConfigError`, `DataRefused` or `DiskError`.
     """
-    file = file or out / NAME
+    out = Path(out)
+    file = Path(file or out / NAME)
     _check(file)
     pieces = render(gather(out))
     with disk_errors(file):  # a report that was killed may have left one behind

@@ -255,7 +255,7 @@ class Facts:
             retries=at.retries,
             busy_s=busy_s,
             last_at=last_at,
-            claimed=None if claimed is None else float(min(claimed, _MOST_CLAIMED)),
+            claimed=None if claimed is None else float(max(0, min(claimed, _MOST_CLAIMED))),
             came=at.live_pages if self._counts_pages[partition.resource] else at.records,
         )
         self.claims.add(self.partitions, listed)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harvester.config import Keyset, PageNumber, Resource
-from harvester.fields import as_number
 from harvester.journal import Checkpoint
 from harvester.pagination import CURSOR, LARGEST, REACHED, RUN_START
 from harvester.partitions import Partition
+from harvester.taking import as_float
 from harvester.templates import Window, as_text
 from harvester.terminal.phrases import duration, size
 from harvester.terminal.reach import Reach, moments
@@ -93,9 +93,9 @@ class Active:
 
     def _counted(self, claimed: Any) -> float | None:
         """The share by the server's total; None where it named none, or a wrong one."""
-        total = as_number(claimed)
+        total = as_float(claimed)
         came = self.pages if self.paging.counts_pages else self.records
-        return came / float(total) if total and 0 < came <= total else None
+        return came / total if total and 0 < came <= total else None
 
     def waits(self, now: float) -> bool:
         """Whether it waits for long enough to be shown."""

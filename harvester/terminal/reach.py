@@ -8,10 +8,12 @@ in no order of time, and nothing is told of it.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 _TWITTER_MS: Final = 1_288_834_974_657  # where the ids of these two begin to count milliseconds
 _DISCORD_MS: Final = 1_420_070_400_000
+_LARGEST_ID: Final = 1 << 100  # a nanosecond epoch takes 61 bits, an id of Twitter 63
 _LONGEST_S: Final = 1e11  # the year 5138
 _TURNED: Final = 0.05  # of the stretch; less is disorder among neighbours
 
@@ -69,7 +71,11 @@ def moments(value: Any) -> Iterator[float]:
         return
     if isinstance(value, str) and len(value) > 20:
         return
+    if isinstance(value, float) and not isfinite(value):
+        return
     number = int(value)
+    if abs(number) > _LARGEST_ID:  # of any digits: no float could hold it
+        return
     if 0 < number < _LONGEST_S:
         yield float(number)
         return

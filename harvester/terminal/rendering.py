@@ -7,15 +7,17 @@ go out as they are.
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from harvester.terminal.charset import shown
+from harvester.terminal import streams
+from harvester.terminal.charset import shown, speaks_unicode
 from harvester.terminal.phrases import (
     duration,
     fit,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from harvester.planning import Least
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
+_OBEYED: Final = re.compile(r"[^\x20-\x7e\n]")  # or may be, where it is not printable
 _COLOURS: Final = {"red": 31, "green": 32, "yellow": 33}
 
 # --- Texts ---------------------------------------------------------------------------------------
@@ -72,12 +75,13 @@ def _known(need: "Least") -> str:
 
 def print_plan(name: str, needs: Iterable["Least"], partitions: Iterable[dict[str, Any]]) -> None:
     """One JSON object, its partitions written as they come: there may be millions."""
-    resources = json.dumps([need.as_dict() for need in needs], ensure_ascii=False)
-    head = f'{{"name": {json.dumps(name)}, "resources": {resources}, "partitions": ['
-    _write(head)
+    resources = _json([need.as_dict() for need in needs])
+    head = f'{{"name": {_json(name)}, "resources": {resources}, "partitions": ['
+    streams.write(head)
     for place, item in enumerate(partitions):
-        _write((",\n" if place else "\n") + json.dumps(item, ensure_ascii=False))
-    _write("\n]}\n")
+        if not streams.write((",\n" if place else "\n") + _json(item)):
+            return
+    streams.write("\n]}\n")
 
 
 def resources_text(config: "Config") -> str:
@@ -117,16 +121,12 @@ def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
     return "\n".join([*lines, "Next:", *exports, *following])
 
 
-# --- Streams -------------------------------------------------------------------------------------
-
-
-class NobodyReads(Exception):
-    """Whoever read our stdout (`head`) has enough. No OSError: typer would exit with 1 for it."""
+# --- What is written -----------------------------------------------------------------------------
 
 
 def answer(text: str) -> None:
     """Print what was asked for."""
-    _write(shown(printable(text), sys.stdout) + "\n")
+    streams.write(shown(printable(text), sys.stdout) + "\n")
 
 
 def say(text: str, colour: str | None = None) -> None:
@@ -160,7 +160,19 @@ def _terminal_columns() -> int:
 
 def print_json(value: Any) -> None:
     """Print an answer for programs."""
-    _write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    streams.write(_json(value, indent=2) + "\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON that neither a terminal nor a charset can do anything about: what is not printable is
+    escaped, which is the same to whoever reads it as JSON.
+    """
+    text = json.dumps(value, ensure_ascii=not speaks_unicode(sys.stdout.encoding), indent=indent)
+    return _OBEYED.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def stdout_columns() -> int | None:
@@ -169,17 +181,33 @@ def stdout_columns() -> int | None:
 
 
 def write_blocks(blocks: Iterable[bytes]) -> None:
-    """Bytes to stdout; small blocks are gathered."""
+    """Bytes to stdout, small blocks gathered: as they are, but for a terminal, which would obey
+    control characters in them.
+    """
+    streams.flush()
+    if sys.stdout.isatty():
+        blocks = map(_for_terminal, blocks)
+    stdout = open(  # noqa: SIM115  # its close writes, and may fail as a write does
+        sys.stdout.fileno(), "wb", buffering=_BUFFER_BYTES, closefd=False
+    )
     try:
-        sys.stdout.flush()
-        with open(sys.stdout.fileno(), "wb", buffering=_BUFFER_BYTES, closefd=False) as stdout:
-            stdout.writelines(blocks)
-    except BrokenPipeError:
-        raise NobodyReads from None
+        for block in blocks:
+            if not _put(stdout, block):
+                break
+    finally:
+        with streams.noting():
+            stdout.close()
 
 
-def _write(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-    except BrokenPipeError:
-        raise NobodyReads from None
+def _put(stdout: BinaryIO, block: bytes) -> bool:
+    """Whether stdout took it. An error of the blocks' own is none of stdout."""
+    with streams.noting():
+        stdout.write(block)
+        return True
+    return False
+
+
+def _for_terminal(block: bytes) -> bytes:
+    """Lines of JSON whose strings hold nothing that a terminal obeys."""
+    text = block.decode("utf-8", "replace")
+    return _OBEYED.sub(_escaped, text).encode("utf-8", "replace")

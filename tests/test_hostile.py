@@ -1,0 +1,246 @@
+"""What servers, files and machines can do to a command: never a crash, never exit code 1."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester import (
+    Summary,
+    harvest,
+    iter_records,
+    load_config,
+    status,
+    verify,
+    write_report,
+)
+from harvester.check import check_live
+from harvester.folder import write_last_run
+from harvester.summary import Failures
+from harvester.terminal.plain import PlainDisplay
+from harvester.terminal.progress import Progress
+from tests.support import ENVIRONMENT, ITEMS, Reply, Respond, Scripted, chain, write_config
+
+HARVESTER = (sys.executable, "-m", "harvester")
+LONG = "1" + "0" * 400
+
+
+def harvester(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; no traceback, no exit code 1."""
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [*HARVESTER, *map(str, arguments)],
+        env={**ENVIRONMENT, **(env or {})},
+        capture_output=True, text=True, timeout=60, check=False, **options,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 1, done.stderr
+    return done
+
+
+def run(
+    folder: Path, respond: Respond, text: str = ITEMS, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Harvest the YAML from a `Scripted` server into `folder`/out."""
+    with Scripted(respond) as server:
+        path = write_config(folder, text.replace("http://127.0.0.1:1/", server.base_url))
+        return harvester("run", path, "--out", folder / "out", **options)
+
+
+# --- Numbers -------------------------------------------------------------------------------------
+
+WINDOWED = ITEMS.replace('{shard: "{shard}"}', '{from: "{w.start:iso}"}').replace(
+    "{shard: [a]}", "{w: {start: 2021-01-01, end: 2021-02-01, step: 1mo}}"
+)
+CURSOR = "{type: cursor, cursor_path: next, cursor_param: cursor}"
+
+
+def in_process(folder: Path, respond: Respond, text: str = ITEMS, **env: str) -> Summary:
+    """Harvest by the library, everything shown as `--progress plain` shows it, and look at the
+    folder in each way.
+    """
+    with Scripted(respond) as server:
+        text = text.replace("http://127.0.0.1:1/", server.base_url)
+        loaded = load_config(write_config(folder, text), env=env)
+        display = PlainDisplay(Progress(loaded), file=io.StringIO())
+        summary = harvest(loaded, out=folder / "out", on_event=display.take)
+        list(check_live(loaded))
+        if summary.complete:
+            harvest(loaded, out=folder / "out")
+    assert verify(folder / "out", deep=True).ok
+    assert status(folder / "out").complete == summary.complete
+    write_report(folder / "out")
+    return summary
+
+
+@pytest.mark.parametrize("number", [LONG, f"-{LONG}", "0." + "3" * 300, "1e400", f'"{LONG}"'])
+@pytest.mark.parametrize("key", ["progress_path", "total_path"])
+def test_row_100_a_number_that_is_only_shown(number: str, key: str, tmp_path: Path) -> None:
+    """Of 400 digits, or none that a float can hold: the page is kept, the number goes for none."""
+    if key == "progress_path":
+        text = WINDOWED.replace("data_selector", "progress_path: at\n    data_selector", 1)
+    else:
+        text = WINDOWED.replace(CURSOR, "{type: page_number, total_path: at}")
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters.get("page", "1") != "1":
+            return Reply({"data": []})
+        return Reply(b'{"data": [{"id": 1}], "at": %b}' % number.encode())
+
+    summary = in_process(tmp_path, respond, text)
+    assert summary.complete, summary.failures
+    assert list(iter_records(tmp_path / "out")) == [b'{"id": 1}']
+
+
+@pytest.mark.parametrize("expires", [LONG, f"-{LONG}", "1e400", f'"{LONG}"', "null", "[]"])
+def test_row_100_a_token_that_never_expires(expires: str, tmp_path: Path) -> None:
+    """`expires_in` beyond any clock: as if nobody had said."""
+    auth = (
+        "auth: {type: oauth2_client_credentials, access_token_url: http://127.0.0.1:1/token, "
+        'client_id: me, client_secret: "{env.HUSH}"}'
+    )
+    pages = chain(2)
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if path.endswith("token"):
+            return Reply(b'{"access_token": "of-the-test", "expires_in": %b}' % expires.encode())
+        return pages(path, parameters)
+
+    text = ITEMS.replace("  retry:", f"  {auth}\n  retry:")
+    summary = in_process(tmp_path, respond, text, HUSH="hush-hush")
+    assert summary.complete, summary.failures
+    assert len(list(iter_records(tmp_path / "out"))) == 6
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": LONG},
+        {"Retry-After": "-" + LONG},
+        {"X-RateLimit-Remaining": LONG, "X-RateLimit-Reset": LONG},
+        {"RateLimit": f"limit={LONG}, remaining={LONG}, reset={LONG}"},
+        {"Date": f"Thu, 01 Jan {LONG} 00:00:00 GMT"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_row_100_headers(headers: Mapping[str, str], tmp_path: Path) -> None:
+    """A wait of 400 digits is none that anybody can heed; the page that came with it counts."""
+    pages = chain(2)
+    summary = in_process(
+        tmp_path, lambda path, parameters: Reply(pages(path, parameters).body, headers=headers)
+    )
+    assert summary.complete, summary.failures
+
+
+FURTHER = {
+    "record": "",
+    "parent": "  - {name: kids, path: kids, params: {n: '{n}'}, data_selector: data,\n"
+    "     paginator: {type: single_page}, partitions: {n: {resource: items, field: id}}}\n",
+}
+SINCE = "incremental: {cursor_path: 'data[*].id', param: since, initial_value: 0, lookback: 1d}"
+SMALLEST = "{type: keyset, cursor_path: 'data[*].id', take: min, step: -1, cursor_param: cursor}"
+INSTEAD = {
+    "incremental": ("data_selector", f"{SINCE}\n    data_selector"),
+    "keyset": (CURSOR, SMALLEST),
+}
+
+
+@pytest.mark.parametrize("place", ["record", "parent", "incremental", "keyset", "cursor"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_row_100_where_it_is_acted_upon(place: str, digits: int, tmp_path: Path) -> None:
+    """It is kept and sent digit by digit, or the page is refused by the name of the limit."""
+    number = b"1" + b"0" * digits
+    text = ITEMS.replace(*INSTEAD.get(place, ("", ""))) + FURTHER.get(place, "")
+    cursor = number if place == "cursor" else b"null"
+    body = b'{"data": [{"id": %b}], "next": %b}' % (number, cursor)
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        first = path.endswith("items") and not {"cursor", "since"} & parameters.keys()
+        return Reply(body if first or place == "incremental" else {"data": []})
+
+    summary = in_process(tmp_path, respond, text)
+    if not summary.complete:
+        assert all("limits.number_chars" in failure.error for failure in summary.failures)
+    elif place == "record":
+        assert list(iter_records(tmp_path / "out")) == [b'{"id": %b}' % number]
+
+
+# --- Files of a harvest's folder -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a complete harvest of three pages, in out."""
+    folder = tmp_path_factory.mktemp("complete")
+    assert run(folder, chain(3)).returncode == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def harvested(complete: Path, tmp_path: Path) -> Path:
+    """A copy, to spoil."""
+    subprocess.run(["cp", "-r", complete, tmp_path / "out"], check=True)
+    return tmp_path / "out"
+
+
+NOTED: list[Any] = [
+    None, 1, [], "text", {"failed": None}, {"failed": {"items": None}, "failures": []},
+    {"failed": {"items": "2"}, "failures": []}, {"failed": {"items": -5}, "failures": []},
+    {"failed": {"items": 1}, "failures": None}, {"failed": {"items": 1}, "failures": {"a": 1}},
+    {"failed": {"items": 1e400}, "failures": [None, 1, [], {}, {"resource": 1}]},
+    {"failed": {}, "failures": [{"resource": "items", "partition": {"shard": 1}, "error": 2}]},
+    {"failed": {}, "failures": [], "tally": {"since": 1, "runs": 1e400, "run_s": "x"}},
+    {"failed": {}, "failures": [], "tally": {"since": "", "runs": 1, "run_s": float("nan"),
+                                             "waits_s": {"a": float("inf")}, "errors": {"b": -1}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*map(json.dumps, NOTED), "", "{", "[" * 100_000, '{"failed": {"items": 1%s}}' % ("0" * 5000),
+     "\x00\xff", "\ufeff{}"],
+    ids=lambda text: text[:40],
+)  # fmt: skip
+def test_row_102_an_odd_last_run(text: str, harvested: Path) -> None:
+    """What it notes is only for people: the journals are the truth, and they are whole."""
+    path = harvested / "last_run.json"
+    path.write_text(text, encoding="latin-1" if "\xff" in text else "utf-8")
+    told = status(harvested)
+    assert told.complete
+    assert asdict(told.resources[0].partitions) == {
+        "total": 1, "complete": 1, "failed": 0, "pending": 0,
+    }  # fmt: skip
+    assert verify(harvested).ok
+    write_report(harvested)
+    write_last_run(harvested, Failures(), fsync=False)  # as the next run does
+
+
+def odd(path: Path, kind: str) -> None:
+    """Put something that is no file where a file should be."""
+    path.unlink(missing_ok=True)
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "link to nothing":
+            path.symlink_to("nowhere")
+        case "device":
+            path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nothing", "device"])
+def test_row_102_a_last_run_that_is_no_file(kind: str, harvested: Path) -> None:
+    """It says nothing; nobody waits for it, and it is not read for ever."""
+    odd(harvested / "last_run.json", kind)
+    for command in ("status", "verify", "records"):
+        assert harvester(command, harvested).returncode == 0
+    assert run(harvested.parent, chain(3)).returncode in (0, 4, 5)
