@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester import __version__
+from harvester.auth.token_file import LOCK as TOKENS_LOCK
 from harvester.auth.token_file import NAME as TOKENS
 from harvester.config import Config
 from harvester.config.load import parse_resolved
@@ -324,7 +325,8 @@ def _refuse_strangers(out: Path, *, lost: bool) -> None:
     if not out.is_dir():
         raise DataRefused(f"{out}: is not a folder")
     with os.scandir(out) as listing:
-        strangers = {item.name for item in listing} - {LOCK, NAME + TEMPORARY, TOKENS}
+        ours = {LOCK, NAME + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
+        strangers = {item.name for item in listing} - ours
     if strangers and not lost and not is_file(out / NAME):
         raise DataRefused(
             f"{out}: holds {min(strangers)!r} but no {NAME}, so this is not the folder of a "

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import zip_longest
 from typing import Final
 
 from harvester.config import Budget
+from harvester.recent import SHARED, Recent, Ring
 
 USED_UP: Final = "the server's rate limit is used up"
 
@@ -44,14 +46,23 @@ class RateLimit:
         client: Sequence[Budget],
         resources: Mapping[str, Sequence[Budget]],
         clock: Callable[[], float] = time.monotonic,
+        recent: Recent | None = None,
     ) -> None:
+        """`recent` knows of the requests of the runs before, and is told of these."""
         self._clock = clock
         self._lock = threading.Lock()
-        shared = [_Log(budget) for budget in client]
-        self._logs = {
-            name: [*shared, *(_Log(budget) for budget in budgets)]
-            for name, budgets in resources.items()
-        }
+        self._recent = recent
+
+        def logs(scope: str, budgets: Sequence[Budget]) -> list[_Log]:
+            rings = recent.rings.get(scope, []) if recent else []
+            logs = [_Log(budget, ring) for budget, ring in zip_longest(budgets, rings)]
+            for log in logs:
+                if recent and log.ring:
+                    log.sent.extend(clock() - age for age in recent.ages(log.ring))
+            return logs
+
+        shared = logs(SHARED, client)
+        self._logs = {name: [*shared, *logs(name, budgets)] for name, budgets in resources.items()}
         self._held: dict[str, tuple[float, str]] = {}
 
     def take(self, scope: str) -> Wait | None:
@@ -70,6 +81,8 @@ class RateLimit:
                 return longest
             for log in self._logs[scope]:
                 log.sent.append(now)
+                if self._recent and log.ring:
+                    log.ring.note(self._recent.now())
             return None
 
     def hold(self, scope: str, wait: Wait) -> None:
@@ -83,8 +96,9 @@ class RateLimit:
 class _Log:
     """The times of the last N requests."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, ring: Ring | None = None) -> None:
         self._budget = budget
+        self.ring = ring
         self.sent: deque[float] = deque(maxlen=budget.requests)
 
     def wait_s(self, now: float) -> float:

@@ -40,6 +40,7 @@ from harvester.page_loop import harvest_partition, iso
 from harvester.partitions import Partition
 from harvester.planning import Feed, Plan, known_count
 from harvester.ratelimit import RateLimit
+from harvester.recent import SHARED, Recent
 from harvester.report import status
 from harvester.secrets import Secrets
 from harvester.sources import secrets_of, sources
@@ -244,8 +245,13 @@ def running(
 
     access = Access(config, secrets, held.out, stopping=stop.is_set)
     pages = config.concurrency.pages
+    of_resources = {resource.name: resource.rate_limit for resource in config.resources}
+    budgets = {SHARED: config.client.rate_limit, **of_resources}
     try:
-        with ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside:
+        with (
+            Recent(held.out, budgets) as recent,
+            ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside,
+        ):
             yield Run(
                 config=config,
                 out=held.out,
@@ -253,10 +259,7 @@ def running(
                 sources=sources(config, secrets, asked.salt),
                 fingerprints=asked.fingerprints,
                 access=access,
-                limit=RateLimit(
-                    config.client.rate_limit,
-                    {resource.name: resource.rate_limit for resource in config.resources},
-                ),
+                limit=RateLimit(config.client.rate_limit, of_resources, recent=recent),
                 emit=emit,
                 stop=stop,
                 transport=transport,

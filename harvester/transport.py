@@ -11,7 +11,7 @@ libraries raise becomes one of `PageRejected`, `ConnectionDropped` and `PageRefu
 
 import contextlib
 import http.client
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin
@@ -100,15 +100,22 @@ class Transport:
 
     @contextlib.contextmanager
     def open(
-        self, request: Request, watch: Watch, cookies: Cookies | None = None
+        self,
+        request: Request,
+        watch: Watch,
+        cookies: Cookies | None = None,
+        turn: Callable[[], None] = lambda: None,
     ) -> Iterator[Response]:
         """Send `request`, following redirects within its origin, and give the response. Cookies
         are sent and taken where there is a session for them.
 
-        Leaving the block closes the connection unless the body was read to its end.
+        `turn` is called before each further request that this takes, and returns when it may
+        leave; the time that it waits does not count. Leaving the block closes the connection
+        unless the body was read to its end.
         """
-        with watched(watch):
-            response = self._follow(request, cookies)
+        exchange = _Exchange(watch, cookies, turn)
+        response = self._follow(request, exchange)
+        with watched(exchange.watch):
             try:
                 yield response
             finally:
@@ -117,9 +124,11 @@ class Transport:
                 if not response.raw.closed:
                     response.raw.close()
 
-    def _follow(self, request: Request, cookies: Cookies | None) -> Response:
-        for _ in range(_MOST_REDIRECTS + 1):
-            response = self._send_twice(request, cookies)
+    def _follow(self, request: Request, exchange: "_Exchange") -> Response:
+        for hop in range(_MOST_REDIRECTS + 1):
+            if hop:
+                exchange.await_turn()
+            response = self._send_twice(request, exchange)
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or location is None:
                 return response
@@ -141,16 +150,19 @@ class Transport:
             request = replace(request, url=target)
         raise PageRefused(f"more than {_MOST_REDIRECTS} redirects")
 
-    def _send_twice(self, request: Request, cookies: Cookies | None) -> Response:
+    def _send_twice(self, request: Request, exchange: "_Exchange") -> Response:
         """A kept-alive connection may have died meanwhile: one free try on a fresh one."""
         stale = self._used
         try:
-            response = self._send(request, cookies)
+            with watched(exchange.watch):
+                response = self._send(request, exchange.cookies)
         except ConnectionDropped:
             self._used = False
             if not (stale and request.idempotent):
                 raise
-            response = self._send(request, cookies)
+            exchange.await_turn()  # the server may have counted the first one
+            with watched(exchange.watch):
+                response = self._send(request, exchange.cookies)
         self._used = True
         return response
 
@@ -204,6 +216,22 @@ class Transport:
             url, dict(self._proxies), True, verify, None
         )
         return dict(found["proxies"]), found["verify"] or False
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What bounds the requests that one page takes, and what goes with them."""
+
+    watch: Watch
+    cookies: Cookies | None
+    turn: Callable[[], None]
+
+    def await_turn(self) -> None:
+        """Wait until a further request may leave; it has as much time as was left."""
+        began = self.watch.clock()
+        self.turn()
+        waited = self.watch.clock() - began
+        self.watch = replace(self.watch, deadline=self.watch.deadline + waited)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,7 @@ class Tries:
         """One try with credentials that are taken; refused ones are replaced, at once."""
         access = self._run.access
         for renewals in range(_MOST_RENEWALS + 1):
-            self._await_turn()
-            used = access.credentials()
+            used = self._await_turn(access.credentials)
             self.count += 1
             try:
                 tried = self._request(cursor, at, used)
@@ -140,7 +139,7 @@ class Tries:
         timeout = run.config.client.timeout
         watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
         try:
-            with transport.open(request, watch, self._cookies) as response:
+            with transport.open(request, watch, self._cookies, self._await_turn) as response:
                 if run.held:  # it may be a while ago that the last page was committed
                     run.held.look()
                 kept = self._source.reader.read(
@@ -168,11 +167,20 @@ class Tries:
             run.limit.hold(self._partition.resource, announced)
         return Tried(kept, request, run.clock() - began)
 
-    def _await_turn(self) -> None:
-        """Wait until every budget, and the server, lets the next request leave."""
+    def _await_turn(self, ready: Callable[[], Any] = lambda: None) -> Any:
+        """Wait until every budget, and the server, lets the next request leave; gives what `ready`
+        gave at that moment.
+
+        `ready` gets the credentials, which may take its time: to take the turn first would let
+        all that waited for a slow token leave at the same instant.
+        """
         self._sleep(0)  # a run that is to stop asks for no further page
         deadline = self._run.config.client.retry.deadline
-        while wait := self._run.limit.take(self._partition.resource):
+        while True:
+            gave = ready()
+            wait = self._run.limit.take(self._partition.resource)
+            if wait is None:
+                return gave
             if wait.asked and wait.seconds > deadline:
                 raise PageRefused(
                     f"{wait.reason}, for longer than retry.deadline", hint_s=wait.seconds

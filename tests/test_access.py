@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,13 @@ from harvester.auth.token_file import TokenFile
 from harvester.check import check_live
 from harvester.config import Config
 from harvester.config.load import parse_config
-from harvester.errors import CredentialsRefused, DataRefused, PageRefused, PageRejected
+from harvester.errors import (
+    CredentialsRefused,
+    DataRefused,
+    Interrupted,
+    PageRefused,
+    PageRejected,
+)
 from harvester.events import AttemptLost, Event
 from harvester.sources import secrets_of
 from harvester.summary import Summary
@@ -502,6 +509,46 @@ def test_killed_before_the_first_answer(
     assert not server.revoked
     assert server.token_requests == 2
     no_secret_in(tmp_path / "out", again.stdout, again.stderr)
+
+
+def test_two_runs_share_a_file(tmp_path: Path) -> None:
+    """No refresh token is ever sent twice, which would revoke all of them."""
+    server = Authorization(items, uses=3, rotates=True)
+    server.trouble = lambda asked: time.sleep(0.05)  # both would ask with the same one
+    with ApiServer(server) as api:
+        auth = REFRESH.removesuffix("}}") + ", token_file: tokens.json}}"
+        config = configured(api, auth, shards=2)
+        config = config.with_env(config.env, tmp_path)
+        with ThreadPoolExecutor(2) as pool:
+            runs = [pool.submit(harvest, config, out=tmp_path / name) for name in "ab"]
+            assert [run.result().exit_code for run in runs] == [0, 0]
+    assert not server.revoked
+    assert server.token_requests >= 2 * 2 * PAGES / 3
+
+
+def test_two_configured_tokens_share_a_file(tmp_path: Path) -> None:
+    """What descends from the one does not take the place of what descends from the other."""
+    file = TokenFile(tmp_path / "t.json")
+    file.write("a", "a1")
+    file.write("b", "b1")
+    file.write("b", "b2")
+    assert (file.current("a"), file.current("b"), file.current("c")) == ("a1", "b2", "c")
+    for number in range(20):
+        file.write(str(number), "x")
+    assert file.current("a") == "a"
+    assert len(json.loads((tmp_path / "t.json").read_bytes())["others"]) == 7
+
+
+def test_who_waits_for_the_lock_can_be_stopped(tmp_path: Path) -> None:
+    """And a lock that cannot be had at all keeps nobody from asking."""
+    file = TokenFile(tmp_path / "new" / "t.json")
+    with file.locked(lambda: False), pytest.raises(Interrupted), file.locked(lambda: True):
+        raise AssertionError("two hold it")
+    with file.locked(lambda: False):
+        pass
+    (tmp_path / "no-folder").write_text("")
+    with TokenFile(tmp_path / "no-folder" / "t.json").locked(lambda: False):
+        pass
 
 
 def test_a_killed_write_leaves_the_token_before(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The matrix of faults, rows 76 to 83: what servers send is read as it is, and budgets hold."""
 
 import json
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,9 @@ import pytest
 
 from harvester import harvest, iter_records, load_config
 from harvester.summary import Summary
-from tests.fault_server import FaultServer, Request, Steps, compressed, page
-from tests.support import write_config
+from tests.fault_server import CLOSE, FaultServer, Pause, Request, Steps, compressed, page
+from tests.support import ENVIRONMENT, command, write_config
+from tests.support import run as run_command
 
 CONFIG = """
 version: 1
@@ -258,3 +261,117 @@ def test_row_83_long_headers(tmp_path: Path, unit: bytes) -> None:
     assert len(kept) == 24
     assert 100 < len(kept["etag"]) <= 200
     assert len(line) < 4096
+
+
+# --- Row 82: budgets hold ------------------------------------------------------------------------
+
+BUDGET = "client.rate_limit={requests: 2, per: 1s}"
+PARTITIONS = CONFIG.replace("path: items", "path: items/{k}\n    partitions: {k: {range: [1, 5]}}")
+PARTITIONS += "concurrency: {partitions: 5}\n"
+
+
+def spaced(times: list[float], requests: int, per: float) -> None:
+    """No stretch of so much time holds more requests than that; the server's own clock says so."""
+    at = sorted(times)
+    for first, beyond in zip(at, at[requests:], strict=False):
+        assert beyond - first > per - 0.25
+
+
+class Timed:
+    """Notes when each request came, but for those of a token."""
+
+    def __init__(self, answer: Callable[[Request], Steps]) -> None:
+        self.times: list[float] = []
+        self._answer = answer
+
+    def __call__(self, request: Request) -> Steps:
+        """Answer it."""
+        if request.target != "/token":
+            self.times.append(time.monotonic())
+        return self._answer(request)
+
+
+def test_row_82_slow_token(tmp_path: Path) -> None:
+    """Workers that wait for a token take their turn afterwards: no burst."""
+
+    def answer(request: Request) -> Steps:
+        if request.target == "/token":
+            return [Pause(1.5), *page(b'{"access_token": "a-token-of-the-test", "expires_in": 99}')]
+        return page(records(1))
+
+    timed = Timed(answer)
+    with FaultServer(timed) as server:
+        auth = (
+            "auth: {type: oauth2_client_credentials, client_id: a, client_secret: b-secret, "
+            f"access_token_url: '{server.url}token'}}"
+        )
+        text = PARTITIONS.replace("client:", f"client:\n  {auth}")
+        assert run(tmp_path, server, BUDGET, text=text).exit_code == 0
+    assert len(timed.times) == 5
+    spaced(timed.times, 2, 1.0)
+
+
+def test_row_82_redirects_count(tmp_path: Path) -> None:
+    """Each hop is a request, and the time that it waits is none of the page's."""
+
+    def answer(request: Request) -> Steps:
+        if request.target.startswith("/real"):
+            return page(records(1))
+        return raw(b"", b"Location: /real" + request.target.encode(), status=b"302 Found")
+
+    timed = Timed(answer)
+    with FaultServer(timed) as server:
+        summary = run(
+            tmp_path, server, BUDGET, "client.timeout={page: 0.7s}", "concurrency={partitions: 1}",
+            text=PARTITIONS,
+        )  # fmt: skip
+        assert summary.exit_code == 0, summary.failures
+    assert len(timed.times) == 10
+    spaced(timed.times, 2, 1.0)
+
+
+def test_row_82_the_free_try_counts(tmp_path: Path) -> None:
+    """The server may have counted the request on the connection that it closed."""
+    answered: list[str] = []
+
+    def answer(request: Request) -> Steps:
+        answered.append(request.target)
+        if len(answered) == 2:
+            return [CLOSE]
+        return page(records(1))
+
+    timed = Timed(answer)
+    with FaultServer(timed) as server:
+        summary = run(
+            tmp_path, server, "client.rate_limit={requests: 1, per: 0.5s}",
+            "concurrency={partitions: 1}", text=PARTITIONS,
+        )  # fmt: skip
+    assert summary.exit_code == 0
+    assert len(timed.times) == 6
+    spaced(timed.times, 1, 0.5)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_row_82_a_run_begun_again(tmp_path: Path, killed: bool) -> None:
+    """It goes on with what its budget has left, also where the run before was killed."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def answer(request: Request) -> Steps:
+        if len(timed.times) == 2 and killed:
+            processes[0].kill()
+        return page(records(1))
+
+    timed = Timed(answer)
+    path = write_config(tmp_path, PARTITIONS)
+    budget = "client.rate_limit={requests: 2, per: 3s}"
+    few = "resources.items.partitions.k={range: [1, 2]}"
+    with FaultServer(timed) as server:
+        changes = [budget, "concurrency={partitions: 1}", *([] if killed else [few])]
+        first = command(path, server.url, tmp_path / "out", *changes)
+        processes.append(subprocess.Popen(first, env=ENVIRONMENT, stdout=subprocess.DEVNULL))
+        assert processes[0].wait(60) == (-signal.SIGKILL if killed else 0)
+        assert len(timed.times) == 2
+        again = run_command(command(path, server.url, tmp_path / "out", budget))
+        assert again.returncode == 0, again.stderr
+    assert len(timed.times) in (5, 6)
+    spaced(timed.times, 2, 3.0)

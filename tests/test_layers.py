@@ -43,6 +43,7 @@ LAYERS = [
     config.explain config.schema lint
     config.load
     leap shape
+    recent
     body fields auth.schemes ratelimit retry
     supply pagination actions likeness
     variables growing

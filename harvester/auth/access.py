@@ -7,6 +7,7 @@ with the same one finds it replaced. A refresh token that came along is on disk 
 is used.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -142,11 +143,13 @@ class Access:
             raise Interrupted("interrupted")
         if self._refused is not None:
             raise PageRefused(str(self._refused), status=self._refused.status)
-        began = self._clock()
-        token = self._asked(auth, began)
-        self._secrets.learn("auth.access_token", token.value)
-        if isinstance(auth, OAuth2RefreshToken) and token.refresh_token is not None:
-            self._keep(auth, token.refresh_token)
+        rotates = isinstance(auth, OAuth2RefreshToken)
+        with self._store.locked(self._stopping) if rotates else contextlib.nullcontext():
+            began = self._clock()
+            token = self._asked(auth, began)
+            self._secrets.learn("auth.access_token", token.value)
+            if isinstance(auth, OAuth2RefreshToken) and token.refresh_token is not None:
+                self._keep(auth, token.refresh_token)
         name, location, prefix = "Authorization", "header", "Bearer "
         if isinstance(auth, SessionToken):
             name, location, prefix = auth.name, auth.location, auth.written_prefix
