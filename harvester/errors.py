@@ -3,6 +3,7 @@
     HarvesterError                1  unexpected
     ├── ConfigError               2  the YAML or the command line is wrong; holds every Problem
     ├── PartitionFailed           3  this partition ends, the others go on; run again to resume
+    ├── WindowOpen                   this partition waits for a later run; never leaves a run
     ├── RunStopped                4  the whole run ends, resumable: a quota, a rule
     │   ├── DiskError             4  … because the disk is full or an fsync failed
     │   └── FolderLost            4  … because its folder was moved, removed or un-locked
@@ -77,6 +78,10 @@ class PartitionFailed(HarvesterError):
     def __init__(self, message: str, *, cursor: object = None) -> None:
         super().__init__(message)
         self.cursor = cursor
+
+
+class WindowOpen(HarvesterError):
+    """The window of this partition has not closed, by the server's clock. Nothing of it is kept."""
 
 
 class RunStopped(HarvesterError):

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `harvest.json` says. `planned_at` is the `now` of the last plan.
+    """What `harvest.json` says. `planned_at` is the `now` of the last plan, `planned_until` the
+    latest that there was: a clock that ran ahead may have left windows behind `planned_at`.
 
     `variables` are keyed digests of the values of the environment that shape requests (`salt` is
     the key), `accepted` the changes that were accepted, each with its time.
@@ -86,6 +87,7 @@ class Asked:
     fingerprint: str
     created_at: datetime
     planned_at: datetime
+    planned_until: datetime
     config: Config
     fingerprints: Mapping[str, Fingerprints]
     salt: str
@@ -129,6 +131,7 @@ def _asked(value: Any, source: str) -> Asked:
         fingerprint=value["fingerprint"],
         created_at=_moment(value, "created_at"),
         planned_at=_moment(value, "planned_at"),
+        planned_until=_moment({"planned_until": value["planned_at"], **value}, "planned_until"),
         config=config,
         fingerprints={
             # A folder of an earlier version has none.
@@ -202,6 +205,7 @@ def prepare(
         fingerprint=fingerprint(list(shapes(config).values())),
         created_at=before.created_at if before else lost.began if lost else now,
         planned_at=now,
+        planned_until=max(now, before.planned_until) if before else now,
         config=config,
         fingerprints=_fingerprints(before, config, salt, changed=bool(changes)),
         salt=salt,
@@ -211,6 +215,13 @@ def prepare(
             *([{"at": _iso(now), "changes": [each.told for each in changes]}] if changes else ()),
         ],
     )
+    _write_asked(out, asked)
+    return asked
+
+
+def replan(out: Path, asked: Asked, now: datetime) -> Asked:
+    """Note that the plan is that of `now`, where a clock ran ahead."""
+    asked = replace(asked, planned_at=now)
     _write_asked(out, asked)
     return asked
 
@@ -239,6 +250,7 @@ def _write_asked(out: Path, asked: Asked) -> None:
         "fingerprint": asked.fingerprint,
         "created_at": _iso(asked.created_at),
         "planned_at": _iso(asked.planned_at),
+        "planned_until": _iso(max(asked.planned_at, asked.planned_until)),
         "salt": asked.salt,
         "variables": dict(asked.variables),
         "fingerprints": {name: asdict(each) for name, each in asked.fingerprints.items()},
@@ -350,7 +362,8 @@ def _changes(
 
 def _refusal(out: Path, changes: Sequence[Change]) -> DataRefused:
     told = "\n".join(f"  {change.told}" for change in changes)
-    remedy = "put back what it was, or harvest into another folder with --out"
+    back = "YAML" if all(change.told.startswith("resource") for change in changes) else "old values"
+    remedy = f"put the {back} back, or harvest into another folder with --out"
     if all(change.acceptable for change in changes):
         remedy += (
             "; or go on with --accept-change: the pages kept stay as they are, those to come are "

@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from harvester.attempt import Place
+from harvester.attempt import Kept, Place
+from harvester.closed import NOTABLE, closes_at, end_of, was_early
 from harvester.commits import Commits, Fetched
 from harvester.config import Cursor, HeaderCursor, PageNumber
 from harvester.cookies import Cookies
@@ -27,6 +28,7 @@ from harvester.errors import (
     PageRefused,
     PartitionFailed,
     RunStopped,
+    WindowOpen,
 )
 from harvester.events import (
     Doubted,
@@ -37,7 +39,7 @@ from harvester.events import (
 from harvester.fields import as_number
 from harvester.folder import Fingerprints
 from harvester.incremental import Seen
-from harvester.journal import ACCEPTED, RESTARTED, Checkpoint, Entry, Header, Journal
+from harvester.journal import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.journal import NAME as JOURNAL
 from harvester.lock import Identity, identity
 from harvester.loop_guard import LoopGuard
@@ -56,6 +58,7 @@ _URL_CHARS: Final = 300
 _MOVED_ON: Final = (
     "the run before ended in the middle, and what it asked for last may be lost (idempotent: false)"
 )
+_KEPT_EARLY: Final = "it was asked for before its window had closed, by the server's Date"
 _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
 #: Response headers worth a place in the journal.
 _KEPT_HEADERS: Final = ("date", "etag", "last-modified", "x-request-id")
@@ -84,7 +87,11 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
+        if not at.done:
+            pages.await_close()
         run.emit(PartitionStarted(partition, journal.checkpoint))
+        if pages.kept_early:
+            at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
         if not at.done and journal.fingerprint not in pages.fingerprints.now:
             at = pages.goes_on(commits, at, pages.asks_otherwise(at))
         if (ended := pages.ended_before(at)) is not None:
@@ -125,6 +132,9 @@ class Pages:
         )
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
+        self._end = end_of(partition)
+        self._closes_at = closes_at(partition, self._resource.partitions)
+        self._began: Entry | None = None  # the first line of the chain that counts
         today = Fingerprints((self._source.fingerprint,))
         self.fingerprints = run.fingerprints.get(partition.resource, today)
         self._shown_folder = str(self.folder)
@@ -145,6 +155,8 @@ class Pages:
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal, one that it has or the next."""
         self.repetition.recognition.remember(entry)
+        if self._end is not None:
+            self._began = None if entry.restarts else self._began or entry
         if self._resource.incremental:
             self._seen = Seen(self._start) if entry.restarts else self._seen
             self._seen.add(entry)
@@ -223,6 +235,7 @@ class Pages:
         try:
             tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
             kept = tried.kept
+            self._refuse_open(kept)
             entry = self._entry(tried, cursor, at.seq + 1, tries.count)
             unkept_cookies = self._cookies is None and "set-cookie" in kept.headers
             return Fetched(entry, kept.part, kept.sight, unkept_cookies)
@@ -243,6 +256,43 @@ class Pages:
                 tries.pause(tries.count, error.hint_s, error)
             return self.restarted(at, str(error), error.status, tries.count)
 
+    @property
+    def kept_early(self) -> bool:
+        """Whether what is kept was asked for before the window had closed, and it has by now."""
+        if self._end is None or self._closes_at is None or self._began is None:
+            return False
+        now = self._run.now()
+        closed = self._closes_at <= (self._run.server.now(now) or now)
+        return closed and was_early(self._began, self._end)
+
+    def await_close(self) -> None:
+        """Raise `WindowOpen` where the server's clock, as far as it is known, says that the window
+        has not closed.
+        """
+        if self._closes_at is None:
+            return
+        now = self._run.now()
+        there = self._run.server.now(now)
+        if there is not None and there < self._closes_at:
+            off = timedelta(seconds=round((now - there).total_seconds()))
+            ahead = f" (this machine's clock is {off} ahead of it)" if off > NOTABLE else ""
+            raise WindowOpen(
+                f"waits: its window is complete at {iso(self._closes_at)}, and by the server's "
+                f"Date it is {iso(there)}{ahead}; a run after that harvests it, and others like it"
+            )
+
+    def _refuse_open(self, kept: Kept) -> None:
+        """Raise `WindowOpen` where an answer came before the window had closed; leaves nothing."""
+        if self._closes_at is None:
+            return
+        self._run.server.hear(kept.headers, self._run.now())
+        try:
+            self.await_close()
+        except WindowOpen:
+            if kept.part is not None:
+                kept.part.discard()
+            raise
+
     def has_lost_its_place(self, at: Checkpoint) -> bool:
         """Whether a partition that is resumed has to begin again: where asking moves the server
         on (`idempotent: false`), an answer may have been sent that nobody has kept.
@@ -257,11 +307,12 @@ class Pages:
     ) -> Fetched:
         """The line by which the chain of cursors begins again; says so."""
         why = self._secrets.redact(why)
-        message = f"begins again from its first page ({at.live_pages:,} pages do not count): {why}"
+        kept = "count until then" if at.done else "do not count"
+        message = f"begins again from its first page ({at.live_pages:,} pages {kept}): {why}"
         self._run.emit(Warned(self._partition, message))
         return self._line(
             at.seq + 1,
-            RESTARTED,
+            REDONE if at.done else RESTARTED,
             cursor=at.next,
             following=self._first,
             status=status or 0,
@@ -308,7 +359,7 @@ class Pages:
             request=request or {},
             cursor=cursor,
             next=following,
-            done=following is None and reason not in (RESTARTED, ACCEPTED),
+            done=following is None and reason not in (RESTARTED, REDONE, ACCEPTED),
             reason=reason,
             status=status,
             records=0,

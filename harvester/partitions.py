@@ -81,11 +81,10 @@ class Step:
 class Windows:
     """Windows of one step from `start` to `end`; `end` None is now.
 
-    With a fixed end the last window may be shorter. With `end` now only windows that have closed
-    are planned: those whose end is at most now - `settle`, the time late data may take to arrive.
-    With a fixed end and a `settle` above zero the same holds, so that a window that is still open
-    waits for a later run; with a fixed end and no `settle` every window is planned, even one in
-    the future. ValueError for times without a zone, or an end that is not after the start.
+    With a fixed end the last window may be shorter. Only windows that have closed are planned:
+    those whose end is at most now - `settle`, the time late data may take to arrive. One that is
+    still open, or lies in the future, waits for a later run. ValueError for times without a zone,
+    or an end that is not after the start.
     """
 
     start: datetime
@@ -246,9 +245,7 @@ def _size(spec: Spec, now: datetime, supply: Supply) -> int:
 
 
 def _window_count(spec: Windows, now: datetime) -> int:
-    ready = datetime.max.replace(tzinfo=UTC)  # the latest end that a planned window may have
-    if spec.end is None or spec.settle:
-        ready = _earlier(now, spec.settle)
+    ready = _earlier(now, spec.settle)  # the latest end that a planned window may have
     cuts = range(1, _last_cut(spec) + 1)
     if spec.end is not None and spec.end <= ready:
         return bisect_left(cuts, spec.end, key=lambda k: _cut(spec, k)) + 1

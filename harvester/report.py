@@ -5,10 +5,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from harvester.body import decoded_chunks
+from harvester.closed import kept_early
 from harvester.config import Config, Resource
 from harvester.doubts import Doubts
 from harvester.errors import AttemptFailed, DataRefused
@@ -32,7 +34,13 @@ MOST_PROBLEMS: Final = 1000
 
 def planned(out: Path, asked: Asked, resources: tuple[str, ...] = ()) -> Iterator[Partition]:
     """The partitions that are known in `out`, in order, as the last run planned them."""
-    known = Plan(asked.config, asked.planned_at, out)
+    yield from _known(out, asked, asked.planned_at, resources)
+
+
+def _known(
+    out: Path, asked: Asked, moment: datetime, resources: tuple[str, ...] = ()
+) -> Iterator[Partition]:
+    known = Plan(asked.config, moment, out)
     for resource in asked.config.resources:
         if not resources or resource.name in resources:
             yield from known.partitions(resource)
@@ -48,7 +56,9 @@ def status(out: str | os.PathLike[str]) -> Summary:
     doubts = Doubts()
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
-        checkpoint = read_checkpoint(place_of(out, partition))
+        place = place_of(out, partition)
+        checkpoint = read_checkpoint(place)
+        checkpoint.done = checkpoint.done and not kept_early(place, partition)
         key = (partition.resource, *partition.labels.values())
         if key in failed and not checkpoint.done:
             open_ones.add(key)
@@ -116,7 +126,7 @@ def verify(out: str | os.PathLike[str], *, deep: bool = False) -> Verification:
         resource.name: _Check(asked, resource, deep=deep) for resource in asked.config.resources
     }
     journals = 0
-    for partition in planned(out, asked):
+    for partition in _known(out, asked, asked.planned_until):
         try:
             folder = place_of(out, partition)
         except DataRefused as error:
@@ -259,7 +269,7 @@ def _strangers(out: Path, asked: Asked, journals: int) -> Iterator[Path]:
     """
     if sum(1 for _ in folders_with_pages(out)) == journals:
         return
-    known = {out / partition.folder for partition in planned(out, asked)}
+    known = {out / partition.folder for partition in _known(out, asked, asked.planned_until)}
     yield from (place for place in folders_with_pages(out) if place not in known)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harvester import __version__, folder
 from harvester.auth.access import Access
+from harvester.closed import NOTABLE, end_of, kept_early
 from harvester.config import Config, Resource
 from harvester.config.wording import unknown
 from harvester.errors import (
@@ -24,6 +25,7 @@ from harvester.errors import (
     HarvesterError,
     Interrupted,
     PartitionFailed,
+    WindowOpen,
 )
 from harvester.events import (
     Event,
@@ -34,10 +36,10 @@ from harvester.events import (
     RunStarted,
     Warned,
 )
-from harvester.journal import Checkpoint, Header
+from harvester.journal import Checkpoint, Header, is_done
 from harvester.lock import Held
 from harvester.page_loop import harvest_partition, iso
-from harvester.partitions import Partition
+from harvester.partitions import Partition, Windows
 from harvester.planning import Feed, Plan, known_count
 from harvester.ratelimit import RateLimit
 from harvester.recent import SHARED, Recent
@@ -93,6 +95,7 @@ def harvest(
 
         with running(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
             notes = {resource.name: take_over(out, config, resource) for resource in chosen}
+            asked = _by_true_clock(out, asked)
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
@@ -108,6 +111,8 @@ def harvest(
         held.look()
         try:
             fsync = config.output.fsync
+            if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
+                folder.replan(out, asked, there)
             folder.write_last_run(out, ended.failures, tally.close(), fsync=fsync)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
@@ -117,6 +122,25 @@ def harvest(
     for item in summary.resources:
         item.requests, item.retries = run.requests[item.name], run.retries[item.name]
     return summary
+
+
+def _by_true_clock(out: Path, asked: folder.Asked) -> folder.Asked:
+    """The plan of now instead of one of a clock that ran ahead: no window behind now has pages that
+    were asked for after it had closed.
+    """
+    now = datetime.now(UTC)
+    if asked.planned_at <= now + NOTABLE:
+        return asked
+    plan = Plan(asked.config, asked.planned_at, out)
+    for resource in asked.config.resources:
+        if not any(isinstance(spec, Windows) for spec in resource.partitions.values()):
+            continue
+        for partition in plan.partitions(resource):
+            place = out / partition.folder
+            ahead = (end_of(partition) or now) > now
+            if ahead and is_done(place) and not kept_early(place, partition):
+                return asked
+    return folder.replan(out, asked, now)
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
@@ -148,6 +172,7 @@ class _Ended:
         self._run = run
         self._created_at = iso(run.now())
         self._cut_short = False
+        self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
     def work_off(self, workers: int) -> None:
@@ -190,6 +215,8 @@ class _Ended:
                 checkpoint = future.result()
             except PartitionFailed as error:
                 self._fail(partition, error)
+            except WindowOpen as error:
+                self._waits(partition, error)
             except Interrupted:
                 self._cut_short = True  # as it was told to be
             except HarvesterError as error:
@@ -202,6 +229,13 @@ class _Ended:
                 else:
                     self.paused = True
                     self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _waits(self, partition: Partition, error: WindowOpen) -> None:
+        """A window that has not closed is left to a later run; that is told once."""
+        if not self._waiting:
+            self._run.emit(Warned(partition, str(error)))
+        self._waiting = True
+        self._run.emit(PartitionPaused(partition, Checkpoint()))
 
     def _fail(self, partition: Partition, error: PartitionFailed) -> None:
         self.failures.add(Failure(partition.resource, partition.labels, str(error), error.cursor))

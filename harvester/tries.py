@@ -20,6 +20,7 @@ from typing import Any, Final
 from harvester.attempt import Kept, Place
 from harvester.auth.access import Access
 from harvester.auth.schemes import Credentials
+from harvester.closed import ServerClock
 from harvester.config import Config
 from harvester.cookies import Cookies
 from harvester.errors import (
@@ -67,6 +68,7 @@ class Run:
     held: Held | None = None  # None: nobody else knows of the folder
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    server: ServerClock = field(default_factory=ServerClock)
     requests: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     counting: threading.Lock = field(default_factory=threading.Lock)

@@ -160,7 +160,8 @@ class _Answering(BaseHTTPRequestHandler):
         self.server.asked.append(parameters)
         reply = self.server.respond(parts.path, parameters)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-        self.send_response(reply.status)
+        own_date = "Date" in reply.headers  # the parent's would stand beside it
+        (self.send_response_only if own_date else self.send_response)(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))

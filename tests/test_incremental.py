@@ -342,7 +342,7 @@ def test_what_an_earlier_version_wrote_down(tmp_path: Path) -> None:
     assert third.labels["run"] == "0003_2026-05-01"
 
 
-def test_row_87_null_in_a_keyset(tmp_path: Path) -> None:
+def test_row_88_null_in_a_keyset(tmp_path: Path) -> None:
     """Records without the key are kept; the others' largest or smallest leads on."""
     keys = [None if number % 4 == 0 else number for number in range(20)]
 

@@ -29,7 +29,7 @@ LAYERS = [
     secrets partitions origins guard elements entries parts wire keys
     marks lock places identity cookies
     journal taking auth.token_file skim recognition
-    summary events
+    summary events closed
     tally
     config.wording
     config.document config.quantities config.references

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harvester.partitions import Partition, Range, Spec, Step, Values, Windows, count, plan, windows
 
 NOW = datetime(2021, 6, 15, 12, tzinfo=UTC)
+LATE = datetime.max.replace(tzinfo=UTC)  # every window has closed
 DAY = 86_400
 
 
@@ -25,14 +26,15 @@ def utc(
     return datetime(year, month, day, hour, minute, second, micro, UTC)
 
 
-def labels(spec: Windows, now: datetime = NOW) -> list[str]:
-    """List the labels of the planned windows."""
-    return [window.label for window in windows(spec, now)]
+def labels(spec: Windows, now: datetime | None = None) -> list[str]:
+    """The labels of the windows; where no `now` is said, all those of a fixed end have closed."""
+    moment = now or (NOW if spec.end is None else LATE)
+    return [window.label for window in windows(spec, moment)]
 
 
 def starts(spec: Windows) -> list[str]:
     """List the dates on which the planned windows start."""
-    return [str(window.start.date()) for window in windows(spec, NOW)]
+    return [str(window.start.date()) for window in windows(spec, LATE)]
 
 
 # --- Windows over the calendar -------------------------------------------------------------------
@@ -112,13 +114,15 @@ def test_settle_waits_for_late_data() -> None:
 
 
 def test_a_fixed_end_in_the_future() -> None:
-    """Without `settle` every window is planned; with it the open ones wait, the last one too."""
+    """Windows that are still open wait, the last one too, and with `settle` a while longer."""
     start, end, month = utc(2021, 5, 1), utc(2021, 7, 10), Step(months=1)
-    assert len(labels(Windows(start, end, month))) == 3
-    settled = Windows(start, end, month, settle=timedelta(days=1))
-    assert labels(settled) == ["2021-05-01_2021-06-01"]
-    assert labels(settled, utc(2021, 7, 10)) == labels(Windows(start, end, month))[:2]
-    assert labels(settled, utc(2021, 7, 11)) == labels(Windows(start, end, month))
+    spec, settled = (Windows(start, end, month, timedelta(days=days)) for days in (0, 1))
+    whole = labels(spec, end)
+    assert len(whole) == 3
+    assert labels(spec, utc(2021, 6, 15)) == ["2021-05-01_2021-06-01"]
+    assert labels(spec, end - timedelta(microseconds=1)) == whole[:2]
+    assert labels(settled, end) == whole[:2]
+    assert labels(settled, utc(2021, 7, 11)) == whole
 
 
 def test_a_later_run_moves_no_window() -> None:
@@ -169,17 +173,16 @@ def test_windows_tile(spec: Windows) -> None:
     assert all(before.end == after.start for before, after in pairwise(planned))
     assert all(window.start < window.end for window in planned)
     assert len({window.label for window in planned}) == len(planned)
-    if spec.end is not None and not spec.settle:
+    assert all(window.end <= NOW - spec.settle for window in planned)
+    if spec.end is not None and spec.end <= NOW - spec.settle:
         assert planned[-1].end == spec.end
-    else:
-        assert all(window.end <= NOW - spec.settle for window in planned)
 
 
 @given(window_specs())
 def test_no_closed_window_is_forgotten(spec: Windows) -> None:
     """The first window that is not planned is one that has not closed, or begins at the end."""
     planned = list(windows(spec, NOW))
-    everything = list(windows(Windows(spec.start, spec.end or utc(2030, 1, 1), spec.step), NOW))
+    everything = list(windows(Windows(spec.start, spec.end or utc(2030, 1, 1), spec.step), LATE))
     assert everything[: len(planned)] == planned
     if len(everything) > len(planned):
         assert everything[len(planned)].end > NOW - spec.settle
@@ -228,8 +231,8 @@ def test_huge_plans_are_lazy() -> None:
         "n": Range(1, 10**30),
         "w": Windows(utc(1, 1, 1), utc(9999, 12, 31), Step(seconds=0.000001)),
     }
-    assert count(specs, NOW) == 10**30 * 315_537_811_200 * 10**6
-    assert [p.values["n"] for p in islice(plan("r", specs, NOW), 3)] == [1, 1, 1]
+    assert count(specs, LATE) == 10**30 * 315_537_811_200 * 10**6
+    assert [p.values["n"] for p in islice(plan("r", specs, LATE), 3)] == [1, 1, 1]
 
 
 @given(

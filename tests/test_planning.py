@@ -85,7 +85,7 @@ def test_least(client: str, own: str, partitions: int, seconds: float) -> None:
 def test_as_dict() -> None:
     """The JSON form of `plan --json`."""
     asked = parse_config(TWITTER, "twitter.yaml", env=ENV)
-    assert least(asked, asked.resources[0], NOW).as_dict() == {
+    assert least(asked, asked.resources[0], datetime(2022, 6, 15, tzinfo=UTC)).as_dict() == {
         "name": "tweets",
         "partitions": 24,
         "least_requests": 24,
