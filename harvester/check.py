@@ -1,8 +1,8 @@
-"""One page of each resource, to see whether a configuration and an API fit each other.
+"""Two pages of each resource, to see whether a configuration and an API fit each other.
 
-Nothing of a harvest is touched: the page goes into a temporary folder, is looked at and thrown
-away. It is asked for and read by the same code as in a harvest, so that what passes here passes
-there.
+Nothing of a harvest is touched: the pages go into a temporary folder, are looked at and thrown
+away. They are asked for and read by the same code as in a harvest, so that what passes here passes
+there. The second page is the proof that the first one leads on.
 """
 
 import itertools
@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +24,13 @@ from harvester.elements import iter_elements
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.incremental import runs
 from harvester.jsonpath import parse
-from harvester.pagination import Done, first_cursor
+from harvester.pagination import TOTAL, Done, first_cursor
 from harvester.partitions import FromResource, Outside, Partition
 from harvester.partitions import plan as plan_resource
 from harvester.planning import plan
 from harvester.ratelimit import RateLimit, window_reset
 from harvester.retry import Backoff
+from harvester.second_page import claimed, compared, ends_told, total_told
 from harvester.sources import Source, secrets_of, sources
 from harvester.supply import Value, supply, values_of
 from harvester.templates import as_text
@@ -50,7 +51,9 @@ class Seen:
 
     `partition` is its title; `keys` are those of the first record (None: it is no object, or there
     is none); `next` is the next cursor in words; `rate_limit` what the server said is left;
-    `notes` say what is odd.
+    `asked` are the URLs, without secrets; `second` says what came of the next page, `total` what
+    the page claims, `ends` what would end the partition; `notes` say what is odd, and `wrong` what
+    would keep a harvest from going well.
     """
 
     resource: str
@@ -62,7 +65,17 @@ class Seen:
     keys: tuple[str, ...] | None = None
     next: str = ""
     rate_limit: str = ""
+    asked: tuple[str, ...] = ()
+    second: str = ""
+    total: str = ""
+    ends: str = ""
     notes: tuple[str, ...] = ()
+    wrong: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a harvest of this resource would fail."""
+        return self.error is not None or self.wrong is not None
 
 
 def check_live(
@@ -71,7 +84,7 @@ def check_live(
     now: datetime | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Seen]:
-    """Fetch the first page of each resource's first partition, and say what was seen."""
+    """Fetch the first two pages of each resource's first partition, and say what was seen."""
     moment = now or datetime.now(UTC)
     limit = RateLimit(
         config.client.rate_limit, {item.name: item.rate_limit for item in config.resources}
@@ -156,10 +169,74 @@ class _Look:
         self._partition = partition
         self._access = access
         self._transport = transport
+        self._asked: list[str] = []
 
     def seen(self, folder: Path, limit: RateLimit, sleep: Callable[[float], None]) -> Seen:
-        """Ask for the page, a few times if need be; it stays in `folder`."""
-        title = self._partition.title
+        """Ask for the page, a few times if need be, and for the next one; they stay in `folder`."""
+        cursor = first_cursor(self._resource.paginator)
+        try:
+            kept = self._fetched(folder, limit, sleep, 1, cursor)
+        except (AttemptFailed, RunStopped) as error:
+            return Seen(
+                self._resource.name, self._partition.title, error=self._told(error),
+                status=getattr(error, "status", None), asked=tuple(self._asked),
+            )  # fmt: skip
+        path = folder / kept.part.store().name if kept.part else None
+        seen = Seen(
+            self._resource.name,
+            self._partition.title,
+            status=kept.status,
+            records=kept.records,
+            bytes=kept.bytes,
+            keys=self._keys(path) if path else None,
+            next=self._next(kept),
+            rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
+            total=total_told(self._resource.paginator, kept.fields.get(TOTAL)) if path else "",
+            ends=ends_told(self._resource.paginator),
+            notes=tuple(_odd(self._resource, kept)),
+        )
+        seen = self._with_second(seen, kept, path, folder, limit, sleep) if path else seen
+        return replace(seen, asked=tuple(self._asked))
+
+    def _with_second(
+        self,
+        seen: Seen,
+        kept: Kept,
+        path: Path,
+        folder: Path,
+        limit: RateLimit,
+        sleep: Callable[[float], None],
+    ) -> Seen:
+        """What the page after the first one shows, asked for as a harvest would."""
+        if isinstance(kept.next, Done):
+            sign = claimed(self._resource, path, kept.headers, kept.records)
+            if sign is None or kept.next.reason == "maximum_reached":
+                return seen
+            told = f"{self._secrets.redact(sign.told(kept.records))}, and the partition ends here"
+            return replace(seen, notes=(*seen.notes, f"{told}: name the way to the next page"))
+        try:
+            following = self._fetched(folder, limit, sleep, 2, kept.next)
+        except (AttemptFailed, RunStopped) as error:
+            told = f"the second page could not be had: {self._told(error)}"
+            return replace(seen, second="failed", wrong=told)
+        if following.part is None:
+            return replace(seen, second="a rule takes it for the end")
+        second = folder / following.part.store().name
+        found = compared(self._resource, path, second, following.records)
+        second.unlink()  # a resource that this one is the parent of looks at the first page
+        told = self._secrets.redact(found.told)
+        wrong = f"the second page: {told}" if found.wrong else None
+        return replace(seen, second=told, wrong=wrong)
+
+    def _fetched(
+        self,
+        folder: Path,
+        limit: RateLimit,
+        sleep: Callable[[float], None],
+        number: int,
+        cursor: Any,
+    ) -> Kept:
+        """One page, with as much patience as somebody has who sits and waits."""
         policy = self._client.retry.model_copy(
             update={
                 "attempts": min(_ATTEMPTS, self._client.retry.attempts),
@@ -169,41 +246,30 @@ class _Look:
         )
         backoff = Backoff(policy, lambda attempt, seconds, error: sleep(seconds))
 
-        def attempt(number: int) -> Seen:
+        def attempt(_: int) -> Kept:
             while wait := limit.take(self._resource.name):
                 sleep(wait.seconds)
-            return self._page(folder)
+            return self._page(folder, number, cursor)
 
-        try:
-            return backoff.call(attempt)
-        except (AttemptFailed, RunStopped) as error:
-            told = self._secrets.redact(str(error))
-            hint_s, status = getattr(error, "hint_s", None), getattr(error, "status", None)
-            told += f"; the server asks to wait {duration(hint_s)}" if hint_s else ""
-            return Seen(self._resource.name, title, error=told, status=status)
+        return backoff.call(attempt)
 
-    def _page(self, folder: Path) -> Seen:
-        cursor = first_cursor(self._resource.paginator)
+    def _page(self, folder: Path, number: int, cursor: Any) -> Kept:
         request = self._source.endpoint.request(
-            self._partition, cursor, 1, self._access.credentials()
+            self._partition, cursor, number, self._access.credentials()
         )
+        asked = f"{request.method} {self._secrets.redact(request.url)}"
+        if asked not in self._asked:
+            self._asked.append(asked)
         timeout = self._client.timeout
         watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, _never)
-        place = Place(1, 1, cursor, request.url, None)
+        place = Place(number, number, cursor, request.url, None)
         with self._transport.open(request, watch) as response:
-            kept = self._source.reader.read(response, folder, place, _untold, time.time())
-        path = folder / kept.part.store().name if kept.part else None
-        return Seen(
-            self._resource.name,
-            self._partition.title,
-            status=kept.status,
-            records=kept.records,
-            bytes=kept.bytes,
-            keys=self._keys(path) if path else None,
-            next=self._next(kept),
-            rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
-            notes=tuple(_odd(self._resource, kept)),
-        )
+            return self._source.reader.read(response, folder, place, _untold, time.time())
+
+    def _told(self, error: Exception) -> str:
+        told = self._secrets.redact(str(error))
+        hint_s = getattr(error, "hint_s", None)
+        return told + (f"; the server asks to wait {duration(hint_s)}" if hint_s else "")
 
     def _keys(self, path: Path) -> tuple[str, ...] | None:
         """The keys of the first record, read on its own."""

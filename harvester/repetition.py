@@ -99,13 +99,13 @@ class Repetition:
                 "client)"
             )
         return (
-            f"this page has {same} as the page before it: {_ignored(self._resource)}{session}; "
+            f"this page has {same} as the page before it: {ignored(self._resource)}{session}; "
             "it is not kept. Where such a page means the end, say repeated_page: end in the "
             "paginator, and where the API repeats itself, repeated_page: keep"
         )
 
 
-def _ignored(resource: Resource) -> str:
+def ignored(resource: Resource) -> str:
     """What the server seems not to heed, by the keys of the YAML."""
     paging = resource.paginator
     match paging:

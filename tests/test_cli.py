@@ -311,12 +311,16 @@ resources:
     assert "hush-hush" not in done.stdout + done.stderr
 
 
-def test_check_live_shows_one_page_and_writes_nothing(items: Path, tmp_path: Path) -> None:
-    """Status, records, keys, cursor and rate limit of the first page; no folder is made."""
+def test_check_live_shows_two_pages_and_writes_nothing(items: Path, tmp_path: Path) -> None:
+    """Status, records, keys, cursor and rate limit of the first page, and what came of the second;
+    no folder is made.
+    """
     rates = {"X-Rate-Limit-Limit": "300", "X-Rate-Limit-Remaining": "299"}
 
     def respond(path: str, parameters: Mapping[str, str]) -> Reply:
-        return Reply({"data": [{"id": 1, "text": "x"}, {"id": 2}], "next": "t2"}, headers=rates)
+        second = "cursor" in parameters
+        data = [{"id": 3}] if second else [{"id": 1, "text": "x"}, {"id": 2}]
+        return Reply({"data": data, "next": None if second else "t2"}, headers=rates)
 
     with Scripted(respond) as server:
         done = harvester("check", items, "--live", "--base-url", server.base_url, cwd=tmp_path)
@@ -324,8 +328,13 @@ def test_check_live_shows_one_page_and_writes_nothing(items: Path, tmp_path: Pat
     assert done.stdout.split("\n\n")[1] == (
         "resource       status        records  first record  next cursor       rate limit\n"
         "items shard=a     200  2 in 59 bytes  id, text      t2           299 of 300 left\n"
+        "items shard=a:\n"
+        f"  asked: GET {server.base_url}items?shard=a\n"
+        f"  asked: GET {server.base_url}items?shard=a&cursor=t2\n"
+        "  second page: 1 other record (by id)\n"
+        "  ends with: a page without a cursor at next\n"
     )
-    assert len(server.asked) == 1
+    assert len(server.asked) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml"]
 
 

@@ -62,7 +62,7 @@ LAYERS = [
     replay.index
     replay.server
     replay
-    tries check
+    tries
     commits
     window repetition
     init init.variables init.names init.writing init.saving init.curl_options
@@ -76,6 +76,8 @@ LAYERS = [
     init.telling
     init.proposing
     init.reading
+    second_page
+    check
     page_loop
     schedule
     repair.lines repair.lost repair.reopening

@@ -124,14 +124,15 @@ def init(
 def check(
     config: ConfigFile,
     live: Annotated[
-        bool, typer.Option("--live", help="Also fetch one page of each resource.")
+        bool, typer.Option("--live", help="Also fetch two pages of each resource.")
     ] = False,
     base_url: BaseURL = None,
     set_: Set = None,
 ) -> None:
     """Validate the YAML; with --live, see what the API answers.
 
-    Writes nothing into the folder of the harvest.
+    --live asks for the first page of each resource and for the one after it, as a run would, and
+    says what that would end by. Writes nothing into the folder of the harvest.
 
     \b
     Examples:
@@ -147,7 +148,7 @@ def check(
     Exit codes:
       0  all is well
       2  wrong usage or configuration: every problem is listed
-      3  a resource's page could not be had
+      3  a resource's first or second page could not be had, or is the same page
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.check import check_live
     from harvester.config.load import load_config
@@ -169,7 +170,7 @@ def check(
         tick(f"asked {count} of {len(loaded.resources)}: {seen.resource}")
     tick("")
     answer(f"\n{seen_table(found, stdout_columns())}")
-    if failed := sum(seen.error is not None for seen in found):
+    if failed := sum(seen.failed for seen in found):
         say(f"{number(failed, 'resource')} failed")
         raise typer.Exit(_FAILED)
 

@@ -48,8 +48,23 @@ def seen_table(seen: Sequence["Seen"], columns: int | None) -> str:
         title = one_line(each.partition or each.resource)
         if each.error is not None:
             lines.append(_wrapped(f"failed: {title}: {one_line(each.error)}", columns))
+        if each.wrong is not None:
+            lines.append(_wrapped(f"failed: {title}: {one_line(each.wrong)}", columns))
         lines += [_wrapped(f"note: {title}: {one_line(note)}", columns) for note in each.notes]
+    for each in seen:
+        lines += _further(each, columns)
     return "\n".join(lines)
+
+
+def _further(seen: "Seen", columns: int | None) -> list[str]:
+    """What was asked of one resource, and what a harvest would go by."""
+    told = [("asked", asked) for asked in seen.asked]
+    told += [("total", seen.total), ("second page", seen.second), ("ends with", seen.ends)]
+    lines = [f"  {name}: {one_line(text)}" for name, text in told if text]
+    if not lines:
+        return []
+    title = one_line(seen.partition or seen.resource)
+    return [_wrapped(line, columns) for line in (f"{title}:", *lines)]
 
 
 def _wrapped(text: str, columns: int | None) -> str:
