@@ -145,9 +145,9 @@ class Commits:
             for future in synced:
                 future.result()
             parts = [page.part for page in group if page.part is not None]
+            self._look()
             if len(parts) > 1:
                 self._journal.allow_beyond(self._most)
-            self._look()
             name_together(parts)
             self._journal.append(*(page.entry for page in group))
         except BaseException:

@@ -190,6 +190,7 @@ def _partition(base: Partition, start: RunStart) -> Partition:
         base.resource,
         {**base.values, KEY: start.label},
         {**base.included, RUN_START: start.value},
+        base.cased,
     )
 
 

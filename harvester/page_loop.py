@@ -24,6 +24,7 @@ from harvester.errors import (
     AttemptFailed,
     ChainExpired,
     DataRefused,
+    DiskError,
     HarvesterError,
     PageRefused,
     PartitionFailed,
@@ -439,6 +440,8 @@ class Pages:
             told = self._told(error, cursor, at)
             raise PartitionFailed(told, cursor=self._shown(cursor)) from error
         except RunStopped as error:
+            if isinstance(error, DiskError):  # whose folder was taken away, say
+                self.look()
             raise type(error)(self._told(error, cursor, at)) from error
 
     def _told(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:

@@ -10,9 +10,11 @@ the same whichever day the plan is made: a later run adds windows and moves none
 """
 
 import json
+import re
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -20,6 +22,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
+from harvester.loop_guard import LoopGuard
 from harvester.templates import Window, as_text
 
 _LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
@@ -142,12 +145,15 @@ def no_supply(spec: Outside) -> Iterable[tuple[Any, Mapping[str, Any]]]:
 class Partition:
     """One combination of values of a resource's partition keys, in the order of the keys.
 
-    `included` answers further references and says nothing of which partition this is.
+    `included` answers further references and says nothing of which partition this is. `cased` are
+    the keys whose value differs from another one's only in what is a small letter and what a
+    capital: many file systems (macOS, Windows, network shares) would take both for one folder.
     """
 
     resource: str
     values: Mapping[str, Any]
     included: Mapping[str, Any] = field(default_factory=dict)
+    cased: tuple[str, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -163,7 +169,26 @@ class Partition:
         first bytes, whole %XX only, then `~` and 16 hex digits of the SHA-256 of the encoded
         value. `~` itself is always encoded, so no other value can take the shortened name.
         """
-        levels = [_level(f"{key}=", label) for key, label in self.labels.items()]
+        return self._folder(())
+
+    @property
+    def cased_folder(self) -> PurePosixPath:
+        """The same, but with the capitals of each value encoded too (of one without any, its first
+        letter): no other value's folder is this one, even where case does not count.
+        """
+        return self._folder(self.cased or tuple(self.values))
+
+    @property
+    def first_folder(self) -> PurePosixPath:
+        """The folder to begin in: where a value could be taken for another one, that with capitals
+        is `cased`, whichever of them comes first.
+        """
+        return self._folder([key for key in self.cased if _has_capitals(self.labels[key])])
+
+    def _folder(self, cased: Container[str]) -> PurePosixPath:
+        levels = [
+            _level(f"{key}=", label, cased=key in cased) for key, label in self.labels.items()
+        ]
         return PurePosixPath(_level("", self.resource), *levels)
 
     @property
@@ -182,8 +207,9 @@ def plan(
     No specs: one partition without values. `now` (aware) decides which windows have closed;
     `supply` gives the values that lie outside the YAML.
     """
-    for values, included in _product(tuple(specs.items()), now, supply):
-        yield Partition(resource, values, included)
+    alike = {key: _alike(spec) for key, spec in specs.items()}
+    for values, included, cased in _product(tuple(specs.items()), now, supply, alike):
+        yield Partition(resource, values, included, cased)
 
 
 def count(specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply) -> int:
@@ -205,17 +231,55 @@ def windows(spec: Windows, now: datetime) -> Iterator[Window]:
         start = stop
 
 
+_Alike = Callable[[Any], bool]
+"""Whether another value differs from this one in case only."""
+
+
+def _alike(spec: Spec) -> Callable[[], _Alike] | None:
+    """What tells so of the values of a spec, each time that they are gone through: of those in a
+    list, any other counts; of those from outside, which are never all known, those met before.
+    None where there can be none.
+    """
+    match spec:
+        case Values():
+            counts = Counter(as_text(value).lower() for value in spec.values)
+            if twice := {text for text, count in counts.items() if count > 1}:
+                return lambda: lambda value: as_text(value).lower() in twice
+        case FromFile() | FromResource():
+            return _met_before
+    return None
+
+
+def _met_before() -> _Alike:
+    met, folded = LoopGuard(forgets=False), LoopGuard(forgets=False)
+
+    def is_alike(value: Any) -> bool:
+        text = as_text(value)
+        small = text.lower()
+        if small == text.upper():  # numbers, mostly: nothing to remember
+            return False
+        return met.add(text) and not folded.add(small)
+
+    return is_alike
+
+
 def _product(
-    items: tuple[tuple[str, Spec], ...], now: datetime, supply: Supply
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    items: tuple[tuple[str, Spec], ...],
+    now: datetime,
+    supply: Supply,
+    alike: Mapping[str, Callable[[], _Alike] | None],
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]]:
     # itertools.product would first list every spec in memory
     if not items:
-        yield {}, {}
+        yield {}, {}, ()
         return
     *slower, (key, spec) = items
-    for values, included in _product(tuple(slower), now, supply):
+    for values, included, cased in _product(tuple(slower), now, supply, alike):
+        told = alike[key]
+        is_alike = told() if told else None
         for value, more in _each(spec, now, supply):
-            yield {**values, key: value}, {**included, **more}
+            own = (*cased, key) if is_alike and is_alike(value) else cased
+            yield {**values, key: value}, {**included, **more}, own
 
 
 def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapping[str, Any]]]:
@@ -287,10 +351,29 @@ def _earlier(now: datetime, settle: timedelta) -> datetime:
 # --- Text ----------------------------------------------------------------------------------------
 
 
-def _level(prefix: str, text: str) -> str:
+_CAPITAL: Final = re.compile("%[0-9A-F]{2}|([A-Z])")
+
+
+def _has_capitals(text: str) -> bool:
+    return any("A" <= sign <= "Z" for sign in text)  # all others are encoded as they are
+
+
+def _with_case(encoded: str) -> str:
+    """Percent-encoded text in which letters can be told apart where case does not count."""
+    told = _CAPITAL.sub(lambda found: f"%{ord(found[1]):02X}" if found[1] else found[0], encoded)
+    if told == encoded:
+        at = next((at for at, sign in enumerate(encoded) if "a" <= sign <= "z"), None)
+        if at is not None:
+            told = f"{encoded[:at]}%{ord(encoded[at]):02X}{encoded[at + 1 :]}"
+    return told
+
+
+def _level(prefix: str, text: str, *, cased: bool = False) -> str:
     """One level of a folder's path; see `Partition.folder`."""
     # YAML can spell half a surrogate pair, which strict UTF-8 cannot.
     encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
+    if cased:
+        encoded = _with_case(encoded)
     if not prefix and encoded in (".", ".."):
         encoded = encoded.replace(".", "%2E")
     if len(prefix) + len(encoded) <= _LEVEL_BYTES:

@@ -269,7 +269,7 @@ def _strangers(out: Path, asked: Asked, journals: int) -> Iterator[Path]:
     """
     if sum(1 for _ in folders_with_pages(out)) == journals:
         return
-    known = {out / partition.folder for partition in _known(out, asked, asked.planned_until)}
+    known = {place_of(out, partition) for partition in _known(out, asked, asked.planned_until)}
     yield from (place for place in folders_with_pages(out) if place not in known)
 
 

@@ -40,6 +40,7 @@ from harvester.journal import Checkpoint, Header, is_done
 from harvester.lock import Held
 from harvester.page_loop import harvest_partition, iso
 from harvester.partitions import Partition, Windows
+from harvester.places import place_of
 from harvester.planning import Feed, Plan, known_count
 from harvester.ratelimit import RateLimit
 from harvester.recent import SHARED, Recent
@@ -136,7 +137,7 @@ def _by_true_clock(out: Path, asked: folder.Asked) -> folder.Asked:
         if not any(isinstance(spec, Windows) for spec in resource.partitions.values()):
             continue
         for partition in plan.partitions(resource):
-            place = out / partition.folder
+            place = place_of(out, partition)
             ahead = (end_of(partition) or now) > now
             if ahead and is_done(place) and not kept_early(place, partition):
                 return asked

@@ -15,10 +15,24 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harvester import attempt, body, commits, fields, parts, transport, tries, wire
+from harvester import (
+    attempt,
+    body,
+    commits,
+    fields,
+    inside,
+    journal,
+    partitions,
+    parts,
+    places,
+    transport,
+    tries,
+    wire,
+)
 from harvester.errors import NotJSON, PageRejected
 from harvester.fields import FieldParser
 from harvester.journal import Entry, Journal
+from harvester.lock import Held
 from harvester.loop_guard import LoopGuard
 from harvester.origins import Origins
 from harvester.pagination import Done, Page
@@ -110,6 +124,37 @@ def lock_not_taken() -> None:
 
 
 # --- The wire ------------------------------------------------------------------------------------
+
+
+def link_followed_on_disk() -> None:
+    """What lies inside a harvest's folder is opened wherever it leads."""
+    put(os, "O_NOFOLLOW", 0)
+
+
+def detours_taken() -> None:
+    """A link on the way to a partition is walked through."""
+    for module in (inside, places):
+        put(module, "refuse_detours", lambda out, folder: None)
+
+
+def folder_not_looked_at() -> None:
+    """A run writes on, whatever became of its folder and its lock."""
+    put(Held, "look", lambda self, folder=None, was=None: None)
+
+
+def part_named_over_another() -> None:
+    """A part takes the place of what has its name."""
+    put(Part, "rename", DurableFile.rename)
+
+
+def journal_believed() -> None:
+    """Readers open what a journal names."""
+    put(journal, "_check_name", lambda path, number, name, page: None)
+
+
+def cases_not_told_apart() -> None:
+    """Values that differ in case only have folders that do."""
+    put(partitions, "_alike", lambda spec: None)
 
 
 def short_body_taken() -> None:
@@ -289,7 +334,9 @@ BUGS: Mapping[str, Callable[[], None]] = {
     for bug in (
         journal_before_rename, no_fsync_of_the_part, no_fsync_of_the_folder,
         no_fsync_of_the_journal, torn_line_kept, temporary_files_kept, failed_fsync_tried_again,
-        lock_not_taken, short_body_taken, announced_size_believed, late_page_kept,
+        lock_not_taken, link_followed_on_disk, detours_taken, folder_not_looked_at,
+        part_named_over_another, journal_believed, cases_not_told_apart, short_body_taken,
+        announced_size_believed, late_page_kept,
         unchecked_gzip_end, unchecked_gzip_crc, bomb_unchecked, unchecked_json_end,
         guard_on_consecutive_cursors, cursor_as_float, empty_page_ends,
         redirect_followed_anywhere, link_followed_anywhere, environment_trusted,

@@ -27,9 +27,9 @@ LAYERS = [
     cutting doubts headers moments signs
     inside
     secrets partitions origins guard elements entries parts wire keys
-    marks lock places identity cookies
+    marks lock identity cookies
     journal taking auth.token_file skim recognition
-    summary events closed
+    summary events places closed
     tally
     config.wording
     config.document config.quantities config.references

@@ -14,6 +14,7 @@ from tests.planted_bugs import BUGS, VARIABLE
 ROOT = Path(__file__).parents[1]
 WIRE, DISK = "tests/test_faults.py", "tests/test_faults_disk.py"
 PAGES = "tests/test_faults_pages.py"
+FILES = "tests/test_faults_files.py"
 #: What sees that something is not durable when it should be.
 DURABLE = [f"{DISK}::test_row_37_write_order", "tests/test_power_cut.py::test_row_41_any_moment"]
 
@@ -27,6 +28,15 @@ CAUGHT_BY = {
     "temporary_files_kept": [f"{WIRE}::test_row_01_cut", f"{WIRE}::test_row_05_gzip_damaged"],
     "failed_fsync_tried_again": [f"{DISK}::test_row_40_errors_at_a_call[a part's fsync]"],
     "lock_not_taken": [f"{DISK}::test_row_42_two_processes"],
+    "link_followed_on_disk": [
+        f"{FILES}::test_row_91_in_place_of_a_file_that_is_written",
+        f"{FILES}::test_row_91_in_place_of_a_file_that_is_read",
+    ],
+    "detours_taken": [f"{FILES}::test_row_92_a_folder_that_is_a_link"],
+    "folder_not_looked_at": [f"{FILES}::test_row_93_taken_away_under_a_run"],
+    "part_named_over_another": [f"{FILES}::test_row_94_a_part_takes_nobodys_place"],
+    "journal_believed": [f"{FILES}::test_row_95_a_journal_that_names_another_file"],
+    "cases_not_told_apart": [f"{FILES}::test_row_97_whichever_comes_first"],
     "short_body_taken": [f"{WIRE}::test_row_01_cut"],
     "announced_size_believed": [f"{WIRE}::test_row_09_chunks_that_add_up"],
     "late_page_kept": [f"{WIRE}::test_row_12_watchdog_leaves_no_success"],

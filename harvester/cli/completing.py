@@ -130,7 +130,10 @@ def _asked(folder: Path) -> list[dict[str, Any]]:
     with contextlib.suppress(
         OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError
     ):
-        value = json.loads((folder / NAME).read_bytes())["config"]["resources"]
+        path = folder / NAME
+        if not path.is_file():  # nobody waits for a pipe at TAB
+            return []
+        value = json.loads(path.read_bytes())["config"]["resources"]
         return [item for item in value if isinstance(item, dict)]
     return []
 

@@ -96,6 +96,7 @@ def export(
     Exit codes:
       0    it is there
       2    wrong usage
+      4    the disk is full, or TARGET cannot be written
       5    the data on disk is damaged
       6    another export to TARGET is at work
       130  interrupted: TARGET was not written

@@ -23,9 +23,12 @@ class Database:
     """A new database file. After the block is left it is complete, and has no log beside it."""
 
     def __init__(self, path: Path, spill: Path) -> None:
-        self._connection = duckdb.connect(
-            str(path), config={**_SETTINGS, "temp_directory": str(spill)}
-        )
+        """Raises OSError, as for a full disk."""
+        settings = {**_SETTINGS, "temp_directory": str(spill)}
+        try:
+            self._connection = duckdb.connect(str(path), config=settings)
+        except duckdb.Error as error:
+            raise OSError(None, str(error).partition("\n")[0]) from error
 
     def __enter__(self) -> Self:
         return self

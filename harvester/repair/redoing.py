@@ -26,6 +26,7 @@ from harvester.page_loop import iso
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
+from harvester.places import place_of
 from harvester.report import parts_on_disk, planned
 from harvester.sources import secrets_of, sources
 
@@ -88,8 +89,7 @@ def _begin(
     fsync: bool,
 ) -> None:
     accepted = asked.fingerprints[item.resource]
-    place = out / item.folder
-    refuse_detours(out, place)
+    place = place_of(out, item)
     if not place.is_dir() or not ((place / JOURNAL).exists() or any(parts_on_disk(place))):
         return  # nothing was harvested yet
     for sound in (True, False):

@@ -20,12 +20,12 @@ from harvester.config import Config
 from harvester.entries import Checkpoint, Entry, Header, encode
 from harvester.errors import AttemptFailed, PartitionFailed
 from harvester.events import OnEvent
-from harvester.inside import refuse_detours
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Span, read_header
 from harvester.page_loop import Pages, iso
 from harvester.partitions import Partition
 from harvester.parts import TEMPORARY, name_together, part_name, part_number, remove_temporary
+from harvester.places import place_of
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
 from harvester.report import PartCheck, parts_on_disk, planned
@@ -110,8 +110,7 @@ def repair(
         with running(config, held, asked, secrets, 1, None, on_event, stop) as run:
             checks = {item.name: PartCheck(item, config, deep=deep) for item in config.resources}
             for partition in planned(out, asked):
-                refuse_detours(out, out / partition.folder)
-                if (out / partition.folder).is_dir():
+                if place_of(out, partition).is_dir():
                     held.look()
                     _Mending(run, partition, checks[partition.resource], found).mend()
     return found
@@ -127,7 +126,7 @@ class _Mending:
     def __init__(self, run: Run, partition: Partition, check: PartCheck, found: Repair) -> None:
         self._run = run
         self._partition = partition
-        self._folder = run.out / partition.folder
+        self._folder = place_of(run.out, partition)
         self._check = check
         self._found = found
         self._pages = Pages(run, partition)
