@@ -13,6 +13,7 @@
     └── AttemptFailed                one try at one page; never leaves the page loop
         ├── PageRejected             the same cursor is worth another try
         │   ├── ConnectionDropped    … the connection died before an answer came
+        │   ├── Unreached            … no connection could be made
         │   └── NotJSON              … the body is not JSON, or not all of it
         └── PageRefused              no other try will differ
             ├── CredentialsRefused   … with these credentials; new ones may help
@@ -146,6 +147,15 @@ class PageRejected(AttemptFailed):
 
 class ConnectionDropped(PageRejected):
     """The connection died before the first byte of an answer (a stale keep-alive, a restart)."""
+
+
+class Unreached(PageRejected):
+    """No connection could be made to `origin`. `patience_s` is for how long that is still worth
+    trying; None: as long as any other failure.
+    """
+
+    origin = ""
+    patience_s: float | None = None
 
 
 class NotJSON(PageRejected):

@@ -42,9 +42,12 @@ class Backoff:
             return self._wait_s(state.attempt_number, _error(state))
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            longest = max(state.upcoming_sleep, getattr(_error(state), "hint_s", None) or 0.0)
+            error = _error(state)
+            longest = max(state.upcoming_sleep, getattr(error, "hint_s", None) or 0.0)
+            patience_s = getattr(error, "patience_s", None)
             return (
                 state.attempt_number >= self.policy.attempts
+                or (patience_s is not None and state.upcoming_sleep > patience_s)
                 or self.clock() - began + longest > self.policy.deadline
             )
 

@@ -25,9 +25,11 @@ import urllib3.exceptions
 from harvester import headers
 from harvester.config import Client
 from harvester.cookies import Cookies
-from harvester.errors import ConnectionDropped, PageRefused, PageRejected
+from harvester.errors import ConnectionDropped, PageRefused, PageRejected, Unreached
 from harvester.origins import origin_of
+from harvester.reach import origin_in
 from harvester.request import Request
+from harvester.trust import check_bundle, tls_trouble
 from harvester.wire import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -42,6 +44,11 @@ _REFUSALS: Final = (
     urllib3.exceptions.LocationValueError,
     http.client.InvalidURL,
     UnicodeError,
+)
+_UNREACHED: Final = (
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ProxyError,
 )
 _DROPS: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 _ERRORS: Final = (
@@ -85,6 +92,8 @@ class Transport:
     """The connections of one worker thread. Not to be shared: sessions are not thread-safe."""
 
     def __init__(self, client: Client) -> None:
+        if client.ca_bundle is not None:
+            check_bundle(client.ca_bundle)
         self._client = client
         self._adapter = _StrictAdapter(max_retries=0, pool_maxsize=1)
         self._environment = requests.Session() if client.trust_env else None
@@ -188,7 +197,7 @@ class Transport:
                 timeout=self._timeout,
             )
         except _ERRORS as error:
-            _verdict(error)
+            _verdict(error, origin_in(request.url))
         if cookies is not None:
             cookies.take(request.url, raw.headers.getlist("set-cookie"))
         told, several = headers.told(raw.headers.iteritems())
@@ -289,7 +298,7 @@ def _has_credentials(request: Request) -> bool:
     return bool(request.sign) or any(name.lower() == "authorization" for name in request.headers)
 
 
-def _verdict(error: Exception) -> NoReturn:
+def _verdict(error: Exception, origin: str) -> NoReturn:
     """Map what the libraries raise before a body is read.
 
     Their own texts are left out where these quote the URL or a header: either may hold a key.
@@ -302,9 +311,17 @@ def _verdict(error: Exception) -> NoReturn:
         ) from error
     if any(isinstance(cause, _DROPS) for cause in chain):
         raise ConnectionDropped("the server closed the connection without an answer") from error
-    # Not isinstance: a refused connection is a subclass of it, NewConnectionError.
-    if any(type(cause) is urllib3.exceptions.ConnectTimeoutError for cause in chain):
-        raise PageRejected("no connection in time (timeout.connect)") from error
+    if told := tls_trouble(chain):
+        raise PageRefused(told) from error
+    if any(isinstance(cause, _UNREACHED) for cause in chain):
+        # Not isinstance: a refused connection is a subclass of it, NewConnectionError.
+        late = any(type(cause) is urllib3.exceptions.ConnectTimeoutError for cause in chain)
+        by_proxy = any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in chain)
+        what = "no connection to the proxy (client.proxy)" if by_proxy else "no connection"
+        told = " in time (timeout.connect)" if late else f": {_text(chain[-1])}"
+        unreached = Unreached(f"{what}{told}")
+        unreached.origin = origin
+        raise unreached from error
     what = "no connection" if isinstance(chain[-1], OSError) else "no valid answer"
     raise PageRejected(f"{what}: {_text(chain[-1])}") from error
 

@@ -31,6 +31,7 @@ from harvester.errors import (
     PageRefused,
     PageRejected,
     RunStopped,
+    Unreached,
 )
 from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
 from harvester.folder import Fingerprints
@@ -38,6 +39,7 @@ from harvester.journal import Checkpoint
 from harvester.lock import Held
 from harvester.partitions import Partition
 from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
+from harvester.reach import Reach, origin_in
 from harvester.recognition import Recognition
 from harvester.request import Request
 from harvester.sources import Source
@@ -72,6 +74,7 @@ class Run:
     requests: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     counting: threading.Lock = field(default_factory=threading.Lock)
+    reach: Reach = field(default_factory=lambda: Reach(time.monotonic))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,14 @@ class Tries:
         self._said: str | None = None  # by the last answer that was whole and no page
 
     def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
+        """One try, and how much patience is left where nothing could be reached."""
+        try:
+            return self._one(attempt, cursor, at)
+        except Unreached as error:
+            error.patience_s = self._run.reach.missed(error.origin)
+            raise
+
+    def _one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
         """One try with credentials that are taken; refused ones are replaced, at once."""
         access = self._run.access
         for renewals in range(_MOST_RENEWALS + 1):
@@ -134,6 +145,9 @@ class Tries:
         asked = self._secrets.reveal(cursor)  # now: it may hold the token of now
         request = self._source.endpoint.request(self._partition, asked, page, credentials)
         known = self._recognition
+        origin = origin_in(request.url)
+        if self.count == 1:
+            run.reach.refuse_lost(origin)
         place = Place(page, at.pages + 1, asked, request.url, at.first_total, known.by, known.below)
         transport = run.transport()
         sent = transport.requests
@@ -142,6 +156,7 @@ class Tries:
         watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
         try:
             with transport.open(request, watch, self._cookies, self._await_turn) as response:
+                run.reach.answered(origin)
                 if run.held:  # it may be a while ago that the last page was committed
                     run.held.look()
                 kept = self._source.reader.read(

@@ -34,6 +34,7 @@ CHUNK_BYTES: Final = 256 * 1024
 _SLICE_S: Final = 0.2
 _LINE_BYTES: Final = 8 * 1024
 _TRAILER_LINES: Final = 100
+_TLS_ALERT: Final = b"\x15\x03"  # what a TLS server says to plain HTTP
 _LINE_ENDS: Final = (b"\r\n", b"\n")
 _BODILESS: Final = (204, 304)  # whatever their headers say (RFC 9112 section 6.3)
 _HEADER_BYTES: Final = 64 * 1024  # a line, and
@@ -140,6 +141,8 @@ class _StrictLines(io.BufferedReader):
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
         self.lines += 1
+        if self.lines == 1 and line.startswith(_TLS_ALERT):
+            raise PageRefused("the server answers in TLS: its URL must begin with https://")
         if not line.endswith(b"\n") and not (size and 0 < size <= len(line)):
             if not line and self.lines == 1:
                 return line  # http.client: "closed connection without response"

@@ -1,17 +1,32 @@
 """The matrix of faults, rows 76 to 83: what servers send is read as it is, and budgets hold."""
 
+import contextlib
 import json
+import re
 import signal
+import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from harvester import harvest, iter_records, load_config
+from harvester import harvest, iter_records, load_config, reach
+from harvester.errors import PageRefused
 from harvester.summary import Summary
-from tests.fault_server import CLOSE, FaultServer, Pause, Request, Steps, compressed, page
+from tests.fault_server import (
+    CLOSE,
+    FaultServer,
+    Pause,
+    Request,
+    Steps,
+    compressed,
+    page,
+    self_signed,
+    tls,
+)
 from tests.support import ENVIRONMENT, command, write_config
 from tests.support import run as run_command
 
@@ -375,3 +390,138 @@ def test_row_82_a_run_begun_again(tmp_path: Path, killed: bool) -> None:
         assert again.returncode == 0, again.stderr
     assert len(timed.times) in (5, 6)
     spaced(timed.times, 2, 3.0)
+
+
+# --- Row 81: certificates, and servers that nobody reaches ----------------------------------------
+
+
+def test_row_81_certificate_not_trusted(tmp_path: Path) -> None:
+    """One connection, and the key that would mend it."""
+    with FaultServer(lambda request: page(records(1)), tls(self_signed(tmp_path))) as server:
+        summary = run(tmp_path, server, "client.retry={attempts: 6, max_wait: 0}")
+    assert summary.exit_code == 3
+    assert re.search(r"not trusted: .*self.signed.*ca_bundle: FILE", summary.failures[0].error)
+    assert (server.connections, server.requests) == (1, [])
+
+
+def test_row_81_certificate_of_another_host(tmp_path: Path) -> None:
+    """It is trusted, and is for 127.0.0.1 only."""
+    made = self_signed(tmp_path)
+    with FaultServer(lambda request: page(records(1)), tls(made)) as server:
+        text = CONFIG.replace("client:", f"client:\n  ca_bundle: {made[0]}")
+        path = write_config(tmp_path, text)
+        loaded = load_config(path, base_url=f"https://localhost:{server.port}/", env={})
+        summary = harvest(loaded, out=tmp_path / "out")
+        assert run(tmp_path / "out", server, text=text).exit_code == 0
+    assert "belongs to another host" in summary.failures[0].error
+
+
+def test_row_81_plain_where_tls_was_asked_for(tmp_path: Path) -> None:
+    """Said at once, with what the URL must begin with."""
+    path = write_config(tmp_path, CONFIG)
+    changes = ["client.retry={attempts: 6, max_wait: 0}"]
+    with plain_answer() as port:
+        loaded = load_config(path, base_url=f"https://127.0.0.1:{port}/", set=changes, env={})
+        summary = harvest(loaded, out=tmp_path / "out")
+    assert summary.exit_code == 3
+    assert "begin with http://" in summary.failures[0].error
+    assert summary.resources[0].requests == 1
+
+
+def test_row_81_tls_where_none_was_asked_for(tmp_path: Path) -> None:
+    """The other way round: an alert of TLS in the place of a status line."""
+    alert = b"\x15\x03\x01\x00\x02\x02\x46"
+    with FaultServer(lambda request: [alert, CLOSE]) as server:
+        summary = run(tmp_path, server)
+    assert summary.exit_code == 3
+    assert "begin with https://" in summary.failures[0].error
+    assert server.connections == 1
+
+
+@contextlib.contextmanager
+def plain_answer() -> Iterator[int]:
+    """The port of a server that answers anything with plain HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(10):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "No such file"), (b"no certificate", "no certificate in PEM")]
+)
+def test_row_81_wrong_ca_bundle(tmp_path: Path, content: bytes | None, told: str) -> None:
+    """Said by its key before anything is sent, exit code 2."""
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    with FaultServer(lambda request: page(records(1))) as server:
+        summary = run(tmp_path, server, f"client.ca_bundle={bundle}")
+    assert summary.exit_code == 2
+    assert re.search(f"client.ca_bundle: .*{told}", str(summary.ended_by))
+    assert server.connections == 0
+
+
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_row_81_never_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: bool) -> None:
+    """Tried for a while, and not once more for each of the partitions."""
+    monkeypatch.setattr(reach, "PATIENCE_S", 1.2)
+    gone = f"http://127.0.0.1:{unused_port()}/"
+    path = write_config(tmp_path, PARTITIONS)
+    changes = ["client.retry={attempts: 50, max_wait: 0.4}", "concurrency={partitions: 1}"]
+    if proxy:
+        changes.append(f"client.proxy={gone}")
+    loaded = load_config(path, base_url=gone, set=changes, env={})
+    summary = harvest(loaded, out=tmp_path / "out")
+    assert summary.exit_code == 3
+    first, *others = [failure.error for failure in summary.failures]
+    assert ("no connection to the proxy (client.proxy)" if proxy else "no connection: ") in first
+    assert len(others) == 4
+    assert all("is the address right (base_url)" in error for error in others)
+    assert summary.resources[0].requests < 10
+
+
+def test_row_81_gone_after_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has answered once is waited for as ever."""
+    monkeypatch.setattr(reach, "PATIENCE_S", 0.0)
+    clock = Clock()
+    reached = reach.Reach(clock)
+    reached.answered("http://a")
+    assert reached.missed("http://a") is None
+    assert reached.missed("http://b") == 0.0
+    clock.now = 1.0
+    reached.refuse_lost("http://a")
+    with pytest.raises(PageRefused, match="a proxy needed"):
+        reached.refuse_lost("http://b")
+    reached.answered("http://b")
+    reached.refuse_lost("http://b")
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now

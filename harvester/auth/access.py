@@ -26,6 +26,7 @@ from harvester.errors import (
     Interrupted,
     PageRefused,
     PageRejected,
+    Unreached,
 )
 from harvester.origins import origin_of
 from harvester.secrets import Secrets
@@ -179,9 +180,11 @@ class Access:
             with self._transport.open(request, watch) as response:
                 return read_token(auth, response, self._config, time.time())
         except PageRejected as error:
-            raise PageRejected(
-                f"{what}: {error}", status=error.status, hint_s=error.hint_s
-            ) from error
+            kind = Unreached if isinstance(error, Unreached) else PageRejected
+            told = kind(f"{what}: {error}", status=error.status, hint_s=error.hint_s)
+            if isinstance(told, Unreached):
+                told.origin = getattr(error, "origin", "")
+            raise told from error
         except AttemptFailed as error:
             self._refused = PageRefused(f"{what}: {error}", status=error.status)
             raise self._refused from error
