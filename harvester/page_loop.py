@@ -44,7 +44,7 @@ from harvester.journal import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, He
 from harvester.journal import NAME as JOURNAL
 from harvester.lock import Identity, identity
 from harvester.loop_guard import LoopGuard
-from harvester.pagination import RUN_START, Done, first_cursor, foreseeable, foreseen
+from harvester.pagination import RUN_START, Done, circle_advice, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
 from harvester.places import place_of
@@ -426,8 +426,10 @@ class Pages:
         if self.cursor(at) in self._guard:
             raise PageRefused(
                 f"this cursor was asked with before, {at.live_pages:,} pages into the partition: "
-                "the server runs in a circle, and going on would store the same pages again "
-                "(if the API works so, say cursor_may_repeat: true)"
+                "the server runs in a circle, and going on would store the same pages again; "
+                + circle_advice(
+                    paginator, self._run.config.place_of(self._resource.name, "paginator")
+                )
             )
 
     @contextlib.contextmanager

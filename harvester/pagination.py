@@ -128,6 +128,17 @@ def next_cursor(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
     return following
 
 
+def circle_advice(paginator: Paginator, place: str) -> str:
+    """What to do about a server that leads back to a page before, where that is how it works; only
+    keys that this type has. `place` is that of the paginator in the YAML.
+    """
+    if isinstance(paginator, Cursor | HeaderCursor):
+        return f"if the API works so, say cursor_may_repeat: true in {place}"
+    return (
+        f"if the API ends so, give the value of the page that says it in {place}, by has_more_path"
+    )
+
+
 def foreseeable(paginator: Paginator) -> bool:
     """Whether cursors can be told before the page that leads to them has come."""
     return isinstance(paginator, PageNumber) or (

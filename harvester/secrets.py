@@ -191,6 +191,7 @@ def redact_all(text: str, environment: Mapping[str, str]) -> str:
         name: value
         for name, value in environment.items()
         if re.search("key|token|secret|pass|pwd|auth|credential", name, re.IGNORECASE)
+        and not re.search(r"[\ud800-\udfff]", value)  # no UTF-8: nothing that was sent holds it
     }
     for secrets in (*_in_use, Secrets(named)):
         text = secrets.redact(text)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harvester import (
+    ConfigError,
     Summary,
     harvest,
     iter_records,
@@ -244,3 +245,89 @@ def test_row_102_a_last_run_that_is_no_file(kind: str, harvested: Path) -> None:
     for command in ("status", "verify", "records"):
         assert harvester(command, harvested).returncode == 0
     assert run(harvested.parent, chain(3)).returncode in (0, 4, 5)
+
+
+# --- Partitions that are secrets -----------------------------------------------------------------
+
+SECRETS = ITEMS.replace('{shard: "{shard}"}', '{%s: "{%s}"}').replace("{shard: [a]}", "%s")
+PARENT = """  - {name: parents, path: parents, data_selector: data, paginator: {type: single_page}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "key", "partitions", "place"),
+    [
+        ("api_key", "api_key", "{api_key: [aaaa, bbbb]}", "api_key"),
+        ("q", "token", "{token: [aaaa]}", "token"),
+        ("q", "access_token", "{access_token: {file: keys.csv, column: id}}", "access_token"),
+        ("q", "id", "{id: {file: keys.csv, column: client_secret}}", "id.column"),
+        ("q", "id", "{id: {file: keys.csv, column: id, include: {password: p}}}",
+         "id.include.password"),
+        ("q", "api_token", "{api_token: {resource: parents, field: t}}", "api_token"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["check", "run", "plan"])
+def test_row_101_a_partition_of_secrets(
+    command: str, sent: str, key: str, partitions: str, place: str, tmp_path: Path
+) -> None:
+    """Is refused by every command that would make something of it, with the place, before a folder
+    is there.
+    """
+    (tmp_path / "keys.csv").write_text("id,client_secret,p\n1,hush-hush,hush\n")
+    path = write_config(tmp_path, SECRETS % (sent, key, partitions) + PARENT)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, env={})
+    assert [problem.path for problem in caught.value.problems] == [
+        f"resources[0].partitions.{place}"
+    ]
+    if place == "api_key":
+        done = harvester(command, path, cwd=tmp_path)
+        assert done.returncode == 2
+        assert '"{env.API_KEY}"' in done.stderr
+        assert sorted(tmp_path.iterdir()) == [path, tmp_path / "keys.csv"]
+
+
+@pytest.mark.parametrize("sent", ["api_key", "client_secret", "access_token"])
+def test_row_101_a_partition_sent_as_a_secret(sent: str, tmp_path: Path) -> None:
+    """Whatever its key is called."""
+    path = write_config(tmp_path, SECRETS % (sent, "k", "{k: [aaaa]}"))
+    with pytest.raises(ConfigError, match=rf"resources\[0\].params.{sent}: the values of '{sent}'"):
+        load_config(path, env={})
+
+
+@pytest.mark.parametrize(
+    ("sent", "key"), [("key", "key"), ("token", "symbol"), ("q", "page_token")]
+)
+def test_a_partition_that_only_sounds_secret(sent: str, key: str, tmp_path: Path) -> None:
+    """The key of a work, the symbol of a coin: no secrets."""
+    load_config(write_config(tmp_path, SECRETS % (sent, key, f"{{{key}: [aaaa]}}")), env={})
+
+
+# --- Variables -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        '{type: bearer, token: "{env.HUSH}"}',
+        '{type: api_key, name: key, value: "{env.HUSH}", location: query}',
+        '{type: http_basic, username: me, password: "{env.HUSH}"}',
+    ],
+)
+def test_row_103_a_variable_that_is_no_text(auth: str, tmp_path: Path) -> None:
+    """Bytes that are no UTF-8: named with the place, and the value is not shown."""
+    text = ITEMS.replace("  retry:", f"  auth: {auth}\n  retry:")
+    path = write_config(tmp_path, text)
+    done = harvester("run", path, env={"HUSH": os.fsdecode(b"hush\xff\xfehush")}, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{path}:6: client.auth." in done.stderr
+    assert "the environment variable HUSH is not UTF-8 text" in done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_row_103_other_variables_do_not_matter(tmp_path: Path) -> None:
+    """Nobody reads them; not even an error looks into them."""
+    env = {"OTHER_TOKEN": os.fsdecode(b"\xff\xfe"), "PATH2": os.fsdecode(b"\x80")}
+    assert run(tmp_path, chain(1), env=env).returncode == 0
+    done = harvester("status", tmp_path / "nowhere", env=env)
+    assert done.returncode == 2

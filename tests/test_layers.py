@@ -33,7 +33,7 @@ LAYERS = [
     tally
     config.wording
     config.document config.quantities config.references
-    config.yamlfile
+    config.yamlfile config.secret_keys
     config.options config.overrides
     config.request_options config.partition_forms
     config.paginators config.response_actions config.auth_forms
@@ -83,7 +83,8 @@ LAYERS = [
     repair.lines repair.lost repair.reopening
     repair.redoing repair.repairing
     repair
-    terminal.streams terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
+    terminal.streams
+    terminal.closing terminal.plain terminal.frame terminal.steps terminal.checking
     terminal.live terminal.calling
     terminal.rendering
     terminal.foreground

@@ -171,7 +171,11 @@ FAILING: Mapping[str, Failing] = {
     ),
     "circle": Failing(
         _json({"data": [1], "next": "c2"}),
-        ("this cursor was asked with before", "say cursor_may_repeat: true"), url=False,
+        (
+            "this cursor was asked with before",
+            "say cursor_may_repeat: true in resources[0].paginator",
+        ),
+        url=False,
     ),
     "cursor is true": Failing(_json({"data": [1], "next": True}), ("is true, which is no cursor",)),
     "cursor stands twice": Failing(

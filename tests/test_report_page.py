@@ -250,7 +250,10 @@ def test_gaps_are_marked_and_listed(troubled_page: Page) -> None:
 def test_claims_against_what_came(troubled_page: Page) -> None:
     """The totals that were wrong, with the difference; failed partitions are not compared."""
     came = 44 * 12
-    assert f"Its totals came to {came + 4 * 3:,}, and {came:,} came" in troubled_page.text
+    assert (
+        f"Its totals came to {came + 4 * 3:,} records, and {came:,} records came"
+        in troubled_page.text
+    )
     assert "42 partitions as claimed, 4 not." in troubled_page.text
     assert "query=cats window=2021-02-01_2021-03-01 15 12 -3" in troubled_page.text
 

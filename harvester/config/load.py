@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from harvester.config import Config, references
+from harvester.config import Config, references, secret_keys
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
 from harvester.config.models import MASK
@@ -26,6 +26,7 @@ from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
 from harvester.templates import Scope, TemplateError, render, strings
 
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LARGEST_FILE: Final = 4 << 20
 
 #: What lies beside the folders of resources, or in them: names that no resource may have, also
@@ -144,6 +145,7 @@ def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> C
         references.faults(document.tree),
         references.unread(document.tree) if config else (),
         _name_faults(document.tree),
+        secret_keys.faults(document.tree),
         _environment_faults(needed, env),
         _url_faults(document.tree, env),
     ):
@@ -178,11 +180,16 @@ def _merge_defaults(document: Document) -> None:
         document.problems.append(
             document.problem((*root, "name"), "each resource has a name of its own")
         )
+    places = [
+        (path[1:], place) for path, place in document.places.items() if path[:1] == root
+    ]  # looked for once: there may be a thousand resources
     resources = tree.get("resources")
     for index, resource in enumerate(resources if isinstance(resources, list) else ()):
         if isinstance(resource, dict):
             for below in _merge(defaults, resource):
-                _copy_places(document, (*root, *below), ("resources", index, *below))
+                for path, place in places:
+                    if path[: len(below)] == below:
+                        document.places["resources", index, *path] = place
 
 
 def _merge(defaults: dict[str, Any], resource: dict[str, Any]) -> Iterator[KeyPath]:
@@ -199,15 +206,6 @@ def _merge(defaults: dict[str, Any], resource: dict[str, Any]) -> Iterator[KeyPa
             for name in [name for name in default if name not in own]:
                 own[name] = default[name]
                 yield (key, name)
-
-
-def _copy_places(document: Document, origin: KeyPath, target: KeyPath) -> None:
-    found = {
-        (*target, *path[len(origin) :]): place
-        for path, place in document.places.items()
-        if path[: len(origin)] == origin
-    }
-    document.places.update(found)
 
 
 # --- Checks of the whole tree --------------------------------------------------------------------
@@ -240,6 +238,8 @@ def _environment_faults(
             yield path, f"the environment variable {name} is empty"
         elif re.search(r"[\x00-\x1f\x7f]", env[name]):
             yield path, f"the environment variable {name} holds a line break or control character"
+        elif _SURROGATE.search(env[name]):  # how Python hands on bytes that are no UTF-8
+            yield path, f"the environment variable {name} is not UTF-8 text"
 
 
 def _url_faults(tree: Any, env: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:

@@ -366,6 +366,11 @@ class Config(Section):
             return Path("data", self.name)
         return Path(str(render(self.output.path, Scope(env=self.env))))
 
+    def place_of(self, resource: str, key: str) -> str:
+        """Where a key of a resource stands in the YAML, for messages."""
+        index = next(at for at, one in enumerate(self.resources) if one.name == resource)
+        return f"resources[{index}].{key}"
+
     def with_env(self, env: Mapping[str, str], home: Path | None = None) -> Self:
         """Give the same configuration with the values of the variables that it names."""
         copy = self.model_copy()

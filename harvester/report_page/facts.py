@@ -78,6 +78,7 @@ class Listed:
     busy_s: float
     last_at: str
     claimed: float | None
+    counts_pages: bool
     came: int
 
     @property
@@ -96,13 +97,15 @@ class Listed:
 
 @dataclass(slots=True)
 class Claims:
-    """The server's totals against what came, over finished partitions that had one."""
+    """The server's totals against what came, over finished partitions that had one. What is
+    claimed of pages and of records is never added up: each kind has a sum of its own.
+    """
 
     agree: int = 0
     differ: int = 0
     open: int = 0  # not finished: nothing to compare yet
-    claimed: float = 0
-    came: int = 0
+    claimed: Counter[str] = field(default_factory=Counter)  # by kind
+    came: Counter[str] = field(default_factory=Counter)
     _largest: list[tuple[float, int, Listed]] = field(default_factory=list)
 
     def add(self, place: int, listed: Listed) -> None:
@@ -112,8 +115,9 @@ class Claims:
         if listed.state in HOLES:
             self.open += 1
             return
-        self.claimed += listed.claimed
-        self.came += listed.came
+        kind = "pages" if listed.counts_pages else "records"
+        self.claimed[kind] += round(listed.claimed)
+        self.came[kind] += listed.came
         self.differ += listed.differs
         self.agree += not listed.differs
         if listed.differs:
@@ -243,6 +247,7 @@ class Facts:
         self, partition: Partition, at: Checkpoint, state: State, busy_s: float, last_at: str
     ) -> None:
         claimed = as_number(at.first_total)
+        counts_pages = self._counts_pages[partition.resource]
         listed = Listed(
             title=self._title(partition),
             state=state,
@@ -256,7 +261,8 @@ class Facts:
             busy_s=busy_s,
             last_at=last_at,
             claimed=None if claimed is None else float(max(0, min(claimed, _MOST_CLAIMED))),
-            came=at.live_pages if self._counts_pages[partition.resource] else at.records,
+            came=at.live_pages if counts_pages else at.records,
+            counts_pages=counts_pages,
         )
         self.claims.add(self.partitions, listed)
         item = (listed.interest, -self.partitions, listed)
