@@ -147,6 +147,7 @@ class Checkpoint:
     first_total: Any = None
     redone: bool = False
     doubts: tuple[Doubt, ...] = ()
+    at: str | None = None  # when the last line was written
 
     @property
     def live_pages(self) -> int:
@@ -169,6 +170,7 @@ class Checkpoint:
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
         self.doubts = entry.doubts
+        self.at = entry.fetched_at
         self.seq = entry.seq
         if entry.part is not None:
             self.pages += 1

@@ -7,6 +7,7 @@ is accepted on purpose. What is compared, and what may change freely, is in `que
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -22,7 +23,7 @@ from harvester.auth.token_file import LOCK as TOKENS_LOCK
 from harvester.auth.token_file import NAME as TOKENS
 from harvester.config import Config
 from harvester.config.load import parse_resolved
-from harvester.errors import ConfigError, DataRefused
+from harvester.errors import ConfigError, DataRefused, DiskError
 from harvester.growing import changed_partitions
 from harvester.inside import is_file, reading
 from harvester.lock import NAME as LOCK
@@ -48,6 +49,10 @@ ASIDE: Final = ".aside"
 _LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
 _MOST_NOTED: Final = 1 << 53
 _SALT_BYTES: Final = 16
+#: What the system says of a place where this user can have no folder.
+_WRONG_PLACE: Final = (
+    errno.EACCES, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +175,15 @@ def _moment(value: Mapping[str, Any], key: str) -> datetime:
 def locked(out: Path, *, fsync: bool, lost: bool = False) -> Iterator[Held]:
     """Hold `out` for one run, creating it. `lost`: its harvest.json may be gone.
 
-    Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else.
+    Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else, and
+    `ConfigError` where no folder can be.
     """
     with disk_errors(out):
+        _refuse_wrong_place(out)
         if os.path.lexists(out):
             _refuse_strangers(out, lost=lost)
         else:
-            make_folder(out, within=next(filter(Path.is_dir, out.parents)), fsync=fsync)
+            _make(out, fsync=fsync)
     with held(out) as mine:
         yield mine
 
@@ -265,6 +272,17 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
+def beside(config: Config) -> Path | None:
+    """The harvest that lies beside the YAML, where a run would go into another folder, in which
+    there is none yet; None elsewhere. A relative folder is that of where the run is called.
+    """
+    here, there = config.folder.absolute(), config.home / config.folder
+    with contextlib.suppress(OSError):
+        if here != there and not (here / NAME).exists() and (there / NAME).exists():
+            return there.resolve()
+    return None
+
+
 def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
     """Note which partitions failed, for `status`, and what the run waited for and lost, added to
     what the runs before noted, for `report`. The journals remain the only truth.
@@ -327,6 +345,26 @@ def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
         file.commit()
 
 
+def _refuse_wrong_place(out: Path) -> None:
+    there = next(place for place in (out, *out.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        what = "is" if there == out else f"cannot be made: {there} is"
+        raise ConfigError(f"{out}: {what} not a folder; give another one with --out or output.path")
+
+
+def _make(out: Path, *, fsync: bool) -> None:
+    try:
+        make_folder(out, within=next(filter(Path.is_dir, out.parents)), fsync=fsync)
+    except (DiskError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _WRONG_PLACE:
+            raise ConfigError(
+                f"{out}: cannot be made: {cause.strerror}; give another folder with --out or "
+                "output.path"
+            ) from error
+        raise
+
+
 def _refuse_strangers(out: Path, *, lost: bool) -> None:
     """Refuse a folder that is no harvest's and not empty, before anything is put into it.
 
@@ -334,8 +372,6 @@ def _refuse_strangers(out: Path, *, lost: bool) -> None:
     (`check --live`) a refresh token. Partitions are looked
     at before harvest.json, which is there before they are: another run may be beginning just now.
     """
-    if not out.is_dir():
-        raise DataRefused(f"{out}: is not a folder")
     with os.scandir(out) as listing:
         ours = {LOCK, NAME + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
         strangers = {item.name for item in listing} - ours

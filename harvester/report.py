@@ -54,11 +54,13 @@ def status(out: str | os.PathLike[str]) -> Summary:
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
     doubts = Doubts()
+    since: str | None = None
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
         place = place_of(out, partition)
         checkpoint = read_checkpoint(place)
         checkpoint.done = checkpoint.done and not kept_early(place, partition)
+        since = max(since or "", checkpoint.at or "") or None
         key = (partition.resource, *partition.labels.values())
         if key in failed and not checkpoint.done:
             open_ones.add(key)
@@ -72,7 +74,9 @@ def status(out: str | os.PathLike[str]) -> Summary:
         counts.failed += moved
         counts.pending -= moved
     still_failed = [failure for failure in noted.listed if failure.key in open_ones]
-    return Summary(asked.name, list(numbers.values()), still_failed, doubts=list(doubts))
+    return Summary(
+        asked.name, list(numbers.values()), still_failed, doubts=list(doubts), since=since
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def harvest(
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
             more = any(r.parent_name in names and plan.awaits_parents(r) for r in chosen)
-            run.emit(RunStarted(config.name, str(out), total, more))
+            run.emit(RunStarted(config.name, str(out.absolute()), total, more))
             for name, told in notes.items():
                 for note in told:
                     run.emit(Warned(Partition(name, {}), note))

@@ -90,6 +90,7 @@ class Summary:
     ended_by: HarvesterError | None = None  # what stopped the run before its plan was worked off
     paused: bool = False  # `max_pages` left pages to harvest
     doubts: list[DoubtGroup] = field(default_factory=list)
+    since: str | None = None  # when the last page, or the last word, of any partition was kept
     strict: bool = False  # whether a doubt is as bad as a failure
 
     @property

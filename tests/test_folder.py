@@ -12,7 +12,7 @@ import pytest
 
 from harvester import folder, load_config
 from harvester.config import Config
-from harvester.errors import DataRefused, FolderLocked
+from harvester.errors import ConfigError, DataRefused, FolderLocked
 from harvester.partitions import count, plan
 from harvester.question import fingerprints
 from harvester.summary import Failure, Failures
@@ -251,7 +251,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     """--out was mistyped."""
     out = tmp_path / "file"
     out.touch()
-    with pytest.raises(DataRefused, match="is not a folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         prepare(out, load(tmp_path))
 
 

@@ -421,7 +421,7 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
         ["run", "CONFIG", "--out", "HERE"], 5,
         ("but no harvest.json", "give an empty or a new one with --out"),
     ),
-    "a file": (["run", "CONFIG", "--out", "CONFIG"], 5, ("told.yaml: is not a folder",)),
+    "a file": (["run", "CONFIG", "--out", "CONFIG"], 2, ("told.yaml: is not a folder",)),
     "no harvest": (
         ["status", "HERE"], 5,
         ("not the folder of a harvest; did you mean OUT?",),

@@ -84,12 +84,18 @@ def run(
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.config.load import load_config
+    from harvester.folder import beside
     from harvester.sources import secrets_of
-    from harvester.terminal.closing import closing, colour, doubted
+    from harvester.terminal.closing import closing, colour, doubted, is_of_before
     from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as on_terminal
 
     loaded = load_config(config, base_url=base_url, set=set_ or ())
+    if out is None and (other := beside(loaded)) is not None:
+        say(
+            f"note: a harvest of this name lies beside the YAML, in {other}; this one goes into "
+            f"{loaded.folder.absolute()}. To go on with that one: --out {shlex.quote(str(other))}"
+        )
     summary, numbers = harvest_watched(
         loaded,
         live=progress is ProgressMode.AUTO and on_terminal(),
@@ -104,7 +110,15 @@ def run(
     if progress is not ProgressMode.NONE or summary.exit_code:
         say(closing(summary, numbers, stderr_columns()), colour(summary))
         resume = again(secrets_of(loaded))
-        say(following(program(), out or loaded.folder, resume, complete=summary.complete))
+        say(
+            following(
+                program(),
+                out or loaded.folder,
+                resume,
+                complete=summary.complete,
+                before=is_of_before(summary),
+            )
+        )
     elif summary.doubts:
         say(doubted(summary.doubts, stderr_columns()))
     if as_json:

@@ -122,6 +122,11 @@ def _complete(summary: Summary) -> str:
     return f"Complete{but}: {number(total, 'partition')}, {came}."
 
 
+def is_of_before(summary: Summary) -> bool:
+    """Whether a run found everything complete, and asked for nothing."""
+    return summary.complete and not any(item.requests for item in summary.resources)
+
+
 def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
     requests = sum(item.requests for item in summary.resources)
     retries = sum(item.retries for item in summary.resources)
@@ -131,6 +136,9 @@ def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
         f"{number(progress.new_records, 'record')}, {number(requests, 'request')}{failed}, "
         f"{duration(progress.elapsed_s)}."
     )
+    if is_of_before(summary) and summary.since is not None:
+        since = f"{summary.since[:16].replace('T', ' ')} UTC"
+        return wrap(f"Nothing was asked: it has been complete since {since}.", columns)
     progress.waiting_s()  # up to now
     waits = sorted(((round(s), why) for why, s in progress.waited_s.items()), reverse=True)
     waited = sum(seconds for seconds, _ in waits)

@@ -39,14 +39,17 @@ _COLOURS: Final = {"red": 31, "green": 32, "yellow": 33}
 # --- Texts ---------------------------------------------------------------------------------------
 
 
-def following(program: str, out: Path, again: str, *, complete: bool) -> str:
-    """What to type after a run; `again` is its own command line."""
+def following(program: str, out: Path, again: str, *, complete: bool, before: bool = False) -> str:
+    """What to type after a run; `again` is its own command line. `before`: it asked for nothing,
+    since all was complete.
+    """
     name = _quoted(out)
+    anew = f"\nTo harvest it anew:\n  {program} redo {name}" if before else ""
     if complete:
         return (
             f"Next:\n  {program} records {name} | head -n 3\n"
             f"  {program} export {name} {_quoted(Path(out.name + '.parquet'))}\n"
-            f"  {program} report {name}\n  {program} verify {name}"
+            f"  {program} report {name}\n  {program} verify {name}" + anew
         )
     return f"To go on from here:\n  {again}"
 
