@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 from harvester.config import HeaderWhen, ResponseAction, When
 from harvester.fields import Field, Take
-from harvester.jsonpath import parse
+from harvester.jsonpath import Key, parse
+from harvester.ratelimit import wait_told
 from harvester.templates import as_text
 
 Verdict = Literal["keep", "retry", "ignore", "fail", "stop", "reauth", "restart"]
@@ -25,9 +26,13 @@ def is_page(status: int) -> bool:
     return status in _PAGES
 
 
-def fields_wanted(rules: Sequence[ResponseAction]) -> list[Field]:
-    """The fields that the rules' `when` conditions look at."""
-    return [
+def fields_wanted(
+    rules: Sequence[ResponseAction], retry_after_path: str | None = None
+) -> list[Field]:
+    """The fields that the rules' `when` conditions look at, and those that say how long to wait;
+    `retry_after_path` is that of all answers.
+    """
+    conditions = [
         Field(
             _name(index),
             parse(rule.when.path),
@@ -36,6 +41,25 @@ def fields_wanted(rules: Sequence[ResponseAction]) -> list[Field]:
         for index, rule in enumerate(rules)
         if rule.when is not None
     ]
+    paths = dict.fromkeys(
+        filter(None, (retry_after_path, *(rule.retry_after_path for rule in rules)))
+    )
+    return [*conditions, *(Field(_wait_name(path), parse(path)) for path in paths)]
+
+
+def told_wait(
+    rule: ResponseAction | None,
+    retry_after_path: str | None,
+    fields: Mapping[str, Any] | None,
+    now: float,
+) -> float | None:
+    """The seconds that an answer's body asks to wait, by the rule's path or that of all answers."""
+    path = rule.retry_after_path if rule and rule.retry_after_path else retry_after_path
+    if path is None or fields is None:
+        return None
+    last = parse(path)[-1]
+    in_ms = isinstance(last, Key) and last.name.lower().endswith(("ms", "millis", "milliseconds"))
+    return wait_told(fields.get(_wait_name(path)), now, milliseconds=in_ms)
 
 
 def judge(
@@ -64,6 +88,10 @@ def judge(
 
 def _name(index: int) -> str:
     return f"response_actions[{index}]"
+
+
+def _wait_name(path: str) -> str:
+    return f"retry_after {path}"
 
 
 def _matches(

@@ -33,7 +33,7 @@ from harvester.keys import parsed_keys
 from harvester.moments import is_beyond, server_time
 from harvester.pagination import Done, Page, next_cursor
 from harvester.parts import Part
-from harvester.ratelimit import server_wait
+from harvester.ratelimit import longest, server_wait
 from harvester.shape import shape_of
 from harvester.sketch import ALL
 from harvester.transport import Response
@@ -101,8 +101,17 @@ class Kept:
 class PageReader:
     """Reads the pages of one resource: knows what to look for, and what stands against a page."""
 
-    def __init__(self, resource: Resource, limits: Limits, *, fsync: bool) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        limits: Limits,
+        *,
+        fsync: bool,
+        retry_after_path: str | None = None,
+    ) -> None:
+        """`retry_after_path` is where an answer that is no page says how long to wait."""
         self._resource = resource
+        self._retry_after_path = retry_after_path
         self._limits = limits
         self._fsync = fsync
         selector = parse(resource.data_selector or "$")
@@ -112,7 +121,7 @@ class PageReader:
             if isinstance(segment, Every)
         ]
         self._identity = Identity(selector, parsed_keys(resource.key))
-        self._rules = actions.fields_wanted(resource.response_actions)
+        self._rules = actions.fields_wanted(resource.response_actions, retry_after_path)
         self._wanted = [
             Field(_RECORDS, selector, Take.COUNT),
             *self._arrays,
@@ -305,7 +314,8 @@ class PageReader:
         message = _told(response.status, rule is not None, snippet, advice)
         if verdict == "stop":
             raise RunStopped(f"{message}, and its rule says stop")
-        hint = server_wait(response.headers, now)
+        told = actions.told_wait(rule, self._retry_after_path, fields, now)
+        hint = longest(server_wait(response.headers, now), told)
         raise _KINDS[verdict](message, status=response.status, hint_s=hint)
 
 

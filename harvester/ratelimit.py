@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from itertools import zip_longest
-from typing import Final
+from itertools import pairwise, zip_longest
+from typing import Any, Final
 
 from harvester.config import Budget
+from harvester.durations import seconds_in
 from harvester.recent import SHARED, Recent, Ring
 
 USED_UP: Final = "the server's rate limit is used up"
@@ -121,7 +123,11 @@ def server_wait(headers: Mapping[str, str], now_epoch: float) -> float | None:
     """
     date = _http_date(headers.get("date", ""))
     now = now_epoch if date is None else date
-    asked = _first_number(_retry_after(headers.get("retry-after", ""), now))
+    exactly = (_number(headers.get(name, "")) for name in _MILLISECOND_WAITS)
+    asked = _first_number(
+        *(None if wait is None else wait / 1000 for wait in exactly),
+        _retry_after(headers.get("retry-after", ""), now),
+    )
     if asked is not None or min(_remaining(headers), default=0.0) > 0:
         return asked
     return window_reset(headers, now_epoch)
@@ -169,6 +175,8 @@ _REMAINING: Final = (
     "x-ratelimit-remaining-requests",
 )
 _ANNOUNCING: Final = {"ratelimit", *_REMAINING}
+_MILLISECOND_WAITS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
+_MOST_PIECES: Final = 8
 _UNITS: Final = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -200,11 +208,45 @@ def _http_date(text: str) -> float | None:
 
 
 def _retry_after(text: str, now: float) -> float | None:
+    """The longest of what it asks for: a proxy may have made a list of two headers."""
+    whole = _asked(text, now)
+    if whole is not None:
+        return whole
+    pieces = text.split(",")[:_MOST_PIECES]
+    found = [_asked(piece, now) for piece in (*pieces, *map(",".join, pairwise(pieces)))]
+    return max((wait for wait in found if wait is not None), default=None)
+
+
+def _asked(text: str, now: float) -> float | None:
+    """Seconds, a date, or a duration in words: `2s`."""
     seconds = _number(text)
     if seconds is not None:
         return seconds
     date = _http_date(text)
-    return None if date is None else date - now
+    return seconds_in(text) if date is None else date - now
+
+
+def wait_told(value: Any, now: float, *, milliseconds: bool = False) -> float | None:
+    """The seconds to wait by a value of an answer's body, 0 or more: a number of seconds (or of
+    milliseconds), an epoch, a date, a duration, or a sentence that names one.
+    """
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        try:
+            value = f"{float(value):f}"
+        except (OverflowError, ValueError):
+            return None
+    if not isinstance(value, str):
+        return None
+    number = _number(value)
+    if milliseconds and number is not None and number <= _EPOCH:
+        return number / 1000
+    wait = _reset(value, now)
+    return _first_number(seconds_in(value) if wait is None else wait)
+
+
+def longest(*waits: float | None) -> float | None:
+    """The longest wait that there is."""
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _reset(text: str, now: float) -> float | None:

@@ -50,7 +50,12 @@ def sources(config: Config, secrets: Secrets, salt: str = "") -> dict[str, Sourc
     return {
         resource.name: Source(
             Endpoint(resource, config.base_url, headers, origins, secrets, config.env),
-            PageReader(resource, client.limits, fsync=config.output.fsync),
+            PageReader(
+                resource,
+                client.limits,
+                fsync=config.output.fsync,
+                retry_after_path=client.retry.retry_after_path,
+            ),
             marks[resource.name],
         )
         for resource in config.resources

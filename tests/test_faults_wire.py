@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ HEADER_CURSOR = CONFIG.replace(
 
 def run(tmp_path: Path, server: FaultServer, *changes: str, text: str = CONFIG) -> Summary:
     """Harvest into tmp_path/out."""
+    tmp_path.mkdir(exist_ok=True)
     loaded = load_config(write_config(tmp_path, text), base_url=server.url, set=changes, env={})
     return harvest(loaded, out=tmp_path / "out")
 
@@ -525,3 +527,68 @@ class Clock:
     def __call__(self) -> float:
         """The time."""
         return self.now
+
+
+# --- Row 80: how long a server asks to wait -------------------------------------------------------
+
+
+def waited(
+    tmp_path: Path, *lines: str, body: object = None, path: str | None = None, rule: str = ""
+) -> float | None:
+    """The seconds that one 429 asks to wait, by what the run says of it."""
+    text = CONFIG.replace("max_wait: 0", "max_wait: 0, deadline: 1s, attempts: 5")
+    text = text.replace("attempts: 2, ", "")
+    if path:
+        text = text.replace("max_wait: 0,", f"max_wait: 0, retry_after_path: {path},")
+    text += rule
+    told = json.dumps(body).encode()
+    answers = [page(told, *lines, status="429 Too Many Requests"), page(records(1))]
+    with FaultServer(lambda request: answers.pop(0)) as server:
+        summary = run(tmp_path, server, text=text)
+    if summary.exit_code == 0:
+        return None
+    assert "asks to wait" in summary.failures[0].error
+    until = re.search(r"until (\S+)Z", summary.failures[0].error)
+    assert until is not None
+    moment = datetime.fromisoformat(until[1]).replace(tzinfo=UTC)
+    return round((moment - datetime.now(UTC)).total_seconds(), -1)
+
+
+LONG = {"error": {"retry_after": 90, "wait_ms": 90000, "text": "Please try again in 1m30s."}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Retry-After: 90s", "Retry-After: 90, 90", "Retry-After: 1m30s", "Retry-After: 90 seconds",
+     "Retry-After: 5\r\nRetry-After: 90", "retry-after-ms: 90000", "x-ms-retry-after-ms: 90000",
+     "Retry-After: 2, 90", "Retry-After: PT90S"],
+)  # fmt: skip
+def test_row_80_retry_after(tmp_path: Path, line: str) -> None:
+    """However it is written, and the longest of several."""
+    assert waited(tmp_path, line) == 90
+
+
+@pytest.mark.parametrize("line", ["Retry-After: soon", "Retry-After: , ,", "Retry-After: -5s",
+                                  "retry-after-ms: x", "Retry-After: \xe9"])  # fmt: skip
+def test_row_80_no_wait(tmp_path: Path, line: str) -> None:
+    """What makes no sense is no wait, and raises nothing."""
+    assert waited(tmp_path, line) is None
+
+
+@pytest.mark.parametrize("path", ["error.retry_after", "error.wait_ms", "error.text"])
+def test_row_80_wait_in_the_body(tmp_path: Path, path: str) -> None:
+    """By its path; the longer of it and the headers."""
+    assert waited(tmp_path, body=LONG, path=path) == 90
+    assert waited(tmp_path / "b", "Retry-After: 120", body=LONG, path=path) == 120
+
+
+def test_row_80_wait_by_a_rule(tmp_path: Path) -> None:
+    """A rule may name the place of its own answers."""
+    rule = "    response_actions: [{status: 429, action: retry, retry_after_path: error.wait_ms}]\n"
+    assert waited(tmp_path, body=LONG, rule=rule) == 90
+
+
+@pytest.mark.parametrize("value", [None, "soon", True, {}, [90], "", -5, 10**400, "1e999"])
+def test_row_80_no_wait_in_the_body(tmp_path: Path, value: object) -> None:
+    """Anything else there is no wait."""
+    assert waited(tmp_path, body={"wait": value}, path="wait") is None

@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal proof sketch
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
-    cutting doubts headers moments reach signs trust
+    cutting doubts durations headers moments reach signs trust
     inside
     secrets partitions origins guard elements entries parts wire keys
     marks lock identity cookies

@@ -195,7 +195,7 @@ EARLIER = formatdate(NOW - 90, usegmt=True)
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": ""}, None),
-        ({"retry-after": "120, 240"}, None),
+        ({"retry-after": "120, 240"}, 240),
         ({"retry-after": "NaN"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "\uff11\uff12"}, None),

@@ -12,6 +12,7 @@ from harvester.config.options import (
     Host,
     OneOrMany,
     OrJust,
+    PagePath,
     Section,
     Size,
     Text,
@@ -39,6 +40,10 @@ class Retry(Section):
     """The longest wait between two tries, whatever the server asks for."""
     deadline: Duration = 21600
     """The time for all tries at one page, waits included."""
+    retry_after_path: PagePath | None = None
+    """Path, in an answer that is no page, to how long it asks to wait: seconds (milliseconds
+    where the key's name ends in `ms`), a time, or words such as `try again in 20 s`. The longer
+    of this and its headers counts."""
 
 
 class Budget(Section):

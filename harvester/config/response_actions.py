@@ -148,6 +148,9 @@ class ResponseAction(Section):
     `stop` the whole run, which can be resumed; `reauth`: renew the credentials and ask again;
     `restart` the partition's chain of cursors from its first page (an expired cursor)."""
 
+    retry_after_path: PagePath | None = None
+    """Path to how long the answer asks to wait, as `client.retry.retry_after_path`, for `retry`."""
+
     @model_validator(mode="after")
     def _some_condition(self) -> Self:
         if all(getattr(self, name) is None for name in _CONDITIONS):
