@@ -212,6 +212,7 @@ class PageReader:
         return [
             *self._wanted,
             Field(pagination.LARGEST, path, Take.MAX, partial(_goes_on, moment, beyond=False)),
+            Field(pagination.SMALLEST, path, Take.MIN, partial(_goes_on, moment, beyond=False)),
             Field(pagination.BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
         ]
 

@@ -17,8 +17,8 @@ from urllib.parse import unquote
 from harvester.config import Incremental
 from harvester.errors import DataRefused
 from harvester.journal import Entry, is_done, read_header, read_pages
-from harvester.moments import FINER_EPOCHS, is_beyond, is_time_beside, server_time
-from harvester.pagination import BEYOND, LARGEST, RUN_START
+from harvester.moments import FINER_EPOCHS, is_before, is_beyond, is_time_beside, server_time
+from harvester.pagination import BEYOND, LARGEST, RUN_START, SMALLEST
 from harvester.partitions import Partition
 from harvester.places import place_of
 from harvester.templates import as_text
@@ -65,6 +65,7 @@ class Seen:
         self._start = start
         self._largest: Any = None
         self._beyond: Any = None
+        self._before: Any = None
 
     def add(self, entry: Entry) -> None:
         """Take in a page."""
@@ -72,8 +73,16 @@ class Seen:
         now = server_time(entry.response.get("date"))
         if now is not None and beyond is None and is_beyond(largest, now):
             largest, beyond = None, largest  # as an earlier version wrote it down
+        smallest = entry.fields.get(SMALLEST)
+        if is_before(smallest, self._start) and not is_before(self._before, smallest):
+            self._before = smallest
         self._largest = _largest((self._largest, largest))
         self._beyond = _largest((self._beyond, beyond))
+
+    @property
+    def before(self) -> Any:
+        """The smallest value, where it lies before the one that the run was to start at."""
+        return self._before
 
     @property
     def beyond(self) -> Any:

@@ -50,6 +50,27 @@ def is_beyond(value: Any, moment: datetime) -> bool:
     return number > Decimal(latest.timestamp()) * _unit(number)
 
 
+def is_before(value: Any, start: Any) -> bool:
+    """Whether `value` lies before `start` for certain: both are numbers, or both times or dates. A
+    date alone is compared with the other's, and local time without a zone with some leeway.
+    """
+    number, other = _number(value), _number(start)
+    if number is not None and other is not None:
+        return number < other
+    one, two = (text if isinstance(text, str) else "" for text in (value, start))
+    if not (_DATE.match(one) and _DATE.match(two)):
+        return False
+    if len(one) == 10 or len(two) == 10:
+        return one[:10] < two[:10]
+    try:
+        moment, other_moment = datetime.fromisoformat(one), datetime.fromisoformat(two)
+    except ValueError:
+        return one[:10] < two[:10]
+    if (moment.tzinfo is None) == (other_moment.tzinfo is None):
+        return moment < other_moment
+    return moment.replace(tzinfo=UTC) < other_moment.replace(tzinfo=UTC) - LEEWAY
+
+
 def is_time_beside(value: Any, other: Any) -> bool:
     """Whether `value` is a time for certain, or number beside number: `other` is written alike, and
     is a time if it is anything. `4102444800` alone may be an id.

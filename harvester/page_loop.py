@@ -205,7 +205,16 @@ class Pages:
     def _doubted(self, entry: Entry) -> Entry:
         """A line that ends an incremental run, with what speaks against the values that it saw."""
         incremental = self._resource.incremental
-        if incremental is None or not entry.done or self._seen.beyond is None:
+        if incremental is None or not entry.done:
+            return entry
+        if self._seen.before is not None:
+            told = (
+                f"{incremental.param}={_short(as_text(self._start))} was asked for, and a record's "
+                f"{incremental.cursor_path} is {_short(as_text(self._seen.before))}: the server "
+                f"seems to ignore {incremental.param}, and then each run stores the same once more"
+            )
+            entry = entry.doubted(Doubt("before_start", self._secrets.redact(told)))
+        if self._seen.beyond is None:
             return entry
         start = self._start if self._seen.largest is None else self._seen.largest
         told = (

@@ -36,12 +36,13 @@ CURSOR: Final = "cursor"
 HAS_MORE: Final = "has_more"
 TOTAL: Final = "total"
 LARGEST: Final = "largest"  # of a page, where a resource is incremental
+SMALLEST: Final = "smallest"  # of a page, where a resource is incremental
 BEYOND: Final = "beyond"  # the largest of a page's values that lie in the server's future
 REACHED: Final = "reached"  # of a page, where a resource has a progress_path
 #: What a run starts at, among what its partition includes: no name that a reference can have.
 RUN_START: Final = "run.start"
 #: The fields of a page that paging goes by, and that the journal keeps.
-FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST, BEYOND, REACHED)
+FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST, SMALLEST, BEYOND, REACHED)
 
 _NO_CURSOR: Final[tuple[Any, ...]] = (None, "", "null", {}, [])
 _NO_MORE: Final = (False, 0, "false", "False", "0", "no")

@@ -49,7 +49,7 @@ class Repetition:
                 note = self.recognition.note(fetched.sight, fetched.entry.done)
                 return replace(fetched, entry=fetched.entry.but(identity=note))
             if mode == "fail":
-                raise PageRefused(self._told(fetched), status=fetched.entry.status)
+                raise self._loop(fetched)
         except BaseException:
             fetched.discard()
             raise
@@ -88,7 +88,7 @@ class Repetition:
         except (OSError, DataRefused):
             return True
 
-    def _told(self, fetched: Fetched) -> str:
+    def _loop(self, fetched: Fetched) -> PageRefused:
         """The loop in words: what the server seems to ignore, and what can be done."""
         records = fetched.entry.records
         same = f"the same {records:,} records" if records > 1 else "the same record"
@@ -98,11 +98,15 @@ class Repetition:
                 " (it sets a cookie: if it keeps the place in a session, add `cookies: session` to "
                 "client)"
             )
-        return (
+        loop = PageRefused(
             f"this page has {same} as the page before it: {ignored(self._resource)}{session}; "
             "it is not kept. Where such a page means the end, say repeated_page: end in the "
-            "paginator, and where the API repeats itself, repeated_page: keep"
+            "paginator, and where the API repeats itself, repeated_page: keep",
+            status=fetched.entry.status,
         )
+        asked = fetched.entry.request
+        loop.asked = f"{asked['method']} {asked['url']}"
+        return loop
 
 
 def ignored(resource: Resource) -> str:

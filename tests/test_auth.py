@@ -144,7 +144,8 @@ def test_oauth1_signs_each_request(tmp_path: Path, caplog: pytest.LogCaptureFixt
             return Answer({}, 503)
         if len(seen) == 2:
             return Answer(None, 302, {"Location": "/items?moved=1"})
-        return Answer({"data": [1], "next": None if "cursor" in dict(asked.query) else "x"})
+        more = "cursor" not in dict(asked.query)
+        return Answer({"data": [int(more)], "next": "x" if more else None})
 
     with ApiServer(answer) as api:
         config = parse_config(SIGNED.format(origin=api.origin), "test.yaml", env=KEYS)

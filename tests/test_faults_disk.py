@@ -60,7 +60,8 @@ def circle(cursors: str) -> Respond:
 
     def respond(path: str, parameters: Mapping[str, str]) -> Reply:
         place = cursors.find(parameters.get("cursor", ""))
-        return Reply({"data": [1], "next": cursors[(place + 1) % len(cursors)]})
+        started = "cursor" in parameters
+        return Reply({"data": [place, started], "next": cursors[(place + 1) % len(cursors)]})
 
     return respond
 
@@ -80,7 +81,7 @@ def test_row_31_same_cursor(tmp_path: Path) -> None:
     """A server that gives the cursor it was sent; a resumed run knows the circle again."""
     for _ in range(2):
         summary, asked = harvested(
-            tmp_path, lambda path, parameters: Reply({"data": [1], "next": "A"})
+            tmp_path, lambda path, asked: Reply({"data": [len(asked)], "next": "A"})
         )
         assert summary.exit_code == 3
         assert "this cursor was asked with before, 2 pages into" in summary.failures[0].error
@@ -92,7 +93,7 @@ def test_row_31_cursor_may_repeat(tmp_path: Path) -> None:
     """Where the API says the end by the cursor that was sent, it is the end."""
     summary, asked = harvested(
         tmp_path,
-        lambda path, parameters: Reply({"data": [1], "next": "A"}),
+        lambda path, asked: Reply({"data": [len(asked)], "next": "A"}),
         "resources.items.paginator.cursor_may_repeat=true",
     )
     assert summary.complete

@@ -358,3 +358,39 @@ def test_row_88_null_in_a_keyset(tmp_path: Path) -> None:
         assert harvest(config(tmp_path, text, server.base_url), out=tmp_path / "out").complete
     found = [json.loads(line)["id"] for line in iter_records(tmp_path / "out")]
     assert sorted(set(found)) == [*range(20)]
+
+
+@pytest.mark.parametrize(
+    ("values", "doubtful"),
+    [
+        (["2025-01-01", "2025-02-01"], True),
+        (["2025-01-01T00:00:00Z", "2025-01-01T00:00:01Z"], True),
+        ([1_700_000_000, 1_700_000_100], True),
+        (["7", "12"], True),
+        (["2025-02-01", "2025-02-01"], False),
+    ],
+)
+def test_row_63_a_start_that_the_server_ignores(
+    tmp_path: Path, values: list[Any], doubtful: bool
+) -> None:
+    """The second run gets what lies before its start: a doubt, with both values."""
+    text = """
+version: 1
+name: items
+client: {base_url: "http://127.0.0.1:1/"}
+resources:
+  - name: items
+    path: items
+    data_selector: items
+    incremental: {cursor_path: "items[*].u", param: since, initial_value: "0"}
+"""
+    found = [{"id": number, "u": value} for number, value in enumerate(values)]
+    with Scripted(lambda path, asked: Reply({"items": found})) as server:
+        asked = config(tmp_path, text, server.base_url)
+        first, second = (harvest(asked, out=tmp_path / "out") for _ in range(2))
+    assert (first.exit_code, first.doubts) == (0, [])
+    assert second.exit_code == 0
+    assert [group.kind for group in second.doubts] == ["before_start"] * doubtful
+    for group in second.doubts:
+        assert f"since={values[1]} was asked for" in group.told
+        assert f"is {values[0]}: the server seems to ignore since" in group.told

@@ -183,7 +183,8 @@ def leaky(secrets: Sequence[str], asked: Asked) -> Answer:
         "X-Rate-Limit-Plain": in_links(secrets, page),
     }
     base = f"{asked.origin}/tenant-S3cr3t~28/{kind}"
-    body: dict[str, Any] = {"data": [echoed(secrets, page)], "echo": echoed(secrets, page + 1)}
+    record = echoed(secrets, page) + len(query.get("cursor", "")) * "."  # no page twice
+    body: dict[str, Any] = {"data": [record], "echo": echoed(secrets, page + 1)}
     following = f"{base}?page={page + 1}&{in_links(secrets, page)}"
     match kind:
         case "links" | "posted" if page < 9:

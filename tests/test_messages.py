@@ -63,7 +63,7 @@ def cursor_of(request: Request) -> str:
 
 def good(number: int, records: int = 2) -> Steps:
     """Page `number` of three."""
-    body = {"data": [{"id": n} for n in range(records)]}
+    body = {"data": [{"id": 10 * number + n} for n in range(records)]}
     return page(json.dumps(body | ({"next": f"c{number + 1}"} if number < 3 else {})).encode())
 
 
@@ -185,7 +185,7 @@ FAILING: Mapping[str, Failing] = {
         page(b'{"data": [], "next": "\\ud800"}'), ("$.next holds half a surrogate pair",)
     ),
     "elsewhere": Failing(
-        _json({"data": [1], "next": "http://other.example/items?api_key=hush-hush%2F7"}),
+        _json({"data": [2], "next": "http://other.example/items?api_key=hush-hush%2F7"}),
         ("the link leads to http://other.example:80", "nor in allowed_hosts"),
         ("resources.items.paginator={type: json_link, next_url_path: next}",), url=False,
         first=_json({"data": [1], "next": "/items/a?cursor=c2"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvester.moments import is_beyond, is_time_beside, server_time
+from harvester.moments import is_before, is_beyond, is_time_beside, server_time
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -84,3 +84,28 @@ def test_a_time_or_an_id(value: Any, other: Any, is_time: bool) -> None:
 def test_the_time_of_a_server(date: str | None, found: datetime | None) -> None:
     """A clock that was never set is not believed."""
     assert server_time(date) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "start", "before"),
+    [
+        (1, 2, True),
+        ("1", 2, True),
+        (2, "2", False),
+        (1.5, "1.6", True),
+        ("2025-01-01", "2025-01-02", True),
+        ("2025-01-02", "2025-01-02T12:00:00Z", False),
+        ("2025-01-02T01:00:00Z", "2025-01-02T02:00:00Z", True),
+        ("2025-01-02T01:00:00-02:00", "2025-01-02T02:00:00Z", False),
+        ("2025-01-02T01:00:00", "2025-01-02T02:00:00Z", False),
+        ("2025-01-01T01:00:00", "2025-01-02T02:00:00Z", True),
+        ("2025-01-02Tx", "2025-01-02Ty", False),
+        ("a", "b", False),
+        (None, 1, False),
+        (1, "2025-01-01", False),
+        (True, 2, False),
+    ],
+)
+def test_is_before(value: object, start: object, before: bool) -> None:
+    """Only where both are numbers, or both times."""
+    assert is_before(value, start) is before
