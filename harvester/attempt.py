@@ -5,6 +5,7 @@ this room only when everything that makes a page count has been seen: the framin
 whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,17 @@ from typing import Any, Final
 
 from harvester import actions, pagination
 from harvester.body import Came, decoded_chunks, is_supported, mark_of, refuse_bomb, tee
-from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Limits, Resource
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Limits,
+    Paginator,
+    Resource,
+)
+from harvester.elements import lone
+from harvester.entries import LED, Checkpoint
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
@@ -28,7 +39,7 @@ from harvester.errors import (
 )
 from harvester.fields import Field, FieldParser, Take
 from harvester.identity import Identity, Sight
-from harvester.jsonpath import Every, parse
+from harvester.jsonpath import Every, Key, parse
 from harvester.keys import parsed_keys
 from harvester.moments import is_beyond, server_time
 from harvester.pagination import Done, Page, next_cursor
@@ -36,11 +47,13 @@ from harvester.parts import Part
 from harvester.ratelimit import longest, server_wait
 from harvester.shape import shape_of
 from harvester.sketch import ALL
+from harvester.terminal.phrases import fit, one_line
 from harvester.transport import Response
 
 _RECORDS: Final = "records"
 _ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
 _SNIPPET_BYTES: Final = 300
+_SCALAR_CHARS: Final = 60
 _ADVICE: Final = {
     204: "; if that means the end, add a rule {status: 204, action: ignore}",
     401: "; are the credentials right, and is their variable set?",
@@ -53,6 +66,7 @@ _MAYBE_JSON: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^app
 _NO_PAGE_ADVICE: Final = (
     "are base_url and path those of the API, and are credentials set where it needs them?"
 )
+_NOTHING_CAME: Final = Checkpoint()
 #: What APIs answer to a cursor that they have given and no longer know.
 _EXPIRED: Final = (400, 404, 410)
 
@@ -77,7 +91,6 @@ class Place:
     part: int
     cursor: Any
     url: str
-    first_total: Any
     by: str | None = None  # what the partition's records are told apart by, if that is known
     below: int = ALL  # the hashes of records that are of interest
 
@@ -94,8 +107,18 @@ class Kept:
     records: int
     bytes: int
     fields: Mapping[str, Any]
-    next: Any | Done
+    page: Page | None = None  # None: a rule ended the partition
     sight: Sight | None = None
+
+    def following(
+        self, paginator: Paginator, cursor: Any, past: Checkpoint = _NOTHING_CAME
+    ) -> Any | Done:
+        """The next cursor, where the page was asked for with `cursor` and `past` came before it.
+        Raises `PageRefused`; the part *must* be discarded then.
+        """
+        if self.page is None:
+            return Done("ignored")
+        return next_cursor(paginator, cursor, self.page, past)
 
 
 class PageReader:
@@ -114,13 +137,15 @@ class PageReader:
         self._retry_after_path = retry_after_path
         self._limits = limits
         self._fsync = fsync
-        selector = parse(resource.data_selector or "$")
+        self._selector = selector = parse(resource.data_selector or "$")
+        self._lists = all(isinstance(segment, Key) for segment in selector)
         self._arrays = [
             Field(f"{_RECORDS}[{depth}]", selector[:depth], Take.COUNT)
             for depth, segment in enumerate(selector)
             if isinstance(segment, Every)
         ]
         self._identity = Identity(selector, parsed_keys(resource.key))
+        self._leading = _leading_header(resource.paginator)
         self._rules = actions.fields_wanted(resource.response_actions, retry_after_path)
         self._wanted = [
             Field(_RECORDS, selector, Take.COUNT),
@@ -173,22 +198,13 @@ class PageReader:
             if ended := self._judged(response, fields, now):
                 return ended
             records = self._records(fields, part)
-            following = next_cursor(
-                self._resource.paginator,
-                place.cursor,
-                Page(
-                    place.number,
-                    place.url,
-                    fields,
-                    records,
-                    response.headers,
-                    place.first_total,
-                    response.several,
-                ),
+            page = Page(
+                place.number, place.url, fields, records, response.headers, response.several
             )
             paging = {name: fields[name] for name in pagination.FIELDS if name in fields}
-            # An only page has nothing to be compared with.
-            only = place.number == 1 and isinstance(following, Done) and not self._resource.key
+            if self._leading in response.headers:
+                paging[LED] = True
+            only = place.number == 1 and not self._resource.key and self._is_only(place, page)
             sight = look.sight() if records and not only else None
             part.hand_over()
             return Kept(
@@ -198,9 +214,15 @@ class PageReader:
                 records,
                 came.decoded,
                 paging,
-                following,
+                page,
                 sight,
             )
+
+    def _is_only(self, place: Place, page: Page) -> bool:
+        """Whether a first page is the only one: it has nothing to be compared with."""
+        with contextlib.suppress(PageRefused):
+            return isinstance(next_cursor(self._resource.paginator, place.cursor, page), Done)
+        return False
 
     def _wanted_of(self, response: Response, now: float) -> list[Field]:
         """What to look for in this answer: what lies in the server's future is taken by itself."""
@@ -216,22 +238,26 @@ class PageReader:
             Field(pagination.BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
         ]
 
-    def end_of(self, path: Path, place: Place) -> Done | None:
+    def end_of(self, path: Path, place: Place, past: Checkpoint) -> Done | None:
         """How a page that was kept ends its partition by the rules of today, which may have come
-        later than the page; None where they do not end it. The headers of the answer are gone.
+        later than the page; None where they do not end it. `past` is what came before it; the
+        headers of the answer are gone.
         """
         parser = FieldParser(self._wanted, self._limits)
         for chunk in decoded_chunks(path):
             parser.feed(chunk)
         fields = parser.close()
-        page = Page(
-            place.number, place.url, fields, int(fields.get(_RECORDS, 0)), {}, place.first_total
-        )
-        following = next_cursor(self._resource.paginator, place.cursor, page)
+        records = int(fields.get(_RECORDS, 0))
+        if records == 1 and self._lists:
+            records = int(lone(decoded_chunks(path), self._selector) != 0)
+        page = Page(place.number, place.url, fields, records, {})
+        following = next_cursor(self._resource.paginator, place.cursor, page, past)
         ends = isinstance(following, Done) and following.reason != "no_next_cursor"
         return following if ends else None
 
     def _records(self, fields: Mapping[str, Any], part: Part) -> int:
+        if fields.get(_RECORDS) == 1 and self._lists:
+            return self._one_or_none(part)
         if _RECORDS in fields:
             return int(fields[_RECORDS])
         if self._resource.allow_missing:
@@ -247,6 +273,17 @@ class PageReader:
         )
         error.same = f"no records in {shape.keys}"
         raise error
+
+    def _one_or_none(self, part: Part) -> int:
+        """How many records a page has that counts one: `false` in the place of a list is none."""
+        found = lone(decoded_chunks(part.so_far()), self._selector)
+        if isinstance(found, int):
+            return found
+        text = fit(one_line(found.decode(errors="replace")), _SCALAR_CHARS)
+        raise PageRefused(
+            f"what the page has at {self._resource.data_selector or '$'} (data_selector) is "
+            f"{text}, which is neither a record nor a list of records"
+        )
 
     def _no_page(self, response: Response, place: Place, now: float) -> Kept:
         """An answer whose status is not a page's: judged by its status and what it says."""
@@ -310,14 +347,22 @@ class PageReader:
         if verdict == "keep":
             return None
         if verdict == "ignore":
-            done = Done("ignored")
-            return Kept(None, response.status, response.headers, 0, 0, {}, done)
+            return Kept(None, response.status, response.headers, 0, 0, {})
         message = _told(response.status, rule is not None, snippet, advice)
         if verdict == "stop":
             raise RunStopped(f"{message}, and its rule says stop")
         told = actions.told_wait(rule, self._retry_after_path, fields, now)
         hint = longest(server_wait(response.headers, now), told)
-        raise _KINDS[verdict](message, status=response.status, hint_s=hint)
+        error = _KINDS[verdict](message, status=response.status, hint_s=hint)
+        error.by_rule = rule is not None
+        raise error
+
+
+def _leading_header(paginator: Paginator) -> str:
+    """The response header that leads on, in lower case; "" where none does."""
+    if isinstance(paginator, HeaderLink):
+        return "link"
+    return paginator.cursor_header_name.lower() if isinstance(paginator, HeaderCursor) else ""
 
 
 def _refuse_other_type(response: Response, snippet: bytes) -> None:

@@ -21,6 +21,7 @@ from harvester.auth.access import Access
 from harvester.body import decoded_chunks
 from harvester.config import Config, Resource
 from harvester.elements import iter_elements
+from harvester.entries import Checkpoint
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.incremental import runs
 from harvester.jsonpath import parse
@@ -176,6 +177,7 @@ class _Look:
         cursor = first_cursor(self._resource.paginator)
         try:
             kept = self._fetched(folder, limit, sleep, 1, cursor)
+            following = kept.following(self._resource.paginator, cursor)
         except (AttemptFailed, RunStopped) as error:
             return Seen(
                 self._resource.name, self._partition.title, error=self._told(error),
@@ -189,40 +191,44 @@ class _Look:
             records=kept.records,
             bytes=kept.bytes,
             keys=self._keys(path) if path else None,
-            next=self._next(kept),
+            next=self._next(following),
             rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
             total=total_told(self._resource.paginator, kept.fields.get(TOTAL)) if path else "",
             ends=ends_told(self._resource.paginator),
-            notes=tuple(_odd(self._resource, kept)),
+            notes=tuple(_odd(self._resource, kept, done=isinstance(following, Done))),
         )
-        seen = self._with_second(seen, kept, path, folder, limit, sleep) if path else seen
+        if path:
+            seen = self._with_second(seen, kept, following, path, folder, limit, sleep)
         return replace(seen, asked=tuple(self._asked))
 
     def _with_second(
         self,
         seen: Seen,
         kept: Kept,
+        following: Any | Done,
         path: Path,
         folder: Path,
         limit: RateLimit,
         sleep: Callable[[float], None],
     ) -> Seen:
         """What the page after the first one shows, asked for as a harvest would."""
-        if isinstance(kept.next, Done):
+        if isinstance(following, Done):
             sign = claimed(self._resource, path, kept.headers, kept.records)
-            if sign is None or kept.next.reason == "maximum_reached":
+            if sign is None or following.reason == "maximum_reached":
                 return seen
             told = f"{self._secrets.redact(sign.told(kept.records))}, and the partition ends here"
             return replace(seen, notes=(*seen.notes, f"{told}: name the way to the next page"))
         try:
-            following = self._fetched(folder, limit, sleep, 2, kept.next)
+            next_one = self._fetched(folder, limit, sleep, 2, following)
+            past = Checkpoint().with_page(kept.records, kept.fields)
+            next_one.following(self._resource.paginator, following, past)
         except (AttemptFailed, RunStopped) as error:
             told = f"the second page could not be had: {self._told(error)}"
             return replace(seen, second="failed", wrong=told)
-        if following.part is None:
+        if next_one.part is None:
             return replace(seen, second="a rule takes it for the end")
-        second = folder / following.part.store().name
-        found = compared(self._resource, path, second, following.records)
+        second = folder / next_one.part.store().name
+        found = compared(self._resource, path, second, next_one.records)
         second.unlink()  # a resource that this one is the parent of looks at the first page
         told = self._secrets.redact(found.told)
         wrong = f"the second page: {told}" if found.wrong else None
@@ -262,7 +268,7 @@ class _Look:
             self._asked.append(asked)
         timeout = self._client.timeout
         watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, _never)
-        place = Place(number, number, cursor, request.url, None)
+        place = Place(number, number, cursor, request.url)
         with self._transport.open(request, watch) as response:
             return self._source.reader.read(response, folder, place, _untold, time.time())
 
@@ -279,16 +285,15 @@ class _Look:
             return tuple(value) if isinstance(value, dict) else None
         return None
 
-    def _next(self, kept: Kept) -> str:
-        if isinstance(kept.next, Done):
-            return f"none: the partition is done ({kept.next.reason})"
-        return self._secrets.redact(as_text(kept.next))
+    def _next(self, following: Any | Done) -> str:
+        if isinstance(following, Done):
+            return f"none: the partition is done ({following.reason})"
+        return self._secrets.redact(as_text(following))
 
 
-def _odd(resource: Resource, kept: Kept) -> Iterator[str]:
+def _odd(resource: Resource, kept: Kept, *, done: bool) -> Iterator[str]:
     """What a page shows that a harvest would go by, and a person should know before."""
     size = resource.paginator.full_page
-    done = isinstance(kept.next, Done)
     if kept.part is None:
         return
     if size is not None and not done and kept.records < size:

@@ -31,7 +31,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +63,18 @@ _DEPTH: Final = 12
 
 _BESIDE: Final = 16 * 1024
 """What stands beside the records and is longer is none of the words by which an API pages."""
+
+_NOTHING: Final = frozenset(
+    (b"null", b"false", b"0", b"{}", b"[]", b'""', b'"null"', b'"none"', b'"[]"', b'"{}"',
+     b'"false"', b'"0"')
+)  # fmt: skip
+"""What servers write in the place of a list without items; PHP most of them."""
+
+_NO_ITEMS: Final = frozenset((b"null", b"{}", b"[]", b'""'))
+"""What a list holds that has no items, as SQL's json_agg makes it."""
+
+_NULL: Final = frozenset((b"null",))
+_LONGEST_NOTHING: Final = 64
 
 _BLANK: Final = rb"[ \t\r\n]*+"
 _THEN_COMMA: Final = _BLANK + rb"," + _BLANK + rb"(?=.)"  # with something after it
@@ -177,16 +189,57 @@ def _places(
         page.skip()
 
 
+def lone(chunks: Iterable[bytes], selector: Path) -> int | bytes:
+    """How many records a page has, 1 or 0, that seems to have one where `selector`, which is of
+    keys only, leads: `{}`, `false`, `[null]` and the like are none. The text of any other scalar,
+    which is neither a record nor a list of them.
+    """
+    page = _Page(chunks)
+    page.begin()
+    for here in _selected(page, selector):
+        first = here.peek()
+        if first == _ARRAY:
+            return sum(map(len, islice(_without_nothing(here.batches()), 1)))
+        if first == _OBJECT:
+            return int(here.has_members())
+        value = here.value()
+        return 0 if _says_nothing(value, _NOTHING) else value
+    return 0
+
+
+def _says_nothing(value: Record, words: frozenset[bytes]) -> bool:
+    text = bytes(value)
+    return len(text) <= _LONGEST_NOTHING and text.translate(None, _SPACE).lower() in words
+
+
 def iter_batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Record]]:
     """The same records, as many at a time as were found together, which may be none."""
     page = _Page(chunks)
     page.begin()
+    listed = all(isinstance(segment, Key) for segment in selector)
     for here in _selected(page, selector):
         if here.peek() == _ARRAY:
-            yield from here.batches()
-        elif (value := here.value()) != b"null":
+            yield from _without_nothing(here.batches()) if listed else here.batches()
+        elif not _says_nothing(value := here.value(), _NOTHING if listed else _NULL):
             yield (value,)
     page.finish()
+
+
+def _without_nothing(batches: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:
+    """The items of an array, unless there is one only, and it says that there is none: `[null]`."""
+    for first in batches:
+        if not first:
+            continue
+        if len(first) > 1 or not _says_nothing(first[0], _NO_ITEMS):
+            yield first
+            break
+        for second in batches:
+            if second:
+                yield first
+                yield second
+                break
+        break
+    yield from batches
 
 
 def without_records(chunks: Iterable[bytes], selector: Path) -> dict[str, Any]:
@@ -365,6 +418,10 @@ class _Page:
                 self.skip()
             going = self._go_on(_OBJECT_END)
         return found
+
+    def has_members(self) -> bool:
+        """Whether the object at the cursor has any; steps into it."""
+        return self._enter(_OBJECT_END)
 
     def _ends_here(self, name: str) -> bool:
         """Pass over the members that are left of an outermost object, where msgspec proves at once

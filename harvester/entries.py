@@ -19,6 +19,8 @@ from harvester.doubts import Doubt
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.
 RESTARTED: Final = "restarted"
+#: The field that says that the header was there which leads on, wherever it led.
+LED: Final = "led"
 #: The reason of a line by which the next generation begins (`harvester redo`).
 REDONE: Final = "redo"
 #: The reason of a line from which on another question is asked, accepted on purpose.
@@ -130,6 +132,12 @@ class Checkpoint:
     `pages` numbers the parts, `superseded_pages` of which no longer count; records and bytes are
     of those that do. `attempts` are all there were, `retries` those that came to nothing. `redone`:
     this is not the first generation.
+
+    `page_size` is that of the first page with records, `largest_page` the most that one had,
+    `smallest_page` the fewest of one that another with records followed; `empty_pages` are those
+    without, at the end so far. `total` is what the server's total said last, `total_changed`
+    whether it said anything else before. `was_led`: a page had a cursor, even a null one, or the
+    header that leads on.
     """
 
     next: Any = None
@@ -146,6 +154,14 @@ class Checkpoint:
     retries: int = 0
     first_total: Any = None
     redone: bool = False
+    total: Any = None
+    total_changed: bool = False
+    page_size: int = 0
+    last_page: int = 0
+    largest_page: int = 0
+    smallest_page: int = 0
+    empty_pages: int = 0
+    was_led: bool = False
     doubts: tuple[Doubt, ...] = ()
     at: str | None = None  # when the last line was written
 
@@ -165,7 +181,10 @@ class Checkpoint:
         if entry.reason and entry.restarts:  # few lines have one
             self.superseded_pages = self.pages
             self.records = self.bytes = self.stored_bytes = 0
-            self.first_total = None
+            self.first_total = self.total = None
+            self.total_changed = False
+            self.page_size = self.last_page = self.largest_page = 0
+            self.smallest_page = self.empty_pages = 0
             self.redone = self.redone or entry.redoes
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
@@ -174,14 +193,55 @@ class Checkpoint:
         self.seq = entry.seq
         if entry.part is not None:
             self.pages += 1
+            self.see(entry.records, entry.fields)
         self.records += entry.records
         self.bytes += entry.bytes
         self.stored_bytes += entry.stored_bytes
         self.attempts += entry.attempts
         if entry.attempts > 1:
             self.retries += entry.attempts - 1
-        if self.first_total is None:
-            self.first_total = entry.fields.get("total")
+
+    def before(self, page: Entry) -> "Checkpoint":
+        """What the chain showed before the last page, this one, as far as that can be told."""
+        earlier = replace(self)
+        earlier.pages -= 1
+        earlier.records -= page.records
+        earlier.empty_pages = max(0, self.empty_pages - 1)
+        return earlier
+
+    def with_page(self, records: int, fields: Mapping[str, Any]) -> "Checkpoint":
+        """What the chain shows once a page counts, as far as its end is judged by it."""
+        following = replace(self)
+        following.pages += 1
+        following.records += records
+        following.see(records, fields)
+        return following
+
+    def see(self, records: int, fields: Mapping[str, Any]) -> None:
+        """Take note of what a page shows of the chain."""
+        if records:
+            last = self.last_page
+            if not last:
+                self.page_size = records
+            elif not self.smallest_page or last < self.smallest_page:
+                self.smallest_page = last
+            if records > self.largest_page:
+                self.largest_page = records
+            self.last_page = records
+            self.empty_pages = 0
+        else:
+            self.empty_pages += 1
+        if not fields:
+            return
+        if not self.was_led:
+            self.was_led = LED in fields or "cursor" in fields
+        total = fields.get("total")
+        if total is not None and total != self.total:
+            if self.first_total is None:
+                self.first_total = total
+            else:
+                self.total_changed = True
+            self.total = total
 
 
 def encode(value: Header | Entry) -> bytes:

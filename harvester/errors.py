@@ -124,8 +124,11 @@ class Interrupted(HarvesterError):
 class AttemptFailed(HarvesterError):
     """One try at one page came to nothing.
 
-    `status` is the HTTP status where one arrived; `hint_s` the seconds the server asked to wait.
+    `status` is the HTTP status where one arrived; `hint_s` the seconds the server asked to wait;
+    `by_rule` whether a rule of the YAML said so.
     """
+
+    by_rule = False
 
     def __init__(
         self, message: str, *, status: int | None = None, hint_s: float | None = None

@@ -27,7 +27,7 @@ _TOO_SHORT: Final = (
     f"fewer than {SHORTEST} characters cannot be told from other text: where a server echoes them "
     "they are masked under the name of a secret only"
 )
-_PATHS: Final = ("cursor_path", "next_url_path", "total_path", "has_more_path")
+_PATHS: Final = ("cursor_path", "next_url_path", "total_path", "has_more_path", "last_page_path")
 
 Lint = tuple[KeyPath, str]
 

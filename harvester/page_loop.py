@@ -7,17 +7,16 @@ this partition fails, or the whole run stops.
 """
 
 import contextlib
-import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from harvester.attempt import Kept, Place
 from harvester.closed import NOTABLE, closes_at, end_of, was_early
 from harvester.commits import Commits, Fetched
-from harvester.config import Cursor, HeaderCursor, PageNumber
+from harvester.config import Cursor, HeaderCursor
 from harvester.cookies import Cookies
 from harvester.doubts import Doubt
 from harvester.errors import (
@@ -37,21 +36,21 @@ from harvester.events import (
     PartitionStarted,
     Warned,
 )
-from harvester.fields import as_number
 from harvester.folder import Fingerprints
 from harvester.incremental import Seen
 from harvester.journal import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, Header, Journal
 from harvester.journal import NAME as JOURNAL
 from harvester.lock import Identity, identity
 from harvester.loop_guard import LoopGuard
-from harvester.pagination import RUN_START, Done, circle_advice, first_cursor, foreseeable, foreseen
+from harvester.pagination import RUN_START, circle_advice, first_cursor, foreseeable, foreseen
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
 from harvester.places import place_of
 from harvester.repetition import Repetition
 from harvester.retry import Backoff
 from harvester.templates import as_text
-from harvester.tries import Run, Tried, Tries
+from harvester.tries import Run, Tries
+from harvester.turns import Arrived, Turns, iso, short
 from harvester.window import Window
 
 _CURSOR_CHARS: Final = 80
@@ -61,11 +60,6 @@ _MOVED_ON: Final = (
 )
 _KEPT_EARLY: Final = "it was asked for before its window had closed, by the server's Date"
 _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
-#: Response headers worth a place in the journal.
-_KEPT_HEADERS: Final = ("date", "etag", "last-modified", "x-request-id")
-_KEPT_PREFIXES: Final = ("x-rate", "ratelimit")
-_MOST_HEADERS: Final = 24
-_HEADER_CHARS: Final = 200  # of each: a server may send 100 of 64 KB with every page
 
 
 def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpoint:
@@ -103,11 +97,9 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         while not at.done and at.pages != stop_at:
             with pages.blamed(at):
                 pages.check_loop(at)
-                fetched = window.page(at, stop_at and stop_at - at.pages)
+                fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
                 fetched = pages.repetition.checked(fetched, commits)
             at = pages.goes_on(commits, at, fetched)
-    if at.done:
-        pages.compare_totals(at)
     return at
 
 
@@ -131,6 +123,7 @@ class Pages:
             if run.config.client.cookies == "session"
             else None
         )
+        self._turns = Turns(self._resource, self._secrets, run.now)
         self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
         self._restarts = 0  # of this run
         self._end = end_of(partition)
@@ -218,9 +211,10 @@ class Pages:
             return entry
         start = self._start if self._seen.largest is None else self._seen.largest
         told = (
-            f"a record's {incremental.cursor_path} is {_short(as_text(self._seen.beyond))}, which "
-            "lies in the server's future; the next run starts at the largest value before it, "
-            f"{_short(as_text(start))}"
+            f"a record's {incremental.cursor_path} is "
+            f"{short(as_text(self._seen.beyond), _CURSOR_CHARS)}, which lies in the server's "
+            "future; the next run starts at the largest value before it, "
+            f"{short(as_text(start), _CURSOR_CHARS)}"
         )
         return entry.doubted(Doubt("future_value", self._secrets.redact(told)))
 
@@ -230,10 +224,10 @@ class Pages:
 
     def foresee(self, cursor: Any, at: Checkpoint) -> Any | None:
         """The cursor after the page that follows `at`, if that page is full."""
-        return foreseen(self._resource.paginator, cursor, at.live_pages + 1, at.first_total)
+        return foreseen(self._resource.paginator, cursor, at)
 
-    def fetch(self, at: Checkpoint, dropped: threading.Event) -> Fetched:
-        """The page after `at`, in its part, as the journal will have it; tried again as needed.
+    def fetch(self, at: Checkpoint, dropped: threading.Event) -> Arrived | Fetched:
+        """The page after `at`, in its part, still to be judged; tried again as needed.
 
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
@@ -244,11 +238,9 @@ class Pages:
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
             tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
-            kept = tried.kept
-            self._refuse_open(kept)
-            entry = self._entry(tried, cursor, at.seq + 1, tries.count)
-            unkept_cookies = self._cookies is None and "set-cookie" in kept.headers
-            return Fetched(entry, kept.part, kept.sight, unkept_cookies)
+            self._refuse_open(tried.kept)
+            unkept_cookies = self._cookies is None and "set-cookie" in tried.kept.headers
+            return Arrived(tried, cursor, tries.count, unkept_cookies)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise
@@ -320,8 +312,8 @@ class Pages:
         kept = "count until then" if at.done else "do not count"
         message = f"begins again from its first page ({at.live_pages:,} pages {kept}): {why}"
         self._run.emit(Warned(self._partition, message))
-        return self._line(
-            at.seq + 1,
+        return self._turns.line(
+            at,
             REDONE if at.done else RESTARTED,
             cursor=at.next,
             following=self._first,
@@ -339,93 +331,34 @@ class Pages:
         if at.done or last is None or last.part is None or leads_on:
             return None
         cursor = self._secrets.reveal(last.cursor)
-        place = Place(at.live_pages, at.pages, cursor, "", at.first_total)
+        place = Place(at.live_pages, at.pages, cursor, "")
         with contextlib.suppress(AttemptFailed):  # then the next try says why
-            if done := self._source.reader.end_of(self.folder / last.part, place):
-                return self._line(at.seq + 1, done.reason, cursor=at.next, following=None)
+            if done := self._source.reader.end_of(self.folder / last.part, place, at.before(last)):
+                return self._turns.line(at, done.reason, cursor=at.next, following=None)
         return None
 
     def asks_otherwise(self, at: Checkpoint) -> Fetched:
         """The line that says that another question is asked from here on; it was accepted."""
         cursor = self.cursor(at)
         asked = {"fingerprint": self._source.fingerprint}
-        return self._line(at.seq + 1, ACCEPTED, cursor=cursor, following=cursor, request=asked)
+        return self._turns.line(at, ACCEPTED, cursor=cursor, following=cursor, request=asked)
 
-    def _line(
-        self,
-        seq: int,
-        reason: str,
-        *,
-        cursor: Any,
-        following: Any,
-        request: Mapping[str, Any] | None = None,
-        status: int = 0,
-        attempts: int = 0,
-    ) -> Fetched:
-        """A line of the journal that has no page."""
-        entry = Entry(
-            seq=seq,
-            part=None,
-            request=request or {},
-            cursor=cursor,
-            next=following,
-            done=following is None and reason not in (RESTARTED, REDONE, ACCEPTED),
-            reason=reason,
-            status=status,
-            records=0,
-            bytes=0,
-            stored_bytes=0,
-            sha256=None,
-            fetched_at=iso(self._run.now()),
-            elapsed_s=0.0,
-            attempts=attempts,
-        )
-        return Fetched(entry, None)
+    def in_turn(self, window: Window, at: Checkpoint, most: int | None) -> Fetched:
+        """The page after `at`, judged: the line that the journal will have of it."""
+        try:
+            came = window.page(at, most)
+        except PageRefused as error:
+            ended = self._turns.beyond_total(error, self.cursor(at), at)
+            if ended is None:
+                raise
+            with self._run.counting:  # it was no failure
+                self._run.retries[self._partition.resource] -= 1
+            return ended
+        return self.judged(came, at)
 
-    def _entry(self, tried: Tried, cursor: Any, seq: int, attempts: int) -> Entry:
-        kept, request = tried.kept, tried.request
-        part = kept.part.described() if kept.part else None
-        done = kept.next if isinstance(kept.next, Done) else None
-        secrets = self._secrets
-        asked: dict[str, Any] = {"method": request.method, "url": secrets.redact(request.url)}
-        if request.body is not None:
-            asked["body"] = secrets.redact(request.body.decode())
-        return Entry(
-            seq=seq,
-            part=part.name if part else None,
-            request=asked,
-            cursor=cursor,
-            next=None if done else secrets.conceal(kept.next),
-            done=done is not None,
-            reason=done.reason if done else None,
-            status=kept.status,
-            records=kept.records,
-            bytes=kept.bytes,
-            stored_bytes=part.stored_bytes if part else 0,
-            sha256=part.sha256 if part else None,
-            fetched_at=iso(self._run.now()),
-            elapsed_s=round(tried.elapsed_s, 3),
-            attempts=attempts,
-            response=self._response(kept.headers),
-            fields=secrets.conceal(dict(kept.fields)),
-            doubts=tuple(
-                replace(doubt, told=secrets.redact(doubt.told))
-                for doubt in (done.doubts if done else ())
-            ),
-        )
-
-    def _response(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers that are worth a place in the journal, and no more than a place."""
-        worth = (
-            (name, value)
-            for name, value in headers.items()
-            if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES))
-            and len(name) <= _HEADER_CHARS
-        )
-        return {
-            name: _short(self._secrets.redact(value), _HEADER_CHARS)
-            for name, value in itertools.islice(worth, _MOST_HEADERS)
-        }
+    def judged(self, came: Arrived | Fetched, at: Checkpoint) -> Fetched:
+        """What was fetched behind `at`, as the journal will have it."""
+        return self._turns.page(came, at) if isinstance(came, Arrived) else came
 
     def check_loop(self, at: Checkpoint) -> None:
         """Raise `PageRefused` where the next page was asked for before."""
@@ -458,12 +391,12 @@ class Pages:
     def _told(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:
         shown = as_text(self._shown(cursor))
         where = f"page {at.live_pages + 1}" + (
-            f" (cursor {_short(shown)})" if cursor is not None else ""
+            f" (cursor {short(shown, _CURSOR_CHARS)})" if cursor is not None else ""
         )
         hint = getattr(error, "hint_s", None)
         until = f"; the server asks to wait {_until(self._run.now(), hint)}" if hint else ""
         asked = error.asked or getattr(error.__cause__, "asked", "")
-        asked = f"; asked: {_short(asked, _URL_CHARS)}" if asked else ""
+        asked = f"; asked: {short(asked, _URL_CHARS)}" if asked else ""
         kept = f"{at.live_pages:,} pages before it are kept"
         if at.live_pages < 2:
             kept = "1 page before it is kept" if at.live_pages else "no page was kept before it"
@@ -476,28 +409,9 @@ class Pages:
             cursor = self._secrets.reveal(cursor)
         return self._secrets.redact_tree(cursor)
 
-    def compare_totals(self, at: Checkpoint) -> None:
-        """Report what the server's total claimed against what came. It ended nothing."""
-        paginator = self._resource.paginator
-        claimed = as_number(at.first_total)
-        came = at.live_pages if isinstance(paginator, PageNumber) else at.records
-        what = "pages" if isinstance(paginator, PageNumber) else "records"
-        if claimed is not None and claimed != came:
-            message = f"the server's total was {claimed:,} {what}, {came:,} came"
-            self._run.emit(Warned(self._partition, message))
-
-
-def _short(text: str, chars: int = _CURSOR_CHARS) -> str:
-    return text if len(text) <= chars else f"{text[: chars - 1]}…"
-
 
 def _until(now: datetime, seconds: float) -> str:
     try:
         return f"until {iso(now + timedelta(seconds=seconds))}"
     except OverflowError:
         return f"{seconds:g} s"
-
-
-def iso(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond, as the journal writes times."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

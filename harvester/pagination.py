@@ -1,12 +1,10 @@
 """From one page to the next: what paging needs to see, and what it makes of it. Pure.
 
 A cursor is any JSON value. None is the cursor of a first page that needs none; the end of a
-partition is a `Done` with its reason, never a missing cursor. Totals never end a harvest early on
-their own word: a total counts only if it is above zero, the same as on the first page, and
-exactly what came.
+partition is a `Done` with its reason, which names what proved it, never a missing cursor. An
+empty page ends only where nothing says more; what totals prove is in `totals`.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,14 +24,19 @@ from harvester.config import (
 )
 from harvester.cutting import cut_out
 from harvester.doubts import Doubt
+from harvester.entries import Checkpoint
 from harvester.errors import PageRefused
 from harvester.fields import Field, Take, as_number
 from harvester.jsonpath import parse
+from harvester.link_header import link_with
 from harvester.origins import resolve
+from harvester.signs import flag
 from harvester.templates import as_text
+from harvester.totals import below, beyond, page_size, passed, reached
 
 CURSOR: Final = "cursor"
 HAS_MORE: Final = "has_more"
+LAST_PAGE: Final = "last_page"
 TOTAL: Final = "total"
 LARGEST: Final = "largest"  # of a page, where a resource is incremental
 SMALLEST: Final = "smallest"  # of a page, where a resource is incremental
@@ -42,10 +45,12 @@ REACHED: Final = "reached"  # of a page, where a resource has a progress_path
 #: What a run starts at, among what its partition includes: no name that a reference can have.
 RUN_START: Final = "run.start"
 #: The fields of a page that paging goes by, and that the journal keeps.
-FIELDS: Final[tuple[str, ...]] = (CURSOR, HAS_MORE, TOTAL, LARGEST, SMALLEST, BEYOND, REACHED)
+FIELDS: Final[tuple[str, ...]] = (
+    CURSOR, HAS_MORE, LAST_PAGE, TOTAL, LARGEST, SMALLEST, BEYOND, REACHED,
+)  # fmt: skip
 
 _NO_CURSOR: Final[tuple[Any, ...]] = (None, "", "null", {}, [])
-_NO_MORE: Final = (False, 0, "false", "False", "0", "no")
+_NOTHING_CAME: Final = Checkpoint()
 _TAKES: Final = {"last": Take.LAST, "min": Take.MIN, "max": Take.MAX}
 
 
@@ -62,8 +67,7 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What paging may look at. `number` counts the partition's pages from 1, this one included;
-    `headers` have lower-case names, `several` are those that came with different values;
-    `first_total` is what the first page's total claimed.
+    `headers` have lower-case names, `several` are those that came with different values.
     """
 
     number: int
@@ -71,7 +75,6 @@ class Page:
     fields: Mapping[str, Any]
     records: int
     headers: Mapping[str, str]
-    first_total: Any = None
     several: frozenset[str] = frozenset()
 
 
@@ -101,31 +104,46 @@ def fields_wanted(paginator: Paginator) -> list[Field]:
         wanted.append(Field(TOTAL, parse(paginator.total_path), told=True))
     if paginator.has_more_path:
         wanted.append(Field(HAS_MORE, parse(paginator.has_more_path)))
+    if paginator.last_page_path:
+        wanted.append(Field(LAST_PAGE, parse(paginator.last_page_path)))
     return wanted
 
 
-def next_cursor(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
-    """The cursor of the page after `page`, which was asked for with `cursor`; or `Done`.
+def next_cursor(
+    paginator: Paginator, cursor: Any, page: Page, past: Checkpoint = _NOTHING_CAME
+) -> Any | Done:
+    """The cursor of the page after `page`, which was asked for with `cursor`; or `Done`. `past` is
+    what came before it.
 
     Raises `PageRefused` when the page contradicts itself: data would go missing silently.
     """
-    has_more = page.fields.get(HAS_MORE)
-    if has_more is not None and has_more in _NO_MORE:
+    if flag(page.fields.get(LAST_PAGE)):
+        return Done("last_page")
+    more = _says_more(page.fields.get(HAS_MORE))
+    if more is False:
         return Done("has_more_false")
-    if page.records == 0 and _ends_on_empty_page(paginator):
-        return Done("empty_page")
+    at = past.with_page(page.records, page.fields)
+    if not page.records and (reason := _empty_page_ends(paginator, cursor, more, at)):
+        return Done(reason)
     size = paginator.full_page
-    if paginator.stop_after_short_page and size is not None and page.records < size:
+    if paginator.stop_after_short_page and size and page.records < size and not more:
         return Done("short_page")
-    following = _following(paginator, cursor, page)
+    following = _following(paginator, cursor, page, more, at)
     if isinstance(following, Done):
-        if following.reason == "no_next_cursor" and has_more:
+        if more and following.reason in ("no_next_cursor", "empty_page"):
+            told = page.fields[HAS_MORE]
             raise PageRefused(
-                f"the page says there is more (has_more_path is {has_more!r}), but has no cursor"
+                f"the page says there is more (has_more_path is {told!r}), but has no cursor"
             )
         return following
     if paginator.maximum_pages is not None and page.number >= paginator.maximum_pages:
         return Done("maximum_reached")
+    if at.empty_pages >= paginator.maximum_empty_pages:
+        raise PageRefused(
+            f"{at.empty_pages:,} pages in a row had no records, each with a new cursor "
+            "(maximum_empty_pages): the list seems to have ended without a word; name what ends it "
+            "(has_more_path, last_page_path), or say stop_after_empty_page: true"
+        )
     return following
 
 
@@ -140,6 +158,34 @@ def circle_advice(paginator: Paginator, place: str) -> str:
     )
 
 
+def _says_more(value: Any) -> bool | None:
+    """What stands at `has_more_path`: whether there is more; None where it says neither."""
+    told = flag(value)
+    return True if told is None and value not in _NO_CURSOR else told
+
+
+def _empty_page_ends(
+    paginator: Paginator, cursor: Any, more: bool | None, at: Checkpoint
+) -> str | None:
+    """The reason, where a page without records is the last one."""
+    stop = paginator.stop_after_empty_page
+    if stop:
+        return "empty_page"
+    match paginator:
+        case PageNumber():
+            following = cursor + 1
+        case Offset():
+            following = cursor + page_size(paginator, at)
+        case _:
+            ends = isinstance(paginator, Keyset) and stop is None and not more
+            return "empty_page" if ends else None
+    if more or below(paginator, following, at):
+        return None
+    if stop is None:
+        return "empty_page"
+    return "total_reached" if beyond(paginator, following, at) else None
+
+
 def foreseeable(paginator: Paginator) -> bool:
     """Whether cursors can be told before the page that leads to them has come."""
     return isinstance(paginator, PageNumber) or (
@@ -147,50 +193,34 @@ def foreseeable(paginator: Paginator) -> bool:
     )
 
 
-def foreseen(paginator: Paginator, cursor: Any, number: int, first_total: Any) -> Any | None:
-    """The cursor that page `number`, asked for with `cursor`, leads to if it is full; None where
-    there is no telling, or the page is the last by what is declared or claimed.
+def foreseen(paginator: Paginator, cursor: Any, at: Checkpoint) -> Any | None:
+    """The cursor that the page after `at`, asked for with `cursor`, leads to if it is full; None
+    where there is no telling, or the page is the last by what is declared or claimed.
     """
-    if paginator.maximum_pages is not None and number >= paginator.maximum_pages:
+    if paginator.maximum_pages is not None and at.live_pages + 1 >= paginator.maximum_pages:
         return None
-    total = as_number(first_total) or math.inf
     match paginator:
-        case PageNumber(base_page=base, maximum_page=maximum):
-            last = min(total + base - 1, math.inf if maximum is None else maximum)
-            return cursor + 1 if cursor < last else None
-        case Offset(base_offset=base, full_page=int(size)):
-            return cursor + size if cursor + size < total + base else None
-    return None
+        case PageNumber(maximum_page=maximum):
+            following = cursor + 1
+            if maximum is not None and cursor >= maximum:
+                return None
+        case Offset(full_page=int(size)):
+            following = cursor + size
+        case _:
+            return None
+    return None if beyond(paginator, following, at) and not passed(paginator, at) else following
 
 
-def claims_reached(claimed: Any, came: int, page: Page) -> bool:
-    """Whether a total ends the harvest: it is above zero, has not changed, just that much came,
-    and nothing else on the page speaks of more. A total that was passed is known to be wrong.
-    """
-    total = as_number(claimed)
-    first = page.first_total if page.first_total is not None else claimed
-    credible = total is not None and total > 0 and claimed == first
-    return credible and came == total and not page.fields.get(HAS_MORE)
-
-
-def _ends_on_empty_page(paginator: Paginator) -> bool:
-    if paginator.stop_after_empty_page is not None:
-        return paginator.stop_after_empty_page
-    return isinstance(paginator, PageNumber | Offset | Keyset)
-
-
-def _following(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
+def _following(
+    paginator: Paginator, cursor: Any, page: Page, more: bool | None, at: Checkpoint
+) -> Any | Done:
     match paginator:
         case SinglePage():
             return Done("single_page")
         case PageNumber():
-            return _next_number(paginator, cursor, page)
+            return _next_number(paginator, cursor, more, at)
         case Offset():
-            following = cursor + page.records
-            reached = claims_reached(
-                page.fields.get(TOTAL), following - paginator.base_offset, page
-            )
-            return Done("total_reached") if reached else following
+            return _next_offset(paginator, cursor, page, more, at)
         case Cursor():
             return _token(paginator, cursor, page.fields.get(CURSOR))
         case HeaderCursor():
@@ -198,8 +228,10 @@ def _following(paginator: Paginator, cursor: Any, page: Page) -> Any | Done:
         case JsonLink():
             return _link(page.fields.get(CURSOR), cursor, page.url)
         case HeaderLink():
-            found = link_target(page.headers.get("link", ""), paginator.rel)
-            return _link(found, cursor, page.url)
+            link = link_with(page.headers.get("link", ""), paginator.rel)
+            if link is not None and flag(link.results) is False:
+                return Done("results_false")
+            return _link(link and link.target, cursor, page.url)
         case Keyset():
             return _key(paginator, page)
 
@@ -215,12 +247,29 @@ def _header_cursor(page: Page, name: str) -> str | None:
     return page.headers.get(name.lower())
 
 
-def _next_number(paginator: PageNumber, number: int, page: Page) -> int | Done:
-    if claims_reached(page.fields.get(TOTAL), number - paginator.base_page + 1, page):
-        return Done("last_page")
+def _next_number(
+    paginator: PageNumber, number: int, more: bool | None, at: Checkpoint
+) -> int | Done:
+    if not more and reached(paginator, number, at):
+        return Done("total_reached")
     if paginator.maximum_page is not None and number >= paginator.maximum_page:
         return Done("maximum_reached")
     return number + 1
+
+
+def _next_offset(
+    paginator: Offset, offset: int, page: Page, more: bool | None, at: Checkpoint
+) -> int | Done:
+    if not more and reached(paginator, offset, at):
+        return Done("total_reached")
+    size = page_size(paginator, at)
+    if not page.records and not size:
+        raise PageRefused(
+            "the page has no records and the API says that there are more, but not how far the "
+            "offset moves on: say limit"
+        )
+    by_records = page.records and paginator.step == "records"
+    return offset + (page.records if by_records else size)
 
 
 def _token(paginator: Cursor | HeaderCursor, cursor: Any, found: Any) -> Any | Done:
@@ -282,30 +331,3 @@ def _url(found: Any, cursor: Any, url: str) -> str | Done:
 
 
 _SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
-# Neither ever gives back what it has matched: the time grows with the header's length only.
-_LINK: Final = re.compile(r"[\s,]*<([^<>]*)>")
-_LINK_PARAMETER: Final = re.compile(
-    r'(?:\s*;)+\s*([^;,="\s]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?'
-)
-
-
-def link_target(header: str, rel: str) -> str | None:
-    """The target of the first link of a Link header (RFC 8288) that has the relation `rel`.
-
-    `PageRefused` for a header that cannot be read to such a link or to its end: to take that
-    for the last page would lose the rest.
-    """
-    position = 0
-    while link := _LINK.match(header, position):
-        position = link.end()
-        relations = None
-        while parameter := _LINK_PARAMETER.match(header, position):
-            position = parameter.end()
-            name, quoted, bare = parameter.groups()
-            if name.lower() == "rel" and relations is None:  # the first counts (section 3.3)
-                relations = (quoted or bare or "").lower().split()
-        if relations and rel.lower() in relations:
-            return link[1].strip()
-    if header[position:].strip(" \t,"):
-        raise PageRefused(f"the Link header cannot be read from character {position + 1} on")
-    return None

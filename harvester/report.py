@@ -13,13 +13,14 @@ from harvester.body import decoded_chunks
 from harvester.closed import kept_early
 from harvester.config import Config, Resource
 from harvester.doubts import Doubts
+from harvester.elements import lone
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.folder import ASIDE, Asked, read_asked, read_last_run
 from harvester.inside import reading
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
-from harvester.jsonpath import parse
+from harvester.jsonpath import Key, parse
 from harvester.marks import read_mark
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
@@ -151,6 +152,7 @@ class PartCheck:
 
     def __init__(self, resource: Resource, config: Config, *, deep: bool) -> None:
         self._records = Field("records", parse(resource.data_selector or "$"), Take.COUNT)
+        self._lists = all(isinstance(segment, Key) for segment in self._records.path)
         self._limits = config.client.limits
         self._deep = deep
 
@@ -184,6 +186,8 @@ class PartCheck:
             return
         if size != entry.bytes:
             yield f"{size:,} bytes of JSON, the journal says {entry.bytes:,}"
+        if records == 1 and entry.records == 0 and self._lists:
+            records = int(lone(decoded_chunks(path), self._records.path) != 0)
         if records != entry.records:
             yield f"{records:,} records, the journal says {entry.records:,}"
 

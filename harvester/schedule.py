@@ -38,7 +38,7 @@ from harvester.events import (
 )
 from harvester.journal import Checkpoint, Header, is_done
 from harvester.lock import Held
-from harvester.page_loop import harvest_partition, iso
+from harvester.page_loop import harvest_partition
 from harvester.partitions import Partition, Windows
 from harvester.places import place_of
 from harvester.planning import Feed, Plan, known_count
@@ -52,6 +52,7 @@ from harvester.supply import take_over
 from harvester.tally import RunTally
 from harvester.transport import Transport
 from harvester.tries import Run
+from harvester.turns import iso
 
 
 def harvest(

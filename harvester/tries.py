@@ -79,11 +79,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A page, what it was asked for with, and how long that took."""
+    """A page, what it was asked for with, and how long that took; `asked` is the cursor, which may
+    hold a secret.
+    """
 
     kept: Kept
     request: Request
     elapsed_s: float
+    asked: Any = field(repr=False, default=None)
 
 
 class Tries:
@@ -148,7 +151,7 @@ class Tries:
         origin = origin_in(request.url)
         if self.count == 1:
             run.reach.refuse_lost(origin)
-        place = Place(page, at.pages + 1, asked, request.url, at.first_total, known.by, known.below)
+        place = Place(page, at.pages + 1, asked, request.url, known.by, known.below)
         transport = run.transport()
         sent = transport.requests
         began = run.clock()
@@ -182,7 +185,7 @@ class Tries:
                 run.requests[self._partition.resource] += transport.requests - sent
         if announced := exhausted(kept.headers, run.now().timestamp()):
             run.limit.hold(self._partition.resource, announced)
-        return Tried(kept, request, run.clock() - began)
+        return Tried(kept, request, run.clock() - began, asked)
 
     def _await_turn(self, ready: Callable[[], Any] = lambda: None) -> Any:
         """Wait until every budget, and the server, lets the next request leave; gives what `ready`

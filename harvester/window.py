@@ -3,8 +3,9 @@
 Where the cursor of the next page can be told from that of this one (numbers and offsets), up to
 `concurrency.pages` are asked for at once. They are taken in order, and each only if the page
 before it does lead there; on another way, or at the end, the others are dropped. So at most the
-window less one is asked for in vain beyond the end, and never beyond what the server's total or
-`maximum_page` says. The first page of a chain is fetched alone: it may be the only one.
+window less one is asked for in vain beyond the end, and none ahead beyond what the server's total
+or `maximum_page` says, unless more has come than that. The first page of a chain is fetched alone:
+it may be the only one.
 """
 
 import threading
@@ -17,9 +18,12 @@ from typing import Any, Self
 
 from harvester.commits import Fetched
 from harvester.journal import Checkpoint
+from harvester.turns import Arrived
 
+#: A page that waits for its turn, or the line that stands in the place of one.
+Came = Arrived | Fetched
 #: Fetches the page after a checkpoint; gives up once the event is set.
-Fetch = Callable[[Checkpoint, threading.Event], Fetched]
+Fetch = Callable[[Checkpoint, threading.Event], Came]
 #: The cursor that a full page asked for with this one leads to; None where there is no telling.
 Foresee = Callable[[Any, Checkpoint], Any]
 
@@ -32,7 +36,7 @@ class Window:
         self._fetch = fetch
         self._foresee = foresee
         self._executor = executor
-        self._ahead: deque[tuple[Checkpoint, Future[Fetched]]] = deque()
+        self._ahead: deque[tuple[Checkpoint, Future[Came]]] = deque()
         self._dropped = threading.Event()
 
     def __enter__(self) -> Self:
@@ -46,7 +50,7 @@ class Window:
     ) -> None:
         self._drop()
 
-    def page(self, at: Checkpoint, most: int | None = None) -> Fetched:
+    def page(self, at: Checkpoint, most: int | None = None) -> Came:
         """The page after `at`, asking for others behind it, up to `most` in all.
 
         Raises what fetching this one raised.

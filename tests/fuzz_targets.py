@@ -26,8 +26,8 @@ from harvester.errors import AttemptFailed, ConfigError, DataRefused, NotJSON, P
 from harvester.fields import Field, FieldParser, Take
 from harvester.folder import read_asked, read_last_run
 from harvester.jsonpath import JSONPathError, canonical, parse
+from harvester.link_header import link_target
 from harvester.origins import Origin, Origins, origin_of, resolve
-from harvester.pagination import link_target
 from harvester.planning import plan
 from harvester.records import iter_records
 from harvester.request import Request

@@ -31,7 +31,7 @@ from harvester import (
 )
 from harvester.errors import NotJSON, PageRejected
 from harvester.fields import FieldParser
-from harvester.journal import Entry, Journal
+from harvester.journal import Checkpoint, Entry, Journal
 from harvester.lock import Held
 from harvester.loop_guard import LoopGuard
 from harvester.origins import Origins
@@ -277,8 +277,8 @@ def empty_page_ends() -> None:
     """A page without records is taken for the last one, whatever cursor it has."""
     following: Callable[..., Any] = vars(attempt)["next_cursor"]
 
-    def bug(paginator: Any, cursor: Any, page: Page) -> Any:
-        return following(paginator, cursor, page) if page.records else Done("empty_page")
+    def bug(paginator: Any, cursor: Any, page: Page, *past: Checkpoint) -> Any:
+        return following(paginator, cursor, page, *past) if page.records else Done("empty_page")
 
     put(attempt, "next_cursor", bug)
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harvester import elements
-from harvester.elements import iter_elements, iter_lines
+from harvester.elements import iter_elements, iter_lines, lone
 from harvester.errors import DataRefused
 from harvester.jsonpath import Every, Index, Key, Last, Path, Where, canonical, parse
 
@@ -90,12 +90,18 @@ def selected(value: Any, path: Path) -> Iterator[Any]:
         yield from selected(child, path[1:])
 
 
-def spread(values: Iterable[Any]) -> Iterator[Any]:
-    """The records of these selected values."""
+#: What is written in the place of a list, or as its only item, where there is none.
+NO_ITEMS = ("null", "{}", "[]", '""')
+NO_LIST = (*NO_ITEMS, "false", "0", '"null"', '"none"', '"[]"', '"{}"', '"false"', '"0"')
+
+
+def spread(values: Iterable[Any], *, listed: bool) -> Iterator[Any]:
+    """The records of these selected values; `listed`: the path has keys only."""
     for value in values:
         if isinstance(value, list):
-            yield from value
-        elif value is not None:
+            if not (listed and len(value) == 1 and json.dumps(value[0]) in NO_ITEMS):
+                yield from value
+        elif value is not None and not (listed and json.dumps(value).lower() in NO_LIST):
             yield value
 
 
@@ -105,7 +111,9 @@ def check(value: Any, spelling: Spelling, path: Path, sizes: list[int], window: 
     with mock.patch.multiple(elements, _WINDOW=window, _SMALLEST=min(window, 2048)):
         found = list(iter_elements(cut(page, sizes), path))
         assert b"".join(iter_lines(cut(page, sizes), path)).splitlines() == found
-    assert [json.loads(record) for record in found] == list(spread(selected(value, path)))
+    listed = all(isinstance(segment, Key) for segment in path)
+    expected = list(spread(selected(value, path), listed=listed))
+    assert [json.loads(record) for record in found] == expected
     at, source = 0, page.translate(None, b"\r\n")
     for record in found:
         assert record == record.strip()
@@ -185,7 +193,8 @@ def test_one_line_each() -> None:
         (b"[]", []),
         (b" [ ] ", []),
         (b"null", []),
-        (b"[null]", [b"null"]),
+        (b"[null]", []),
+        (b"[null,1]", [b"null", b"1"]),
         (b" 12 ", [b"12"]),
         (b'"a[b"', [b'"a[b"']),
         (b'{"a":1}\n', [b'{"a":1}']),
@@ -408,3 +417,47 @@ def test_memory_stays_flat(path: str) -> None:
         tracemalloc.stop()
     assert count == (36_001 if path in ("data", "data[*].id") else 1)
     assert peak < 1_000_000, canonical(parse(path))
+
+
+# --- What is written in the place of a list ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["null", "false", "0", "{}", "{ }", "[]", '""', '"null"', '"None"', '"[]"', "[null]", "[{}]",
+     "[ { } ]", '[""]', "[[]]"],
+)  # fmt: skip
+def test_an_empty_list_however_it_is_written(value: str) -> None:
+    """Counts nothing, and yields nothing."""
+    text = f'{{"meta": 1, "items": {value}, "more": true}}'.encode()
+    for selector, page in ((parse("items"), text), ((), value.encode())):
+        assert list(iter_elements([page], selector)) == []
+        assert b"".join(iter_lines([page], selector)) == b""
+        assert lone([page], selector) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "records"),
+    [
+        ('{"id": 7}', 1), ('[{"id": 7}]', 1), ("[0]", 1), ("[false]", 1), ("[null, null]", 2),
+        ("[null, 1]", 2), ("[{}, {}]", 2), ('["null"]', 1),
+    ],
+)  # fmt: skip
+def test_what_is_a_record_all_the_same(value: str, records: int) -> None:
+    """An object with members, and whatever stands in a list beside others."""
+    page = f'{{"items": {value}}}'.encode()
+    assert len(list(iter_elements([page], parse("items")))) == records
+    if records == 1:
+        assert lone([page], parse("items")) == 1
+
+
+@pytest.mark.parametrize("value", ["7", "true", '"busy"', "1.5", '"http://x/"'])
+def test_a_scalar_is_no_record(value: str) -> None:
+    """It is given back, to be named."""
+    assert lone([f'{{"items": {value}}}'.encode()], parse("items")) == value.encode()
+
+
+def test_scalars_that_are_selected_one_by_one_are_records() -> None:
+    """`items[*].name` names them."""
+    page = b'{"items": [{"name": 0}, {"name": false}, {"name": ""}, {"name": null}]}'
+    assert list(iter_elements([page], parse("items[*].name"))) == [b"0", b"false", b'""']

@@ -24,7 +24,7 @@ LAYERS = [
     for line in """
     auth terminal proof sketch
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
-    cutting doubts durations headers moments reach signs trust
+    cutting doubts durations headers link_header moments reach signs trust
     inside
     secrets partitions origins guard elements entries parts wire keys
     marks lock identity cookies
@@ -45,7 +45,8 @@ LAYERS = [
     leap shape
     recent
     body fields auth.schemes ratelimit retry
-    supply pagination actions likeness
+    supply totals actions likeness
+    pagination contradictions
     variables growing
     question
     incremental folder request terminal.active
@@ -64,6 +65,7 @@ LAYERS = [
     replay
     tries
     commits
+    turns
     window repetition
     init init.variables init.names init.writing init.saving init.curl_options
     init.curl_data

@@ -34,7 +34,7 @@ from harvester.terminal.live import LiveDisplay
 from harvester.terminal.phrases import (
     width,
 )
-from tests.story import Story
+from tests.story import Story, config
 from tests.support import ENVIRONMENT, ITEMS, Scripted, chain, entry, write_config
 
 
@@ -104,10 +104,10 @@ def test_no_more_than_sixteen_lines_however_large_the_terminal() -> None:
 
 def test_what_does_not_fit_is_said_briefly() -> None:
     """Forty columns: the share instead of the bar, windows by their beginning."""
-    story = Story()
+    story = Story(configuration=config("total"))
     window = Window(datetime(2021, 5, 1, tzinfo=UTC), datetime(2021, 6, 1, tzinfo=UTC))
     partition = Partition("items", {"shard": "from:nasa", "window": window})
-    story.tell(PartitionStarted(partition, Checkpoint(first_total=20, records=5, started=True)))
+    story.tell(PartitionStarted(partition, Checkpoint(total=20, records=5, started=True)))
     story.tell(Waiting(partition, 42, "the server's rate limit is used up"))
     assert story.lines(39)[1:3] == [
         "partition",

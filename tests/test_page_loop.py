@@ -14,11 +14,11 @@ from harvester import harvest, verify
 from harvester.errors import DiskError
 from harvester.events import (
     AttemptLost,
+    Doubted,
     Event,
     PageCommitted,
     PartitionStarted,
     Waiting,
-    Warned,
 )
 from harvester.summary import Summary
 from tests.support import ITEMS, Reply, Respond, Scripted, chain, config, stamps
@@ -281,9 +281,9 @@ def test_totals_are_compared(tmp_path: Path, total: int, told: int) -> None:
         "resources.items.paginator={type: offset, limit: 3, total_path: total}",
     )
     assert summary.complete
-    warnings = [event.message for event in seen if isinstance(event, Warned)]
-    assert len(warnings) == told
-    assert all(f"total was {total} records, 6 came" in message for message in warnings)
+    doubts = [event.doubt.told for event in seen if isinstance(event, Doubted)]
+    assert len(doubts) == told
+    assert all(f"is {total} records, 6 came" in doubt for doubt in doubts)
 
 
 @pytest.mark.parametrize(

@@ -22,16 +22,16 @@ from harvester.config import (
     Paginator,
     SinglePage,
 )
+from harvester.entries import Checkpoint
 from harvester.errors import PageRefused
 from harvester.fields import Field, FieldParser, Take
 from harvester.jsonpath import parse
+from harvester.link_header import link_target
 from harvester.pagination import (
     Done,
     Page,
-    claims_reached,
     fields_wanted,
     first_cursor,
-    link_target,
     next_cursor,
 )
 
@@ -45,17 +45,27 @@ def after(
     cursor: Any = None,
     number: int = 1,
     headers: Mapping[str, str] | None = None,
-    first_total: Any = None,
+    past: Checkpoint | None = None,
     url: str = URL,
 ) -> Any:
-    """What follows a page whose records are at `items`; its fields are parsed as in a harvest."""
+    """What follows a page whose records are at `items`; its fields are parsed as in a harvest.
+    `past` is what came before it.
+    """
     parser = FieldParser(
         [Field("records", parse("items"), Take.COUNT), *fields_wanted(paginator)], Limits()
     )
     parser.feed((body if isinstance(body, str) else json.dumps(body)).encode())
     fields = parser.close()
-    page = Page(number, url, fields, fields.get("records", 0), headers or {}, first_total)
-    return next_cursor(paginator, cursor, page)
+    page = Page(number, url, fields, fields.get("records", 0), headers or {})
+    return next_cursor(paginator, cursor, page, past or Checkpoint())
+
+
+def came(*sizes: int, **fields: Any) -> Checkpoint:
+    """The checkpoint behind pages of so many records, each with these fields."""
+    at = Checkpoint()
+    for size in sizes:
+        at = at.with_page(size, fields)
+    return at
 
 
 def token(**options: Any) -> Cursor:
@@ -135,11 +145,31 @@ def test_first_cursor(paginator: Paginator, cursor: Any) -> None:
         ),
         (pages(maximum_page=3), 3, {"items": TWO}, Done("maximum_reached")),
         (pages(maximum_page=3), 2, {"items": TWO}, 3),
-        (pages(total_path="pages"), 2, {"items": TWO, "pages": 2}, Done("last_page")),
-        (pages(total_path="pages"), 1, {"items": TWO, "pages": 2}, 2),
-        (pages(total_path="pages", base_page=0), 1, {"items": TWO, "pages": 2}, Done("last_page")),
-        (pages(total_path="pages", base_page=0), 0, {"items": TWO, "pages": 2}, 1),
-        (pages(total_path="pages"), 2, {"items": TWO, "pages": "2"}, Done("last_page")),
+        # on a full page a total ends nothing, though it is reached
+        (pages(total_path="pages"), 2, {"items": TWO, "pages": 2}, 3),
+        (pages(total_path="pages", page_size=3), 2, {"items": TWO, "pages": 2},
+         Done("total_reached")),
+        (pages(total_path="pages", page_size=3), 1, {"items": TWO, "pages": 2}, 2),
+        (pages(total_path="pages", page_size=3, base_page=0), 1, {"items": TWO, "pages": "2"},
+         Done("total_reached")),
+        (pages(total_path="total", page_size=3), 1, {"items": TWO, "total": 2},
+         Done("total_reached")),
+        (pages(total_path="n", page_size=3), 1, {"items": TWO, "n": 2}, Done("total_reached")),
+        (pages(total_path="n", total_unit="pages", page_size=3), 1, {"items": TWO, "n": 2}, 2),
+        (pages(last_page_path="last"), 1, {"items": TWO, "last": "true"}, Done("last_page")),
+        (pages(last_page_path="last"), 1, {"items": TWO, "last": 0}, 2),
+        # an empty page ends only where nothing says more
+        (pages(has_more_path="more"), 7, {"items": [], "more": True}, 8),
+        (pages(total_path="pages"), 7, {"items": [], "pages": 8}, 8),
+        (pages(total_path="pages"), 8, {"items": [], "pages": 8}, Done("empty_page")),
+        (pages(total_path="pages", stop_after_empty_page=True), 7, {"items": [], "pages": 8},
+         Done("empty_page")),
+        (pages(total_path="pages", stop_after_empty_page=False), 7, {"items": [], "pages": 8}, 8),
+        (offset(limit=2, total_path="n"), 4, {"items": [], "n": 8}, 6),
+        (offset(limit=2, total_path="n"), 6, {"items": [], "n": 8}, Done("empty_page")),
+        (offset(limit=2, has_more_path="more"), 6, {"items": [], "more": "yes"}, 8),
+        (offset(limit=2, stop_after_empty_page=False), 6, {"items": []}, 8),
+        (offset(limit=3, step="limit"), 3, {"items": TWO}, 6),
         (pages(has_more_path="more"), 1, {"items": TWO, "more": False}, Done("has_more_false")),
         (pages(has_more_path="more"), 1, {"items": TWO, "more": True}, 2),
         (pages(has_more_path="more"), 1, {"items": TWO}, 2),
@@ -148,9 +178,9 @@ def test_first_cursor(paginator: Paginator, cursor: Any) -> None:
         (offset(limit=100), 100, {"items": TWO}, 102),
         (offset(limit=100), 4, {"items": []}, Done("empty_page")),
         (offset(limit=3, stop_after_short_page=True), 0, {"items": TWO}, Done("short_page")),
-        (offset(total_path="n"), 2, {"items": TWO, "n": 4}, Done("total_reached")),
+        (offset(total_path="n"), 2, {"items": TWO, "n": 4}, 4),
+        (offset(total_path="n", limit=3), 0, {"items": TWO, "n": 2}, Done("total_reached")),
         (offset(total_path="n"), 2, {"items": TWO, "n": 5}, 4),
-        (offset(total_path="n", base_offset=1), 3, {"items": TWO, "n": 4}, Done("total_reached")),
         (offset(total_path="n", base_offset=1), 1, {"items": TWO, "n": 3}, 3),
         # cursor
         (token(), None, {"items": TWO, "next": "b"}, "b"),
@@ -234,43 +264,88 @@ def test_maximum_pages() -> None:
     assert after(paginator, {"next": None}, number=3) == Done("no_next_cursor")
 
 
-# --- Totals (row 34) -----------------------------------------------------------------------------
+# --- Totals and empty pages ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("claimed", "came", "first", "more", "ends"),
+    ("claimed", "sizes", "first", "more", "ends"),
     [
-        (10, 10, 10, None, True),
-        ("10", 10, "10", None, True),
-        (10, 10, None, None, True),  # the first page
-        (10, 9, 10, None, False),
-        (0, 0, 0, None, False),
-        (0, 10, 0, None, False),
-        (-1, 10, -1, None, False),
-        (10, 10, 12, None, False),  # it changed
-        (10, 12, 10, None, False),  # more came: the total was wrong
-        (10, 10, 10, True, False),  # the page says there is more
-        (None, 10, None, None, False),
-        ("many", 10, "many", None, False),
-        (True, 1, True, None, False),
+        (12, (5, 5, 2), 12, None, True),
+        ("12", (5, 5, 2), "12", None, True),
+        (10, (5, 5), 10, None, False),  # a full page
+        (11, (5, 5, 2), 11, None, False),  # more came: the total was wrong
+        (13, (5, 5, 2), 13, None, False),
+        (12, (5, 5, 2), 11, None, False),  # it changed
+        (12, (5, 5, 2), 12, True, False),  # the page says there is more
+        (0, (5, 5, 2), 0, None, False),
+        (-1, (5, 5, 2), -1, None, False),
+        (None, (5, 5, 2), None, None, False),
+        ("many", (5, 5, 2), "many", None, False),
+        (True, (1,), True, None, False),
     ],
 )
-def test_totals(claimed: Any, came: int, first: Any, more: Any, ends: bool) -> None:
-    """A total ends a harvest only if nothing speaks against it."""
-    page = Page(1, URL, {"has_more": more}, 5, {}, first)
-    assert claims_reached(claimed, came, page) is ends
+def test_a_total_ends_on_a_short_page(
+    claimed: Any, sizes: tuple[int, ...], first: Any, more: Any, ends: bool
+) -> None:
+    """If just that much came, it never said anything else, and nothing speaks of more."""
+    *before, last = sizes
+    body = {"items": items(*range(last)), "n": claimed, "more": more}
+    paginator = offset(total_path="n", has_more_path="more")
+    following = after(paginator, body, cursor=sum(before), past=came(*before, total=first))
+    assert following == (Done("total_reached") if ends else sum(sizes))
 
 
 @settings(deadline=None)
 @given(st.integers(0, 50), st.lists(st.integers(1, 10), max_size=8))
 def test_totals_along_a_harvest(total: int, sizes: list[int]) -> None:
-    """An unchanging total ends a harvest where just that many records have come, nowhere else."""
-    paginator, at = offset(total_path="n"), 0
+    """An unchanging total ends a harvest at a short page with which just that many records have
+    come, nowhere else.
+    """
+    paginator, past, at = offset(total_path="n"), Checkpoint(), 0
     for size in sizes:
         body = {"items": items(*range(size)), "n": total}
-        following = after(paginator, body, cursor=at, first_total=total)
+        following = after(paginator, body, cursor=at, past=past)
+        past = past.with_page(size, {"total": total})
         at += size
-        assert following == (Done("total_reached") if at == total else at)
+        ends = at == total and size < sizes[0]
+        assert following == (Done("total_reached") if ends else at)
+
+
+def test_so_many_empty_pages_in_a_row_fail() -> None:
+    """Whatever says that there is more; one with records begins the count anew."""
+    paginator = token(maximum_empty_pages=3)
+    assert after(paginator, {"items": [], "next": "c"}, past=came(5, 0)) == "c"
+    with pytest.raises(PageRefused, match=r"last_page_path.*stop_after_empty_page: true"):
+        after(paginator, {"items": [], "next": "c"}, past=came(5, 0, 0))
+    assert after(paginator, {"items": [], "next": None}, past=came(5, 0, 0)) == Done(
+        "no_next_cursor"
+    )
+    assert after(paginator, {"items": TWO, "next": "c"}, past=came(5, 0, 0)) == "c"
+    with pytest.raises(PageRefused, match="maximum_empty_pages"):
+        after(
+            pages(has_more_path="more"), {"items": [], "more": 1}, cursor=200, past=came(*[0] * 99)
+        )
+
+
+def test_an_empty_page_moves_on_by_the_size_of_others() -> None:
+    """The limit, else what the first page had; an offset that cannot move on is refused."""
+    paginator = offset(total_path="n")
+    body = {"items": [], "n": 60}
+    assert after(paginator, body, cursor=20, past=came(10, 10)) == 30
+    with pytest.raises(PageRefused, match="say limit"):
+        after(paginator, body, cursor=0)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [("", "/items?c=2"), ('; results="true"', "/items?c=2"),
+     ('; results="false"', Done("results_false"))],
+)  # fmt: skip
+def test_a_link_without_results_is_the_end(results: str, expected: Any) -> None:
+    """Sentry links on from its last page, too, and says so."""
+    headers = {"link": f'</items?c=1>; rel="previous"; results="false", '
+                       f'</items?c=2>; rel="next"{results}; cursor="2"'}  # fmt: skip
+    assert after(HeaderLink(type="header_link"), {"items": TWO}, headers=headers) == expected
 
 
 # --- Cursors -------------------------------------------------------------------------------------

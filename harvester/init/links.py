@@ -10,8 +10,8 @@ from harvester.init import names
 from harvester.init.guess import Guess, View, is_link
 from harvester.init.looking import keys_text
 from harvester.init.names import plain
+from harvester.link_header import link_target
 from harvester.origins import origin_of, resolve
-from harvester.pagination import link_target
 
 #: What a link counts by, where it counts; a cursor beside it means that it does not.
 _COUNTED: Final = frozenset((*names.PAGE_PARAMS, *names.OFFSET_PARAMS)) - {"from", "first"}

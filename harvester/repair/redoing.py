@@ -22,13 +22,13 @@ from harvester.folder import ASIDE, Asked
 from harvester.inside import refuse_detours
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Journal
-from harvester.page_loop import iso
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
 from harvester.parts import disk_errors, make_folder
 from harvester.places import place_of
 from harvester.report import parts_on_disk, planned
 from harvester.sources import secrets_of, sources
+from harvester.turns import iso
 
 _MOST_ASIDE: Final = 1000  # of one partition
 

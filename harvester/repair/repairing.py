@@ -22,7 +22,7 @@ from harvester.errors import AttemptFailed, PartitionFailed
 from harvester.events import OnEvent
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Span, read_header
-from harvester.page_loop import Pages, iso
+from harvester.page_loop import Pages
 from harvester.partitions import Partition
 from harvester.parts import TEMPORARY, name_together, part_name, part_number, remove_temporary
 from harvester.places import place_of
@@ -32,6 +32,7 @@ from harvester.report import PartCheck, parts_on_disk, planned
 from harvester.schedule import running
 from harvester.sources import secrets_of
 from harvester.tries import Run
+from harvester.turns import iso
 
 #: More are counted, not listed.
 _MOST_LISTED: Final = 1000
@@ -242,7 +243,7 @@ class _Mending:
         """The page after `at`; None where the server does not give it."""
         try:
             with self._pages.blamed(at):
-                return self._pages.fetch(at, threading.Event())
+                return self._pages.judged(self._pages.fetch(at, threading.Event()), at)
         except (PartitionFailed, AttemptFailed) as error:
             self._found.note(self._found.failed, str(error))
             return None

@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.config import PageNumber
 from harvester.doubts import Doubts
-from harvester.fields import as_number
 from harvester.folder import Asked, read_asked, read_last_run, read_tally
 from harvester.journal import Checkpoint, Entry, read_entries
 from harvester.partitions import Partition
@@ -24,6 +22,7 @@ from harvester.report_page.bins import Bins, Histogram, Number
 from harvester.report_page.coverage import HOLES, OTHERS, Coverage, State, Stretches
 from harvester.summary import Failure, ResourceSummary
 from harvester.tally import Tally
+from harvester.totals import measured
 
 MOST_LISTED: Final = 2000  # partitions in the table
 MOST_CLAIMS: Final = 100
@@ -34,7 +33,6 @@ Series = tuple[str, str]
 """What records are counted under over time: a resource, and a row or a partition of it."""
 
 _MOST_MOMENTS: Final = 160
-_MOST_CLAIMED: Final = 10**15  # beyond it a total is a joke, and a float no longer exact
 _NARROWEST_S: Final = 0.125
 
 
@@ -64,7 +62,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A partition in the table. `claimed` is what the server's total said, of pages or records."""
+    """A partition in the table. `claimed` is what the server's total said, in `unit`."""
 
     title: str
     state: State
@@ -78,8 +76,8 @@ class Listed:
     busy_s: float
     last_at: str
     claimed: float | None
-    counts_pages: bool
     came: int
+    unit: str
 
     @property
     def differs(self) -> bool:
@@ -104,8 +102,8 @@ class Claims:
     agree: int = 0
     differ: int = 0
     open: int = 0  # not finished: nothing to compare yet
-    claimed: Counter[str] = field(default_factory=Counter)  # by kind
-    came: Counter[str] = field(default_factory=Counter)
+    claimed: Counter[str] = field(default_factory=Counter)  # by unit: what is of different kinds
+    came: Counter[str] = field(default_factory=Counter)  # is not added up
     _largest: list[tuple[float, int, Listed]] = field(default_factory=list)
 
     def add(self, place: int, listed: Listed) -> None:
@@ -115,9 +113,8 @@ class Claims:
         if listed.state in HOLES:
             self.open += 1
             return
-        kind = "pages" if listed.counts_pages else "records"
-        self.claimed[kind] += round(listed.claimed)
-        self.came[kind] += listed.came
+        self.claimed[listed.unit] += round(listed.claimed)
+        self.came[listed.unit] += listed.came
         self.differ += listed.differs
         self.agree += not listed.differs
         if listed.differs:
@@ -159,9 +156,7 @@ class Facts:
         self.restarts = self.superseded = self.partitions = 0
         self.first_at = self.last_at = 0.0  # epoch seconds
         self._failed = {failure.key: failure for failure in noted.listed}
-        self._counts_pages = {
-            r.name: isinstance(r.paginator, PageNumber) for r in asked.config.resources
-        }
+        self._paginators = {r.name: r.paginator for r in asked.config.resources}
         self._rows: list[tuple[int, int, Listed]] = []
 
     @property
@@ -246,8 +241,7 @@ class Facts:
     def _list(
         self, partition: Partition, at: Checkpoint, state: State, busy_s: float, last_at: str
     ) -> None:
-        claimed = as_number(at.first_total)
-        counts_pages = self._counts_pages[partition.resource]
+        found = measured(self._paginators[partition.resource], at)
         listed = Listed(
             title=self._title(partition),
             state=state,
@@ -260,9 +254,9 @@ class Facts:
             retries=at.retries,
             busy_s=busy_s,
             last_at=last_at,
-            claimed=None if claimed is None else float(max(0, min(claimed, _MOST_CLAIMED))),
-            came=at.live_pages if counts_pages else at.records,
-            counts_pages=counts_pages,
+            claimed=float(found.claimed) if found else None,
+            came=found.came if found else at.records,
+            unit=found.unit if found else "",
         )
         self.claims.add(self.partitions, listed)
         item = (listed.interest, -self.partitions, listed)

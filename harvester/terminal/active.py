@@ -6,27 +6,30 @@ far they have come through a window.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from harvester.config import Keyset, PageNumber, Resource
+from harvester.config import Keyset, Resource
 from harvester.journal import Checkpoint
 from harvester.pagination import CURSOR, LARGEST, REACHED, RUN_START
 from harvester.partitions import Partition
-from harvester.taking import as_float
+from harvester.signs import Unit
 from harvester.templates import Window, as_text
 from harvester.terminal.phrases import duration, size
 from harvester.terminal.reach import Reach, moments
+from harvester.totals import counted_in, total_of
 
 _MOST_SHARE: Final = 0.99  # of a partition that has not ended
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How the pages of a resource tell how far they have come: `counts_pages` where the server's
-    total is one of pages; `tells` names the field of a page that holds a time or an id.
+    """How the pages of a resource tell how far they have come: `unit` is what the server's total
+    counts, None where that is not known; `tells` names the field of a page that holds a time or an
+    id.
     """
 
-    counts_pages: bool
+    unit: Unit | None
     tells: str | None
 
     @classmethod
@@ -39,7 +42,7 @@ class Paging:
             tells = LARGEST
         elif isinstance(resource.paginator, Keyset):
             tells = CURSOR
-        return cls(isinstance(resource.paginator, PageNumber), tells)
+        return cls(counted_in(resource.paginator), tells)
 
     def reach(self, partition: Partition, now: float) -> Reach | None:
         """For a partition that covers a stretch of time: a window, or what is new since a run."""
@@ -81,7 +84,7 @@ class Active:
         """Take over what is committed; `fields` are those of a page just now."""
         self.pages, self.records = checkpoint.live_pages, checkpoint.records
         self.bytes, self.stored_bytes = checkpoint.bytes, checkpoint.stored_bytes
-        share = self._counted(checkpoint.first_total)
+        share = self._counted(total_of(checkpoint))
         if share is None and self.reach is not None and fields is not None:
             self.reach.see(fields.get(self.paging.tells or ""))
             share = self.reach.share
@@ -91,11 +94,12 @@ class Active:
             self.began = share
         self.share = share if share is None else min(_MOST_SHARE, share)
 
-    def _counted(self, claimed: Any) -> float | None:
+    def _counted(self, total: int | Decimal | None) -> float | None:
         """The share by the server's total; None where it named none, or a wrong one."""
-        total = as_float(claimed)
-        came = self.pages if self.paging.counts_pages else self.records
-        return came / total if total and 0 < came <= total else None
+        if self.paging.unit is None:
+            return None
+        came = self.pages if self.paging.unit == "pages" else self.records
+        return came / float(total) if total and 0 < came <= total else None
 
     def waits(self, now: float) -> bool:
         """Whether it waits for long enough to be shown."""
