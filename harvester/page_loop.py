@@ -202,9 +202,10 @@ class Pages:
             return entry
         if self._seen.before is not None:
             told = (
-                f"{incremental.param}={_short(as_text(self._start))} was asked for, and a record's "
-                f"{incremental.cursor_path} is {_short(as_text(self._seen.before))}: the server "
-                f"seems to ignore {incremental.param}, and then each run stores the same once more"
+                f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, and "
+                f"a record's {incremental.cursor_path} is "
+                f"{short(as_text(self._seen.before), _CURSOR_CHARS)}: the server seems to ignore "
+                f"{incremental.param}, and then each run stores the same once more"
             )
             entry = entry.doubted(Doubt("before_start", self._secrets.redact(told)))
         if self._seen.beyond is None:
