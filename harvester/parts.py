@@ -26,6 +26,7 @@ from harvester.errors import DataRefused, DiskError
 TEMPORARY: Final = ".tmp"
 _BUFFER_BYTES: Final = 64 * 1024
 _CLOSED: Final = -1
+_BESIDE_CHARS: Final = 48  # of a file's name, in that of what it grows as
 _PART_NAME = re.compile(r"part-(\d{6,})\.json\.gz")
 
 
@@ -68,12 +69,20 @@ class DurableFile:
     """A file that exists under its name only when it is complete and on disk.
 
     Leaving the `with` block without `commit` or `hand_over` removes what was written.
+
+    `beside`: it grows under a name that nobody has, since what is called like it with `.tmp` behind
+    may be somebody's, outside of a harvest's folder.
     """
 
-    def __init__(self, path: Path, *, fsync: bool = True, mode: int = 0o666) -> None:
+    def __init__(
+        self, path: Path, *, fsync: bool = True, mode: int = 0o666, beside: bool = False
+    ) -> None:
         self.path = path
         self.fsync = fsync
         self._temporary = f"{path}{TEMPORARY}"
+        if beside:
+            name = f".{path.name[:_BESIDE_CHARS]}.{os.urandom(4).hex()}{TEMPORARY}"
+            self._temporary = str(path.with_name(name))
         self._settled = False  # committed, or in other hands
         with disk_errors(path):
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC  # O_EXCL follows no link

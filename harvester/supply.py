@@ -217,7 +217,7 @@ def _from_records(
 ) -> Iterator[Value]:
     """The values of one parent partition's records, in their order."""
     selector = next(r.data_selector for r in config.resources if r.name == spec.resource)
-    return values_of(spec, partition_records(out, parent, selector), str(out / parent.folder))
+    return values_of(spec, partition_records(out, parent, selector), str(place_of(out, parent)))
 
 
 def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:

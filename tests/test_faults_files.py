@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from harvester import harvest, load_config, status, verify
-from harvester.errors import DataRefused, FolderLocked, FolderLost, HarvesterError
+from harvester.errors import ConfigError, DataRefused, FolderLocked, FolderLost, HarvesterError
 from harvester.events import Event, PageCommitted
 from harvester.export import FORMATS, export
 from harvester.export.scratch import MARK
@@ -29,6 +29,7 @@ from harvester.places import place_of
 from harvester.planning import plan
 from harvester.records import iter_records
 from harvester.replay.index import Index
+from harvester.report_page import write_report
 from harvester.report_page.facts import gather
 from harvester.summary import Summary
 from tests.support import ENVIRONMENT, ITEMS, Reply, Scripted, chain, stamps, write_config
@@ -540,6 +541,28 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def noise(path: str, parameters: Mapping[str, str]) -> Reply:
     """One page of it."""
     return Reply({"data": [{"id": n, "pad": os.urandom(100).hex()} for n in range(500)]})
+
+
+def test_row_96_a_report_beside_somebodys_files(tmp_path: Path, api: Scripted) -> None:
+    """What is called like the report with `.tmp` behind is not taken for its own; a link and a
+    pipe in the report's place are refused, and nobody waits.
+    """
+    go(tmp_path, api)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "r.html.tmp").write_text("mine")
+    write_report(tmp_path / "out", own / "r.html")
+    write_report(tmp_path / "out", own / "r.html")  # a report is replaced
+    assert names(own) == ["r.html", "r.html.tmp"]
+    assert (own / "r.html.tmp").read_text() == "mine"
+    for put in (a_link, a_broken_link, a_pipe):
+        put(own / put.__name__, own / "r.html")
+        with pytest.raises(ConfigError, match="is no file"):
+            write_report(tmp_path / "out", own / put.__name__)
+        (own / put.__name__).unlink()
+    done = command("report", tmp_path / "out", "--out", own / "new.html", limit=5000)
+    assert done.returncode == 4, done.stderr
+    assert names(own) == ["r.html", "r.html.tmp"]
 
 
 def test_row_96_a_link_in_place_of_the_target(two: Path, tmp_path: Path) -> None:

@@ -257,6 +257,23 @@ def test_pure_modules(name: str) -> None:
             assert node.func.id not in ("open", "print", "input"), ast.unparse(node)
 
 
+def test_one_module_says_where_a_partition_lies() -> None:
+    """Whoever else joined OUT and `partition.folder` would walk through links, and not find those
+    whose values differ in case only.
+    """
+    for name, tree in MODULES.items():
+        joined = [
+            ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Div)
+            and isinstance(node.right, ast.Attribute)
+            and node.right.attr == "folder"
+            and ast.unparse(node.right) != "config.folder"  # OUT itself
+        ]
+        assert not joined or name == "places", (name, joined)
+
+
 def test_only_the_edge_prints() -> None:
     """As a library, nothing prints: stdout belongs to the commands."""
     edge = ("cli", "demo", "terminal.", "emulator.__main__")

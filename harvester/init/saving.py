@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from harvester.errors import ConfigError
+from harvester.parts import name_anew
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -34,9 +35,7 @@ def save(path: Path, text: str, *, force: bool) -> None:
         if force:
             beside.replace(path)
             return
-        try:
-            path.hardlink_to(beside)  # unlike a rename, it never replaces
-        except FileExistsError:
+        if not name_anew(beside, path):
             refuse_existing(path, force=False)
     finally:
         beside.unlink(missing_ok=True)

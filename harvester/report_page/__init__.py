@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import ConfigError
-from harvester.parts import TEMPORARY, DurableFile, disk_errors
+from harvester.inside import is_file, reading
+from harvester.parts import DurableFile, disk_errors, remove_temporary
 from harvester.report_page.facts import gather
 from harvester.report_page.page import MARK, render
 
@@ -27,9 +28,10 @@ def write_report(out: str | os.PathLike[str], file: str | os.PathLike[str] | Non
     file = Path(file or out / NAME)
     _check(file)
     pieces = render(gather(out))
-    with disk_errors(file):  # a report that was killed may have left one behind
-        file.with_name(file.name + TEMPORARY).unlink(missing_ok=True)
-    with DurableFile(file) as page:
+    own = file.parent == out
+    if own:  # a report that was killed may have left one behind; elsewhere it would be somebody's
+        remove_temporary(file)
+    with DurableFile(file, beside=not own) as page:
         for piece in pieces:
             page.write(piece.encode(errors="replace"))
         page.commit()
@@ -42,8 +44,10 @@ def _check(file: Path) -> None:
         raise ConfigError(f"{file}: is a folder; name a file, as in --out {file / NAME}")
     if not file.parent.is_dir():
         raise ConfigError(f"{file}: there is no folder {file.parent}")
-    if file.exists():
-        with disk_errors(file), file.open("rb") as found:
+    if os.path.lexists(file):
+        if not is_file(file):
+            raise ConfigError(f"{file}: exists, and is no file; name another with --out")
+        with disk_errors(file), reading(file) as found:
             if found.read(len(MARK)) != MARK.encode():
                 raise ConfigError(
                     f"{file}: exists, and is no report; remove it, or name another with --out"
