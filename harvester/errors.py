@@ -91,6 +91,19 @@ class RunStopped(HarvesterError):
     exit_code = 4
 
 
+def is_want_of_threads(error: BaseException) -> bool:
+    """Whether the machine gives no more threads; Python has no class for it."""
+    return isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+
+
+def no_more_threads() -> RunStopped:
+    """The same in words, with what to do."""
+    return RunStopped(
+        "the machine gives no more threads: raise the limit (ulimit -u), end other programs, or "
+        "ask for less at once with --concurrency 1; the same command goes on"
+    )
+
+
 class DiskError(RunStopped):
     """A write, fsync or rename failed. Never retried: after a failed fsync the kernel may have
     dropped the dirty pages, and a second fsync would report success for lost data.

@@ -26,6 +26,8 @@ from harvester.errors import (
     Interrupted,
     PartitionFailed,
     WindowOpen,
+    is_want_of_threads,
+    no_more_threads,
 )
 from harvester.events import (
     Event,
@@ -196,9 +198,11 @@ class _Ended:
                         self._gather()
                 while self._active:
                     self._gather()
-            except BaseException:  # also Ctrl-C: the workers must not go on behind our back
+            except BaseException as error:  # also Ctrl-C: no worker must go on behind our back
                 self._run.stop.set()
-                raise
+                if not is_want_of_threads(error):
+                    raise
+                self.by = self.by or no_more_threads()
         if self._cut_short and self.by is None:
             self.by = Interrupted("interrupted")
 

@@ -1,5 +1,7 @@
 """The last screen of a run, and what `status` shows."""
 
+from dataclasses import replace
+
 import pytest
 
 from harvester.errors import DiskError, Interrupted, RunStopped
@@ -7,7 +9,7 @@ from harvester.events import (
     Waiting,
 )
 from harvester.summary import Failure, PartitionCounts, ResourceSummary, Summary
-from harvester.terminal.closing import closing, standing
+from harvester.terminal.closing import closing, missing, standing
 from harvester.terminal.phrases import (
     width,
 )
@@ -52,7 +54,12 @@ def test_the_last_screen_tells_of_waiting_by_reason() -> None:
 
 def test_failures_are_listed_up_to_ten() -> None:
     """The rest is counted, and where to find it is said."""
-    text = closing(summary(failed=12, pending=1), Story().progress, None)
+    state = summary(failed=12, pending=1)
+    state.failures = [
+        replace(failure, error=failure.error + "!" * number)
+        for number, failure in enumerate(state.failures)
+    ]  # no two alike
+    text = closing(state, Story().progress, None)
     assert text.startswith("12 of 15 partitions failed, 1 pending; every page committed is kept.")
     assert text.count(": gone") == 10
     assert "… and 2 more: see `harvester status --json`" in text
@@ -115,3 +122,21 @@ def test_standing_of_an_empty_plan() -> None:
     """Complete, and why."""
     text = standing(Summary("items", [ResourceSummary("items")]), None)
     assert "complete, with nothing to harvest" in text
+
+
+def test_failures_alike_take_one_line() -> None:
+    """A thousand partitions that failed for one reason are told once, with a count and an example;
+    what is different has lines of its own.
+    """
+    alike = [
+        Failure(
+            "items", {"shard": f"s{n}"},
+            f"items shard=s{n}, page {n} (cursor c{n}): the server answered 500; {n} pages kept", n,
+        )
+        for n in range(1000)
+    ]  # fmt: skip
+    other = Failure("users", {}, "users, page 1: no page", None)
+    lines = missing([other, *alike], None).splitlines()
+    assert lines[0] == "Failed:"
+    assert lines[1].startswith("  1,000 partitions of items alike, such as items shard=s0, page 0")
+    assert lines[2:] == ["  users, page 1: no page"]

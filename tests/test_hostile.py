@@ -331,3 +331,100 @@ def test_row_103_other_variables_do_not_matter(tmp_path: Path) -> None:
     assert run(tmp_path, chain(1), env=env).returncode == 0
     done = harvester("status", tmp_path / "nowhere", env=env)
     assert done.returncode == 2
+
+
+# --- The machine ---------------------------------------------------------------------------------
+
+
+def test_row_103_a_yaml_that_is_no_file(tmp_path: Path) -> None:
+    """A pipe is read once, and not waited for where nobody writes; no device is read for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "latin.yaml").write_bytes(b"version: 1\nname: caf\xe9\n")
+    for name, told in (
+        ("pipe", "a pipe that nobody writes into"),
+        ("folder", "Is a directory"),
+        ("/dev/zero", "over 4 MiB"),
+        ("/dev/null", "the file is empty"),
+        ("latin.yaml", "latin.yaml:2: not UTF-8 text"),
+    ):
+        done = harvester("check", tmp_path / name)
+        assert done.returncode == 2, name
+        assert told in done.stderr
+    reader, writer = os.pipe()
+    os.write(writer, ITEMS.encode())
+    os.close(writer)
+    done = harvester("check", f"/dev/fd/{reader}", pass_fds=[reader])
+    os.close(reader)
+    assert done.returncode == 0, done.stderr
+
+
+#: Runs the command line where the machine gives so many threads and no more.
+FEW_THREADS = """
+import sys, threading
+left, real = [int(sys.argv.pop(1))], threading._start_new_thread
+def start(*given, **named):
+    if not left[0]:
+        raise RuntimeError("can't start new thread")
+    left[0] -= 1
+    return real(*given, **named)
+threading._start_new_thread = start
+from harvester.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_row_103_no_more_threads(threads: int, tmp_path: Path) -> None:
+    """The run ends with what to do, and what to type; the next one goes on."""
+    shards = "resources.items.partitions.shard=[a, b, c, d, e]"
+    with Scripted(chain(3)) as server:
+        words = [
+            "run", str(write_config(tmp_path, ITEMS)), "--out", str(tmp_path / "out"),
+            "--base-url", server.base_url, "--set", shards,
+        ]  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", FEW_THREADS, str(threads), *words], env=ENVIRONMENT,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 4
+        assert "no more threads: raise the limit (ulimit -u)" in " ".join(done.stderr.split())
+        assert harvester(*words).returncode == 0
+    assert len(list(iter_records(tmp_path / "out"))) == 45
+    assert verify(tmp_path / "out", deep=True).ok
+
+
+ODD: list[dict[str, str]] = [
+    {"TERM": "weird", "COLUMNS": "0"}, {"TERM": "", "COLUMNS": "x"}, {"COLUMNS": "1"},
+    {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0"}, {"TZ": "Nowhere/Land", "HOME": ""},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_row_103_odd_surroundings(odd: dict[str, str], tmp_path: Path) -> None:
+    """None of this has to do with a harvest."""
+    assert run(tmp_path, chain(1), env=odd).returncode == 0
+
+
+def test_row_103_no_working_folder(tmp_path: Path) -> None:
+    """It was removed while we stood in it: what is named in full is found, the rest is told."""
+    path = write_config(tmp_path, ITEMS)
+    code = (
+        "import os, sys\n"
+        f"os.mkdir({str(tmp_path / 'gone')!r}); os.chdir({str(tmp_path / 'gone')!r})\n"
+        f"os.rmdir({str(tmp_path / 'gone')!r})\n"
+        "from harvester.cli import main\nmain()"
+    )
+    for words, codes in (
+        (["check", str(path)], (0,)),
+        (["check", "config.yaml"], (2,)),
+        (["run", str(path)], (2, 4)),
+        (["status", "data"], (2, 5)),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], env=ENVIRONMENT, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode in codes, done.stderr
+        assert "Traceback" not in done.stderr

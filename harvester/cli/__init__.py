@@ -17,7 +17,13 @@ from harvester import __version__
 from harvester.cli import declaring, harvesting, mending, using
 from harvester.cli.app import app
 from harvester.cli.completing import for_shell
-from harvester.errors import ConfigError, HarvesterError, RunStopped
+from harvester.errors import (
+    ConfigError,
+    HarvesterError,
+    RunStopped,
+    is_want_of_threads,
+    no_more_threads,
+)
 from harvester.terminal import streams
 from harvester.terminal.phrases import number, one_line
 from harvester.terminal.rendering import say
@@ -71,8 +77,8 @@ def _code() -> int:
     except MemoryError:
         say("error: out of memory; what was committed is kept, and the same command goes on")
         return RunStopped.exit_code
-    except Exception:
-        return _tell_bug()
+    except Exception as error:
+        return _tell(no_more_threads()) if is_want_of_threads(error) else _tell_bug()
 
 
 def _of_typer(leaving: SystemExit) -> int:

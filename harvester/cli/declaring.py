@@ -158,8 +158,9 @@ def check(
     loaded = load_config(config, base_url=base_url, set=set_ or ())
     answer(f"{config}: ok\n{resources_text(loaded)}")
     secrets = secrets_of(loaded)
-    lines = config.read_text(encoding="utf-8").split("\n")
-    for lint in lints(config, loaded):
+    again = config.is_file()  # a pipe can be read only once
+    lines = config.read_text(encoding="utf-8").split("\n") if again else []
+    for lint in lints(config, loaded) if again else ():
         line = secrets.redact(lines[lint.line - 1]) if lint.line else ""
         answer(lint_text(lint, line, stdout_columns()))
     if not live:

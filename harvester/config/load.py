@@ -11,6 +11,8 @@ the section itself is sound: on half a section they would report consequences, n
 
 import os
 import re
+import select
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ from harvester.errors import ConfigError, Problem
 from harvester.templates import Scope, TemplateError, render, strings
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_PATIENCE_S: Final = 5.0
 _LARGEST_FILE: Final = 4 << 20
 
 #: What lies beside the folders of resources, or in them: names that no resource may have, also
@@ -51,8 +54,7 @@ def load_config(
     """Read a YAML file; see `parse_config`. A file that cannot be read is a ConfigError too."""
     source = str(path)
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = _content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([Problem(source, 0, "", f"cannot be read: {reason}")]) from None
@@ -65,6 +67,26 @@ def load_config(
         raise ConfigError([Problem(source, line, "", "not UTF-8 text")]) from None
     home = Path(path).absolute().parent
     return parse_config(text, source, base_url=base_url, set=set, env=env, home=home)
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    """At most a byte more than the largest file. A pipe, as `<(…)` of a shell makes one, is read;
+    one into which nobody writes is not waited for.
+    """
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            if not select.select([file], [], [], _PATIENCE_S)[0]:
+                raise TimeoutError("a pipe that nobody writes into")
+            os.set_blocking(file.fileno(), True)
+        pieces, left = [], _LARGEST_FILE + 1
+        while left and (piece := file.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_config(

@@ -1,5 +1,6 @@
 """The last screen of a run, and what `status` shows: what came, what is missing and why."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ from harvester.doubts import DoubtGroup
 from harvester.errors import Interrupted
 from harvester.partitions import Partition
 from harvester.summary import Failure, ResourceSummary, Summary
+from harvester.tally import kind_of
 from harvester.terminal.phrases import duration, number, one_line, percent, size, table, wrap
 from harvester.terminal.progress import Progress
 
@@ -14,6 +16,7 @@ _MOST_FAILURES: Final = 10
 _MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
 _FEW: Final = 3  # on one so narrow that each takes two lines
 _NARROW: Final = 60
+_PAGE: Final = re.compile(r", page [\d,]+(?: \(cursor .*?\))?(?=:)")
 _MOST_REASONS: Final = 3
 
 
@@ -152,15 +155,32 @@ def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
 
 
 def missing(failures: Sequence[Failure], columns: int | None) -> str:
-    """The failures in words, the first few of them."""
+    """The failures in words: a line for each reason, with a count and an example. The reasons that
+    most partitions have come first.
+    """
     if not failures:
         return ""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault((failure.resource, _reason(failure)), []).append(failure)
     most = _MOST_FAILURES if columns is None else _MOST_ON_SCREEN
+    ordered = sorted(groups.values(), key=len, reverse=True)
     lines = ["Failed:"]
-    lines += [wrap(one_line(failure.error), columns, "  ") for failure in failures[:most]]
-    if len(failures) > most:
-        lines.append(f"  … and {len(failures) - most:,} more: see `harvester status --json`")
+    for group in ordered[:most]:
+        error = one_line(group[0].error)
+        alike = f"{len(group):,} partitions of {one_line(group[0].resource)} alike, such as "
+        lines.append(wrap(error if len(group) == 1 else alike + error, columns, "  "))
+    if rest := sum(map(len, ordered[most:])):
+        lines.append(f"  … and {rest:,} more: see `harvester status --json`")
     return "\n".join(lines)
+
+
+def _reason(failure: Failure) -> str:
+    """What is the same about failures that differ in their partition, page and cursor only."""
+    error = failure.error
+    for label in sorted(failure.partition.values(), key=len, reverse=True):
+        error = error.replace(label, "…") if label else error
+    return kind_of(_PAGE.sub("", error))
 
 
 def doubted(doubts: Sequence[DoubtGroup], columns: int | None) -> str:
