@@ -53,7 +53,7 @@ LAYERS = [
     terminal.progress
     planning transport
     report attempt auth.token_requests
-    sources auth.access records export.survey export.values export.scratch export.snapshot
+    sources auth.access records doubles export.survey export.values export.scratch export.snapshot
     export.columns export.repeats
     export.arrow export.csvfile export.lines
     export.database

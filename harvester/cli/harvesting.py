@@ -160,6 +160,18 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also inflate and parse every page.")
     ] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Also count how many records are different, exactly.")
+    ] = False,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="PATH",
+            help="What makes a record the same record, for --keys, instead of the YAML's `key`; "
+            "given again, all the paths together.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check every part against its journal.
@@ -171,6 +183,9 @@ def verify(
     Examples:
       harvester verify data/tweets          at the speed of the disk
       harvester verify data/tweets --deep   also inflates and parses every page
+      harvester verify data/tweets --keys   also counts records that come twice
+
+    Records that come twice are no damage: they are told, and the exit code stays 0.
 
     \b
     Exit codes:
@@ -180,11 +195,20 @@ def verify(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.report import verify as verified
     from harvester.terminal.calling import program
+    from harvester.terminal.closing import doubled
 
     found = verified(folder, deep=deep)
+    counted = []
+    if keys or key:
+        from harvester.doubles import doubles
+
+        counted = doubles(folder, key or ())
     if as_json:
-        print_json(found.as_dict())
+        told = {"keys": [each.as_dict() for each in counted]} if keys or key else {}
+        print_json({**found.as_dict(), **told})
     else:
+        for each in counted:
+            answer(doubled(each))
         for problem in found.problems:
             answer(f"{problem.path}: {problem.problem}" if problem.path else problem.problem)
         parts = number(found.parts, "part")

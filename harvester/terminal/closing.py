@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from harvester.doubles import Doubles
 from harvester.doubts import DoubtGroup
 from harvester.errors import Interrupted
 from harvester.partitions import Partition
@@ -188,6 +189,23 @@ def doubted(doubts: Sequence[DoubtGroup], columns: int | None) -> str:
     if not doubts:
         return ""
     return "\n".join(["Doubts:", *(wrap(_doubt(group), columns, "  ") for group in doubts)])
+
+
+def doubled(found: Doubles) -> str:
+    """What `verify --keys` has counted of a resource."""
+    key = " and ".join(found.key)
+    told = f"{found.resource}: {number(found.records, 'record')}, {found.distinct:,} different"
+    told += f" by {key}"
+    if found.duplicates:
+        told += f"; {found.duplicates:,} come again, {found.within:,} of them in one partition"
+    if found.unkeyed:
+        told += f"; {found.unkeyed:,} have no {key}"
+    listed = [
+        f"{Partition(found.resource, item['partition']).title}: {item['duplicates']:,} again"
+        for item in found.partitions[:_MOST_ON_SCREEN]
+        if item["partition"]
+    ]
+    return "\n  ".join(map(one_line, [told, *listed]))
 
 
 def _doubt(group: DoubtGroup) -> str:
