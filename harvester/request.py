@@ -33,6 +33,7 @@ from harvester.templates import ABSENT, Scope, Template, as_text, render
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 #: What a parameter's name may keep. Brackets may not stand there, and Tomcat refuses them.
 _NAME_SAFE: Final = "$@:!*(),/~"
+_ENCODED: Final = re.compile("(%[0-9A-Fa-f]{2})")
 _FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
     # What follows is for servers that have JSON under a vendor's name only, as
@@ -250,7 +251,7 @@ def _path(template: str, scope: Scope) -> str:
         if part.kind == "env":
             path += text
         else:
-            path += quote(text, safe="" if "?" in path else _PATH_SAFE)
+            path += _quoted(text, "" if "?" in path else _PATH_SAFE, raw=part.raw)
     if _climbs(path) != _climbs(template):
         raise PageRefused(f"a value turns the path into {path!r}, which leads to another place")
     first, _, _ = path.partition("/")
@@ -258,9 +259,21 @@ def _path(template: str, scope: Scope) -> str:
     return f"./{path}" if ":" in first.partition("?")[0] and not _FULL_URL.match(path) else path
 
 
+def _quoted(text: str, safe: str, *, raw: bool) -> str:
+    """A value in a path; of a `raw` one the percent signs that encode something stay."""
+    if not raw:
+        return quote(text, safe=safe)
+    return "".join(
+        piece if _ENCODED.fullmatch(piece) else quote(piece, safe=safe)
+        for piece in _ENCODED.split(text)
+    )
+
+
 def _climbs(path: str) -> int:
     """How many segments of a path are `.` or `..`."""
-    return sum(segment in (".", "..") for segment in path.partition("?")[0].split("/"))
+    # Requests writes an encoded dot plain, and what it makes of one is what counts.
+    segments = path.partition("?")[0].replace("%2e", ".").replace("%2E", ".").split("/")
+    return sum(segment in (".", "..") for segment in segments)
 
 
 def _pairs(params: Any) -> Iterable[tuple[str, str]]:

@@ -79,19 +79,22 @@ class Reference:
 
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
     or a partition value. `name` is the variable or partition key (for the other kinds, the kind),
-    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon.
+    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon. `raw` is a
+    value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays one.
     """
 
     kind: Literal["env", "cursor", "page", "value"]
     name: str
     attribute: str | None = None
     format: str | None = None
+    raw: bool = False
 
     def __str__(self) -> str:
         """Write the reference as it was read, braces included."""
         name = f"env.{self.name}" if self.kind == "env" else self.name
         attribute = f".{self.attribute}" if self.attribute else ""
-        return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}}}"
+        raw = _RAW if self.raw else ""
+        return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}{raw}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ _REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTAL
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
 _DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
+_RAW: Final = "|raw"
 _DOUBLE: Final = "a literal brace is doubled: '{{' or '}}'"
 
 
@@ -258,13 +262,16 @@ def _reference(body: str, at: int) -> Reference:
         shown = body if len(body) <= 40 else body[:40] + "…"
         return TemplateError(f"'{{{shown}}}' at character {at + 1}: {why}", at)
 
-    found = _REFERENCE.fullmatch(body)
+    raw = body.endswith(_RAW)
+    found = _REFERENCE.fullmatch(body.removesuffix(_RAW))
     if found is None:
         raise refuse(
             "not a reference such as {env.NAME}, {query}, {window.start:FORMAT}, {cursor} or "
             f"{{page}}; {_DOUBLE}"
         )
     name, attribute, form = found.groups()
+    if raw and name in ("env", "page"):
+        raise refuse("|raw is for values of a partition, and the cursor, in a path")
     if name == "env":
         if attribute is None or form is not None:
             raise refuse("an environment variable is written {env.NAME}")
@@ -272,12 +279,12 @@ def _reference(body: str, at: int) -> Reference:
     if name in ("cursor", "page"):
         if attribute is not None or form is not None:
             raise refuse(f"{{{name}}} has no attributes and takes no format")
-        return Reference("cursor" if name == "cursor" else "page", name)
+        return Reference("cursor" if name == "cursor" else "page", name, raw=raw)
     if attribute not in (None, "start", "end", "last"):
         raise refuse(f"'.{attribute}' is unknown: a window has .start, .end and .last")
     if form is not None and (problem := _format_problem(form)):
         raise refuse(problem)
-    return Reference("value", name, attribute, form)
+    return Reference("value", name, attribute, form, raw)
 
 
 def _format_problem(form: str) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harvester import harvest, iter_records, load_config, reach
-from harvester.errors import PageRefused
+from harvester.errors import ConfigError, PageRefused
 from harvester.summary import Summary
 from tests.fault_server import (
     CLOSE,
@@ -254,6 +254,37 @@ def test_row_79_token_cut_out_of_a_url(tmp_path: Path, option: str, asked: str) 
     ) as server:
         assert run(tmp_path, server, text=text).exit_code == 0
     assert server.targets == ["/items", asked]
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("a%2Fb", "/p/a%2Fb/items"),
+        ("a/b 100%", "/p/a/b%20100%25/items"),
+        ("é?#", "/p/%C3%A9%3F%23/items"),
+    ],
+)
+def test_row_79_value_encoded_already(tmp_path: Path, value: str, asked: str) -> None:
+    """`{k|raw}` keeps what is encoded, and encodes what could not be sent."""
+    text = CONFIG.replace(
+        "path: items", f"path: 'p/{{k|raw}}/items'\n    partitions: {{k: ['{value}']}}"
+    )
+    with FaultServer(lambda request: page(records(1))) as server:
+        assert run(tmp_path, server, text=text).exit_code == 0
+    assert server.targets == [asked]
+
+
+def test_row_79_raw_leads_nowhere_else(tmp_path: Path) -> None:
+    """An encoded `..` is one all the same, and only a path takes `|raw`."""
+    text = CONFIG.replace("path: items", "path: 'p/{k|raw}/i'\n    partitions: {k: ['%2e%2E']}")
+    with FaultServer(lambda request: page(records(1))) as server:
+        summary = run(tmp_path, server, text=text)
+        assert summary.exit_code == 3
+        assert server.requests == []
+        text = CONFIG.replace("path: items", "path: i\n    params: {a: '{k|raw}'}\n    "
+                              "partitions: {k: [b]}")  # fmt: skip
+        with pytest.raises(ConfigError, match=r"only a path takes \|raw"):
+            run(tmp_path, server, text=text)
 
 
 # --- Row 83: redaction is linear, and kept headers are capped -------------------------------------

@@ -68,6 +68,8 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             yield path, error.message
             continue
         for reference in found:
+            if reference.raw and path[-1] != "path":
+                yield path, f"{reference}: only a path takes |raw; elsewhere values are encoded"
             fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
             if fault:
                 yield path, fault
