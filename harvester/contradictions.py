@@ -74,13 +74,16 @@ def unread(
     if sign is None:
         return
     pages, records = at.live_pages - at.empty_pages, at.records
-    came = f"{records:,} records came"
-    told = {
-        "more": f"{sign.where} says that there are more, {came}",
-        "next": f"{sign.where} leads on, {came}",
-        "records": f"{sign.where} says {sign.value:,} records, {records:,} came",
-        "pages": f"{sign.where} says {sign.value:,} pages, {pages:,} came ({records:,} records)",
-    }[sign.kind]
+    match sign.kind:
+        case "more":
+            told = f"{sign.where} says that there are more, {records:,} records came"
+        case "next":
+            told = f"{sign.where} leads on, {records:,} records came"
+        case "records":
+            told = f"{sign.where} says {sign.value:,} records, {records:,} came"
+        case "pages":
+            says = f"{sign.where} says {sign.value:,} pages"
+            told = f"{says}, {pages:,} came ({records:,} records)"
     yield Doubt(f"unread_{sign.kind}", f"{told}, and the list ended with {at.reason}")
 
 

@@ -202,8 +202,8 @@ class Pages:
             return entry
         if self._seen.before is not None:
             told = (
-                f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, and "
-                f"a record's {incremental.cursor_path} is "
+                f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, "
+                f"and a record's {incremental.cursor_path} is "
                 f"{short(as_text(self._seen.before), _CURSOR_CHARS)}: the server seems to ignore "
                 f"{incremental.param}, and then each run stores the same once more"
             )

@@ -28,6 +28,7 @@ from harvester.parts import part_number
 from harvester.places import place_of
 from harvester.planning import Plan
 from harvester.summary import ResourceSummary, Summary
+from harvester.whole_run import WholeRun
 
 #: More problems than this are counted, not listed.
 MOST_PROBLEMS: Final = 1000
@@ -54,7 +55,7 @@ def status(out: str | os.PathLike[str]) -> Summary:
     noted = read_last_run(out)
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
-    doubts = Doubts()
+    doubts, whole = Doubts(), WholeRun(out, asked.config)
     since: str | None = None
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
@@ -66,8 +67,10 @@ def status(out: str | os.PathLike[str]) -> Summary:
         if key in failed and not checkpoint.done:
             open_ones.add(key)
         numbers[partition.resource].add(checkpoint, failed=key in open_ones)
+        whole.add(partition, checkpoint)
         for doubt in checkpoint.doubts:
             doubts.add(partition.resource, partition.labels, doubt)
+    whole.tell(doubts)
     unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
     for name in numbers.keys() & unlisted.keys():
         counts = numbers[name].partitions

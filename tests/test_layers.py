@@ -51,7 +51,7 @@ LAYERS = [
     question
     incremental folder request terminal.active
     terminal.progress
-    planning transport
+    planning transport whole_run
     report attempt auth.token_requests
     sources auth.access records doubles export.survey export.values export.scratch export.snapshot
     export.columns export.repeats

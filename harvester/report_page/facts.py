@@ -23,6 +23,7 @@ from harvester.report_page.coverage import HOLES, OTHERS, Coverage, State, Stret
 from harvester.summary import Failure, ResourceSummary
 from harvester.tally import Tally
 from harvester.totals import measured
+from harvester.whole_run import WholeRun
 
 MOST_LISTED: Final = 2000  # partitions in the table
 MOST_CLAIMS: Final = 100
@@ -152,6 +153,7 @@ class Facts:
         self.endings: Counter[str] = Counter()
         self.claims = Claims()
         self.doubts = Doubts()
+        self._whole = WholeRun(out, asked.config)
         self.states: Counter[State] = Counter()
         self.restarts = self.superseded = self.partitions = 0
         self.first_at = self.last_at = 0.0  # epoch seconds
@@ -193,10 +195,17 @@ class Facts:
         self.states[state] += 1
         if at.done:
             self.endings[at.reason or "no reason given"] += 1
+        self._whole.add(partition, at)
         for doubt in at.doubts:
             self.doubts.add(partition.resource, partition.labels, doubt)
         self._list(partition, at, state, busy_s, last_at)
         self.partitions += 1
+
+    def close(self) -> None:
+        """Tell what is seen only when all have been counted in."""
+        for moment in (cell for _, _, cell in self.moments):
+            self.latency.add(moment.latency)
+        self._whole.tell(self.doubts)
 
     def _title(self, partition: Partition) -> str:
         """What a partition is called; its resource counts where there are several."""
@@ -270,8 +279,7 @@ def gather(out: Path) -> Facts:
     facts = Facts(out, asked)
     for partition in planned(out, asked):
         facts.add(partition, read_entries(place_of(out, partition)))
-    for moment in (cell for _, _, cell in facts.moments):
-        facts.latency.add(moment.latency)
+    facts.close()
     return facts
 
 
