@@ -18,13 +18,17 @@ from typing import Any, Final
 from harvester import (
     attempt,
     body,
+    closed,
     commits,
     fields,
+    folder,
+    incremental,
     inside,
     journal,
     partitions,
     parts,
     places,
+    sources,
     transport,
     tries,
     wire,
@@ -329,6 +333,30 @@ def other_type_tried_on() -> None:
     put(attempt, "_refuse_other_type", lambda response, snippet: None)
 
 
+# --- The question --------------------------------------------------------------------------------
+
+
+def variables_not_compared() -> None:
+    """A harvest goes on with another value of a variable."""
+    put(folder, "changed_values", lambda before, now: iter(()))
+
+
+def every_variable_concealed() -> None:
+    """Whatever a variable holds is taken for a secret wherever it stands in a cursor."""
+    put(sources, "hidden", lambda config: frozenset(config.env))
+
+
+def clock_of_this_machine_believed() -> None:
+    """A window is done when it has closed by this machine's clock, whatever the server's says."""
+    put(closed, "server_time", lambda date: None)
+
+
+def future_gone_on_from() -> None:
+    """The largest value is gone on from, however far it lies in the future."""
+    put(attempt, "is_beyond", lambda value, moment: False)
+    put(incremental, "is_beyond", lambda value, moment: False)
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -341,6 +369,8 @@ BUGS: Mapping[str, Callable[[], None]] = {
         guard_on_consecutive_cursors, cursor_as_float, empty_page_ends,
         redirect_followed_anywhere, link_followed_anywhere, environment_trusted,
         server_wait_ignored, odd_gzip_header_kept, broken_body_tried_on, other_type_tried_on,
+        variables_not_compared, every_variable_concealed, clock_of_this_machine_believed,
+        future_gone_on_from,
     )
 }  # fmt: skip
 
