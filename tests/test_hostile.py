@@ -1,8 +1,10 @@
 """What servers, files and machines can do to a command: never a crash, never exit code 1."""
 
+import contextlib
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -428,3 +430,59 @@ def test_row_103_no_working_folder(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode in codes, done.stderr
         assert "Traceback" not in done.stderr
+
+
+# --- Terminals -----------------------------------------------------------------------------------
+
+OBEYED = "a\x1b[31mred\x9b2J\u202e\x7f[bold]b[/bold]"
+
+
+def on_terminal(*arguments: str | Path) -> str:
+    """What a command writes to a terminal, stdout and stderr together."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe(
+            HARVESTER[0], [*HARVESTER, *map(str, arguments)], {**ENVIRONMENT, "TERM": "xterm"}
+        )
+    written = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody is there any more
+        while piece := os.read(terminal, 1 << 16):
+            written += piece
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 3, 5)
+    return written.decode()
+
+
+def test_row_99_a_terminal_obeys_nothing(tmp_path: Path) -> None:
+    """A server's text in records, values, errors and JSON: shown, and none of it an order. Through
+    a pipe `records` gives every byte as it came.
+    """
+    text = ITEMS + (
+        "  - {name: kids, path: kids, params: {n: '{n}'}, data_selector: data,\n"
+        "     paginator: {type: single_page}, partitions: {n: {resource: items, field: id}}}\n"
+    )
+    body = json.dumps({"data": [{"id": OBEYED}], "next": None}, ensure_ascii=False)
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if path.endswith("kids"):
+            return Reply(OBEYED.encode(), status=403)
+        return Reply(body.encode())
+
+    out = tmp_path / "out"
+    assert run(tmp_path, respond, text).returncode == 3
+    with Scripted(respond) as server:
+        path = write_config(tmp_path, text.replace("http://127.0.0.1:1/", server.base_url))
+        for words in (
+            ["run", path, "--out", out, "--progress", "plain"],
+            ["status", out], ["status", out, "--json"], ["verify", out], ["records", out],
+            ["plan", path, "--json"], ["check", path, "--live"],
+        ):  # fmt: skip
+            told = on_terminal(*words)
+            assert not {"\x9b", "\u202e", "\x7f"} & set(told), words
+            assert "\x1b[31mred" not in told, words
+    piped = subprocess.run(
+        [*HARVESTER, "records", str(out)], env=ENVIRONMENT, capture_output=True, check=True
+    )
+    assert piped.stdout == body[body.index("[") + 1 : body.rindex("]")].encode() + b"\n"
+    shown = on_terminal("records", out).strip()
+    assert json.loads(shown) == {"id": OBEYED}
