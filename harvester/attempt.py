@@ -109,6 +109,7 @@ class Kept:
     fields: Mapping[str, Any]
     page: Page | None = None  # None: a rule ended the partition
     sight: Sight | None = None
+    control_characters: int = 0  # raw in strings
 
     def following(
         self, paginator: Paginator, cursor: Any, past: Checkpoint = _NOTHING_CAME
@@ -167,8 +168,7 @@ class PageReader:
         """
         if not actions.is_page(response.status):
             return self._no_page(response, place, now)
-        full = self._resource.validation == "full"
-        parser = FieldParser(self._wanted_of(response, now), self._limits, full=full)
+        parser = FieldParser(self._wanted_of(response, now), self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came, snippet = Came(), b""
         look = self._identity.look(place.by, place.below)
@@ -216,6 +216,7 @@ class PageReader:
                 paging,
                 page,
                 sight,
+                parser.control_characters,
             )
 
     def _is_only(self, place: Place, page: Page) -> bool:

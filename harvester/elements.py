@@ -1,7 +1,8 @@
 """The records of one page, cut out of its decoded bytes exactly as the server wrote them.
 
 Nothing is parsed into values: a record is found by its brackets and strings, so number spelling,
-escapes, key order and duplicate keys come out untouched, and memory holds one window of the page
+escapes, key order and duplicate keys come out untouched (control characters, which JSON forbids,
+come out escaped), and memory holds one window of the page
 and the record at its edge. Four ways over the bytes, fastest first:
 
 1. Whole items of an array, a window at a time (`_Page._proven`): where the item at the cursor
@@ -36,6 +37,7 @@ from typing import Any, Final
 
 import msgspec
 
+from harvester.controls import any_in, one_line
 from harvester.errors import DataRefused
 from harvester.jsonpath import Every, Index, Key, Last, Path, Segment, Where
 from harvester.proof import UNPROVEN, proven
@@ -142,8 +144,8 @@ def iter_elements(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
     `chunks` are the page's decoded bytes, UTF-8, cut anywhere; 64 KiB to 1 MiB each is best. A
     byte order mark is dropped. The values at `selector` are taken as `fields.Take.COUNT` counts
     them: an array gives each of its items, `null` gives nothing, anything else is one record.
-    White space around a record is taken off, and so are CR and LF within it (in JSON they can
-    only stand between tokens; other white space stays).
+    White space around a record is taken off, and so are CR and LF between its tokens; other white
+    space stays. Control characters that stand raw in its strings are escaped.
 
     Records come while the page streams by. Memory holds a window, a chunk and one record; where
     the selector goes on after `[…]`, one item of that array. Raises `DataRefused`, with the
@@ -323,7 +325,7 @@ class _Page:
         self.skip()
         whole = b"".join((*self._kept, self._data[self._start : self._at]))
         self._kept = None
-        return whole.translate(None, _LINE_BREAKS)
+        return one_line(whole)
 
     def items(self) -> Iterator[bytes]:
         """Take the items of the array that begins at the cursor, one by one."""
@@ -353,14 +355,11 @@ class _Page:
             end = _comma_before(data, after)
             if end > start:
                 text = b"".join((b"[", memoryview(data)[start:end], b"]"))
-                line = _without_breaks(text)
-                array, found = proven(line)
-                if len(array) == len(line):
-                    self._at = after
-                    return found, min(2 * size, _LARGEST)
-                if found and line is text:  # else places differ
-                    self._at = start + len(array) - 2  # at its bracket
-                    return found, 0
+                array, found = proven(text)
+                if found:
+                    whole = len(array) == len(text)
+                    self._at = after if whole else start + len(array) - 2  # else at its bracket
+                    return _on_lines(array, found), min(2 * size, _LARGEST) if whole else 0
             size = min(size, len(data) - start) // 2
         return (), 2 * _SMALLEST
 
@@ -369,8 +368,8 @@ class _Page:
         end = min(self._at + _WINDOW, len(self._data))
         *found, rest = _items().findall(self._data, self._at, end)
         whole = [item.rstrip(_AFTER_ITEM) for item in found]
-        if _breaks_in(self._data[self._at : end]):
-            whole = [item.translate(None, _LINE_BREAKS) for item in whole]
+        if any_in(self._data[self._at : end]):
+            whole = [one_line(item) for item in whole]
         self._at = end - len(rest)
         return whole
 
@@ -529,13 +528,11 @@ def _comma_before(data: bytes, at: int) -> int:
     return at if at > 0 and data[at] == _COMMA else -1
 
 
-def _breaks_in(text: bytes) -> bool:
-    return b"\n" in text or b"\r" in text
-
-
-def _without_breaks(text: bytes) -> bytes:
-    """The text on one line; most have no line breaks, and to look is ten times as fast."""
-    return text.translate(None, _LINE_BREAKS) if _breaks_in(text) else text
+def _on_lines(array: bytes, items: Sequence[Record]) -> Sequence[Record]:
+    """Items that msgspec has proven, each on one line: it lets no line break into a string."""
+    if b"\n" in array or b"\r" in array:
+        return [bytes(item).translate(None, _LINE_BREAKS) for item in items]
+    return items
 
 
 def _selected(page: _Page, path: Path) -> Iterator[_Page]:

@@ -70,7 +70,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `cursor` is what the page was asked for with, `next` what the next one will be; both concealed
     (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
     are the tries that this page took, the last one included. `doubts` stand in the line that ends
-    a partition, where anything speaks against its end.
+    a partition, where anything speaks against its end. `control_characters` so many stand
+    raw in the page's strings; the line says so where there are any.
     """
 
     seq: int
@@ -92,6 +93,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     fields: Mapping[str, Any] = {}
     doubts: tuple[Doubt, ...] = ()
     identity: Identity | None = None
+    control_characters: int = 0
 
     def but(self, **changes: Any) -> "Entry":
         """The same line with other values."""
@@ -164,6 +166,7 @@ class Checkpoint:
     was_led: bool = False
     doubts: tuple[Doubt, ...] = ()
     at: str | None = None  # when the last line was written
+    control_characters: int = 0
 
     @property
     def live_pages(self) -> int:
@@ -180,7 +183,7 @@ class Checkpoint:
         """Move on by one line."""
         if entry.reason and entry.restarts:  # few lines have one
             self.superseded_pages = self.pages
-            self.records = self.bytes = self.stored_bytes = 0
+            self.records = self.bytes = self.stored_bytes = self.control_characters = 0
             self.first_total = self.total = None
             self.total_changed = False
             self.page_size = self.last_page = self.largest_page = 0
@@ -197,6 +200,7 @@ class Checkpoint:
         self.records += entry.records
         self.bytes += entry.bytes
         self.stored_bytes += entry.stored_bytes
+        self.control_characters += entry.control_characters
         self.attempts += entry.attempts
         if entry.attempts > 1:
             self.retries += entry.attempts - 1
@@ -257,6 +261,8 @@ def encode(value: Header | Entry) -> bytes:
             record["doubts"] = [doubt.as_dict() for doubt in value.doubts]
         else:
             del record["doubts"]
+        if not value.control_characters:
+            del record["control_characters"]
         if value.identity is None:
             del record["identity"]
         else:

@@ -9,6 +9,7 @@ with the page.
 for 65 KB of `[`, and their dotted prefixes mistake a key "paging.next" for a path.
 """
 
+import codecs
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -47,24 +48,32 @@ _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
 class FieldParser:
     """Feed it the decoded chunks of one page; `close` gives the fields.
 
-    `full` sends every byte through the parser; else records that no field looks into are checked
-    in structure only (see `skim`). Raises `NotJSON` where the page is not JSON, complete to its
-    last byte, `PageRejected` where a field cannot be kept exactly, and `PageRefused` where a
-    limit or a duplicate key on a field's way makes another try pointless.
+    Records that no field looks into are not sent through the parser, but proven otherwise (see
+    `skim`). Raises `NotJSON` where the page is not JSON in UTF-8, complete to its last byte, and
+    `PageRefused` where a limit, a duplicate key on a field's way or a field that cannot be kept
+    exactly makes another try pointless.
     """
 
-    def __init__(self, fields: Sequence[Field], limits: Limits, *, full: bool = False) -> None:
+    def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
         self._matcher = _Matcher(fields, limits)
         self._guard = Guard(string_bytes=limits.string_bytes, number_chars=limits.number_chars)
         self._parser = ijson.basic_parse_coro(self._matcher.events())
         self._skimmer = Skimmer(self, limits.depth)
         self._leaps = Leaps(self._guard, self._skimmer)
-        self._full = full
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._in_character = False
+
+    @property
+    def control_characters(self) -> int:
+        """How many control characters stand raw in strings of the text so far."""
+        return self._skimmer.control_characters
 
     def feed(self, chunk: bytes) -> None:
         """Take in one more chunk; it may end anywhere, also inside a character."""
         for piece in self._leaps.over(chunk):
             self._read(piece)
+        if self._in_character or not chunk.isascii():
+            self._decode(chunk)
 
     def close(self) -> dict[str, Any]:
         """The fields that were found, by name. Call it once, after the last chunk."""
@@ -72,6 +81,7 @@ class FieldParser:
             self._read(piece)
         for block in self._guard.close():
             self._skimmer.feed(block)
+        self._decode(b"", final=True)
         if self._guard.in_string:  # the parser lets an open string behind the document pass
             raise NotJSON("the body is not complete, valid JSON: it ends inside a string")
         self._skimmer.close()
@@ -85,6 +95,26 @@ class FieldParser:
         for block in self._guard.feed(piece):
             self._skimmer.feed(block)
 
+    def _decode(self, chunk: bytes, *, final: bool = False) -> None:
+        # What reads the page below does not look, or takes what is close to UTF-8 for it.
+        try:
+            self._utf8.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            near = ascii(error.object[max(0, error.start - 20) : error.end + 20])[1:]
+            raise NotJSON(
+                f"the body is not complete, valid JSON: it is not in UTF-8, near {near}"
+            ) from error
+        self._in_character = bool(self._utf8.getstate()[0])
+
+    def look_closer(self, text: bytes) -> None:
+        """For the skimmer: parse a text that is not sent."""
+        parser = ijson.basic_parse_coro(ijson.sendable_list())
+        try:
+            parser.send(text)
+            parser.close()
+        except Exception as error:
+            _reject(error)
+
     def send(self, text: bytes) -> None:
         """For the skimmer: parse a portion."""
         try:
@@ -94,7 +124,7 @@ class FieldParser:
 
     def idle_depth(self) -> int | None:
         """For the skimmer: where the parser may be spared; see `skim.Reader`."""
-        return None if self._full else self._matcher.idle_depth()
+        return self._matcher.idle_depth()
 
     def passed_over(self, items: int) -> None:
         """For the skimmer: count items that are not sent."""

@@ -1,18 +1,12 @@
-"""What a page may hold, and what the parser must never see: one lexical pass over its chunks.
+"""What a page may hold: one lexical pass over its chunks.
 
-Each rule stands for something measured with ijson 3.6.0 (yajl2_c):
+* An integer of more than 4,300 digits kills the process (SIGSEGV, ijson 3.6.0 on yajl2_c);
+* vertical tab and form feed pass for white space there, which they are not in JSON.
 
-* an integer of more than 4,300 digits kills the process (SIGSEGV);
-* an unfinished string is read anew with each chunk: one of 2 MB in chunks of 1 KB takes 20 s;
-* a lone surrogate escape silently becomes `?`, which in a cursor is another cursor;
-* an empty chunk means end of input;
-* vertical tab and form feed pass for white space, which they are not in JSON.
-
-`Guard` holds the whole page to the limits and cuts it into blocks; `Portions` makes of what is to
-be parsed what may be parsed. Both need only know which bytes are inside strings. What a backslash
-hides is overwritten, after which every quote left is a string's border. An
-escape that a chunk's end cuts is held back, so that no rule ever sees a part of one. In plain
-Python this runs at about 800 MB/s, against 60-80 for the parser.
+`Guard` holds the whole page to the limits and cuts it into blocks. It need only know which bytes
+are inside strings. What a backslash hides is overwritten, after which every quote left is a
+string's border. An escape that a chunk's end cuts is held back, so that no rule ever sees a part of
+one. In plain Python this runs at about 800 MB/s, against 60-80 for the parser.
 """
 
 import re
@@ -22,27 +16,18 @@ from typing import Final
 
 from harvester.errors import NotJSON, PageRefused
 
-#: What a lone surrogate becomes in the parser's copy: U+FFFF is no character, so no text holds it.
-LONE_SURROGATE: Final = "\uffff"
 #: Above this the parser kills the process, whatever the configuration says.
 _MOST_NUMBER_CHARS: Final = 4300
 
 #: The longest block: most pages are one, and a core's cache holds several.
 BLOCK_BYTES: Final = 128 * 1024
-_NOT_OUTLINE: Final = bytes(byte for byte in range(256) if byte not in b'"{}[],:\\NI')
+_NOT_OUTLINE: Final = bytes(byte for byte in range(256) if byte not in b'"{}[],:')
 
 _BOM: Final = b"\xef\xbb\xbf"
 _WHITE_SPACE: Final = b" \t\r\n"
 _NUMBER: Final = b"0123456789+-.eE"
 _LONGEST_ESCAPE: Final = len(rb"\ud83d\ude00")
 
-# Escapes in reading order, so that `\\ud83d` (a backslash, then letters) is not taken for one.
-# Only a surrogate without its other half is captured.
-_ESCAPES: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 # What hides a quote, or the backslash that would. The filler is as long: lengths stay true.
 _HIDDEN: Final = re.compile(rb'\\[\\"]')
 _FILLER: Final = rb"\_"
@@ -50,10 +35,6 @@ _HIDABLE: Final = rb"\""
 #: One escape in so many bytes is soon found by itself; more are by the regular expression, which
 #: looks at every byte. In posts with an escape every 1,000 bytes: 0.25 instead of 0.5 ns a byte.
 _FEW_ESCAPES: Final = 512
-# Such a one, where escaped backslashes are hidden; 5 times as fast, for text with many emoji.
-_MAYBE_LONE: Final = re.compile(
-    rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
-)
 # Text up to the first escape that is not all there. Of a high surrogate, all is what shows
 # whether its other half follows.
 _WHOLE: Final = re.compile(
@@ -72,13 +53,12 @@ class Block:
     outline: bytes  # of `plain`
     in_string: bool  # whether it begins inside a string
     ends_in_string: bool
+    start: int  # where in the page it begins, a byte order mark not counted
     open_bytes: int  # how much has come of the string that it ends in; 0 where it ends outside
 
 
 def outline(plain: bytes) -> bytes:
-    """The quotes, brackets, commas, colons and backslashes of `plain`, and the capitals of NaN and
-    Infinity; those within strings too.
-    """
+    """The quotes, brackets, commas and colons of `plain`, those within strings too."""
     return plain.translate(None, _NOT_OUTLINE)
 
 
@@ -99,25 +79,22 @@ class Guard:
         self._held = b""  # input that only the next chunk can explain
         self.in_string = False  # whether the input so far ends inside a string
         self._open_bytes = 0  # of that string
+        self._passed = 0  # bytes of the page that have been judged here, or leapt over
 
     @property
     def between_tokens(self) -> bool:
         """Whether the input so far ends outside of strings, and all of it has been judged."""
         return not self.in_string and not self._held
 
-    def leapt(self) -> None:
-        """Take note that text which ends with a bracket will not come here."""
+    def leapt(self, size: int) -> None:
+        """Take note that so many bytes, which end with a bracket, will not come here."""
+        self._passed += size
         self._numbers.end()
         self._blanks.end()
 
     def is_harmless(self, text: bytes) -> bool:
         """Whether `text`, which begins and ends with structure, keeps to the limits for certain."""
-        return (
-            len(text) <= self._string_bytes
-            and not self._numbers.holds(text)
-            and b"\v" not in text
-            and b"\f" not in text
-        )
+        return len(text) <= self._string_bytes and not self._numbers.holds(text)
 
     def feed(self, chunk: bytes) -> Iterator[Block]:
         """Yield what of the input so far can be judged."""
@@ -150,13 +127,17 @@ class Guard:
         return chunk.removeprefix(_BOM)
 
     def _block(self, text: bytes) -> Block:
-        if b"\v" in text or b"\f" in text:  # raw, neither may stand anywhere in JSON
-            raise NotJSON("the body is not valid JSON: it holds a raw control character")
         plain = _without_hidden_quotes(text)
         outlined = outline(plain)
-        began_inside = self.in_string
+        began_inside, start = self.in_string, self._passed
+        self._passed += len(text)
+        if b"\v" in text or b"\f" in text:
+            outside = b"".join(plain.split(b'"')[began_inside::2])
+            if b"\v" in outside or b"\f" in outside:  # the parser would take them for white space
+                raise NotJSON("the body is not valid JSON: a control character between its values")
         self._scan(plain, outlined.count(b'"'))
-        return Block(text, plain, outlined, began_inside, self.in_string, self._open_bytes)
+        inside, open_bytes = self.in_string, self._open_bytes
+        return Block(text, plain, outlined, began_inside, inside, start, open_bytes)
 
     def _scan(self, plain: bytes, quotes: int) -> None:
         """`plain` has no escaped quotes, so its quotes alternate between opening and closing."""
@@ -192,33 +173,6 @@ class Guard:
             return plain.split(b'"')
         head, tail = plain[: plain.find(b'"')], plain[plain.rfind(b'"') + 1 :]
         return [head, tail] if quotes % 2 else [head, b"", tail]
-
-
-class Portions:
-    """Text on its way to the parser, in portions that it can take; none is empty."""
-
-    def __init__(self) -> None:
-        self._waiting = bytearray()  # a part of a string that goes on
-
-    def take(self, text: bytes, plain: bytes, open_bytes: int) -> bytes:
-        """The portion to parse now, maybe empty.
-
-        `plain` and `open_bytes` are those of a `Block`, for its end or for a cut outside strings.
-        """
-        # Where no escaped backslash is left, what looks like a lone surrogate is one.
-        if _MAYBE_LONE.search(plain):
-            text = _ESCAPES.sub(_mark_lone_surrogate, text)
-        # Portions that double keep the cost of reading a long string anew linear in its length.
-        if not self._waiting and 2 * len(text) >= open_bytes:
-            return text
-        self._waiting += text
-        return self.rest() if 2 * len(self._waiting) >= open_bytes else b""
-
-    def rest(self) -> bytes:
-        """What has been waiting."""
-        text = bytes(self._waiting)
-        self._waiting.clear()
-        return text
 
 
 _TABLES: Final = {
@@ -257,6 +211,24 @@ class _Runs:
         return b"\1" * self._longest in text.translate(self._table)
 
 
+def last_outside(
+    plain: bytes, byte: bytes, start: int, end: int, in_string: bool, after: int = 0
+) -> int:
+    """Where `byte` stands outside of strings for the last time but `after` in `plain[start:end]`,
+    which ends in a string or not and has no escaped quotes; -1 where it does not.
+    """
+    while (at := plain.rfind(byte, start, end)) >= 0:
+        in_string ^= plain.count(b'"', at, end) % 2 == 1
+        if in_string:  # so is all that is before it, up to a quote
+            end = plain.rfind(b'"', start, at) + 1 or start
+        else:
+            if not after:
+                return at
+            after -= 1
+            end = at
+    return -1
+
+
 def _without_hidden_quotes(text: bytes) -> bytes:
     """`text`, whole escapes only, with a filler for what a backslash hides."""
     hidden = []
@@ -288,7 +260,3 @@ def _end_of_whole_escapes(chunk: bytes) -> int:
     whole = _WHOLE.match(chunk, first - run % 2)
     assert whole is not None  # noqa: S101  # the empty text matches too
     return whole.end()
-
-
-def _mark_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return rb"\uffff" if escape[1] else escape[0]

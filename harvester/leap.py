@@ -106,7 +106,7 @@ class Leaps:
         if not found or not self._is_harmless(items, max(map(len, found))):
             return at
         self._misses = 0
-        self._guard.leapt()
+        self._guard.leapt(len(items))
         self._skimmer.leapt(len(found), len(items))
         return at + len(items)
 

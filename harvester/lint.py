@@ -82,6 +82,8 @@ def _resource(resource: Resource) -> Iterator[Lint]:
         why = f'{name} is a secret in the file: put it into params as "{{env.NAME}}"'
         yield ("path",), why
     yield from _paging(resource)
+    if "validation" in resource.model_fields_set:
+        yield ("validate",), "no longer needed: every byte of a page is always checked; take it out"
     if resource.data_selector:
         yield from _unquoted(("data_selector",), resource.data_selector)
     if resource.progress_path:

@@ -15,6 +15,14 @@ UNPROVEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 _WHITE_SPACE: Final = b" \t\r\n"
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def check(text: bytes) -> None:
+    """Raise one of `UNPROVEN` where `text` is no JSON, but for its encoding: that is not looked at,
+    and lone surrogates are refused.
+    """
+    _skip(text)
 
 
 def proven(text: bytes) -> tuple[bytes, list[msgspec.Raw]]:

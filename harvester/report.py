@@ -177,7 +177,7 @@ class PartCheck:
             yield from self._content_problems(path, entry)
 
     def _content_problems(self, path: Path, entry: Entry) -> Iterator[str]:
-        parser = FieldParser([self._records], self._limits, full=True)
+        parser = FieldParser([self._records], self._limits)
         size = 0
         try:
             for chunk in decoded_chunks(path):

@@ -25,7 +25,9 @@ class PartitionCounts:
 
 @dataclass(slots=True)
 class ResourceSummary:
-    """A resource's committed pages in numbers. `bytes` is decoded JSON, `stored_bytes` on disk."""
+    """A resource's committed pages in numbers. `bytes` is decoded JSON, `stored_bytes` on disk;
+    `control_characters` stand raw in strings, which is told where there are any.
+    """
 
     name: str
     partitions: PartitionCounts = field(default_factory=PartitionCounts)
@@ -35,6 +37,7 @@ class ResourceSummary:
     stored_bytes: int = 0
     requests: int = 0
     retries: int = 0
+    control_characters: int = 0
 
     def add(self, checkpoint: Checkpoint, *, failed: bool) -> None:
         """Count a partition in. Its requests are those of committed pages."""
@@ -49,6 +52,14 @@ class ResourceSummary:
         self.records += checkpoint.records
         self.bytes += checkpoint.bytes
         self.stored_bytes += checkpoint.stored_bytes
+        self.control_characters += checkpoint.control_characters
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        told = asdict(self)
+        if not self.control_characters:
+            del told["control_characters"]
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ class Summary:
         value: dict[str, Any] = {
             "name": self.name,
             "complete": self.complete,
-            "resources": [asdict(item) for item in self.resources],
+            "resources": [item.as_dict() for item in self.resources],
             "failures": [asdict(item) for item in self.failures],
             "doubts": [group.as_dict() for group in self.doubts],
         }

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from harvester.errors import PageRefused
-from harvester.guard import LONE_SURROGATE
 from harvester.jsonpath import Path, canonical
+from harvester.portions import LONE_SURROGATE
 
 #: No value has come yet; None is a value.
 NOTHING: Final = object()

@@ -90,6 +90,7 @@ class Turns:
                 attempts=came.attempts,
                 response=self._response(kept.headers),
                 fields=secrets.conceal(dict(kept.fields)),
+                control_characters=kept.control_characters,
             )
             if done:
                 doubts = (*done.doubts, *self._at_the_end(came, at, entry))

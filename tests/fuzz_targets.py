@@ -104,77 +104,60 @@ FIELDS = (
 )
 
 
-def strictly(text: bytes) -> Any:
-    """What strict JSON in UTF-8 says, RFC 8259; ValueError or RecursionError where it is none."""
+def strictly(text: bytes, *, controls: bool = True) -> Any:
+    """What JSON in UTF-8 says, RFC 8259 but for control characters in strings, which may stand
+    there raw if `controls`; ValueError or RecursionError where it is none.
+    """
 
     def refuse(constant: str) -> Any:
         raise ValueError(constant)
 
-    return json.loads(text.removeprefix(b"\xef\xbb\xbf").decode(), parse_constant=refuse)
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    return json.loads(text.decode(), parse_constant=refuse, strict=not controls)
 
 
-def pairs_up(text: bytes) -> bool:
-    """Whether a page is one value whose strings and brackets pair, and ends there."""
-    opened: list[int] = []
-    in_string = escaped = begun = ended = False
-    for byte in text.strip(b" \t\r\n"):
-        if in_string:
-            if escaped or byte == 0x5C:
-                escaped = not escaped
-            elif byte == 0x22:
-                in_string = False
-            continue
-        if byte == 0x5C:
-            return False
-        if ended:
-            return False
-        begun = True
-        if byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
-            opened.append(byte)
-        elif byte in b"]}":
-            if not opened or opened.pop() != byte - 2:
-                return False
-            ended = not opened
-    return begun and not opened and not in_string
+class EveryByte(FieldParser):
+    """Is spared nothing: the reference for what is."""
+
+    def idle_depth(self) -> None:
+        """Nowhere."""
 
 
 def fields(data: bytes) -> None:
-    """Any JSON: what passes is JSON, what is not JSON is, and borders change neither.
-
-    The highest bit of the first byte has records passed over that no field looks into: their
-    strings and brackets must still pair.
+    """Any JSON: what passes is JSON, what is not JSON is not, and borders change neither; nor does
+    it matter whether records are passed over that no field looks into, but where another limit or
+    another fault is met first.
     """
     first, size, text = data[0] if data else 0, data[1:2], data[2:]
-    wanted, full = FIELDS[first % len(FIELDS)], first < 128
-    whole = _parsed(wanted, pieces(text, 0), full)
-    cut = _parsed(wanted, pieces(text, size[0] if size else 1), full)
+    wanted = FIELDS[first % len(FIELDS)]
+    whole = _parsed(FieldParser(wanted, LIMITS), pieces(text, 0))
+    cut = _parsed(FieldParser(wanted, LIMITS), pieces(text, size[0] if size else 1))
+    spared_nothing = _parsed(EveryByte(wanted, LIMITS), pieces(text, 0))
     try:
         strictly(text)
         is_json = True
     except (ValueError, RecursionError):
         is_json = False
-    for verdict, told in (whole, cut):
-        if verdict is None and full:
+    for verdict, told in (whole, cut, spared_nothing):
+        if verdict is None:
             assert is_json, "accepted what is no JSON"
-        elif verdict is None:
-            assert pairs_up(text.removeprefix(b"\xef\xbb\xbf")), "accepted what does not pair"
-        elif verdict is NotJSON and "exponent" not in told:  # which Python reads as infinity
+        elif verdict is NotJSON:
             assert not is_json, f"rejected what is JSON: {told}"
-    if full or is_json:
-        assert whole == cut or (whole[0] and cut[0]), "borders changed the fields"
+    for other in (cut, spared_nothing):
+        assert whole == other or (whole[0] and other[0]), "borders or fields decided"
 
 
-def _parsed(wanted: list[Field], chunks: Iterator[bytes], full: bool) -> tuple[type | None, str]:
-    """No class and the fields; or the class and the words of the verdict."""
-    parser = FieldParser(wanted, LIMITS, full=full)
+def _parsed(parser: FieldParser, chunks: Iterator[bytes]) -> tuple[type | None, str]:
+    """No class, the fields and the count of control characters; or the class and the words of the
+    verdict.
+    """
     try:
         for chunk in chunks:
             parser.feed(chunk)
-        return None, json.dumps(parser.close(), sort_keys=True)
+        found = parser.close()
     except AttemptFailed as error:
         return type(error), str(error)
+    return None, json.dumps([found, parser.control_characters], sort_keys=True)
 
 
 def elements(data: bytes) -> None:
@@ -195,7 +178,7 @@ def elements(data: bytes) -> None:
         strictly(text)
         assert whole == small
         for record in whole or ():
-            strictly(record)
+            strictly(record, controls=False)
 
 
 # --- What lies on disk ----------------------------------------------------------------------------

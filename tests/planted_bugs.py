@@ -20,8 +20,10 @@ from harvester import (
     body,
     closed,
     commits,
+    elements,
     fields,
     folder,
+    grammar,
     incremental,
     inside,
     journal,
@@ -318,6 +320,16 @@ def server_wait_ignored() -> None:
 # --- What is no page -----------------------------------------------------------------------------
 
 
+def grammar_unproven() -> None:
+    """What the parser is spared is only looked at for its strings and brackets."""
+    put(grammar, "check", lambda text: None)
+
+
+def controls_dropped() -> None:
+    """Line breaks are white space to who reads records, in strings too."""
+    put(elements, "one_line", lambda text: text.translate(None, b"\r\n"))
+
+
 def odd_gzip_header_kept() -> None:
     """The part begins as the server's gzip does, whoever can read that."""
     put(body, "_NAMED", 0xFF)
@@ -371,6 +383,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         server_wait_ignored, odd_gzip_header_kept, broken_body_tried_on, other_type_tried_on,
         variables_not_compared, every_variable_concealed, clock_of_this_machine_believed,
         future_gone_on_from,
+        grammar_unproven, controls_dropped,
     )
 }  # fmt: skip
 

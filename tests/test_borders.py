@@ -26,7 +26,7 @@ from harvester.errors import AttemptFailed, PageRefused, PageRejected
 from harvester.fields import Field, FieldParser, Take, as_number
 from harvester.jsonpath import Every, Path, canonical, parse
 from harvester.parts import Part, StoredPart, part_name
-from tests.fuzz_targets import pairs_up, pieces, strictly
+from tests.fuzz_targets import EveryByte, pieces, strictly
 from tests.mutations import TOKENS
 from tests.test_fields import ABSENT, Twice, documents, exactly, expected, objects, paths, plain
 from tests.test_fields import matches as matched
@@ -35,11 +35,10 @@ from tests.test_fields import matches as matched
 LIMITS = Limits(cursor_bytes=1 << 28)
 Wanted = list[tuple[Path, Take]]
 
-#: Each way to read fields, and whether it checks every byte of a page by JSON's grammar. One that
-#: does not must still see that strings and brackets pair, and that the page ends where it ends.
-PARSERS: dict[str, tuple[Callable[[list[Field]], FieldParser], bool]] = {
-    "every byte": (lambda wanted: FieldParser(wanted, LIMITS, full=True), True),
-    "records passed over": (lambda wanted: FieldParser(wanted, LIMITS), False),
+#: Each way to read fields.
+PARSERS: dict[str, Callable[[list[Field]], FieldParser]] = {
+    "every byte": lambda wanted: EveryByte(wanted, LIMITS),
+    "records passed over": lambda wanted: FieldParser(wanted, LIMITS),
 }
 
 
@@ -188,7 +187,7 @@ def parsed(text: bytes, borders: Iterable[int], parser: FieldParser) -> dict[str
 @pytest.mark.parametrize("name", PARSERS)
 def test_fields_are_those_of_the_whole_page(name: str) -> None:
     """Random pages, fields and borders, and every byte on its own: what the plain reading gives."""
-    make, _ = PARSERS[name]
+    make = PARSERS[name]
 
     @given(pages, wanteds, st.lists(st.integers(0, 10**6), max_size=8), styles, st.booleans())
     @settings(max_examples=300, deadline=None)
@@ -301,7 +300,7 @@ def edited(text: bytes, changes: list[tuple[int, str, bytes, int]]) -> bytes:
 @pytest.mark.parametrize("name", PARSERS)
 def test_what_is_no_json_is_no_page(name: str) -> None:
     """A byte deleted, inserted, flipped, or the end cut off: what Python rejects is rejected."""
-    make, checks_every_byte = PARSERS[name]
+    make = PARSERS[name]
 
     @given(bulky | documents, edits, wanteds, st.lists(st.integers(0, 10**6), max_size=5), styles)
     @example([1], [(1, "put", b"NaN,", 0)], [((Every(),), Take.COUNT)], [], {})
@@ -318,7 +317,7 @@ def test_what_is_no_json_is_no_page(name: str) -> None:
             strictly(text)
             sound = True
         except (ValueError, RecursionError):
-            sound = False if checks_every_byte else pairs_up(text.removeprefix(b"\xef\xbb\xbf"))
+            sound = False
         accepted = []
         for way in (borders, [], range(len(text)) if len(text) < 3000 else [len(text) // 2]):
             try:
@@ -326,9 +325,7 @@ def test_what_is_no_json_is_no_page(name: str) -> None:
                 accepted.append(True)
             except AttemptFailed:
                 accepted.append(False)
-        # How much of a malformed record is seen depends on the borders where records are passed
-        # over, so these may decide there; what does not pair is rejected in any case.
-        assert len(set(accepted)) == 1 or not checks_every_byte, "borders decided"
+        assert len(set(accepted)) == 1, "borders decided"
         assert sound or not any(accepted), "what is no JSON passed for a page"
 
     one()
@@ -337,7 +334,7 @@ def test_what_is_no_json_is_no_page(name: str) -> None:
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_page_cut_anywhere_is_no_page(name: str) -> None:
     """Every prefix of a page with all that JSON has is rejected, in one piece and in two."""
-    make, _ = PARSERS[name]
+    make = PARSERS[name]
     text = json.dumps(
         {
             "data": [{"id": 1, "t": 'a\\"\u00e9\U0001f600'}, {"id": -2.5e-3, "u": [[], {}, None]}]

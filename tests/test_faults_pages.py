@@ -1,4 +1,4 @@
-"""What comes whole and is no page, or a page that somebody could not read: rows 72 to 75.
+"""What comes whole and is no page, or a page that somebody could not read: rows 70 to 75.
 
 As in test_faults.py, through whole harvests from a server that sends what it is told to.
 """
@@ -11,15 +11,18 @@ import subprocess
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 from isal import igzip
 
+from harvester import iter_records, status
 from harvester.body import tee
 from harvester.config import Limits
 from harvester.errors import PageRejected
+from harvester.export import export
 from tests.fault_server import CLOSE, FaultServer, Steps, chunked, compressed, gzip_page, head, page
 from tests.test_faults import (
     CONFIG,
@@ -31,12 +34,97 @@ from tests.test_faults import (
     failed,
     folder,
     leftovers,
+    lines,
     parts,
     retried,
     run,
 )
 
 BROKEN = SECOND[:-1] + b",}"
+
+# --- Row 70: the grammar of every byte ------------------------------------------------------------
+
+RECORDS = b", ".join(b'{"id": %d, "text": "more"}' % n for n in range(3_000))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(rb'{"path": "C:\dir"}', id="escape"),
+        pytest.param(b'{"name": "M\xfcller"}', id="Latin-1"),
+        pytest.param(b'{"id": 1,}', id="comma in an object"),
+        pytest.param(b'{"id": 01}', id="leading zero"),
+        pytest.param(b'{"id": NaN}', id="NaN"),
+        pytest.param(b'{"id": nul}', id="nul"),
+        pytest.param(b'{"id" 1}', id="no colon"),
+        pytest.param(b'{"id": [1 2]}', id="no comma"),
+        pytest.param(b"{id: 1}", id="key without quotes"),
+        pytest.param(b"{'id': 1}", id="single quotes"),
+        pytest.param(b'{"id": 1}, ', id="comma in the array"),
+    ],
+)
+def test_row_70_a_record_that_is_no_json(tmp_path: Path, record: bytes) -> None:
+    """Among thousands that are passed over, and at their end."""
+    among = b'{"items": [%b, %b, %b], "next": null}' % (RECORDS, record, RECORDS)
+    failed(tmp_path / "among", page(among), "valid JSON: .* at byte|in UTF-8", tries=2)
+    last = b'{"items": [%b, %b], "next": null}' % (RECORDS, record)
+    failed(tmp_path / "last", gzip_page(compressed(last)), "valid JSON|in UTF-8", tries=2)
+
+
+# --- Row 71: control characters -------------------------------------------------------------------
+
+RAW = {"id": 7, "text": "line one\nline two\ttab\x1b[31m \x00\x7f", "k\ty": ["\r\n", "\\t"]}
+CONTROLS = 7
+
+
+def raw(value: Any) -> bytes:
+    """JSON with its control characters raw, as those write it who put JSON together by hand."""
+    text = json.dumps(value).replace("\\\\", "\x01")
+    for character in "\n\t\r\x1b\0":
+        escape = json.dumps(character)[2:-1]
+        text = text.replace(f"\\{escape}", character)
+    return text.replace("\x01", "\\\\").encode()
+
+
+@pytest.mark.parametrize("many", [0, 3_000])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_row_71_raw_control_characters(tmp_path: Path, many: int, indent: int | None) -> None:
+    """The page is kept as it came, they are counted, and every reader escapes them."""
+    usual = [{"id": n, "text": "more"} for n in range(many)]
+    records: list[Any] = [*usual, RAW, *usual, RAW, {"id": 8}]
+    text = json.dumps({"items": [1], "next": None}, indent=indent).encode()
+    body = text.replace(b"1", b",\n".join(map(raw, records)))
+    committed(tmp_path, page(body), kept=body)
+    out = tmp_path / "out"
+    assert lines(out)[1]["control_characters"] == 2 * CONTROLS
+    assert "control_characters" not in lines(out)[0]
+    assert status(out).as_dict()["resources"][0]["control_characters"] == 2 * CONTROLS
+    assert [json.loads(line) for line in iter_records(out)][2:] == records
+    exported = tmp_path / "o.jsonl"
+    export(out, exported)
+    assert [json.loads(line)["id"] for line in exported.read_text().splitlines()[2:]] == [
+        record["id"] for record in records
+    ]
+    export(out, tmp_path / "o.csv")
+    assert "line one\nline two\ttab" in (tmp_path / "o.csv").read_text()
+    export(out, tmp_path / "o.parquet")
+
+
+def test_row_71_in_a_cursor(tmp_path: Path) -> None:
+    """It is the cursor that was meant, and asked with."""
+    site = Site(first=b'{"items": [1], "next": "a\tb\nc"}')
+    with FaultServer(site) as server:
+        assert run(tmp_path, server).exit_code == 0
+    assert site.targets == ["/items", "/items?cursor=a%09b%0Ac"]
+
+
+def test_row_71_between_values(tmp_path: Path) -> None:
+    """There, none but white space may stand."""
+    failed(tmp_path / "vt", page(SECOND.replace(b", ", b",\v", 1)), "control character", tries=2)
+    failed(tmp_path / "nul", page(SECOND.replace(b", ", b",\0", 1)), "valid JSON", tries=2)
+    committed(tmp_path / "tabs", page(SECOND.replace(b", ", b",\t\r\n")),
+              kept=SECOND.replace(b", ", b",\t\r\n"))  # fmt: skip
+
 
 # --- Row 72: the same body twice ------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The lexical pass before the parser, against a byte-by-byte reading of the same rules."""
 
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
-from harvester.guard import Block, Guard, Portions
+from harvester.guard import Block, Guard
+from harvester.portions import Portions
 
 BOM = b"\xef\xbb\xbf"
 STRING_BYTES, NUMBER_CHARS = 20, 6
@@ -46,9 +48,9 @@ def guarded(chunks: Sequence[bytes], passing: Guard | None = None) -> bytes:
     return b"".join(portions.take(*parts(block)) for block in blocks) + portions.rest()
 
 
-def parts(block: Block) -> tuple[bytes, bytes, int]:
+def parts(block: Block) -> tuple[bytes, bytes, bool, int]:
     """Give what portions are made of."""
-    return block.text, block.plain, block.open_bytes
+    return block.text, block.plain, block.in_string, block.open_bytes
 
 
 def cut(data: bytes, borders: Sequence[int]) -> list[bytes]:
@@ -77,7 +79,8 @@ def read(data: bytes) -> tuple[bytes, int, int, int]:
         token = escape[0] if escape else data[at : at + 1]
         at += len(token)
         lone = len(token) == 6
-        out += rb"\uffff" if lone else token
+        raw = inside and len(token) == 1 and token < b" "
+        out += rb"\uffff" if lone else json.dumps(token.decode())[1:-1].encode() if raw else token
         if token == b'"':
             inside = not inside
             run, kind = 0, ""

@@ -22,13 +22,14 @@ PACKAGE = "harvester"
 LAYERS = [
     line.split()
     for line in """
-    auth terminal proof sketch
+    auth terminal proof sketch controls
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     cutting doubts durations headers link_header moments reach signs trust
     inside
     secrets partitions origins guard elements entries parts wire keys
-    marks lock identity cookies
-    journal taking auth.token_file skim recognition
+    marks lock identity cookies portions
+    journal taking auth.token_file grammar recognition
+    skim
     summary events places closed
     tally
     config.wording

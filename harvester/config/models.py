@@ -153,9 +153,7 @@ class Resource(Section):
     idempotent: bool = True
     """Whether asking twice is harmless; a POST that is not is never tried again."""
     validation: Literal["structure", "full"] = Field(default="structure", alias="validate")
-    """How much of each page's JSON is checked. `structure`: all of it where fields are looked for;
-    in records that no field looks into, strings, the pairing and depth of brackets, and that no
-    NaN is there. `full`: the grammar of every byte, at a tenth of the speed."""
+    """Of no effect any more: the grammar of every byte of a page is checked, always."""
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of this resource's own, on top of the client's."""
     incremental: Incremental | None = None

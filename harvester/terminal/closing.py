@@ -32,6 +32,7 @@ def closing(summary: Summary, progress: Progress, columns: int | None) -> str:
         _this_run(summary, progress, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
+        _noted(summary, columns),
         _unfinished(summary, progress, columns),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -58,6 +59,7 @@ def standing(summary: Summary, columns: int | None) -> str:
         resources(summary, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
+        _noted(summary, columns),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -206,6 +208,18 @@ def doubled(found: Doubles) -> str:
         if item["partition"]
     ]
     return "\n  ".join(map(one_line, [told, *listed]))
+
+
+def _noted(summary: Summary, columns: int | None) -> str:
+    """What there is to know of pages that are kept."""
+    told = (
+        f"{one_line(item.name)}: {number(item.control_characters, 'control character')} raw in "
+        "strings, such as tabs and line breaks; kept as they came, and escaped wherever records "
+        "are read"
+        for item in summary.resources
+        if item.control_characters
+    )
+    return "\n".join(wrap(text, columns) for text in told)
 
 
 def _doubt(group: DoubtGroup) -> str:
