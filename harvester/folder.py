@@ -204,8 +204,9 @@ def prepare(
     if before is not None:
         now = max(now, before.planned_at)  # a clock set back must not take windows out of the plan
         changes = _changes(before, config, digests, now)
-        if changes and not (accept and all(change.acceptable for change in changes)):
-            raise _refusal(out, changes)
+        refused = [change for change in changes if not change.advised]
+        if refused and not (accept and all(change.acceptable for change in refused)):
+            raise _refusal(out, refused)
     asked = Asked(
         name=config.name,
         harvester=__version__,

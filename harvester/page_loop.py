@@ -16,7 +16,7 @@ from typing import Any, Final
 from harvester.attempt import Kept, Place
 from harvester.closed import NOTABLE, closes_at, end_of, was_early
 from harvester.commits import Commits, Fetched
-from harvester.config import Cursor, HeaderCursor
+from harvester.config import Cursor, HeaderCursor, Offset
 from harvester.cookies import Cookies
 from harvester.doubts import Doubt
 from harvester.errors import (
@@ -59,6 +59,7 @@ _MOVED_ON: Final = (
     "the run before ended in the middle, and what it asked for last may be lost (idempotent: false)"
 )
 _KEPT_EARLY: Final = "it was asked for before its window had closed, by the server's Date"
+_OFFSETS_MOVED: Final = "its offsets are now told in another way than those that it was asked with"
 _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
 
 
@@ -89,6 +90,8 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
         if not at.done and journal.fingerprint not in pages.fingerprints.now:
             at = pages.goes_on(commits, at, pages.asks_otherwise(at))
+            if pages.offsets_moved_otherwise and at.live_pages:
+                at = pages.goes_on(commits, at, pages.restarted(at, _OFFSETS_MOVED))
         if (ended := pages.ended_before(at)) is not None:
             at = pages.goes_on(commits, at, ended)
         if pages.has_lost_its_place(at):
@@ -337,6 +340,13 @@ class Pages:
             if done := self._source.reader.end_of(self.folder / last.part, place, at.before(last)):
                 return self._turns.line(at, done.reason, cursor=at.next, following=None)
         return None
+
+    @property
+    def offsets_moved_otherwise(self) -> bool:
+        """Whether an offset reached in the way of before may lie in the midst of a page of today's:
+        to go on from it would keep records twice.
+        """
+        return isinstance(self._resource.paginator, Offset)
 
     def asks_otherwise(self, at: Checkpoint) -> Fetched:
         """The line that says that another question is asked from here on; it was accepted."""

@@ -60,11 +60,13 @@ _BASE_URL: Final = "client.base_url"
 @dataclass(frozen=True, slots=True)
 class Change:
     """A difference between two questions, in words. `acceptable`: a run may go on with the new one,
-    if it is told to, and what is kept stays right.
+    if it is told to, and what is kept stays right. `advised`: our own messages say to make it, so a
+    run goes on without being told.
     """
 
     told: str
     acceptable: bool = False
+    advised: bool = False
 
 
 def shapes(config: Config) -> dict[str, dict[str, Any]]:
@@ -146,7 +148,11 @@ def changed_shapes(before: Config, now: Config) -> Iterator[Change]:
         if name in new:
             for place, told in _differences((), old, new[name]):
                 fixed = any(place[: len(each)] == each for each in _FIXED)
-                yield Change(f"{'.'.join(('resources', name, *place))} {told}", not fixed)
+                advised = place == ("paginator", "step") and new[name]["paginator"] == {
+                    **old["paginator"],
+                    "step": "limit",
+                }
+                yield Change(f"{'.'.join(('resources', name, *place))} {told}", not fixed, advised)
 
 
 def changed_values(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:

@@ -211,6 +211,25 @@ def test_row_86_other_keys_that_choose_no_record(tmp_path: Path, change: str) ->
         assert harvest(asked(tmp_path, server, change), out=out).complete
 
 
+def test_row_86_an_offset_that_steps_by_its_limit(tmp_path: Path) -> None:
+    """The server filters after it has counted, and offsets that moved on by what came hit the same
+    records twice; `step: limit`, as the message advises, begins the partition again.
+    """
+    asked_for = [number for number in range(20) if number % 5]
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        at, size = int(parameters["offset"]), int(parameters["limit"])
+        return Reply({"data": [{"id": n} for n in range(at, min(at + size, 20)) if n in asked_for]})
+
+    paging = "resources.items.paginator={type: offset, limit: 5}"
+    with Scripted(respond) as server:
+        out = begun(tmp_path, server, paging)
+        changed = asked(tmp_path, server, paging.replace("}", ", step: limit}"))
+        assert harvest(changed, out=out).complete
+    assert [json.loads(each)["id"] for each in iter_records(out)] == asked_for
+    assert verify(out, deep=True).ok
+
+
 # --- Accepted changes ----------------------------------------------------------------------------
 
 
