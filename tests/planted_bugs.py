@@ -45,6 +45,7 @@ from harvester.pagination import Done, Page
 from harvester.parts import DurableFile, Part
 from harvester.transport import Transport
 from harvester.wire import Watch
+from tests.planted_wire_bugs import WIRE_BUGS
 
 VARIABLE: Final = "PLANTED_BUG"
 
@@ -384,6 +385,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         variables_not_compared, every_variable_concealed, clock_of_this_machine_believed,
         future_gone_on_from,
         grammar_unproven, controls_dropped,
+        *WIRE_BUGS,
     )
 }  # fmt: skip
 

@@ -68,7 +68,7 @@ def records(*numbers: int) -> bytes:
 
 def raw(body: bytes, *lines: bytes, status: bytes = b"200 OK") -> tuple[bytes]:
     """An answer whose header lines are any bytes."""
-    lines = (*lines, b"Content-Length: %d" % len(body), b"", b"")
+    lines = (b"Content-Length: %d" % len(body), b"Server: any", *lines, b"", b"")
     return (b"\r\n".join((b"HTTP/1.1 " + status, *lines)) + body,)
 
 

@@ -13,6 +13,7 @@ from tests.planted_bugs import BUGS, VARIABLE
 
 ROOT = Path(__file__).parents[1]
 WIRE, DISK = "tests/test_faults.py", "tests/test_faults_disk.py"
+HEADS = "tests/test_faults_wire.py"
 PAGES = "tests/test_faults_pages.py"
 FILES = "tests/test_faults_files.py"
 #: What sees that something is not durable when it should be.
@@ -71,6 +72,18 @@ CAUGHT_BY = {
     ],
     "future_gone_on_from": ["tests/test_incremental.py::test_row_88_a_value_in_the_future"],
     "other_type_tried_on": [f"{PAGES}::test_row_73_no_json_by_its_type"],
+    "bad_line_ends_the_head": [f"{HEADS}::test_row_76_malformed_header_line"],
+    "two_values_joined": [
+        f"{HEADS}::test_row_77_cursor_header_twice", f"{HEADS}::test_row_77_location_twice",
+    ],
+    "names_of_no_coding_unknown": [f"{HEADS}::test_row_78_no_coding"],
+    "token_sent_encoded": [f"{HEADS}::test_row_79_token_cut_out_of_a_url"],
+    "untrusted_tried_on": [f"{HEADS}::test_row_81_certificate_not_trusted"],
+    "turn_before_credentials": [f"{HEADS}::test_row_82_slow_token"],
+    "hops_not_counted": [
+        f"{HEADS}::test_row_82_redirects_count", f"{HEADS}::test_row_82_the_free_try_counts",
+    ],
+    "past_forgotten": [f"{HEADS}::test_row_82_a_run_begun_again"],
 }  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""Bugs to plant into how answers are read and budgets kept; see planted_bugs.py."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from harvester import body, cutting, headers, pagination, recent, transport
+from harvester.tries import Tries
+
+
+def put(owner: object, name: str, bug: object) -> None:
+    """Put a bug in the place of what must be there."""
+    assert hasattr(owner, name), f"{owner} has no {name} to replace"
+    setattr(owner, name, bug)
+
+
+def bad_line_ends_the_head() -> None:
+    """As a parser of mail has it: what follows a malformed line is no header."""
+    fields = headers.fields
+
+    def bug(lines: Sequence[bytes]) -> list[tuple[str, str]]:
+        sound = [headers.FIELD.fullmatch(line) is not None for line in lines]
+        return fields(lines[: (*sound, False).index(False)])
+
+    put(headers, "fields", bug)
+
+
+def two_values_joined() -> None:
+    """A header that comes twice is one value with a comma in it."""
+    told = headers.told
+
+    def bug(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[str]]:
+        return told(pairs)[0], frozenset()
+
+    put(headers, "told", bug)
+
+
+def names_of_no_coding_unknown() -> None:
+    """A charset as Content-Encoding is a coding that was not asked for."""
+    put(body, "_is_none", lambda coding: coding in ("", "identity"))
+
+
+def token_sent_encoded() -> None:
+    """A token cut out of a URL is sent as it stands there."""
+    cut_out = cutting.cut_out
+
+    def bug(pattern: str, text: str, *, encoded: bool) -> str | None:  # as it is called
+        return cut_out(pattern, text, encoded=True)
+
+    put(pagination, "cut_out", bug)
+
+
+def untrusted_tried_on() -> None:
+    """A certificate that is not trusted may be trusted in a minute."""
+    put(transport, "tls_trouble", lambda causes: None)
+
+
+def turn_before_credentials() -> None:
+    """All that wait for a slow token have taken their turn, and leave at once."""
+    await_turn = Tries._await_turn
+
+    def bug(self: Tries, ready: Callable[[], Any] = lambda: None) -> Any:
+        await_turn(self)
+        return ready()
+
+    put(Tries, "_await_turn", bug)
+
+
+def hops_not_counted() -> None:
+    """Only the first request of a page takes a turn."""
+    put(transport._Exchange, "await_turn", lambda self: None)
+
+
+def past_forgotten() -> None:
+    """A run begun again has its whole budget once more."""
+    put(recent, "_read", lambda path: {})
+
+
+WIRE_BUGS = (
+    bad_line_ends_the_head, two_values_joined, names_of_no_coding_unknown, token_sent_encoded,
+    untrusted_tried_on, turn_before_credentials, hops_not_counted, past_forgotten,
+)  # fmt: skip
