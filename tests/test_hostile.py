@@ -472,11 +472,12 @@ def test_row_99_a_terminal_obeys_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, respond, text).returncode == 3
     with Scripted(respond) as server:
         path = write_config(tmp_path, text.replace("http://127.0.0.1:1/", server.base_url))
-        for words in (
+        commands: list[list[str | Path]] = [
             ["run", path, "--out", out, "--progress", "plain"],
             ["status", out], ["status", out, "--json"], ["verify", out], ["records", out],
             ["plan", path, "--json"], ["check", path, "--live"],
-        ):  # fmt: skip
+        ]  # fmt: skip
+        for words in commands:
             told = on_terminal(*words)
             assert not {"\x9b", "\u202e", "\x7f"} & set(told), words
             assert "\x1b[31mred" not in told, words
