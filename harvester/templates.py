@@ -79,8 +79,9 @@ class Reference:
 
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
     or a partition value. `name` is the variable or partition key (for the other kinds, the kind),
-    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon. `raw` is a
-    value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays one.
+    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon: of a
+    cursor it is `json`, for APIs that want JSON inside a parameter, where text has its quotes.
+    `raw` is a value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays.
     """
 
     kind: Literal["env", "cursor", "page", "value"]
@@ -198,8 +199,12 @@ def as_text(value: Any) -> str:
         case datetime():
             return _iso(value)
         case Mapping() | list() | tuple():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+            return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -276,9 +281,12 @@ def _reference(body: str, at: int) -> Reference:
         if attribute is None or form is not None:
             raise refuse("an environment variable is written {env.NAME}")
         return Reference("env", attribute)
+    if name == "cursor" and attribute is None and form == "json" and not raw:
+        return Reference("cursor", name, None, form)
     if name in ("cursor", "page"):
         if attribute is not None or form is not None:
-            raise refuse(f"{{{name}}} has no attributes and takes no format")
+            but = ", but for {cursor:json}" if name == "cursor" else ""
+            raise refuse(f"{{{name}}} has no attributes and takes no format{but}")
         return Reference("cursor" if name == "cursor" else "page", name, raw=raw)
     if attribute not in (None, "start", "end", "last"):
         raise refuse(f"'.{attribute}' is unknown: a window has .start, .end and .last")
@@ -312,7 +320,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def _value(reference: Reference, scope: Scope) -> Any:
     match reference.kind:
         case "cursor":
-            return scope.cursor
+            if reference.format is None or scope.cursor is ABSENT:
+                return scope.cursor
+            return _json(scope.cursor)
         case "page":
             return scope.page
         case "env":

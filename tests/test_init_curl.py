@@ -303,3 +303,11 @@ def test_lines_of_other_shells_are_named(line: str, told: str) -> None:
     """What is not read is called by its name, with what to copy instead."""
     with pytest.raises(ConfigError, match=told):
         given_ask(line)
+
+
+@pytest.mark.parametrize("option", ["--digest", "--ntlm", "--negotiate", "--anyauth"])
+def test_row_69_a_password_is_not_sent_another_way(option: str) -> None:
+    """What was to be proven by a digest would go over the wire in the clear."""
+    with pytest.raises(ConfigError, match=option) as refused:
+        given_ask(f"curl {option} -u me:s3cr3t-pw {URL}")
+    assert "s3cr3t-pw" not in str(refused.value)

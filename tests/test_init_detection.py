@@ -352,6 +352,15 @@ def _couchdb(asked: Asked) -> Answer:
     return Answer({"total_rows": len(ROWS), "offset": start, "rows": found})
 
 
+def _couchdb_by_key(asked: Asked) -> Answer:
+    """A view that skips once only; its keys are JSON, and text has its quotes."""
+    first = json.loads(asked.params.get("startkey", '""'))
+    found = [{"id": f"d{row['id']}", "key": f"{n:03}", "value": row} for n, row in enumerate(ROWS)]
+    found = [row for row in found if row["key"] >= first]
+    more = found[min(1, int(asked.params.get("skip", 0))) :]
+    return Answer({"total_rows": len(ROWS), "offset": 0, "rows": more[:20]})
+
+
 def _changes(asked: Asked) -> Answer:
     start = int(asked.params.get("since", "0").partition("-")[0])
     found = cut(start, 20)
@@ -531,6 +540,8 @@ APIS: dict[str, Api] = {
         URL, _odata, {"type": "offset", "offset_param": "$skip"}),
     "CouchDB": Api(
         URL + "?limit=20", _couchdb, {"type": "offset", "offset_param": "skip"}),
+    "CouchDB, by its keys": Api(
+        URL + "?limit=20", _couchdb_by_key, {"type": "keyset", "cursor_path": "rows[*].key"}),
     "CouchDB's changes": Api(
         URL + "?limit=20", _changes,
         {"type": "cursor", "cursor_path": "last_seq", "cursor_param": "since",
@@ -771,3 +782,31 @@ def test_a_query_without_a_variable_is_told_what_it_needs() -> None:
         assert len(server.asked) == 1
     assert "type: single_page" in proposal.text
     assert any("declare a variable" in line for line in proposal.unsure)
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [
+        ({"id": 0, "name": "x"}, "key: id"), ({"_id": "a", "id": 0}, "key: id"),
+        ({"uuid": 0}, "key: uuid"), ({"node": {"id": 0}, "at": 0}, "key: node.id"),
+        ({"@id": 0, "name": "x"}, "key: \"['@id']\""),
+        ({"name": 0}, None), ({"track_id": 0}, None), ({"id": {"a": 0}}, None), (0, None),
+    ],
+)  # fmt: skip
+def test_the_records_key_is_written_where_it_is_seen(record: Any, key: str | None) -> None:
+    """A member that is called like an id, and is another in each record of both pages."""
+
+    def numbered(tree: Any, n: int) -> Any:
+        if isinstance(tree, dict):
+            return {name: numbered(below, n) for name, below in tree.items()}
+        return n if tree == 0 else tree
+
+    def answer(asked: Asked) -> Answer:
+        start = whole(asked.params.get("at"), 0)
+        found = [numbered(record, n) for n in range(start, start + 20)]
+        return Answer({"items": found, "next": f"/items?at={start + 20}"})
+
+    proposal = written(answer)
+    assert proposal.proven
+    lines = [line.strip() for line in proposal.text.splitlines()]
+    assert [line for line in lines if line.startswith("key:")] == ([key] if key else [])

@@ -171,7 +171,7 @@ UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
         ("items;token=abcdef12/all", "abcdef12"),
     ],
 )
-def test_tokens_in_paths(path: str, secret: str) -> None:
+def test_row_69_tokens_in_paths_are_masked(path: str, secret: str) -> None:
     """Bots, web hooks and feeds have them there; neither the URL nor a name is made of one."""
     ask = ask_of_curl(words(f"curl 'https://api.example.org/{path}'"))
     found = hide(ask, "EX", {})

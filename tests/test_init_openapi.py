@@ -243,7 +243,7 @@ def size_of(tree: Any) -> int:
 
 
 @pytest.mark.parametrize("name", ROUND)
-def test_schemas_that_go_round_end(name: str) -> None:
+def test_row_69_schemas_that_go_round_end(name: str) -> None:
     """However wide and whatever refers to what: the example is small, and is soon there."""
     document = described(ROUND[name], {"type": "array", "items": ref("N0")})
     (one,) = operations(document, "api.json", None)

@@ -349,3 +349,24 @@ def test_epoch_is_utc(moment: datetime) -> None:
     assert abs(start + timedelta(milliseconds=millis) - moment) <= timedelta(microseconds=1)
     assert isinstance(seconds, int) == (moment.microsecond == 0)
     assert isinstance(millis, int) == (moment.microsecond % 1000 == 0)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "text"),
+    [
+        ("a \"b\" é", '"a \\"b\\" é"'), (5, "5"), (True, "true"), (None, "null"),
+        (["x", 1], '["x",1]'), ({"k": "v"}, '{"k":"v"}'), (Decimal(12), "12"),
+    ],
+)  # fmt: skip
+def test_a_cursor_as_json_inside_a_text(cursor: object, text: str) -> None:
+    """CouchDB's `startkey`, GraphQL's `variables` of a GET: text keeps its quotes there."""
+    assert Template.parse("{cursor:json}").render(Scope(cursor=cursor)) == text
+    inside = Template.parse('{{"after": {cursor:json}}}').render(Scope(cursor=cursor))
+    assert inside == f'{{"after": {text}}}'
+
+
+def test_a_cursor_as_json_is_left_out_where_there_is_none() -> None:
+    """As any other: the first page's parameter is not sent empty."""
+    assert render({"startkey": "{cursor:json}", "limit": 5}, Scope()) == {"limit": 5}
+    with pytest.raises(TemplateError, match=r"but for \{cursor:json\}"):
+        Template.parse("{cursor:jsn}")

@@ -70,6 +70,11 @@ def key_of(*pages: Sequence[Any]) -> Member | None:
     return None
 
 
+def is_sure(member: Member) -> bool:
+    """Whether a key may be written down: a `track_id` may be that of another list's records."""
+    return plain(str(member[-1])) in _KEYS
+
+
 def member_text(member: Member) -> str:
     """A member as the YAML writes it."""
     from harvester.jsonpath import Key, canonical

@@ -12,12 +12,21 @@ from typing import Any
 from harvester.config import Config
 from harvester.errors import AttemptFailed
 from harvester.init.ask import Ask
+from harvester.init.comparing import is_sure, key_of, member_text
 from harvester.init.declaring import last_word, movable, tree_of
 from harvester.init.dialects import known
 from harvester.init.guess import SINGLE, Guess, from_the_start, page_size
 from harvester.init.guessing import guesses
 from harvester.init.hiding import Hidden
-from harvester.init.looking import Records, Sample, first_named, records_in, said_no, signs_of
+from harvester.init.looking import (
+    Records,
+    Sample,
+    first_named,
+    records_in,
+    said_no,
+    signs_of,
+    values_at,
+)
 from harvester.init.names import COUNTING, TOTALS, plain
 from harvester.init.probing import MOST_REQUESTS, OutOfRequests, Probe, Proof
 from harvester.init.trying import UNSORTED, Trial, by_server
@@ -48,6 +57,16 @@ class Decided:
     notes: tuple[str, ...] = ()
     requests: int = 0
     more: Sign | None = None
+
+    @property
+    def key(self) -> str | None:
+        """What makes a record the same record, where the pages that were seen show it."""
+        first = self.records.values if self.records else []
+        second = self.proof.second if self.proof else None
+        path = self.records.path if self.records else ()
+        further = (values_at(second.page, path) or []) if second else []
+        member = key_of(first, further) if len(first) > 1 and self.sample else None
+        return member_text(member) if member and is_sure(member) else None
 
     @property
     def selector(self) -> str | None:

@@ -100,8 +100,10 @@ def client_of(
     return client
 
 
-def resource_of(ask: Ask, name: str, selector: str | None, guess: Guess) -> dict[str, Any]:
-    """One entry of `resources`."""
+def resource_of(
+    ask: Ask, name: str, selector: str | None, guess: Guess, key: str | None = None
+) -> dict[str, Any]:
+    """One entry of `resources`; `key` is what makes a record the same record."""
     further = dict(guess.resource)
     found: dict[str, Any] = {"name": name, "path": template(address(ask.url)[1])}
     if ask.method == "POST":
@@ -109,9 +111,9 @@ def resource_of(ask: Ask, name: str, selector: str | None, guess: Guess) -> dict
     kept = tuple(pair for pair in ask.params if pair[0] not in guess.without)
     params = [pair for pair in kept if pair[0] not in guess.first]
     first = [pair for pair in kept if pair[0] in guess.first]
-    for key, pairs in (("params", tuple(params)), ("first_params", tuple(first))):
+    for part, pairs in (("params", tuple(params)), ("first_params", tuple(first))):
         if pairs:
-            found[key] = _parameters(pairs)
+            found[part] = _parameters(pairs)
     if guess.spread:
         found["params"] = {**found.get("params", {}), **dict.fromkeys(guess.spread, "{cursor}")}
     if ask.json is not None:
@@ -124,6 +126,8 @@ def resource_of(ask: Ask, name: str, selector: str | None, guess: Guess) -> dict
         found["data_selector"] = selector
     if "allow_missing" in further:
         found["allow_missing"] = further.pop("allow_missing")
+    if key is not None:
+        found["key"] = key
     found["paginator"] = dict(guess.paginator)
     return {**found, **{key: value for key, value in further.items() if key != "method"}}
 

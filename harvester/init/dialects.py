@@ -88,6 +88,24 @@ def list_folder(view: View) -> Iterator[Guess]:
         )
 
 
+def startkey(view: View) -> Iterator[Guess]:
+    """CouchDB's views, where they do not skip: from the last key on, which comes once more."""
+    page = view.page if isinstance(view.page, dict) else {}
+    rows = page.get("rows")
+    if "total_rows" not in page or not isinstance(rows, list) or not rows:
+        return
+    if isinstance(rows[-1], dict) and rows[-1].keys() >= {"id", "key"} and view.ask.method == "GET":
+        kept = {name: template(value) for name, value in view.ask.params if name != "startkey"}
+        yield Guess(
+            {"type": "keyset", "cursor_path": "rows[*].key"},
+            "CouchDB's rows are sorted by key: the next page begins behind the last one",
+            resource={
+                "next_request": {"params": {**kept, "startkey": "{cursor:json}", "skip": 1}}
+            },
+            told=False,
+        )  # fmt: skip
+
+
 def changes(view: View) -> Iterator[Guess]:
     """CouchDB's feed of changes, and its Mango queries, whose last page has a cursor, too."""
     page = view.page if isinstance(view.page, dict) else {}

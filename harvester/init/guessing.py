@@ -23,7 +23,7 @@ def guesses(ask: Ask, sample: Sample, records: Records | None) -> list[Guess]:
     if not found:
         found += links.of_other_hosts(view)
     found += [*keysets.known(view), *counting.numbers(view), *counting.offsets(view)]
-    found += [*keysets.suggested(view), *keysets.customary(view)]
+    found += [*dialects.startkey(view), *keysets.suggested(view), *keysets.customary(view)]
     found += [] if found else dialects.without_variable(view)
     return [_finished(view, guess) for guess in _distinct(found)]
 

@@ -117,7 +117,7 @@ def _put_together(
     titles = _titles(decided)
     told = {t: telling.seen_told(each) for t, each in zip(titles, decided, strict=True)}
     resources = [
-        resource_of(each.ask, title, each.selector, each.guess)
+        resource_of(each.ask, title, each.selector, each.guess, each.key)
         for title, each in zip(titles, decided, strict=True)
     ]
     comments = {
