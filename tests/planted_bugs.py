@@ -18,6 +18,7 @@ from typing import Any, Final
 from harvester import (
     attempt,
     body,
+    check,
     closed,
     commits,
     elements,
@@ -37,12 +38,15 @@ from harvester import (
 )
 from harvester.errors import NotJSON, PageRejected
 from harvester.fields import FieldParser
+from harvester.init import comparing, probing
+from harvester.init.trying import Trial
 from harvester.journal import Checkpoint, Entry, Journal
 from harvester.lock import Held
 from harvester.loop_guard import LoopGuard
 from harvester.origins import Origins
 from harvester.pagination import Done, Page
 from harvester.parts import DurableFile, Part
+from harvester.second_page import Second
 from harvester.transport import Transport
 from harvester.wire import Watch
 from tests.planted_wire_bugs import WIRE_BUGS
@@ -370,6 +374,30 @@ def future_gone_on_from() -> None:
     put(incremental, "is_beyond", lambda value, moment: False)
 
 
+# --- What proves a way to page -------------------------------------------------------------------
+
+
+def records_compared_whole() -> None:
+    """A record is another one as soon as one of its members is."""
+    put(comparing, "key_of", lambda *pages: None)
+    put(comparing, "_telling", lambda first, second: None)
+
+
+def first_page_not_asked_again() -> None:
+    """Other records on a second page prove a number, whatever the list does."""
+    put(Trial, "_controlled", lambda self, guess, proof: (guess, proof))
+
+
+def error_page_believed() -> None:
+    """A second page is one, though it says that something is wrong."""
+    put(probing, "said_no", lambda page: None)
+
+
+def second_page_believed() -> None:
+    """`check --live` looks at what came, and does not compare it."""
+    put(check, "compared", lambda resource, first, second, records: Second("other records"))
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -386,6 +414,8 @@ BUGS: Mapping[str, Callable[[], None]] = {
         future_gone_on_from,
         grammar_unproven, controls_dropped,
         *WIRE_BUGS,
+        records_compared_whole, first_page_not_asked_again, error_page_believed,
+        second_page_believed,
     )
 }  # fmt: skip
 

@@ -725,7 +725,7 @@ def test_pages_that_overlap_are_told_of_as_a_list_without_order() -> None:
         Answer({"error": {"code": "badcontinue"}}), Answer({"ok": False, "items": []}),
         Answer({"errors": [{"message": "no"}]}), Answer(text="<html>Log in</html>"),
         Answer({"message": "no"}, 400), Answer({"message": "no"}, 500), Answer(status=204),
-        Answer({"status": "error", "code": 17}),
+        Answer({"status": "error", "code": 17}), Answer({"success": False, "items": [{"id": 9}]}),
     ],
 )  # fmt: skip
 def test_row_66_a_second_page_that_is_an_error_proves_nothing(second: Answer) -> None:
