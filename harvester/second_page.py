@@ -30,8 +30,9 @@ from harvester.fields import as_number
 from harvester.init.comparing import shared
 from harvester.jsonpath import Key, parse
 from harvester.repetition import ignored
-from harvester.signs import Sign, envelope, more_than, of_body, of_headers, unit_of
+from harvester.signs import Sign, envelope, more_than, of_body, of_headers
 from harvester.terminal.phrases import number
+from harvester.totals import counted_in
 
 _MOST_RECORDS: Final = 2000
 _MOST_BYTES: Final = 16 << 20
@@ -84,8 +85,8 @@ def total_told(paginator: Paginator, value: Any) -> str:
     total = as_number(value)
     if total is None:
         return f"{paginator.total_path} has no number"
-    unit = getattr(paginator, "total_unit", None) or unit_of(paginator.total_path)
-    return f"{paginator.total_path} says {total:,} {unit or 'records or pages'}"
+    unit = counted_in(paginator) or "records or pages"
+    return f"{paginator.total_path} says {total:,} {unit}"
 
 
 def ends_told(paginator: Paginator) -> str:
@@ -111,8 +112,8 @@ def _ends(paginator: Paginator) -> Iterator[str]:
         yield "an empty page"
     if paginator.has_more_path:
         yield f"{paginator.has_more_path} being false"
-    if last := getattr(paginator, "last_page_path", None):
-        yield f"{last} being true"
+    if paginator.last_page_path:
+        yield f"{paginator.last_page_path} being true"
     if paginator.stop_after_short_page and paginator.full_page:
         yield f"a page of fewer than {paginator.full_page:,} records"
     if isinstance(paginator, PageNumber) and paginator.maximum_page is not None:

@@ -26,7 +26,8 @@ class PartitionCounts:
 @dataclass(slots=True)
 class ResourceSummary:
     """A resource's committed pages in numbers. `bytes` is decoded JSON, `stored_bytes` on disk;
-    `control_characters` stand raw in strings, which is told where there are any.
+    `control_characters` stand raw in strings, which is told where there are any; `ends` counts what
+    proved the ends of its complete partitions.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ResourceSummary:
     requests: int = 0
     retries: int = 0
     control_characters: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
 
     def add(self, checkpoint: Checkpoint, *, failed: bool) -> None:
         """Count a partition in. Its requests are those of committed pages."""
@@ -46,6 +48,8 @@ class ResourceSummary:
         counts.complete += checkpoint.done
         counts.failed += failed
         counts.pending += not (checkpoint.done or failed)
+        if checkpoint.done and checkpoint.reason:
+            self.ends[checkpoint.reason] = self.ends.get(checkpoint.reason, 0) + 1
         self.requests += checkpoint.attempts
         self.retries += checkpoint.retries
         self.pages += checkpoint.live_pages

@@ -28,12 +28,15 @@ from harvester import (
     incremental,
     inside,
     journal,
+    pagination,
     partitions,
     parts,
     places,
     sources,
+    totals,
     transport,
     tries,
+    turns,
     wire,
 )
 from harvester.errors import NotJSON, PageRejected
@@ -44,6 +47,7 @@ from harvester.journal import Checkpoint, Entry, Journal
 from harvester.lock import Held
 from harvester.loop_guard import LoopGuard
 from harvester.origins import Origins
+from harvester.page_loop import Pages
 from harvester.pagination import Done, Page
 from harvester.parts import DurableFile, Part
 from harvester.second_page import Second
@@ -294,6 +298,55 @@ def empty_page_ends() -> None:
     put(attempt, "next_cursor", bug)
 
 
+def total_believed() -> None:
+    """A total that is reached ends a partition, though the page is a full one."""
+    put(totals, "page_size", lambda paginator, at: at.last_page + 1)
+
+
+def more_not_heeded() -> None:
+    """An empty page ends, whatever says that more follow."""
+    put(pagination, "below", lambda paginator, cursor, at: False)
+    put(pagination, "_says_more", lambda value: None)
+
+
+def empty_pages_for_ever() -> None:
+    """Nobody counts the pages without records."""
+    see = Checkpoint.see
+
+    def bug(self: Checkpoint, records: int, fields: Mapping[str, Any]) -> None:
+        see(self, records, fields)
+        self.empty_pages = min(self.empty_pages, 1)
+
+    put(Checkpoint, "see", bug)
+
+
+def nothing_is_a_record() -> None:
+    """`false` in the place of a list is a record."""
+    put(attempt, "lone", lambda chunks, selector: 1)
+    put(elements, "_says_nothing", lambda value, words: bytes(value) == b"null")
+
+
+def contradictions_overlooked() -> None:
+    """What the API says against an end is not looked at."""
+    put(turns, "at_the_end", lambda *given, **named: iter(()))
+    put(turns, "unread", lambda *given: iter(()))
+
+
+def judged_when_fetched() -> None:
+    """A page is judged by what was known when it was asked for, not in its turn."""
+    fetch = Pages.fetch
+    known: dict[int, Checkpoint] = {}
+
+    def remember(self: Pages, at: Checkpoint, dropped: Any) -> Any:
+        came = fetch(self, at, dropped)
+        known[id(came)] = at
+        return came
+
+    judged = Pages.judged
+    put(Pages, "fetch", remember)
+    put(Pages, "judged", lambda self, came, at: judged(self, came, known.pop(id(came), at)))
+
+
 # --- Where requests go, and when -----------------------------------------------------------------
 
 
@@ -407,7 +460,9 @@ BUGS: Mapping[str, Callable[[], None]] = {
         part_named_over_another, journal_believed, cases_not_told_apart, short_body_taken,
         announced_size_believed, late_page_kept,
         unchecked_gzip_end, unchecked_gzip_crc, bomb_unchecked, unchecked_json_end,
-        guard_on_consecutive_cursors, cursor_as_float, empty_page_ends,
+        guard_on_consecutive_cursors, total_believed, more_not_heeded, empty_pages_for_ever,
+        nothing_is_a_record, contradictions_overlooked, judged_when_fetched, cursor_as_float,
+        empty_page_ends,
         redirect_followed_anywhere, link_followed_anywhere, environment_trusted,
         server_wait_ignored, odd_gzip_header_kept, broken_body_tried_on, other_type_tried_on,
         variables_not_compared, every_variable_concealed, clock_of_this_machine_believed,

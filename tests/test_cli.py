@@ -371,6 +371,7 @@ def test_a_complete_run(items: Path, tmp_path: Path) -> None:
         "stored_bytes": stored,
         "requests": 3,
         "retries": 0,
+        "ends": {"no_next_cursor": 1},
     }
     assert "Complete: 1 partition, 3 pages, 9 records." in done.stderr
     assert f"harvester records {out}" in done.stderr

@@ -278,8 +278,10 @@ def test_row_48_where_an_empty_page_is_said_to_end(tmp_path: Path) -> None:
 
 
 def endless(path: str, asked: Mapping[str, str]) -> Reply:
-    """Thirty records, then empty pages with new cursors for ever."""
+    """Thirty records, then empty pages with new cursors for ever, or nearly so."""
     at = int(asked.get("cursor", "0"))
+    if at > 300:
+        return Reply({"error": "enough"}, 400)
     items = by_offset({"offset": str(at)}, 10, 30)
     return Reply({"items": items, "cursor": str(at + 10), "last": at >= 20})
 
@@ -349,6 +351,8 @@ def test_row_51_an_empty_list_however_it_is_written(tmp_path: Path, nothing: Any
     def respond(path: str, asked: Mapping[str, str]) -> Reply:
         page = int(asked.get("page", "1"))
         items: Any = by_page(asked, 10, 20) or nothing
+        if page > 5:
+            return Reply({"error": "enough"}, 400)
         return Reply({"items": items, "next": page + 1 if page < 3 else None})
 
     for number, paginator in enumerate(

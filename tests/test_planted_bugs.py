@@ -16,6 +16,7 @@ WIRE, DISK = "tests/test_faults.py", "tests/test_faults_disk.py"
 HEADS = "tests/test_faults_wire.py"
 PAGES = "tests/test_faults_pages.py"
 INIT, LIVE = "tests/test_init_detection.py", "tests/test_check_live.py"
+ENDS = "tests/test_faults_ends.py"
 FILES = "tests/test_faults_files.py"
 #: What sees that something is not durable when it should be.
 DURABLE = [f"{DISK}::test_row_37_write_order", "tests/test_power_cut.py::test_row_41_any_moment"]
@@ -54,6 +55,17 @@ CAUGHT_BY = {
     "guard_on_consecutive_cursors": [f"{DISK}::test_row_31_cycle"],
     "cursor_as_float": [f"{WIRE}::test_row_20_large_cursor"],
     "empty_page_ends": [f"{DISK}::test_row_32_empty_page_with_a_cursor"],
+    "total_believed": [f"{ENDS}::test_row_45_a_total_that_is_capped"],
+    "more_not_heeded": [f"{ENDS}::test_row_48_an_empty_page_in_the_middle"],
+    "empty_pages_for_ever": [f"{ENDS}::test_row_49_empty_pages_for_ever"],
+    "nothing_is_a_record": [f"{ENDS}::test_row_51_an_empty_list_however_it_is_written"],
+    "contradictions_overlooked": [
+        f"{ENDS}::test_row_53_a_total_that_is_missed",
+        f"{ENDS}::test_row_54_a_page_that_speaks_of_more",
+    ],
+    "judged_when_fetched": [
+        f"{ENDS}::test_row_56_the_end_is_the_same_however_it_is_come_to"
+    ],
     "redirect_followed_anywhere": [f"{WIRE}::test_row_23_redirect_to_another_origin"],
     "link_followed_anywhere": [f"{WIRE}::test_row_22_however_the_link_is_said"],
     "environment_trusted": [f"{WIRE}::test_row_25_netrc_and_proxy"],

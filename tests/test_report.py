@@ -247,6 +247,7 @@ def test_status_of_a_whole_harvest(out: Path) -> None:
         "stored_bytes": sum(stored),
         "requests": 6,
         "retries": 0,
+        "ends": {"no_next_cursor": 2},
     }
 
 

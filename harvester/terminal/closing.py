@@ -1,6 +1,7 @@
 """The last screen of a run, and what `status` shows: what came, what is missing and why."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -57,11 +58,21 @@ def standing(summary: Summary, columns: int | None) -> str:
     parts = [
         wrap(head, columns),
         resources(summary, columns),
+        ends(summary, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
         _noted(summary, columns),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def ends(summary: Summary, columns: int | None) -> str:
+    """What proved the ends of the partitions that are complete, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for item in summary.resources:
+        counts.update(item.ends)
+    told = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
+    return wrap(f"Ended with {told}.", columns) if told else ""
 
 
 def resources(summary: Summary, columns: int | None) -> str:
