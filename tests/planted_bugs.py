@@ -25,6 +25,7 @@ from harvester import (
     fields,
     folder,
     grammar,
+    identity,
     incremental,
     inside,
     journal,
@@ -50,6 +51,7 @@ from harvester.origins import Origins
 from harvester.page_loop import Pages
 from harvester.pagination import Done, Page
 from harvester.parts import DurableFile, Part
+from harvester.recognition import Recognition
 from harvester.second_page import Second
 from harvester.transport import Transport
 from harvester.wire import Watch
@@ -451,6 +453,26 @@ def second_page_believed() -> None:
     put(check, "compared", lambda resource, first, second, records: Second("other records"))
 
 
+def same_page_kept() -> None:
+    """A page with the records of the one before it is a page like any other."""
+    put(Recognition, "repeats", lambda self, sight, records: False)
+
+
+def records_told_apart_by_all() -> None:
+    """A record whose views have changed is another record."""
+    put(identity, "guess", lambda records: ())
+
+
+def doubles_not_counted() -> None:
+    """Nobody is told of records that come twice."""
+    put(Recognition, "doubt", lambda self, sight: None)
+
+
+def start_not_compared() -> None:
+    """What an incremental run gets is not held against what it asked for."""
+    put(incremental, "is_before", lambda value, start: False)
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -471,6 +493,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         *WIRE_BUGS,
         records_compared_whole, first_page_not_asked_again, error_page_believed,
         second_page_believed,
+        same_page_kept, records_told_apart_by_all, doubles_not_counted, start_not_compared,
     )
 }  # fmt: skip
 
