@@ -299,6 +299,7 @@ def test_row_88_values_that_are_none(tmp_path: Path, odd: list[Any]) -> None:
         (int(SOON.timestamp() * 1000), 4102444800000, 0),
         (f"{SOON:%Y%m%d}", "20991231", "20200101"),
     ],
+    ids=["time", "date", "epoch", "epoch as text", "milliseconds", "compact"],
 )
 def test_row_88_a_value_in_the_future(
     tmp_path: Path, plausible: Any, future: Any, initial: Any
