@@ -410,6 +410,14 @@ def _from_zero(asked: Asked) -> Answer:
     return Answer({"items": cut(page * 20, 20), "page": page})
 
 
+def _django(asked: Asked) -> Answer:
+    page = whole(asked.params.get("page"), 1)
+    found = cut(page * 20 - 20, 20)
+    if not found:
+        return Answer({"detail": "Invalid page."}, 404)
+    return Answer({"count": len(ROWS), "results": found})
+
+
 def _endless_links(asked: Asked) -> Answer:
     number = whole(asked.params.get("page[number]"), 1)
     following = f"/items?page%5Bnumber%5D={number + 1}"
@@ -571,6 +579,8 @@ APIS: dict[str, Api] = {
          "cursor_body_path": "variables.here"}),
     "pages from 0, and a line that asks for page 1": Api(
         URL + "?page=1", _from_zero, {"type": "page_number", "base_page": 0}),
+    "404 beyond the last page (Django)": Api(
+        URL, _django, {"type": "page_number", "total_path": "count", "total_unit": "records"}),
     "links that never end": Api(
         URL, _endless_links,
         {"type": "json_link", "next_url_path": "links.next", "stop_after_empty_page": True}),

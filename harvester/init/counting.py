@@ -31,7 +31,7 @@ def numbers(view: View) -> Iterator[Guess]:
         return
     for place in found:
         base = first_number(place.value, echo[1] if echo else None)
-        guess = numbered(place, base, why, pages)
+        guess = numbered(view, place, base, why, pages)
         yield replace(guess, told=True) if documented else guess
 
 
@@ -52,11 +52,19 @@ def _new(view: View, wanted: Iterable[str], arguments: Collection[str]) -> list[
     return [Place(view.new_part, name, None) for name in dict.fromkeys(wanted)]
 
 
-def numbered(place: Place, base: int | None, why: str, pages: tuple[str, Any] | None) -> Guess:
-    """Page numbers that go to a place; `base` None: nobody knows whether they begin at 0 or 1."""
+def numbered(
+    view: View, place: Place, base: int | None, why: str, pages: tuple[str, Any] | None
+) -> Guess:
+    """Page numbers that go to a place; `base` None: nobody knows whether they begin at 0 or 1.
+
+    A total of records serves where pages are not counted: Django answers 404 beyond the last page,
+    which is an end only where the total says so.
+    """
     start: dict[str, Any] = {"base_page": 1 if base is None else base}
     if pages:
         start["total_path"] = pages[0]
+    elif total := _total(view):
+        start |= {"total_path": total, "total_unit": "records"}
     unsure = () if base is not None else ("base_page",)
     told = place.value is not None or bool(pages)
     return _counted("page_number", "page", place, start, why, told, unsure)
@@ -137,18 +145,23 @@ def spread(guess: Guess, wanted: tuple[str, ...]) -> Guess:
 def _either(view: View, kind: str, name: str, why: str) -> Guess:
     place = Place(view.new_part, name, None)
     if kind == "page":
-        return replace(numbered(place, None, why, None), told=False)
+        return replace(numbered(view, place, None, why, None), told=False)
     return offset_guess(view, place, 0, why, told=False)
 
 
 def offset_guess(view: View, place: Place, base: int, why: str, *, told: bool) -> Guess:
     """An offset that goes to a place. A total that only counts the page would end it early."""
     start: dict[str, Any] = {"base_offset": base} if base else {}
-    came = len(view.records.values) if view.records else 0
-    total = first_named(view.page, names.TOTALS, lambda value: number(value, 0) > came)
-    if total:
-        start["total_path"] = total[0]
+    if total := _total(view):
+        start["total_path"] = total
     return _counted("offset", "offset", place, start, why, told, ())
+
+
+def _total(view: View) -> str | None:
+    """Where a total of records stands. One that is no more than what came counts the page only."""
+    came = len(view.records.values) if view.records else 0
+    found = first_named(view.page, names.TOTALS, lambda value: number(value, 0) > came)
+    return found[0] if found else None
 
 
 def _counted(
