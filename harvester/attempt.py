@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester import actions, pagination
-from harvester.body import Came, decoded_chunks, is_supported, mark_of, refuse_bomb, tee
+from harvester.body import Came, is_supported, mark_of, refuse_bomb, tee
 from harvester.config import (
     Cursor,
     HeaderCursor,
@@ -47,6 +47,7 @@ from harvester.parts import Part
 from harvester.ratelimit import longest, server_wait
 from harvester.shape import shape_of
 from harvester.sketch import ALL
+from harvester.stored_pages import decoded_chunks
 from harvester.terminal.phrases import fit, one_line
 from harvester.transport import Response
 

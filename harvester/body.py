@@ -11,19 +11,15 @@ a comment, and headers beyond 32,768 bytes (measured).
 """
 
 import contextlib
-import gzip
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import FileIO
-from pathlib import Path
 from typing import Any, Final
 
 from isal import isal_zlib
 
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
-from harvester.inside import opened
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
 PIECE_BYTES: Final = 128 * 1024
@@ -72,9 +68,9 @@ def tee(
         head, wire = _begun(wire)
         # No JSON begins so. Servers that name a charset as the coding compress all the same.
         zipped = head.startswith(_GZIP_MAGIC)
-        pairs = _plausible(_inflated(wire), limits.expansion_ratio) if zipped else _compressed(wire)
+        pairs = _plausible(inflated(wire), limits.expansion_ratio) if zipped else _compressed(wire)
     elif is_supported(encodings):
-        pairs = _plausible(_inflated(_from_magic(wire)), limits.expansion_ratio)
+        pairs = _plausible(inflated(_from_magic(wire)), limits.expansion_ratio)
     else:
         raise PageRefused(f"Content-Encoding {', '.join(codings)!r} is unsupported: gzip was asked")
     size = 0
@@ -144,21 +140,6 @@ def is_supported(encodings: list[str]) -> bool:
     return _codings(encodings) in ([], ["gzip"], ["x-gzip"])
 
 
-def decoded_chunks(path: Path | str) -> Iterator[bytes]:
-    """The decoded JSON of a stored part in chunks of at most `STORED_PIECE_BYTES`.
-
-    Raises `DataRefused` for what is no file, OSError; `gzip.BadGzipFile`, which is one, where the
-    gzip is damaged or cut.
-    """
-    with FileIO(opened(path)) as file:
-        try:
-            blocks = iter(lambda: file.read(_READ_BYTES), b"")
-            for _, decoded in _inflated(blocks, STORED_PIECE_BYTES):
-                yield decoded
-        except PageRejected as error:
-            raise gzip.BadGzipFile(f"{path}: {error}") from error
-
-
 def _codings(encodings: list[str]) -> list[str]:
     return [coding for coding in encodings if not _is_none(coding)]
 
@@ -212,7 +193,7 @@ def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, itertools.chain((head,), chunks)
 
 
-def _inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tuple[bytes, bytes]]:
+def inflated(chunks: Iterable[bytes], most: int = PIECE_BYTES) -> Iterator[tuple[bytes, bytes]]:
     """Members one after the other, in pieces of at most `most` decoded bytes; zero padding may
     follow the last and is not stored.
     """

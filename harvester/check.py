@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from harvester.attempt import Kept, Place
 from harvester.auth.access import Access
-from harvester.body import decoded_chunks
 from harvester.config import Config, Resource
 from harvester.elements import iter_elements
 from harvester.entries import Checkpoint
@@ -33,6 +32,7 @@ from harvester.ratelimit import RateLimit, window_reset
 from harvester.retry import Backoff
 from harvester.second_page import claimed, compared, ends_told, total_told
 from harvester.sources import Source, secrets_of, sources
+from harvester.stored_pages import decoded_chunks
 from harvester.supply import Value, supply, values_of
 from harvester.templates import as_text
 from harvester.terminal.phrases import duration

@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import secrets
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -19,16 +18,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester import __version__
-from harvester.auth.token_file import LOCK as TOKENS_LOCK
-from harvester.auth.token_file import NAME as TOKENS
 from harvester.config import Config
 from harvester.config.load import parse_resolved
 from harvester.errors import ConfigError, DataRefused, DiskError
 from harvester.growing import changed_partitions
-from harvester.inside import is_file, reading
+from harvester.inside import TOKENS, TOKENS_LOCK, is_file, reading
 from harvester.lock import NAME as LOCK
 from harvester.lock import Held, held
-from harvester.parts import TEMPORARY, DurableFile, disk_errors, make_folder, remove_temporary
+from harvester.parts import (
+    TEMPORARY,
+    disk_errors,
+    make_folder,
+    write_json,
+)
 from harvester.question import (
     Change,
     changed_shapes,
@@ -39,15 +41,10 @@ from harvester.question import (
     former_fingerprints,
     shapes,
 )
-from harvester.summary import MOST_FAILURES, Failure, Failures
-from harvester.tally import Tally
 
 NAME: Final = "harvest.json"
-LAST_RUN: Final = "last_run.json"
 #: Partitions that were put aside before they were harvested again; nobody reads them.
 ASIDE: Final = ".aside"
-_LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
-_MOST_NOTED: Final = 1 << 53
 _SALT_BYTES: Final = 16
 #: What the system says of a place where this user can have no folder.
 _WRONG_PLACE: Final = (
@@ -265,7 +262,7 @@ def _write_asked(out: Path, asked: Asked) -> None:
         **({"accepted": list(asked.accepted)} if asked.accepted else {}),
         "config": asked.config.reference_dict(),
     }
-    _write_json(out / NAME, value, fsync=asked.config.output.fsync)
+    write_json(out / NAME, value, fsync=asked.config.output.fsync)
 
 
 def _read(path: Path) -> bytes:
@@ -282,68 +279,6 @@ def beside(config: Config) -> Path | None:
         if here != there and not (here / NAME).exists() and (there / NAME).exists():
             return there.resolve()
     return None
-
-
-def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
-    """Note which partitions failed, for `status`, and what the run waited for and lost, added to
-    what the runs before noted, for `report`. The journals remain the only truth.
-    """
-    tally = read_tally(out)
-    if run is not None:
-        tally.add(run)
-    value = {
-        "failed": failures.count,
-        "failures": [asdict(failure) for failure in failures.listed],
-        "tally": tally.as_dict(),
-    }
-    _write_json(out / LAST_RUN, value, fsync=fsync)
-
-
-def read_last_run(out: Path) -> Failures:
-    """The failures that the last run noted; none where it noted nothing readable."""
-    noted = _noted(out)
-    count, listed = noted.get("failed"), noted.get("failures")
-    if not isinstance(count, dict) or not all(_is_count(number) for number in count.values()):
-        return Failures()
-    items = listed[:MOST_FAILURES] if isinstance(listed, list) else ()
-    return Failures(Counter(count), [one for item in items if (one := _failure(item))])
-
-
-def _failure(item: Any) -> Failure | None:
-    match item:
-        case {"resource": str(name), "partition": dict(labels), "error": str(error)}:
-            if all(isinstance(label, str) for label in labels.values()):
-                return Failure(name, labels, error, item.get("cursor"))
-    return None
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NOTED
-
-
-def read_tally(out: Path) -> Tally:
-    """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
-    return Tally.read(_noted(out).get("tally"))
-
-
-def _noted(out: Path) -> Mapping[str, Any]:
-    """What `last_run.json` holds. The journals are the truth: where it is no longer what a run
-    wrote, it says nothing.
-    """
-    try:
-        with reading(out / LAST_RUN) as file:
-            text = file.read(_LARGEST_NOTED + 1)
-        value = json.loads(text) if len(text) <= _LARGEST_NOTED else None
-    except (DataRefused, OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
-    remove_temporary(path)
-    with DurableFile(path, fsync=fsync) as file:
-        file.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
-        file.commit()
 
 
 def _refuse_wrong_place(out: Path) -> None:

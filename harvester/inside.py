@@ -15,6 +15,10 @@ from typing import Final
 
 from harvester.errors import DataRefused
 
+#: The refresh tokens of a harvest, and what the name of their lock ends in.
+TOKENS: Final = ".tokens.json"
+TOKENS_LOCK: Final = ".lock"
+
 _KINDS: Final = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),

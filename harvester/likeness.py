@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from harvester.body import decoded_chunks
 from harvester.elements import iter_batches
 from harvester.jsonpath import Key, Path
 from harvester.keys import Keys, Record
+from harvester.stored_pages import decoded_chunks
 
 _LOOKED_AT: Final = 50  # records of each page, for what else they have in common
 _LEAST_TEXTS: Final = 2

@@ -13,13 +13,14 @@ then one fsync of the folder.
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from harvester.errors import DataRefused, DiskError
 
@@ -271,3 +272,11 @@ def make_folder(folder: Path, *, within: Path, fsync: bool = True) -> None:
             path.mkdir(exist_ok=True)
             if fsync:
                 sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
+    """Replace a small file of JSON, durably; raises `DiskError`."""
+    remove_temporary(path)
+    with DurableFile(path, fsync=fsync) as file:
+        file.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
+        file.commit()

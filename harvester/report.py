@@ -9,24 +9,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.body import decoded_chunks
 from harvester.closed import kept_early
 from harvester.config import Config, Resource
 from harvester.doubts import Doubts
 from harvester.elements import lone
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.fields import Field, FieldParser, Take
-from harvester.folder import ASIDE, Asked, read_asked, read_last_run
+from harvester.folder import ASIDE, Asked, read_asked
 from harvester.inside import reading
 from harvester.journal import NAME as JOURNAL
 from harvester.journal import Entry, read_checkpoint, read_entries, read_header, span
 from harvester.jsonpath import Key, parse
+from harvester.last_run import read_last_run
 from harvester.marks import read_mark
 from harvester.pagination import first_cursor
 from harvester.partitions import Partition
 from harvester.parts import part_number
 from harvester.places import place_of
 from harvester.planning import Plan
+from harvester.stored_pages import decoded_chunks
 from harvester.summary import ResourceSummary, Summary
 from harvester.whole_run import WholeRun
 

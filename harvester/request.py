@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 from harvester import __version__
-from harvester.auth.schemes import Credentials
 from harvester.config import (
     Cursor,
     HeaderCursor,
@@ -22,6 +21,7 @@ from harvester.config import (
 )
 from harvester.config.references import references
 from harvester.errors import PageRefused
+from harvester.http_request import Credentials, Request
 from harvester.jsonpath import Key, parse
 from harvester.origins import Origins, resolve
 from harvester.pagination import RUN_START
@@ -43,19 +43,6 @@ _HARMLESS_HEADERS: Final = {
     # gzip only: its end and CRC can be checked, and its bytes are the part file.
     "Accept-Encoding": "gzip",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request, complete. May hold secrets: written down only through `Secrets`."""
-
-    method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
-    idempotent: bool = True
-    #: Signs the prepared request each time that it leaves: OAuth 1.
-    sign: Callable[[Any], Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

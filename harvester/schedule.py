@@ -39,6 +39,7 @@ from harvester.events import (
     Warned,
 )
 from harvester.journal import Checkpoint, Header, is_done
+from harvester.last_run import write_last_run
 from harvester.lock import Held
 from harvester.page_loop import harvest_partition
 from harvester.partitions import Partition, Windows
@@ -47,11 +48,11 @@ from harvester.planning import Feed, Plan, known_count
 from harvester.ratelimit import RateLimit
 from harvester.recent import SHARED, Recent
 from harvester.report import status
+from harvester.run_tally import RunTally
 from harvester.secrets import Secrets
 from harvester.sources import secrets_of, sources
 from harvester.summary import Failure, Failures, Summary
 from harvester.supply import take_over
-from harvester.tally import RunTally
 from harvester.transport import Transport
 from harvester.tries import Run
 from harvester.turns import iso
@@ -117,7 +118,7 @@ def harvest(
             fsync = config.output.fsync
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
                 folder.replan(out, asked, there)
-            folder.write_last_run(out, ended.failures, tally.close(), fsync=fsync)
+            write_last_run(out, ended.failures, tally.close(), fsync=fsync)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
         summary = status(out)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.body import decoded_chunks
+from harvester.comparing import shared
 from harvester.config import (
     Cursor,
     HeaderCursor,
@@ -27,10 +27,10 @@ from harvester.config import (
 from harvester.elements import iter_elements
 from harvester.errors import DataRefused
 from harvester.fields import as_number
-from harvester.init.comparing import shared
 from harvester.jsonpath import Key, parse
 from harvester.repetition import ignored
 from harvester.signs import Sign, envelope, more_than, of_body, of_headers
+from harvester.stored_pages import decoded_chunks
 from harvester.terminal.phrases import number
 from harvester.totals import counted_in
 

@@ -15,7 +15,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.body import decoded_chunks
 from harvester.config import Config, Resource
 from harvester.elements import iter_elements
 from harvester.errors import ConfigError, DataRefused, Problem
@@ -27,6 +26,7 @@ from harvester.loop_guard import LoopGuard
 from harvester.partitions import FromFile, FromResource, Outside, Partition, Supply
 from harvester.parts import DurableFile, remove_temporary
 from harvester.places import place_of
+from harvester.stored_pages import decoded_chunks
 from harvester.templates import as_text
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")

@@ -5,13 +5,9 @@ A run that is killed notes nothing, so a tally is the least there was, never a t
 """
 
 import re
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeVar
-
-from harvester.events import AttemptLost, Event, Waiting
 
 #: More kinds than this are counted as one: servers may say something else each time.
 MOST_KINDS: Final = 40
@@ -65,67 +61,9 @@ class Tally:
         self.runs += later.runs
         self.run_s += later.run_s
         for key, seconds in later.waits_s.items():
-            _count(self.waits_s, key, seconds)
+            count(self.waits_s, key, seconds)
         for key, number in later.errors.items():
-            _count(self.errors, key, number)
-
-
-class RunTally:
-    """The tally of one run, by its events. `since` is when the run began.
-
-    A wait counts for as long as it lasted: until the next event of the thread that waits (several
-    may be at one partition), or the run's end.
-    """
-
-    def __init__(
-        self,
-        since: str,
-        clock: Callable[[], float] = time.monotonic,
-        who: Callable[[], int] = threading.get_ident,
-    ) -> None:
-        self._tally = Tally(since, runs=1)
-        self._clock = clock
-        self._who = who
-        self._began = clock()
-        self._waiting: dict[int, tuple[float, float, str]] = {}  # by thread
-
-    def take(self, event: Event) -> None:
-        """Count an event in."""
-        who = self._who()
-        self._end_wait(who)
-        match event:
-            case Waiting():
-                self._waiting[who] = (self._clock(), event.seconds, event.reason)
-            case AttemptLost():
-                kind = kind_of(event.error)
-                _count(self._tally.errors, kind, 1)
-                why = f"retrying: {kind}"
-                self._waiting[who] = (self._clock(), event.wait_s, why)
-
-    def close(self) -> Tally:
-        """The tally, once the run has ended."""
-        for who in list(self._waiting):
-            self._end_wait(who)
-        self._tally.run_s = self._clock() - self._began
-        return self._tally
-
-    def _end_wait(self, who: int) -> None:
-        if who in self._waiting:
-            began, seconds, reason = self._waiting.pop(who)
-            waited = min(seconds, self._clock() - began)
-            if waited > 0:
-                _count(self._tally.waits_s, reason, waited)
-
-
-def _seconds(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number < _MOST:
-        raise ValueError(value)
-    return number
-
-
-def _count_of(value: Any) -> int:
-    return int(_seconds(value))
+            count(self.errors, key, number)
 
 
 def kind_of(error: str) -> str:
@@ -137,7 +75,19 @@ def kind_of(error: str) -> str:
     return kind if len(kind) <= _KIND_CHARS else f"{kind[: _KIND_CHARS - 1]}…"
 
 
-def _count(counts: dict[str, _Number], key: str, number: _Number) -> None:
+def count(counts: dict[str, _Number], key: str, number: _Number) -> None:
+    """Add to a count; what is one kind too many is counted among others."""
     known = key in counts or len(counts) < MOST_KINDS
     key = key if known else OTHERS
     counts[key] = counts[key] + number if key in counts else number
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < _MOST:
+        raise ValueError(value)
+    return number
+
+
+def _count_of(value: Any) -> int:
+    return int(_seconds(value))

@@ -26,9 +26,9 @@ from harvester import headers
 from harvester.config import Client
 from harvester.cookies import Cookies
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected, Unreached
+from harvester.http_request import Request
 from harvester.origins import origin_of
 from harvester.reach import origin_in
-from harvester.request import Request
 from harvester.trust import check_bundle, tls_trouble
 from harvester.wire import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
 

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from harvester.attempt import Kept, Place
 from harvester.auth.access import Access
-from harvester.auth.schemes import Credentials
 from harvester.closed import ServerClock
 from harvester.config import Config
 from harvester.cookies import Cookies
@@ -35,13 +34,13 @@ from harvester.errors import (
 )
 from harvester.events import AttemptLost, BytesArrived, OnEvent, Waiting
 from harvester.folder import Fingerprints
+from harvester.http_request import Credentials, Request
 from harvester.journal import Checkpoint
 from harvester.lock import Held
 from harvester.partitions import Partition
 from harvester.ratelimit import USED_UP, RateLimit, Wait, exhausted
 from harvester.reach import Reach, origin_in
 from harvester.recognition import Recognition
-from harvester.request import Request
 from harvester.sources import Source
 from harvester.transport import Transport
 from harvester.wire import Watch

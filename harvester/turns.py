@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from harvester.body import decoded_chunks
 from harvester.commits import Fetched
 from harvester.config import Resource
 from harvester.contradictions import at_the_end, unread
@@ -23,6 +22,7 @@ from harvester.journal import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry
 from harvester.jsonpath import parse
 from harvester.pagination import Done
 from harvester.secrets import Secrets
+from harvester.stored_pages import decoded_chunks
 from harvester.totals import beyond
 from harvester.tries import Tried
 

@@ -24,13 +24,14 @@ from harvester.config.load import load_config, parse_config
 from harvester.elements import iter_elements
 from harvester.errors import AttemptFailed, ConfigError, DataRefused, NotJSON, PageRefused
 from harvester.fields import Field, FieldParser, Take
-from harvester.folder import read_asked, read_last_run
+from harvester.folder import read_asked
+from harvester.http_request import Request
 from harvester.jsonpath import JSONPathError, canonical, parse
+from harvester.last_run import read_last_run
 from harvester.link_header import link_target
 from harvester.origins import Origin, Origins, origin_of, resolve
 from harvester.planning import plan
 from harvester.records import iter_records
-from harvester.request import Request
 from harvester.secrets import Secrets
 from harvester.templates import Scope, Template, TemplateError, render
 from harvester.transport import Transport

@@ -21,6 +21,7 @@ from harvester import (
     check,
     closed,
     commits,
+    comparing,
     elements,
     fields,
     folder,
@@ -42,7 +43,7 @@ from harvester import (
 )
 from harvester.errors import NotJSON, PageRejected
 from harvester.fields import FieldParser
-from harvester.init import comparing, probing
+from harvester.init import probing
 from harvester.init.trying import Trial
 from harvester.journal import Checkpoint, Entry, Journal
 from harvester.lock import Held
@@ -203,7 +204,7 @@ def late_page_kept() -> None:
 
 def unchecked_gzip_end() -> None:
     """A gzip body that ends early is taken as it is."""
-    inflated = body._inflated
+    inflated = body.inflated
 
     def bug(chunks: Any) -> Iterator[tuple[bytes, bytes]]:
         try:
@@ -212,7 +213,7 @@ def unchecked_gzip_end() -> None:
             if "cut before its end" not in str(error):
                 raise
 
-    put(body, "_inflated", bug)
+    put(body, "inflated", bug)
 
 
 class _Unchecked:

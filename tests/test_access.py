@@ -15,7 +15,6 @@ import pytest
 
 from harvester import harvest, iter_records, verify
 from harvester.auth.access import Access
-from harvester.auth.schemes import Credentials
 from harvester.auth.token_file import TokenFile
 from harvester.check import check_live
 from harvester.config import Config
@@ -28,6 +27,7 @@ from harvester.errors import (
     PageRejected,
 )
 from harvester.events import AttemptLost, Event
+from harvester.http_request import Credentials
 from harvester.sources import secrets_of
 from harvester.summary import Summary
 from tests.api_server import Answer, ApiServer, Asked

@@ -11,10 +11,11 @@ from urllib.parse import quote, unquote
 import pytest
 
 from harvester import harvest
-from harvester.auth.schemes import Credentials, credentials
+from harvester.auth.schemes import credentials
 from harvester.config import ApiKey, Auth, Bearer, HttpBasic, OAuth1
 from harvester.config.load import parse_config
 from harvester.errors import ConfigError
+from harvester.http_request import Credentials
 from tests.api_server import Answer, ApiServer, Asked
 
 ENV = {"TOKEN": "mF_9.B5f-4.1JqM", "PASSWORD": "open sesame"}

@@ -12,17 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.body import (
-    PIECE_BYTES,
-    STORED_PIECE_BYTES,
-    Came,
-    decoded_chunks,
-    is_supported,
-    refuse_bomb,
-    tee,
-)
+from harvester.body import PIECE_BYTES, STORED_PIECE_BYTES, Came, is_supported, refuse_bomb, tee
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
+from harvester.stored_pages import decoded_chunks
 from tests.fault_server import compressed
 
 LIMITS = Limits()

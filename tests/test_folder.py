@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester import folder, load_config
+from harvester import folder, last_run, load_config
 from harvester.config import Config
 from harvester.errors import ConfigError, DataRefused, FolderLocked
 from harvester.partitions import count, plan
@@ -304,15 +304,15 @@ def test_harvest_json_holds_no_secret(tmp_path: Path) -> None:
 def test_failures_are_noted(tmp_path: Path) -> None:
     """And read back; what cannot be read is as if there were none."""
     failure = Failure("items", {"shard": "a"}, "the server answered 500", "cursor-2")
-    assert folder.read_last_run(tmp_path) == Failures()
+    assert last_run.read_last_run(tmp_path) == Failures()
     failures = Failures()
     failures.add(failure)
-    folder.write_last_run(tmp_path, failures, fsync=False)
-    assert folder.read_last_run(tmp_path) == failures
+    last_run.write_last_run(tmp_path, failures, fsync=False)
+    assert last_run.read_last_run(tmp_path) == failures
     (tmp_path / "last_run.json").write_text("{")
-    assert folder.read_last_run(tmp_path) == Failures()
+    assert last_run.read_last_run(tmp_path) == Failures()
     (tmp_path / "last_run.json.tmp").touch()  # of a run that was killed
-    folder.write_last_run(tmp_path, Failures(), fsync=False)
+    last_run.write_last_run(tmp_path, Failures(), fsync=False)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["last_run.json"]
 
 

@@ -25,7 +25,7 @@ from harvester import (
     write_report,
 )
 from harvester.check import check_live
-from harvester.folder import write_last_run
+from harvester.last_run import write_last_run
 from harvester.summary import Failures
 from harvester.terminal.plain import PlainDisplay
 from harvester.terminal.progress import Progress

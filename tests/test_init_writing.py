@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harvester.auth.schemes import Credentials
 from harvester.config.load import parse_config
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
+from harvester.http_request import Credentials
 from harvester.init.ask import Ask
 from harvester.init.declaring import address, api_word, last_word, resource_of, whole
 from harvester.init.guess import SINGLE

@@ -22,17 +22,17 @@ PACKAGE = "harvester"
 LAYERS = [
     line.split()
     for line in """
-    auth terminal proof sketch controls
+    auth terminal proof sketch controls http_request
     errors jsonpath templates terminal.phrases terminal.charset terminal.reach loop_guard spellings
     cutting doubts durations headers link_header moments reach signs trust
-    inside
+    inside comparing
     secrets partitions origins guard elements entries parts wire keys
     marks lock identity cookies portions
     journal taking auth.token_file grammar recognition
     skim
     summary events places closed
     tally
-    config.wording
+    config.wording last_run run_tally
     config.document config.quantities config.references
     config.yamlfile config.secret_keys
     config.options config.overrides
@@ -46,6 +46,7 @@ LAYERS = [
     leap shape
     recent
     body fields auth.schemes ratelimit retry
+    stored_pages
     supply totals actions likeness
     pagination contradictions
     variables growing
@@ -70,7 +71,7 @@ LAYERS = [
     window repetition
     init init.variables init.names init.writing init.saving init.curl_options
     init.curl_data
-    init.shell init.windows init.shapes init.ask init.looking init.comparing
+    init.shell init.windows init.shapes init.ask init.looking
     init.curl init.guess
     init.hiding init.declaring init.probing init.dialects init.counting init.links
     init.tokens init.keysets init.openapi

@@ -18,8 +18,9 @@ import pytest
 from harvester import folder, harvest, load_config, status, verify
 from harvester.emulator import UNLIMITED, Emulator, Faults
 from harvester.errors import ConfigError, DataRefused
-from harvester.folder import LAST_RUN, read_tally
 from harvester.journal import Header, encode
+from harvester.last_run import NAME as LAST_RUN
+from harvester.last_run import read_tally
 from harvester.report_page import NAME, write_report
 from harvester.report_page.facts import MOST_LISTED, gather
 from harvester.report_page.timeline import line_names

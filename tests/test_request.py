@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester import __version__
-from harvester.auth.schemes import Credentials, credentials
+from harvester.auth.schemes import credentials
 from harvester.config import Config
 from harvester.errors import PageRefused
+from harvester.http_request import Credentials, Request
 from harvester.partitions import Partition
-from harvester.request import Endpoint, Request
+from harvester.request import Endpoint
 from harvester.sources import secrets_of, sources
 from harvester.templates import Window
 from tests.yaml_texts import config

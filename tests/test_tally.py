@@ -5,9 +5,11 @@ from pathlib import Path
 
 from harvester import harvest
 from harvester.events import AttemptLost, Event, PartitionLost, RunStarted, Waiting
-from harvester.folder import LAST_RUN, read_tally
+from harvester.last_run import NAME as LAST_RUN
+from harvester.last_run import read_tally
 from harvester.partitions import Partition
-from harvester.tally import MOST_KINDS, OTHERS, RunTally, Tally, kind_of
+from harvester.run_tally import RunTally
+from harvester.tally import MOST_KINDS, OTHERS, Tally, kind_of
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harvester.config import Client
 from harvester.errors import ConnectionDropped, HarvesterError, PageRefused, PageRejected
-from harvester.request import Request
+from harvester.http_request import Request
 from harvester.transport import Response, Transport
 from harvester.wire import Watch
 from tests.fault_server import (

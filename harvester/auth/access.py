@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from harvester.auth.schemes import Credentials, credentials, placed
-from harvester.auth.token_file import NAME, TokenFile
+from harvester.auth.schemes import credentials, placed
+from harvester.auth.token_file import TokenFile
 from harvester.auth.token_requests import Token, read_token, token_request
 from harvester.config import Config, OAuth2RefreshToken, Renewable, SessionToken
 from harvester.config.auth_forms import RENEWABLE
@@ -28,6 +28,8 @@ from harvester.errors import (
     PageRejected,
     Unreached,
 )
+from harvester.http_request import Credentials
+from harvester.inside import TOKENS
 from harvester.origins import origin_of
 from harvester.secrets import Secrets
 from harvester.templates import Scope, render
@@ -204,4 +206,4 @@ def _place(config: Config, out: Path) -> Path:
     auth = config.client.auth
     if isinstance(auth, OAuth2RefreshToken) and auth.token_file is not None:
         return config.home / str(render(auth.token_file, Scope(env=config.env)))
-    return out / NAME
+    return out / TOKENS

@@ -6,7 +6,6 @@ it, are in `access`, by which every request gets its credentials.
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.config import (
@@ -20,19 +19,8 @@ from harvester.config import (
     SessionToken,
 )
 from harvester.errors import ConfigError
+from harvester.http_request import Credentials
 from harvester.templates import Scope, render
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Headers, query parameters, and a signature over the prepared request (of requests).
-
-    Kept out of every repr: these are the secrets.
-    """
-
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    params: Mapping[str, str] = field(default_factory=dict, repr=False)
-    sign: Callable[[Any], Any] | None = field(default=None, repr=False)
 
 
 def credentials(auth: Auth | None, env: Mapping[str, str]) -> Credentials:

@@ -20,13 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.errors import DataRefused, DiskError, Interrupted, PageRejected
+from harvester.inside import TOKENS_LOCK as LOCK
 from harvester.inside import reading
 from harvester.parts import DurableFile, disk_errors, make_folder, remove_temporary
 
-#: Its name in the folder of a harvest.
-NAME: Final = ".tokens.json"
-#: What its lock's name ends in. The lock is never removed: who waits for it has it open.
-LOCK: Final = ".lock"
 _PRIVATE: Final = 0o600
 _MOST_OTHERS: Final = 7
 _PATIENCE_S: Final = 120.0  # a token endpoint gets half of it

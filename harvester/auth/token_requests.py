@@ -22,10 +22,11 @@ from harvester.config import (
 )
 from harvester.errors import AttemptFailed, NotJSON, PageRefused, PageRejected
 from harvester.fields import Field, FieldParser
+from harvester.http_request import Request
 from harvester.jsonpath import parse
 from harvester.origins import resolve
 from harvester.ratelimit import server_wait
-from harvester.request import Request, bare_request
+from harvester.request import bare_request
 from harvester.taking import as_float
 from harvester.templates import Scope, as_text, render
 from harvester.transport import Response

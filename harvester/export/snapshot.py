@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.body import decoded_chunks
 from harvester.config import Resource
 from harvester.elements import iter_elements
 from harvester.errors import ConfigError, DataRefused
@@ -20,6 +19,7 @@ from harvester.jsonpath import parse
 from harvester.partitions import Partition
 from harvester.places import place_of
 from harvester.report import planned
+from harvester.stored_pages import decoded_chunks
 
 
 @dataclass(frozen=True, slots=True)

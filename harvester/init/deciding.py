@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harvester.comparing import is_sure, key_of, member_text
 from harvester.config import Config
 from harvester.errors import AttemptFailed
 from harvester.init.ask import Ask
-from harvester.init.comparing import is_sure, key_of, member_text
 from harvester.init.declaring import last_word, movable, tree_of
 from harvester.init.dialects import known
 from harvester.init.guess import SINGLE, Guess, from_the_start, page_size

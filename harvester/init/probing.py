@@ -16,17 +16,17 @@ from typing import Any, Final
 from harvester import actions
 from harvester.auth.access import Access
 from harvester.body import tee
+from harvester.comparing import Shared, shared
 from harvester.config import Config
 from harvester.config.load import parse_config
 from harvester.errors import AttemptFailed, HarvesterError, PageRefused, PageRejected
 from harvester.fields import FieldParser
-from harvester.init.comparing import Shared, shared
+from harvester.http_request import Request
 from harvester.init.looking import Sample, said_no, values_at
 from harvester.jsonpath import Path as PagePath
 from harvester.pagination import Done, Page, fields_wanted, first_cursor, next_cursor
 from harvester.partitions import Partition
 from harvester.ratelimit import exhausted, server_wait
-from harvester.request import Request
 from harvester.sources import Source, secrets_of, sources
 from harvester.terminal.phrases import duration
 from harvester.transport import Response, Transport

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from harvester.comparing import shared
 from harvester.config import Config
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.init.ask import Ask
-from harvester.init.comparing import shared
 from harvester.init.counting import spread
 from harvester.init.declaring import last_word
 from harvester.init.guess import Guess, page_size, places

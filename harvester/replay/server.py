@@ -15,13 +15,13 @@ from socketserver import TCPServer
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from harvester.body import decoded_chunks
 from harvester.config import HeaderCursor, HeaderLink, Resource
 from harvester.errors import ConfigError
 from harvester.inside import reading
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
+from harvester.stored_pages import decoded_chunks
 from harvester.templates import TemplateError
 
 _HOST: Final = "127.0.0.1"

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.doubts import Doubts
-from harvester.folder import Asked, read_asked, read_last_run, read_tally
+from harvester.folder import Asked, read_asked
 from harvester.journal import Checkpoint, Entry, read_entries
+from harvester.last_run import read_last_run, read_tally
 from harvester.partitions import Partition
 from harvester.places import place_of
 from harvester.report import planned

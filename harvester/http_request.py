@@ -1,0 +1,30 @@
+"""A request as it is sent, and what lets it in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Headers, query parameters, and a signature over the prepared request (of requests).
+
+    Kept out of every repr: these are the secrets.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sign: Callable[[Any], Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, complete. May hold secrets: written down only through `Secrets`."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    idempotent: bool = True
+    #: Signs the prepared request each time that it leaves: OAuth 1.
+    sign: Callable[[Any], Any] | None = field(default=None, repr=False)
