@@ -62,13 +62,13 @@ class Leaps:
                 end = self._end_of_piece(chunk, at)
                 yield chunk[at:end]
             elif (later := chunk.rfind(self._beginning, at, at + _WINDOW)) > at:
-                end = self._leap(chunk[at:later], at)
+                end = self._leap(chunk, at, later)
                 if end == at:
                     self._misses += 1
                     end = later
                     yield chunk[at:end]
             else:  # perhaps the last item of the array
-                end = self._leap(chunk[at : at + _WINDOW], at)
+                end = self._leap(chunk, at, at + _WINDOW)
                 if end == at and len(chunk) - at < _WINDOW:
                     # Its end, or the beginning of the next, is in what is to come.
                     self._held += chunk[at:]
@@ -99,26 +99,28 @@ class Leaps:
             self._beginning = found[0] if found else b""
         return bool(self._beginning) and chunk.startswith(self._beginning, at)
 
-    def _leap(self, window: bytes, at: int) -> int:
-        """Pass over the items with which `window`, from `at`, begins; where they end."""
-        array, found = proven(b"[%b]" % window[1:])
-        items = window[: len(array) - 1]  # as they stand, each behind its comma
-        if not found or not self._is_harmless(items, max(map(len, found))):
+    def _leap(self, chunk: bytes, at: int, end: int) -> int:
+        """Pass over the items with which `chunk[at:end]` begins, each behind its comma; where they
+        end.
+        """
+        array, found = proven(b"".join((b"[", memoryview(chunk)[at + 1 : end], b"]")))
+        if not found or not self._is_harmless(array, max(map(len, found))):
             return at
+        size = len(array) - 1
         self._misses = 0
-        self._guard.leapt(len(items))
-        self._skimmer.leapt(len(found), len(items))
-        return at + len(items)
+        self._guard.leapt(size)
+        self._skimmer.leapt(len(found), size)
+        return at + size
 
-    def _is_harmless(self, items: bytes, longest: int) -> bool:
-        """Whether these keep to the limits for certain, and end with a bracket."""
-        if items[-1:] not in (b"}", b"]") or not self._guard.is_harmless(items):
+    def _is_harmless(self, array: bytes, longest: int) -> bool:
+        """Whether its items keep to the limits for certain, and end with a bracket."""
+        if array[-2] not in b"}]" or not self._guard.is_harmless(array):
             return False
         room = self._skimmer.room
         if longest <= 2 * room:  # a level takes two bytes
             return True
         # And an opening bracket: where all that may be in one item are too few, none is too deep.
-        slices = (items[at : at + _SLICE] for at in range(0, len(items), _SLICE))
+        slices = (array[at : at + _SLICE] for at in range(1, len(array), _SLICE))
         opening = [len(each.translate(None, _NOT_OPENING)) for each in slices]
         return longest <= _SLICE and max(map(sum, pairwise((0, *opening)))) <= room
 
