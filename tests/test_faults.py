@@ -587,7 +587,7 @@ def test_row_15_endless_token(tmp_path: Path, before: bytes, filling: bytes, pie
     [
         pytest.param(b'{"items": [], "next": NaN}', "not complete, valid JSON", 2, id="NaN"),
         pytest.param(
-            b'{"items": [], "next": 1e99999999999999999999}', "valid JSON", 2,
+            b'{"items": [], "next": 1e99999999999999999999}', "next cannot be kept exactly", 1,
             id="huge exponent",
         ),
         pytest.param(
