@@ -20,7 +20,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from harvester.config import Config as Config
-    from harvester.config.load import load_config as load_config
+    from harvester.config import load_config as load_config
+    from harvester.engine import AttemptLost as AttemptLost
+    from harvester.engine import BytesArrived as BytesArrived
+    from harvester.engine import Event as Event
+    from harvester.engine import OnEvent as OnEvent
+    from harvester.engine import PageCommitted as PageCommitted
+    from harvester.engine import PartitionDone as PartitionDone
+    from harvester.engine import PartitionLost as PartitionLost
+    from harvester.engine import PartitionPaused as PartitionPaused
+    from harvester.engine import PartitionStarted as PartitionStarted
+    from harvester.engine import RunStarted as RunStarted
+    from harvester.engine import Waiting as Waiting
+    from harvester.engine import Warned as Warned
+    from harvester.engine import harvest as harvest
     from harvester.errors import ConfigError as ConfigError
     from harvester.errors import DataRefused as DataRefused
     from harvester.errors import DiskError as DiskError
@@ -30,31 +43,18 @@ if TYPE_CHECKING:
     from harvester.errors import PartitionFailed as PartitionFailed
     from harvester.errors import Problem as Problem
     from harvester.errors import RunStopped as RunStopped
-    from harvester.events import AttemptLost as AttemptLost
-    from harvester.events import BytesArrived as BytesArrived
-    from harvester.events import Event as Event
-    from harvester.events import OnEvent as OnEvent
-    from harvester.events import PageCommitted as PageCommitted
-    from harvester.events import PartitionDone as PartitionDone
-    from harvester.events import PartitionLost as PartitionLost
-    from harvester.events import PartitionPaused as PartitionPaused
-    from harvester.events import PartitionStarted as PartitionStarted
-    from harvester.events import RunStarted as RunStarted
-    from harvester.events import Waiting as Waiting
-    from harvester.events import Warned as Warned
-    from harvester.partitions import Partition as Partition
+    from harvester.model import Partition as Partition
     from harvester.planning import plan as plan
-    from harvester.records import iter_records as iter_records
-    from harvester.report import StoredProblem as StoredProblem
-    from harvester.report import Verification as Verification
-    from harvester.report import status as status
-    from harvester.report import verify as verify
-    from harvester.report_page import write_report as write_report
-    from harvester.schedule import harvest as harvest
-    from harvester.summary import Failure as Failure
-    from harvester.summary import PartitionCounts as PartitionCounts
-    from harvester.summary import ResourceSummary as ResourceSummary
-    from harvester.summary import Summary as Summary
+    from harvester.report import write_report as write_report
+    from harvester.results import Failure as Failure
+    from harvester.results import PartitionCounts as PartitionCounts
+    from harvester.results import ResourceSummary as ResourceSummary
+    from harvester.results import StoredProblem as StoredProblem
+    from harvester.results import Summary as Summary
+    from harvester.results import Verification as Verification
+    from harvester.results import iter_records as iter_records
+    from harvester.results import status as status
+    from harvester.results import verify as verify
 
 #: Each name of the library by the module it lives in. An export is `harvester.export.export`: a
 #: package cannot hand out a name that its own part has.
@@ -63,15 +63,15 @@ _HOMES = {
     "config.load": "load_config",
     "errors": "ConfigError DataRefused DiskError FolderLocked HarvesterError Interrupted "
     "PartitionFailed Problem RunStopped",
-    "events": "AttemptLost BytesArrived Event OnEvent PageCommitted PartitionDone PartitionLost "
-    "PartitionPaused PartitionStarted RunStarted Waiting Warned",
-    "partitions": "Partition",
-    "planning": "plan",
-    "records": "iter_records",
-    "report": "StoredProblem Verification status verify",
-    "report_page": "write_report",
-    "schedule": "harvest",
-    "summary": "Failure PartitionCounts ResourceSummary Summary",
+    "engine.events": "AttemptLost BytesArrived Event OnEvent PageCommitted PartitionDone "
+    "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
+    "model.partitions": "Partition",
+    "planning.plans": "plan",
+    "results.records": "iter_records",
+    "results.state": "StoredProblem Verification status verify",
+    "report": "write_report",
+    "engine.scheduler": "harvest",
+    "results.summary": "Failure PartitionCounts ResourceSummary Summary",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = ["__version__", *_WHERE]

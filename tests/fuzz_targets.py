@@ -17,25 +17,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester import journal, ratelimit, report
-from harvester.body import tee
 from harvester.config import Limits
 from harvester.config.load import load_config, parse_config
-from harvester.elements import iter_elements
-from harvester.errors import AttemptFailed, ConfigError, DataRefused, NotJSON, PageRefused
-from harvester.fields import Field, FieldParser, Take
-from harvester.folder import read_asked
-from harvester.http_request import Request
-from harvester.jsonpath import JSONPathError, canonical, parse
-from harvester.last_run import read_last_run
-from harvester.link_header import link_target
-from harvester.origins import Origin, Origins, origin_of, resolve
-from harvester.planning import plan
-from harvester.records import iter_records
-from harvester.secrets import Secrets
-from harvester.templates import Scope, Template, TemplateError, render
-from harvester.transport import Transport
-from harvester.wire import Watch
+from harvester.errors import (
+    AttemptFailed,
+    ConfigError,
+    DataRefused,
+    NotJSON,
+    PageRefused,
+)
+from harvester.http import ratelimit
+from harvester.http.connection import Watch
+from harvester.http.request import Request
+from harvester.http.transport import Transport
+from harvester.model.jsonpath import JSONPathError, canonical, parse
+from harvester.model.templates import Scope, Template, TemplateError, render
+from harvester.page.body import tee
+from harvester.page.fields import Field, FieldParser, Take
+from harvester.page.records import iter_elements
+from harvester.paging.link_header import link_target
+from harvester.planning.plans import plan
+from harvester.results import state as report
+from harvester.results.last_run import read_last_run
+from harvester.results.records import iter_records
+from harvester.security.origins import Origin, Origins, origin_of, resolve
+from harvester.security.redaction import Secrets
+from harvester.store import journal
+from harvester.store.manifest import read_asked
 from tests.fault_server import CLOSE, FaultServer
 from tests.support import entry
 from tests.yaml_texts import TWITTER
@@ -213,7 +221,7 @@ def journal_bytes(data: bytes) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         folder = Path(place)
-        (folder / journal.NAME).write_bytes(text)
+        (folder / journal.JOURNAL).write_bytes(text)
         for number in range(1, 5):
             (folder / f"part-{number:06d}.json.gz").write_bytes(b"page")
         (folder / "part-000005.json.gz.tmp").write_bytes(b"half")
@@ -240,7 +248,7 @@ def _opened(folder: Path, text: bytes, before: dict[str, bytes]) -> None:
     after = _contents(folder)
     gone = before.keys() - after.keys()
     assert gone <= {f"part-{pages + 1:06d}.json.gz", "part-000005.json.gz.tmp"}
-    kept = after[journal.NAME]
+    kept = after[journal.JOURNAL]
     assert text.startswith(kept) or kept.count(b"\n") == 1, "a line was lost or changed"
     assert kept.count(b"\n") > pages
 
@@ -289,7 +297,7 @@ def folder(data: bytes) -> None:
         page = text if which == 2 else gzip.compress(b'{"data": [{"id": 1}]}', mtime=0)
         (partition / "part-000001.json.gz").write_bytes(page)
         line = entry(1, part="part-000001.json.gz", stored_bytes=len(page), done=True, next=None)
-        (partition / journal.NAME).write_bytes(journal.encode(HEADER) + journal.encode(line))
+        (partition / journal.JOURNAL).write_bytes(journal.encode(HEADER) + journal.encode(line))
         read_last_run(out)
         for read in (
             read_asked, report.status, lambda where: report.verify(where, deep=True),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harvester.journal import Header, Journal
-from harvester.partitions import Partition
-from harvester.parts import Part
+from harvester.model.partitions import Partition
+from harvester.store.journal import Header, Journal
+from harvester.store.parts import Part
 from tests.support import entry
 
 

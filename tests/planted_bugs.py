@@ -1,6 +1,6 @@
 """Bugs to plant into the package, so that we know that the matrix of faults can fail.
 
-    PLANTED_BUG=unchecked_gzip_end python -m pytest -p tests.planted_bugs tests/test_faults.py
+    PLANTED_BUG=unchecked_gzip_end python -m pytest -p tests.planted_bugs tests/faults
 
 The variable is heeded here only, outside the package: by pytest where this is its plugin, and by
 the harvests that tests run in processes of their own (harvest_once.py, harvest_alone.py). Each
@@ -15,47 +15,44 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harvester import (
-    attempt,
-    body,
-    check,
-    closed,
-    commits,
-    comparing,
-    elements,
-    fields,
-    folder,
-    grammar,
-    identity,
-    incremental,
-    inside,
-    journal,
-    pagination,
-    partitions,
-    parts,
-    places,
-    sources,
-    totals,
-    transport,
-    tries,
-    turns,
-    wire,
+from harvester.engine import (
+    attempts as tries,
 )
+from harvester.engine import (
+    check,
+    commits,
+    sources,
+    turns,
+)
+from harvester.engine import (
+    page_reader as attempt,
+)
+from harvester.engine.partition_runner import Pages
+from harvester.engine.second_page import Second
 from harvester.errors import NotJSON, PageRejected
-from harvester.fields import FieldParser
-from harvester.init import probing
-from harvester.init.trying import Trial
-from harvester.journal import Checkpoint, Entry, Journal
-from harvester.lock import Held
-from harvester.loop_guard import LoopGuard
-from harvester.origins import Origins
-from harvester.page_loop import Pages
-from harvester.pagination import Done, Page
-from harvester.parts import DurableFile, Part
-from harvester.recognition import Recognition
-from harvester.second_page import Second
-from harvester.transport import Transport
-from harvester.wire import Watch
+from harvester.http import connection as wire
+from harvester.http import transport
+from harvester.http.connection import Watch
+from harvester.http.transport import Transport
+from harvester.model import partitions
+from harvester.model.cycle_guard import LoopGuard
+from harvester.page import body, fields, grammar, identity
+from harvester.page import records as elements
+from harvester.page.fields import FieldParser
+from harvester.paging import comparing, pagination, totals
+from harvester.paging.pagination import Done, Page
+from harvester.paging.recognition import Recognition
+from harvester.planning import closed_windows as closed
+from harvester.planning import incremental
+from harvester.scaffold import probing
+from harvester.scaffold.trying import Trial
+from harvester.security.origins import Origins
+from harvester.store import inside, journal, parts
+from harvester.store import layout as places
+from harvester.store import manifest as folder
+from harvester.store.journal import Checkpoint, Entry, Journal
+from harvester.store.lock import Held
+from harvester.store.parts import DurableFile, Part
 from tests.planted_wire_bugs import WIRE_BUGS
 
 VARIABLE: Final = "PLANTED_BUG"

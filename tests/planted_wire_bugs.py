@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from harvester import body, cutting, headers, pagination, recent, transport
-from harvester.tries import Tries
+from harvester.engine.attempts import Tries
+from harvester.http import headers, transport
+from harvester.http import recent_requests as recent
+from harvester.page import body
+from harvester.paging import cursor_pattern as cutting
+from harvester.paging import pagination
 
 
 def put(owner: object, name: str, bug: object) -> None:

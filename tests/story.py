@@ -4,15 +4,15 @@ import re
 
 from harvester.config import Config
 from harvester.config.load import parse_config
-from harvester.events import (
+from harvester.engine.events import (
     Event,
     PageCommitted,
     PartitionDone,
     PartitionStarted,
     RunStarted,
 )
-from harvester.journal import Checkpoint
-from harvester.partitions import Partition
+from harvester.model.partitions import Partition
+from harvester.store.journal import Checkpoint
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.progress import Progress
 from tests.support import ITEMS, entry

@@ -18,8 +18,7 @@ from typing import Final
 from harvester.auth.schemes import credentials, placed
 from harvester.auth.token_file import TokenFile
 from harvester.auth.token_requests import Token, read_token, token_request
-from harvester.config import Config, OAuth2RefreshToken, Renewable, SessionToken
-from harvester.config.auth_forms import RENEWABLE
+from harvester.config import RENEWABLE, Config, OAuth2RefreshToken, Renewable, SessionToken
 from harvester.errors import (
     AttemptFailed,
     CredentialsRefused,
@@ -28,13 +27,10 @@ from harvester.errors import (
     PageRejected,
     Unreached,
 )
-from harvester.http_request import Credentials
-from harvester.inside import TOKENS
-from harvester.origins import origin_of
-from harvester.secrets import Secrets
-from harvester.templates import Scope, render
-from harvester.transport import Transport
-from harvester.wire import Watch
+from harvester.http import Credentials, Transport, Watch
+from harvester.model import Scope, render
+from harvester.security import Secrets, origin_of
+from harvester.store import TOKENS
 
 #: How long before its end a token is replaced: a tenth of its life, or this if that is less.
 _EARLY_S: Final = 60.0

@@ -19,8 +19,8 @@ from harvester.config import (
     SessionToken,
 )
 from harvester.errors import ConfigError
-from harvester.http_request import Credentials
-from harvester.templates import Scope, render
+from harvester.http import Credentials
+from harvester.model import Scope, render
 
 
 def credentials(auth: Auth | None, env: Mapping[str, str]) -> Credentials:

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.errors import DataRefused, DiskError, Interrupted, PageRejected
-from harvester.inside import TOKENS_LOCK as LOCK
-from harvester.inside import reading
-from harvester.parts import DurableFile, disk_errors, make_folder, remove_temporary
+from harvester.store import TOKENS_LOCK as LOCK
+from harvester.store import DurableFile, disk_errors, make_folder, reading, remove_temporary
 
 _PRIVATE: Final = 0o600
 _MOST_OTHERS: Final = 7

@@ -10,9 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from harvester import actions
 from harvester.auth.schemes import basic
-from harvester.body import is_supported, tee
 from harvester.config import (
     Config,
     OAuth2ClientCredentials,
@@ -21,15 +19,11 @@ from harvester.config import (
     SessionToken,
 )
 from harvester.errors import AttemptFailed, NotJSON, PageRefused, PageRejected
-from harvester.fields import Field, FieldParser
-from harvester.http_request import Request
-from harvester.jsonpath import parse
-from harvester.origins import resolve
-from harvester.ratelimit import server_wait
-from harvester.request import bare_request
-from harvester.taking import as_float
-from harvester.templates import Scope, as_text, render
-from harvester.transport import Response
+from harvester.http import Request, Response, server_wait
+from harvester.model import Scope, as_text, parse, render
+from harvester.page import Field, FieldParser, as_float, is_supported, tee
+from harvester.paging import bare_request, judge
+from harvester.security import resolve
 
 _MOST_BYTES: Final = 1 << 20
 _MOST_CHARS: Final = 300  # of an error that the endpoint tells
@@ -154,7 +148,7 @@ def _failure(
     if status < 300:
         return PageRejected(f"{answered} with what is no JSON", status=status)
     told = f": {text}" if (text := _told(found or {})) else ""
-    if actions.judge((), status, response.headers, None)[0] == "retry":
+    if judge((), status, response.headers, None)[0] == "retry":
         hint = server_wait(response.headers, now)
         return PageRejected(f"{answered}{told}", status=status, hint_s=hint)
     return PageRefused(f"{answered}{told}; {_advice(auth, found or {})}", status=status)

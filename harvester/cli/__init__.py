@@ -24,9 +24,8 @@ from harvester.errors import (
     is_want_of_threads,
     no_more_threads,
 )
-from harvester.terminal import streams
-from harvester.terminal.phrases import number, one_line
-from harvester.terminal.rendering import say
+from harvester.model import number, one_line
+from harvester.terminal import leave, lose, open_missing, say, still
 
 __all__ = ["app", "declaring", "harvesting", "main", "mending", "using"]
 
@@ -45,14 +44,14 @@ _IMPORTED: Final = 100_000  # objects; the imports of a run make 88,000 that sta
 
 def main() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code."""
-    streams.open_missing()  # before any file is opened
+    open_missing()  # before any file is opened
     _put_off_collection()
     if sys.argv[1:2] == ["help"]:  # as people type it who come from git
         sys.argv[1:] = [*sys.argv[2:3], "--help"]
-    code, lost = streams.leave(_code())
+    code, lost = leave(_code())
     if lost:
         say(lost)
-    streams.still()
+    still()
     sys.exit(code)
 
 
@@ -84,14 +83,14 @@ def _code() -> int:
 def _of_typer(leaving: SystemExit) -> int:
     """Typer leaves so after an answer to a shell, and with 1 where nobody reads its help."""
     if isinstance(leaving.__context__, BrokenPipeError):
-        streams.lose(leaving.__context__)
+        lose(leaving.__context__)
         return 0
     return ConfigError.exit_code if leaving.code else 0
 
 
 def _tell_system(error: OSError) -> int:
     """What the machine refused: for want of something, or for good."""
-    from harvester.secrets import redact_all
+    from harvester.security import redact_all
 
     name = f"{error.filename}: " if error.filename else ""
     say(redact_all(f"error: {name}{error.strerror or error}", os.environ))
@@ -124,7 +123,7 @@ def _tell(error: HarvesterError) -> int:
 def _tell_bug() -> int:
     import traceback
 
-    from harvester.secrets import redact_all
+    from harvester.security import redact_all
 
     say(redact_all(traceback.format_exc(), os.environ))
     say(

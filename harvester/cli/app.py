@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from harvester import __version__
-from harvester.terminal.rendering import answer
+from harvester.terminal import answer
 
 #: The sections of the first help page, by the rooms that hold their commands.
 _SECTIONS: Final = {

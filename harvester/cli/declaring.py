@@ -11,16 +11,17 @@ import typer.core
 
 from harvester.cli.app import app
 from harvester.cli.options import BaseURL, ConfigFile, Json, Set
-from harvester.terminal.checking import lint_text, seen_table
-from harvester.terminal.phrases import number
-from harvester.terminal.rendering import (
+from harvester.model import number
+from harvester.terminal import (
     answer,
+    lint_text,
     needs_text,
     print_json,
     print_plan,
     proposal_text,
     resources_text,
     say,
+    seen_table,
     stdout_columns,
     tick,
 )
@@ -86,10 +87,8 @@ def init(
 
     Exit codes: 0 written, 2 bad usage or input, 3 no page could be had (nothing is written).
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.init.proposing import named, propose
-    from harvester.init.reading import given
-    from harvester.init.saving import refuse_existing, save
-    from harvester.terminal.foreground import program
+    from harvester.scaffold import given, named, propose, refuse_existing, save
+    from harvester.terminal import program
 
     found = given(
         source,
@@ -150,10 +149,8 @@ def check(
       2  wrong usage or configuration: every problem is listed
       3  a resource's first or second page could not be had, or is the same page
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.check import check_live
-    from harvester.config.load import load_config
-    from harvester.lint import lints
-    from harvester.sources import secrets_of
+    from harvester.config import lints, load_config
+    from harvester.engine import check_live, secrets_of
 
     loaded = load_config(config, base_url=base_url, set=set_ or ())
     answer(f"{config}: ok\n{resources_text(loaded)}")
@@ -198,7 +195,7 @@ def plan(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from datetime import UTC, datetime
 
-    from harvester.config.load import load_config
+    from harvester.config import load_config
     from harvester.planning import least
     from harvester.planning import plan as planned
 
@@ -237,6 +234,6 @@ def schema() -> None:
 
     Next: `harvester check`. Exit codes: 0 printed, 2 wrong usage.
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.config.schema import json_schema
+    from harvester.config import json_schema
 
     print_json(json_schema())

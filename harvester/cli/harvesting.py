@@ -17,8 +17,8 @@ from harvester.cli.options import (
     Resources,
     Set,
 )
-from harvester.terminal.phrases import number
-from harvester.terminal.rendering import answer, following, print_json, say, stdout_columns
+from harvester.model import number
+from harvester.terminal import answer, following, print_json, say, stdout_columns
 
 _DAMAGED: Final = 5
 
@@ -83,12 +83,20 @@ def run(
       6    another run holds the folder
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.config.load import load_config
-    from harvester.folder import beside
-    from harvester.sources import secrets_of
-    from harvester.terminal.closing import closing, colour, doubted, is_of_before
-    from harvester.terminal.foreground import again, harvest_watched, program, stderr_columns
-    from harvester.terminal.foreground import stderr_is_terminal as on_terminal
+    from harvester.config import load_config
+    from harvester.engine import secrets_of
+    from harvester.store import beside
+    from harvester.terminal import (
+        again,
+        colour,
+        doubted,
+        harvest_watched,
+        is_of_before,
+        last_screen,
+        program,
+        stderr_columns,
+    )
+    from harvester.terminal import stderr_is_terminal as on_terminal
 
     loaded = load_config(config, base_url=base_url, set=set_ or ())
     if out is None and (other := beside(loaded)) is not None:
@@ -108,7 +116,7 @@ def run(
     )
     summary.strict = strict
     if progress is not ProgressMode.NONE or summary.exit_code:
-        say(closing(summary, numbers, stderr_columns()), colour(summary))
+        say(last_screen(summary, numbers, stderr_columns()), colour(summary))
         resume = again(secrets_of(loaded))
         say(
             following(
@@ -144,8 +152,8 @@ def status(folder: Folder, as_json: Json = False) -> None:
       2  wrong usage
       5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.report import status as state_of
-    from harvester.terminal.closing import standing
+    from harvester.results import status as state_of
+    from harvester.terminal import standing
 
     summary = state_of(folder)
     if as_json:
@@ -193,14 +201,13 @@ def verify(
       2  wrong usage
       5  it is not: each problem is listed with its file
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.report import verify as verified
-    from harvester.terminal.calling import program
-    from harvester.terminal.closing import doubled
+    from harvester.results import verify as verified
+    from harvester.terminal import doubled, program
 
     found = verified(folder, deep=deep)
     counted = []
     if keys or key:
-        from harvester.doubles import doubles
+        from harvester.results import doubles
 
         counted = doubles(folder, key or ())
     if as_json:
@@ -239,8 +246,8 @@ def demo(
 
     Next: what it prints at its end. Exit codes: those of `harvester run`.
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.demo import FAST, USUAL, play
-    from harvester.terminal.foreground import stderr_is_terminal as on_terminal
+    from harvester.cli.demo import FAST, USUAL, play
+    from harvester.terminal import stderr_is_terminal as on_terminal
 
     live = progress is ProgressMode.AUTO and on_terminal()
     quiet = progress is ProgressMode.NONE

@@ -17,8 +17,8 @@ from harvester.cli.options import (
     Resources,
     pairs,
 )
-from harvester.terminal.phrases import number, one_line
-from harvester.terminal.rendering import answer, following, print_json, say
+from harvester.model import number, one_line
+from harvester.terminal import answer, following, print_json, say
 
 if TYPE_CHECKING:
     from harvester.repair import Repair
@@ -63,8 +63,7 @@ def repair(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.repair import reopened
     from harvester.repair import repair as repaired
-    from harvester.terminal.calling import program
-    from harvester.terminal.foreground import ended_by_signals
+    from harvester.terminal import ended_by_signals, program
 
     config, folder = reopened(harvest, out)
     with ended_by_signals() as stop:
@@ -127,10 +126,8 @@ def redo(
     Exit codes: those of `harvester run`.
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.repair import begin_again, reopened
-    from harvester.terminal.calling import program
-    from harvester.terminal.closing import closing, colour
-    from harvester.terminal.foreground import harvest_watched, stderr_columns
-    from harvester.terminal.foreground import stderr_is_terminal as on_terminal
+    from harvester.terminal import colour, harvest_watched, last_screen, program, stderr_columns
+    from harvester.terminal import stderr_is_terminal as on_terminal
 
     config, folder = reopened(harvest, out)
     begun = begin_again(config, folder, resources=resource or (), partition=pairs(partition))
@@ -145,7 +142,7 @@ def redo(
     )
     if progress is not ProgressMode.NONE or summary.exit_code:
         say(f"{number(begun.partitions, 'partition')} harvested again")
-        say(closing(summary, numbers, stderr_columns()), colour(summary))
+        say(last_screen(summary, numbers, stderr_columns()), colour(summary))
         named = shlex.quote(str(harvest)) + (f" --out {shlex.quote(str(out))}" if out else "")
         again = f"{program()} redo {named}"
         say(following(program(), folder, again, complete=summary.complete))

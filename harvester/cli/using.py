@@ -9,10 +9,18 @@ from typing import Annotated
 import typer
 
 from harvester.cli.app import app
-from harvester.cli.options import Folder, Json, Partitions, Progress, ProgressMode, Resources, pairs
+from harvester.cli.options import (
+    Folder,
+    Json,
+    Partitions,
+    Progress,
+    ProgressMode,
+    Resources,
+    pairs,
+)
 from harvester.errors import Interrupted
-from harvester.terminal.phrases import number, size
-from harvester.terminal.rendering import answer, print_json, say, write_blocks
+from harvester.model import number, size
+from harvester.terminal import answer, print_json, say, write_blocks
 
 
 @app.command()
@@ -37,7 +45,7 @@ def records(
       2  wrong usage: no such resource or partition
       5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.records import record_lines
+    from harvester.results import record_lines
 
     chosen = pairs(partition)
     write_blocks(record_lines(folder, resources=resource or (), partition=chosen))
@@ -102,7 +110,7 @@ def export(
       130  interrupted: TARGET was not written
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.export import export as exported
-    from harvester.terminal.steps import Steps
+    from harvester.terminal import Steps
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind
     live = progress is ProgressMode.AUTO and sys.stderr.isatty()
@@ -155,7 +163,7 @@ def report(
       4  the file cannot be written
       5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.report_page import write_report
+    from harvester.report import write_report
 
     answer(str(write_report(folder, out)))
 
@@ -192,8 +200,8 @@ def serve(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     import threading
 
+    from harvester.model import one_line
     from harvester.replay import Replay
-    from harvester.terminal.phrases import one_line
 
     ended = threading.Event()
     for number_ in (signal.SIGINT, signal.SIGTERM):

@@ -7,7 +7,25 @@ with places; `load` runs all checks (`references` among them) and `explain` and 
 they find into words; `schema` says the same to editors. The only room that knows pydantic and YAML.
 """
 
-from harvester.config.client import Limits
+from harvester.config.auth_forms import (
+    CREDENTIALS,
+    RENEWABLE,
+)
+from harvester.config.client import (
+    Limits,
+)
+from harvester.config.growth import (
+    changed_partitions,
+)
+from harvester.config.lint import (
+    lints,
+)
+from harvester.config.load import (
+    load_config,
+    parse_config,
+    parse_resolved,
+    reopen,
+)
 from harvester.config.models import (
     AllowedHost,
     ApiKey,
@@ -43,11 +61,90 @@ from harvester.config.models import (
     Timeout,
     When,
 )
+from harvester.config.question import (
+    Change,
+    changed_shapes,
+    changed_values,
+    digested,
+    fingerprint,
+    fingerprints,
+    fits,
+    former_fingerprints,
+    salt_of,
+    shapes,
+)
+from harvester.config.references import (
+    references_in,
+)
+from harvester.config.schema import (
+    json_schema,
+)
+from harvester.config.variables import (
+    hidden,
+)
+from harvester.config.wording import (
+    unknown,
+)
+from harvester.config.yamlfile import (
+    read,
+)
 
 __all__ = [
-    "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
-    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "Incremental", "JsonLink",
-    "Keyset", "Limits", "LoginRequest", "NextRequest", "OAuth1", "OAuth2ClientCredentials",
-    "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "Paginator", "Renewable", "Resource",
-    "ResponseAction", "Retry", "SessionToken", "SinglePage", "Timeout", "When",
-]  # fmt: skip
+    "CREDENTIALS",
+    "RENEWABLE",
+    "AllowedHost",
+    "ApiKey",
+    "Auth",
+    "Bearer",
+    "Budget",
+    "Change",
+    "Client",
+    "Concurrency",
+    "Config",
+    "Cursor",
+    "HeaderCursor",
+    "HeaderLink",
+    "HeaderWhen",
+    "HttpBasic",
+    "Incremental",
+    "JsonLink",
+    "Keyset",
+    "Limits",
+    "LoginRequest",
+    "NextRequest",
+    "OAuth1",
+    "OAuth2ClientCredentials",
+    "OAuth2RefreshToken",
+    "Offset",
+    "Output",
+    "PageNumber",
+    "Paginator",
+    "Renewable",
+    "Resource",
+    "ResponseAction",
+    "Retry",
+    "SessionToken",
+    "SinglePage",
+    "Timeout",
+    "When",
+    "changed_partitions",
+    "changed_shapes",
+    "changed_values",
+    "digested",
+    "fingerprint",
+    "fingerprints",
+    "fits",
+    "former_fingerprints",
+    "hidden",
+    "json_schema",
+    "lints",
+    "load_config",
+    "parse_config",
+    "parse_resolved",
+    "read",
+    "references_in",
+    "reopen",
+    "salt_of",
+    "shapes",
+    "unknown",
+]

@@ -16,12 +16,12 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from harvester.config import Config
 from harvester.config.document import Document
+from harvester.config.models import Config
 from harvester.config.options import Section, SectionError
 from harvester.config.wording import KeyPath, kind, listed, nearest, shown, unknown
 from harvester.errors import Problem
-from harvester.secrets import is_secret_name
+from harvester.security import is_secret_name
 
 _MISSING: Final = "this key is missing"
 

@@ -19,14 +19,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from harvester.config import Config, references, secret_keys
+from harvester.config import references, secret_keys
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
-from harvester.config.models import MASK
+from harvester.config.models import MASK, Config
 from harvester.config.request_options import url_problem
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
-from harvester.templates import Scope, TemplateError, render, strings
+from harvester.model import Scope, TemplateError, render, strings
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _PATIENCE_S: Final = 5.0
@@ -274,7 +274,7 @@ def _url_faults(tree: Any, env: Mapping[str, str]) -> Iterator[tuple[KeyPath, st
         text = client.get(key)
         if not isinstance(text, str) or not text:
             continue
-        if any(reference.kind != "env" for _, reference in references.references(text)):
+        if any(reference.kind != "env" for _, reference in references.references_in(text)):
             continue  # reported already, as is what cannot be rendered
         try:
             url = str(render(text, Scope(env=env)))

@@ -33,14 +33,7 @@ from harvester.config.auth_forms import (
     Renewable,
     SessionToken,
 )
-from harvester.config.client import (
-    AllowedHost,
-    Budget,
-    Client,
-    Limits,
-    Retry,
-    Timeout,
-)
+from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
 from harvester.config.options import (
     Count,
     DurationOrZero,
@@ -64,13 +57,12 @@ from harvester.config.paginators import (
     SinglePage,
 )
 from harvester.config.partition_forms import PartitionSpec
-from harvester.config.references import REQUEST_PARTS, references
+from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.wording import KeyPath, unknown
-from harvester.partitions import FromResource
-from harvester.secrets import is_secret_name, masked_url
-from harvester.templates import Scope, render
+from harvester.model import FromResource, Scope, render
+from harvester.security import is_secret_name, masked_url
 
 __all__ = [
     "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
@@ -197,7 +189,7 @@ class Resource(Section):
         return self
 
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
-        used = {r.name for _, r in references(self.request_parts) if r.kind == "value"}
+        used = {r.name for _, r in references_in(self.request_parts) if r.kind == "value"}
         parents = [key for key, spec in self.partitions.items() if isinstance(spec, FromResource)]
         if len(self.partitions) > _MOST_KEYS:
             yield (
@@ -249,7 +241,7 @@ class Resource(Section):
                 yield ("paginator", name), "is a place in json, but the body is a form"
 
     def _cursor_faults(self) -> Iterable[tuple[KeyPath, str]]:
-        places = {r.kind: path for path, r in references(self.request_parts)}
+        places = {r.kind: path for path, r in references_in(self.request_parts)}
         match self.paginator:
             case Cursor() | Keyset() if not self.paginator.places and "cursor" not in places:
                 yield (
@@ -283,7 +275,7 @@ class Resource(Section):
         ]
         for path in there:
             yield path, f"the paginator sends {name!r} itself, as its {option}; take it out here"
-        for path, reference in references(self.request_parts):
+        for path, reference in references_in(self.request_parts):
             if reference.kind in kinds and path[:2] not in there:
                 yield (
                     path,
@@ -458,6 +450,6 @@ def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
         return [_masked(branch, auth, secret) for branch in tree]
     if not secret:
         return masked_url(tree) if isinstance(tree, str) else tree
-    if tree is None or any(True for _ in references(tree)):
+    if tree is None or any(True for _ in references_in(tree)):
         return tree
     return MASK

@@ -23,9 +23,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from harvester import jsonpath
 from harvester.config import quantities
 from harvester.config.wording import KeyPath, shown
+from harvester.model import Key, parse
 
 JSONSchema = dict[str, Any]
 Scalar = str | int | float | bool
@@ -220,13 +220,13 @@ Host = Annotated[
 
 
 def _path(text: str) -> str:
-    jsonpath.parse(text)
+    parse(text)
     return text
 
 
 def _body_path(text: str) -> str:
-    path = jsonpath.parse(text)
-    if not path or not all(isinstance(segment, jsonpath.Key) for segment in path):
+    path = parse(text)
+    if not path or not all(isinstance(segment, Key) for segment in path):
         raise ValueError(f"a place in the JSON body is names, as in variables.after, not {text}")
     return text
 
@@ -242,7 +242,7 @@ def _regex(text: str) -> str:
 
 
 PagePath = Annotated[str, AfterValidator(_path), Field(min_length=1)]
-"""A path into a page, `meta.next_token`, checked by `jsonpath.parse`."""
+"""A path into a page, `meta.next_token`, checked by `parse`."""
 
 BodyPath = Annotated[str, AfterValidator(_body_path), Field(min_length=1)]
 """A path into the JSON body that is sent, `variables.after`: names only."""

@@ -12,7 +12,7 @@ from harvester.config.document import Document, Place
 from harvester.config.wording import KeyPath, dotted, kind, unknown
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError, Problem
-from harvester.jsonpath import Index, JSONPathError, Key, Last, Path, Segment, parse
+from harvester.model import Index, JSONPathError, Key, Last, Path, Segment, parse
 
 
 def override(document: Document, assignment: str) -> None:

@@ -36,7 +36,7 @@ from harvester.config.options import (
     Text,
 )
 from harvester.config.wording import KeyPath, shown
-from harvester.partitions import (
+from harvester.model import (
     FromFile,
     FromResource,
     Outside,
@@ -45,8 +45,8 @@ from harvester.partitions import (
     Step,
     Values,
     Windows,
+    as_text,
 )
-from harvester.templates import as_text
 
 _STEP = {
     "anyOf": [

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from harvester.config.wording import shown
-from harvester.partitions import Step
+from harvester.model import Step
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MONTHS: Final = {"mo": 1, "y": 12}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from harvester.config.wording import KeyPath, listed, nearest
-from harvester.templates import Reference, Template, TemplateError, strings
+from harvester.model import Reference, Template, TemplateError, strings
 
 #: The keys of a resource that make its requests.
 REQUEST_PARTS: Final = (
@@ -35,7 +35,7 @@ _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
 )
 
 
-def references(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
+def references_in(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
     """Walk a tree: every reference, with the path to its string; what is no template is skipped."""
     for path, text in strings(tree):
         try:
@@ -49,7 +49,7 @@ def variables(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """List the environment variables that a configuration names, with the places."""
     for path, text in strings(tree):
         if _environment_only(path) or _request_of(path, tree) is not None:
-            for _, reference in references(text):
+            for _, reference in references_in(text):
                 if reference.kind == "env":
                     yield path, reference.name
 

@@ -11,14 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 
-from harvester.config.options import (
-    OneOrMany,
-    PagePath,
-    Reads,
-    Regex,
-    Scalar,
-    Section,
-)
+from harvester.config.options import OneOrMany, PagePath, Reads, Regex, Scalar, Section
 from harvester.config.request_options import HeaderName
 from harvester.config.wording import listed, shown
 

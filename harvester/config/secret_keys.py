@@ -10,9 +10,9 @@ Like `references`, this reads the bare YAML tree and steps over whatever has the
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harvester.config.references import REQUEST_PARTS, references
+from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.wording import KeyPath
-from harvester.secrets import is_secret_name
+from harvester.security import is_secret_name
 
 #: Names that hold secrets in a request, and harmless things at least as often elsewhere: the key
 #: of a work or an issue, the symbol of a coin. Only `key` may name a partition.
@@ -50,7 +50,7 @@ def _sent_as_secrets(
     resource: Mapping[str, Any], place: KeyPath, keys: set[str]
 ) -> Iterator[tuple[KeyPath, str]]:
     parts = {part: resource[part] for part in REQUEST_PARTS if part in resource}
-    for path, reference in references(parts):
+    for path, reference in references_in(parts):
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         sent = reference.kind == "value" and reference.name in keys and _says_secret(name)
         if sent and not is_secret_name(reference.name):

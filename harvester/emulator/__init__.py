@@ -10,10 +10,26 @@ Standard library only. Its modules, in the order in which they may import each o
 From a shell: `python -m harvester.emulator --help`.
 """
 
-from harvester.emulator.faults import SOME_FAULTS, Fault, Faults
-from harvester.emulator.limits import UNLIMITED, RateLimit
-from harvester.emulator.server import END, NO_FAULTS, START, Emulator
-from harvester.emulator.tweets import Tweet, Tweets, User
+from harvester.emulator.faults import (
+    SOME_FAULTS,
+    Fault,
+    Faults,
+)
+from harvester.emulator.limits import (
+    UNLIMITED,
+    RateLimit,
+)
+from harvester.emulator.server import (
+    END,
+    NO_FAULTS,
+    START,
+    Emulator,
+)
+from harvester.emulator.tweets import (
+    Tweet,
+    Tweets,
+    User,
+)
 
 __all__ = [
     "END",

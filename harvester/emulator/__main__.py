@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Event
 
-from harvester.emulator import END, NO_FAULTS, SOME_FAULTS, START, Emulator, RateLimit
+from harvester.emulator.faults import SOME_FAULTS
+from harvester.emulator.limits import RateLimit
+from harvester.emulator.server import END, NO_FAULTS, START, Emulator
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,16 @@ them (`survey`, `columns`), which of them are repeated (`repeats`), and the file
 `csvfile`, `arrow`, `database`), which gets its name when it is complete (`scratch`).
 """
 
-from harvester.export.exporting import FORMATS, Exported, Step, export
+from harvester.export.exporting import (
+    FORMATS,
+    Exported,
+    Step,
+    export,
+)
 
-__all__ = ["FORMATS", "Exported", "Step", "export"]
+__all__ = [
+    "FORMATS",
+    "Exported",
+    "Step",
+    "export",
+]

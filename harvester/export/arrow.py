@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from harvester.export.columns import Column, ListOf, Row, Scalar, Struct, Table, Type
 from harvester.export.values import json_text, values_of
-from harvester.templates import as_text
+from harvester.model import as_text
 
 #: Of records taken apart at once: their Python values take about ten times as much.
 _RECORDS_BYTES: Final = 1 * 1024 * 1024

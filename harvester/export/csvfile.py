@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from harvester.export.columns import Row, Table
 from harvester.export.values import members, sound, value_of
-from harvester.templates import as_text
+from harvester.model import as_text
 
 _BUFFER_BYTES: Final = 1 << 20
 #: What is safe only within quotes. Blanks at an end are, but some readers strip them.

@@ -15,8 +15,7 @@ from harvester.export.scratch import publish, refuse_existing, scratch
 from harvester.export.snapshot import CommittedPage, Snapshot, chosen
 from harvester.export.survey import Survey
 from harvester.export.values import values_of
-from harvester.folder import read_asked
-from harvester.parts import disk_errors
+from harvester.store import disk_errors, read_asked
 
 #: By the target's ending: what it takes beyond the harvester itself.
 FORMATS: Final[Mapping[str, tuple[str, ...]]] = {

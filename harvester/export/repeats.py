@@ -15,8 +15,8 @@ from typing import Any, Final, Self
 
 from harvester.errors import ConfigError
 from harvester.export.values import json_text
-from harvester.jsonpath import Path as JSONPath
-from harvester.jsonpath import find, parse
+from harvester.model import Path as JSONPath
+from harvester.model import find, parse
 
 _CACHE_KIB: Final = 64 * 1024
 _DIGEST_BYTES: Final = 16

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import ConfigError, DataRefused, FolderLocked
-from harvester.inside import opened
-from harvester.parts import disk_errors, name_anew, sync_folder, write_all
+from harvester.store import disk_errors, name_anew, opened, sync_folder, write_all
 
 MARK: Final = "harvester-export.json"
 _ENDING: Final = ".exporting"

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from harvester.config import Resource
-from harvester.elements import iter_elements
 from harvester.errors import ConfigError, DataRefused
-from harvester.folder import Asked
-from harvester.journal import read_pages
-from harvester.jsonpath import parse
-from harvester.partitions import Partition
-from harvester.places import place_of
-from harvester.report import planned
-from harvester.stored_pages import decoded_chunks
+from harvester.model import Partition, parse
+from harvester.page import iter_elements
+from harvester.results import planned
+from harvester.store import Asked, decoded_chunks, place_of, read_pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harvester.entries import Entry, parsed, sound
-from harvester.inside import opened, reading
-from harvester.journal import NAME, Span
-from harvester.parts import DurableFile, disk_errors, remove_temporary
+from harvester.store import (
+    JOURNAL,
+    DurableFile,
+    Entry,
+    Span,
+    disk_errors,
+    opened,
+    parsed,
+    reading,
+    remove_temporary,
+    sound,
+)
 
 #: What a file is called that was taken out of the harvest, and kept.
 DAMAGED: Final = ".damaged"
@@ -35,7 +43,7 @@ class Line:
 
 def lines(folder: Path) -> Iterator[Line]:
     """Every line of the journal in `folder`, damaged or not. Raises `DiskError`."""
-    path = folder / NAME
+    path = folder / JOURNAL
     with disk_errors(path), reading(path) as file:
         for number, raw in enumerate(file, 1):
             text = sound(raw)
@@ -82,8 +90,8 @@ class NewJournal(DurableFile):
     """The journal that takes the place of a damaged one."""
 
     def __init__(self, folder: Path, *, fsync: bool) -> None:
-        remove_temporary(folder / NAME)
-        super().__init__(folder / NAME, fsync=fsync)
+        remove_temporary(folder / JOURNAL)
+        super().__init__(folder / JOURNAL, fsync=fsync)
 
     def replace(self) -> None:
         """Take the old one's place; that one stays beside it."""
@@ -96,7 +104,7 @@ def put_beside(journal: Path) -> None:
     must not leave it with two.
     """
     for number in range(_MOST_KEPT):
-        kept = journal.with_name(NAME + DAMAGED + (f".{number}" if number else ""))
+        kept = journal.with_name(JOURNAL + DAMAGED + (f".{number}" if number else ""))
         with disk_errors(journal), contextlib.suppress(FileExistsError):
             target = opened(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             with os.fdopen(target, "wb") as copy, reading(journal) as original:

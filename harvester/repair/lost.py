@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from harvester import folder
-from harvester.config import Config
-from harvester.entries import Header
+from harvester.config import Config, fits, salt_of
 from harvester.errors import DataRefused
-from harvester.folder import Lost
-from harvester.journal import read_header
-from harvester.question import fits, salt_of
-from harvester.report import folders_with_pages
+from harvester.results import folders_with_pages
+from harvester.store import MANIFEST, Header, Lost, read_header
 
 
 def what_is_lost(out: Path, config: Config) -> Lost | None:
@@ -19,7 +15,7 @@ def what_is_lost(out: Path, config: Config) -> Lost | None:
 
     Raises `DataRefused` where what lies there was not harvested with this YAML and environment.
     """
-    if (out / folder.NAME).exists():
+    if (out / MANIFEST).exists():
         return None
     names = {resource.name for resource in config.resources}
     began, salt = "", ""

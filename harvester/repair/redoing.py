@@ -13,22 +13,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from harvester import __version__, folder
-from harvester.config import Config
-from harvester.config.wording import unknown
-from harvester.entries import REDONE, Checkpoint, Entry, Header
+from harvester import __version__
+from harvester.config import Config, unknown
+from harvester.engine import iso, secrets_of, sources_of
 from harvester.errors import ConfigError, DataRefused
-from harvester.folder import ASIDE, Asked
-from harvester.inside import refuse_detours
-from harvester.journal import NAME as JOURNAL
-from harvester.journal import Journal
-from harvester.pagination import first_cursor
-from harvester.partitions import Partition
-from harvester.parts import disk_errors, make_folder
-from harvester.places import place_of
-from harvester.report import parts_on_disk, planned
-from harvester.sources import secrets_of, sources
-from harvester.turns import iso
+from harvester.model import Partition
+from harvester.paging import first_cursor
+from harvester.results import parts_on_disk, planned
+from harvester.store import (
+    ASIDE,
+    JOURNAL,
+    REDONE,
+    Asked,
+    Checkpoint,
+    Entry,
+    Header,
+    Journal,
+    disk_errors,
+    locked,
+    make_folder,
+    place_of,
+    prepare,
+    refuse_detours,
+)
 
 _MOST_ASIDE: Final = 1000  # of one partition
 
@@ -60,9 +67,9 @@ def begin_again(
     for name in resources:
         if name not in known:
             raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
-    with folder.locked(out, fsync=config.output.fsync):
-        asked = folder.prepare(out, config, datetime.now(UTC))
-        ways = sources(config, secrets, asked.salt)
+    with locked(out, fsync=config.output.fsync):
+        asked = prepare(out, config, datetime.now(UTC))
+        ways = sources_of(config, secrets, asked.salt)
         matched = False
         for item in planned(out, asked, tuple(resources)):
             if not all(item.labels.get(key) == value for key, value in (partition or {}).items()):

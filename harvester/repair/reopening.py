@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from harvester.config import Config
-from harvester.config.load import load_config, reopen
+from harvester.config import Config, load_config, reopen
 from harvester.errors import ConfigError, DataRefused
-from harvester.folder import NAME, read_asked
+from harvester.store import MANIFEST, read_asked
 
 
 def reopened(
@@ -28,9 +27,9 @@ def reopened(
             f"{error}\nwith the YAML that the harvest was made with it can be written anew: "
             f"harvester repair CONFIG --out {source}"
         ) from error
-    value = json.loads((source / NAME).read_bytes())
+    value = json.loads((source / MANIFEST).read_bytes())
     try:
-        return reopen(value["config"], str(source / NAME), env), source
+        return reopen(value["config"], str(source / MANIFEST), env), source
     except ConfigError as error:
         if "give the YAML" in str(error):
             raise ConfigError(f"{error}: CONFIG --out {source} instead of {source}") from error

@@ -14,25 +14,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from harvester import __version__, folder
-from harvester.commits import Fetched
+from harvester import __version__
 from harvester.config import Config
-from harvester.entries import Checkpoint, Entry, Header, encode
+from harvester.engine import Fetched, OnEvent, Pages, Run, iso, running, secrets_of
 from harvester.errors import AttemptFailed, PartitionFailed
-from harvester.events import OnEvent
-from harvester.journal import NAME as JOURNAL
-from harvester.journal import Span, read_header
-from harvester.page_loop import Pages
-from harvester.partitions import Partition
-from harvester.parts import TEMPORARY, name_together, part_name, part_number, remove_temporary
-from harvester.places import place_of
+from harvester.model import Partition
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
-from harvester.report import PartCheck, parts_on_disk, planned
-from harvester.schedule import running
-from harvester.sources import secrets_of
-from harvester.tries import Run
-from harvester.turns import iso
+from harvester.results import PartCheck, parts_on_disk, planned
+from harvester.store import (
+    JOURNAL,
+    TEMPORARY,
+    Checkpoint,
+    Entry,
+    Header,
+    Span,
+    encode,
+    locked,
+    name_together,
+    part_name,
+    part_number,
+    place_of,
+    prepare,
+    read_header,
+    remove_temporary,
+)
 
 #: More are counted, not listed.
 _MOST_LISTED: Final = 1000
@@ -106,8 +112,8 @@ def repair(
     stop = stop or threading.Event()
     found = Repair()
     secrets = secrets_of(config)
-    with folder.locked(out, fsync=config.output.fsync, lost=True) as held:
-        asked = folder.prepare(out, config, datetime.now(UTC), lost=what_is_lost(out, config))
+    with locked(out, fsync=config.output.fsync, lost=True) as held:
+        asked = prepare(out, config, datetime.now(UTC), lost=what_is_lost(out, config))
         with running(config, held, asked, secrets, 1, None, on_event, stop) as run:
             checks = {item.name: PartCheck(item, config, deep=deep) for item in config.resources}
             for partition in planned(out, asked):

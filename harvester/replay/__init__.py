@@ -4,6 +4,10 @@ What was asked (`asking`) finds what was answered (`index`), in whose body the n
 back here (`links`), and whose rules and logins are met (`answers`); `server` speaks HTTP.
 """
 
-from harvester.replay.server import Replay
+from harvester.replay.server import (
+    Replay,
+)
 
-__all__ = ["Replay"]
+__all__ = [
+    "Replay",
+]

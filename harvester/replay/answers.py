@@ -15,8 +15,8 @@ from harvester.config import (
     ResponseAction,
     SessionToken,
 )
-from harvester.jsonpath import Key, parse
-from harvester.origins import resolve
+from harvester.model import Key, parse
+from harvester.security import resolve
 
 _TOKEN: Final = "replayed-token"  # noqa: S105  # opens nothing
 _TOKEN_SECONDS: Final = 86_400

@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import Resource
-from harvester.folder import Asked, read_asked
-from harvester.journal import Entry, read_entries, read_pages
-from harvester.pagination import CURSOR
-from harvester.partitions import Partition
-from harvester.places import place_of
+from harvester.model import Partition, Scope, Template, TemplateError, as_text
+from harvester.paging import CURSOR
 from harvester.replay.asking import Asking, Masked, asking
-from harvester.report import planned
-from harvester.templates import Scope, Template, TemplateError, as_text
+from harvester.results import planned
+from harvester.store import Asked, Entry, place_of, read_asked, read_entries, read_pages
 
 _CACHE_KIB: Final = 8 * 1024
 _MOST_LIKE: Final = 2000  # pages looked at for what comes near a request

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Resource
-from harvester.config.references import references
+from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Resource, references_in
 
 _ABSOLUTE: Final = re.compile(r"https?://", re.IGNORECASE)
 _QUOTE_HTTP: Final = b'"http'
@@ -81,7 +80,7 @@ def led_back(chunks: Iterable[bytes], link: str, origin: str) -> Iterator[bytes]
 def _leads_the_path(resource: Resource) -> bool:
     following = resource.next_request.path if resource.next_request else None
     path = resource.path if following is None else following
-    return path.strip() == "{cursor}" and any(True for _ in references(path))
+    return path.strip() == "{cursor}" and any(True for _ in references_in(path))
 
 
 def _is(wanted: re.Pattern[str], literal: bytes) -> bool:

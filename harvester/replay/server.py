@@ -17,12 +17,11 @@ from urllib.parse import urlsplit
 
 from harvester.config import HeaderCursor, HeaderLink, Resource
 from harvester.errors import ConfigError
-from harvester.inside import reading
+from harvester.model import TemplateError
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
-from harvester.stored_pages import decoded_chunks
-from harvester.templates import TemplateError
+from harvester.store import decoded_chunks, reading
 
 _HOST: Final = "127.0.0.1"
 _HOSTS: Final = ("127.0.0.1", "localhost")

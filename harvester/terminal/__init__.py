@@ -4,3 +4,111 @@
 `closing` is the last screen; `foreground` runs a harvest under a display, with signals;
 `rendering`, `checking` and `phrases` put answers, numbers and durations into words.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harvester.terminal.calling import program as program
+    from harvester.terminal.checking import lint_text as lint_text
+    from harvester.terminal.checking import seen_table as seen_table
+    from harvester.terminal.closing import colour as colour
+    from harvester.terminal.closing import doubled as doubled
+    from harvester.terminal.closing import doubted as doubted
+    from harvester.terminal.closing import is_of_before as is_of_before
+    from harvester.terminal.closing import last_screen as last_screen
+    from harvester.terminal.closing import standing as standing
+    from harvester.terminal.foreground import again as again
+    from harvester.terminal.foreground import ended_by_signals as ended_by_signals
+    from harvester.terminal.foreground import harvest_watched as harvest_watched
+    from harvester.terminal.foreground import stderr_columns as stderr_columns
+    from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
+    from harvester.terminal.rendering import answer as answer
+    from harvester.terminal.rendering import following as following
+    from harvester.terminal.rendering import needs_text as needs_text
+    from harvester.terminal.rendering import print_json as print_json
+    from harvester.terminal.rendering import print_plan as print_plan
+    from harvester.terminal.rendering import proposal_text as proposal_text
+    from harvester.terminal.rendering import resources_text as resources_text
+    from harvester.terminal.rendering import say as say
+    from harvester.terminal.rendering import stdout_columns as stdout_columns
+    from harvester.terminal.rendering import tick as tick
+    from harvester.terminal.rendering import write_blocks as write_blocks
+    from harvester.terminal.steps import Steps as Steps
+    from harvester.terminal.streams import leave as leave
+    from harvester.terminal.streams import lose as lose
+    from harvester.terminal.streams import open_missing as open_missing
+    from harvester.terminal.streams import still as still
+
+#: Each name by its module, which is imported when it is first used: some take a while.
+_HOMES = {
+    "still": "streams",
+    "open_missing": "streams",
+    "lose": "streams",
+    "leave": "streams",
+    "Steps": "steps",
+    "again": "foreground",
+    "answer": "rendering",
+    "last_screen": "closing",
+    "colour": "closing",
+    "doubled": "closing",
+    "doubted": "closing",
+    "ended_by_signals": "foreground",
+    "following": "rendering",
+    "harvest_watched": "foreground",
+    "is_of_before": "closing",
+    "lint_text": "checking",
+    "needs_text": "rendering",
+    "print_json": "rendering",
+    "print_plan": "rendering",
+    "program": "calling",
+    "proposal_text": "rendering",
+    "resources_text": "rendering",
+    "say": "rendering",
+    "seen_table": "checking",
+    "standing": "closing",
+    "stderr_columns": "foreground",
+    "stderr_is_terminal": "foreground",
+    "stdout_columns": "rendering",
+    "tick": "rendering",
+    "write_blocks": "rendering",
+}
+
+__all__ = [
+    "Steps",
+    "again",
+    "answer",
+    "colour",
+    "doubled",
+    "doubted",
+    "ended_by_signals",
+    "following",
+    "harvest_watched",
+    "is_of_before",
+    "last_screen",
+    "leave",
+    "lint_text",
+    "lose",
+    "needs_text",
+    "open_missing",
+    "print_json",
+    "print_plan",
+    "program",
+    "proposal_text",
+    "resources_text",
+    "say",
+    "seen_table",
+    "standing",
+    "stderr_columns",
+    "stderr_is_terminal",
+    "stdout_columns",
+    "still",
+    "tick",
+    "write_blocks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,14 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from harvester.config import Keyset, Resource
-from harvester.journal import Checkpoint
-from harvester.pagination import CURSOR, LARGEST, REACHED, RUN_START
-from harvester.partitions import Partition
-from harvester.signs import Unit
-from harvester.templates import Window, as_text
-from harvester.terminal.phrases import duration, size
+from harvester.model import Partition, Window, as_text, duration, size
+from harvester.paging import CURSOR, LARGEST, REACHED, RUN_START, Unit, counted_in, total_of
+from harvester.store import Checkpoint
 from harvester.terminal.reach import Reach, moments
-from harvester.totals import counted_in, total_of
 
 _MOST_SHARE: Final = 0.99  # of a partition that has not ended
 

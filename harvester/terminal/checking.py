@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from harvester.terminal.phrases import fit, fit_ends, one_line, size, table, width
+from harvester.model import fit, fit_ends, one_line, size, table, width
 
 if TYPE_CHECKING:
-    from harvester.check import Seen
+    from harvester.engine import Seen
     from harvester.errors import Problem
 
 _HEADER: Final = ("resource", "status", "records", "first record", "next cursor", "rate limit")

@@ -5,13 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from harvester.doubles import Doubles
-from harvester.doubts import DoubtGroup
 from harvester.errors import Interrupted
-from harvester.partitions import Partition
-from harvester.summary import Failure, ResourceSummary, Summary
-from harvester.tally import kind_of
-from harvester.terminal.phrases import duration, number, one_line, percent, size, table, wrap
+from harvester.model import (
+    DoubtGroup,
+    Partition,
+    duration,
+    number,
+    one_line,
+    percent,
+    size,
+    table,
+    wrap,
+)
+from harvester.results import Doubles, Failure, ResourceSummary, Summary, kind_of
 from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
@@ -22,7 +28,7 @@ _PAGE: Final = re.compile(r", page [\d,]+(?: \(cursor .*?\))?(?=:)")
 _MOST_REASONS: Final = 3
 
 
-def closing(summary: Summary, progress: Progress, columns: int | None) -> str:
+def last_screen(summary: Summary, progress: Progress, columns: int | None) -> str:
     """A run in words: how it ended, the resources, its own numbers, what is missing.
 
     `columns` is the width of the terminal; None where lines may be as long as they like.

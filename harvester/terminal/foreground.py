@@ -16,9 +16,9 @@ from types import FrameType
 from typing import Final
 
 from harvester.config import Config
-from harvester.schedule import harvest
-from harvester.secrets import Secrets
-from harvester.summary import Summary
+from harvester.engine import harvest
+from harvester.results import Summary
+from harvester.security import Secrets
 from harvester.terminal.calling import program as program
 from harvester.terminal.plain import PlainDisplay
 from harvester.terminal.progress import Progress
@@ -47,7 +47,7 @@ def harvest_watched(
     stop = threading.Event()
     progress = Progress(config)
     if live:
-        from harvester.terminal.live import LiveDisplay  # rich takes a while to import
+        from harvester.terminal.live import LiveDisplay
 
         display: LiveDisplay | PlainDisplay = LiveDisplay(progress)
     else:

@@ -12,8 +12,7 @@ from typing import Final
 
 from rich.text import Text
 
-from harvester.terminal.active import Active
-from harvester.terminal.phrases import (
+from harvester.model import (
     duration,
     fit,
     fit_ends,
@@ -24,6 +23,7 @@ from harvester.terminal.phrases import (
     size,
     width,
 )
+from harvester.terminal.active import Active
 from harvester.terminal.progress import Progress
 
 _GAP: Final = "  "

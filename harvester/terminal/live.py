@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from harvester.events import Event, PartitionLost, Warned
+from harvester.engine import Event, PartitionLost, Warned
 from harvester.terminal.charset import as_ascii, shown, speaks_unicode
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.progress import Progress

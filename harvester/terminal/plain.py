@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from harvester.events import (
+from harvester.engine import (
     AttemptLost,
     Event,
     PartitionDone,
@@ -16,8 +16,8 @@ from harvester.events import (
     RunStarted,
     Waiting,
 )
+from harvester.model import duration, number, one_line, roughly, size
 from harvester.terminal.charset import shown
-from harvester.terminal.phrases import duration, number, one_line, roughly, size
 from harvester.terminal.progress import Progress
 
 _EVERY_S: Final = 10.0

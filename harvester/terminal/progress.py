@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from harvester.config import Config
-from harvester.events import (
+from harvester.engine import (
     AttemptLost,
     BytesArrived,
     Event,
@@ -30,9 +30,8 @@ from harvester.events import (
     Waiting,
     Warned,
 )
-from harvester.partitions import Partition
+from harvester.model import Partition, number, one_line
 from harvester.terminal.active import Active, Paging, short_label
-from harvester.terminal.phrases import number, one_line
 
 _RECENT_S: Final = 10.0  # what the rate is taken over
 _BUCKET_S: Final = 0.25  # how fine it is counted, whether two pages a second come or two thousand

@@ -16,21 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from harvester.model import duration, fit, number, one_line, printable, table
 from harvester.terminal import streams
 from harvester.terminal.charset import shown, speaks_unicode
-from harvester.terminal.phrases import (
-    duration,
-    fit,
-    number,
-    one_line,
-    printable,
-    table,
-)
 
 if TYPE_CHECKING:
     from harvester.config import Config
-    from harvester.init.proposing import Proposal
     from harvester.planning import Least
+    from harvester.scaffold import Proposal
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
 _OBEYED: Final = re.compile(r"[^\x20-\x7e\n]")  # or may be, where it is not printable

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from harvester.model import duration, fit, number, one_line
 from harvester.terminal.charset import shown
-from harvester.terminal.phrases import duration, fit, number, one_line
 
 if TYPE_CHECKING:
     from harvester.export import Step

@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from harvester import folder, load_config, question
-from harvester.journal import Entry, Header, Journal
-from harvester.parts import part_name
+from harvester import load_config
+from harvester.config import question
+from harvester.store import manifest as folder
+from harvester.store.journal import Entry, Header, Journal
+from harvester.store.parts import part_name
 from tests.bench.pages import POSTS, RESULTS, record_lines, search_page, token
 
 _SMALL: Final = gzip.compress(b'{"data":[{"id":"1"}],"meta":{"result_count":1}}', mtime=0)

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.text import Text
 
 from harvester import harvest
-from harvester.demo import USUAL, emulated
+from harvester.cli.demo import USUAL, emulated
 from harvester.emulator import RateLimit
-from harvester.events import Event
-from harvester.terminal.closing import closing, colour
+from harvester.engine.events import Event
+from harvester.terminal.closing import colour, last_screen
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.progress import Progress
 
@@ -74,7 +74,7 @@ def take(path: Path) -> None:
     for line in camera.lines:
         console.print(short(line, folder))
     console.print(Text("\n… and at its end:\n", style="dim"))
-    first, rest = closing(summary, progress, _COLUMNS).split("\n", 1)
+    first, rest = last_screen(summary, progress, _COLUMNS).split("\n", 1)
     console.print(Text.assemble((first, f"bold {colour(summary)}"), "\n", rest))
     svg = console.export_svg(
         title="harvester", unique_id="harvester", code_format=without_web_fonts(CONSOLE_SVG_FORMAT)

@@ -1,0 +1,109 @@
+"""Whether the partitions that a YAML asks for are those of before, with more at their end.
+
+Partitions may be added to a harvest. Those that have been harvested must stay, and no record may
+come to lie in two of them.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from harvester.config.models import Config
+from harvester.model import (
+    FromFile,
+    FromResource,
+    Range,
+    Spec,
+    Step,
+    Values,
+    Windows,
+    as_text,
+    count,
+)
+
+
+def changed_partitions(
+    before: Config, planned_at: datetime, now: Config, moment: datetime
+) -> Iterator[str]:
+    """What differs in the partitions of two configurations, in words; growth is no difference.
+
+    `planned_at` is when the partitions of `before` were planned, `moment` when those of `now` are.
+    """
+    resources = {resource.name: resource for resource in now.resources}
+    for old in before.resources:
+        new = resources.get(old.name)
+        if new is None:
+            yield f"resource {old.name!r} is gone"
+            continue
+        place = f"resources.{old.name}.partitions"
+        if list(old.partitions) != list(new.partitions):
+            were, are = ", ".join(old.partitions) or "none", ", ".join(new.partitions) or "none"
+            yield f"{place} had the keys {were}; has {are}"
+            continue
+        for key, spec in old.partitions.items():
+            if problem := _not_grown(spec, planned_at, new.partitions[key], moment):
+                yield f"{place}.{key}: {problem}"
+
+
+def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str | None:
+    """Why `new` is not `old` with more at its end; None when it is. Partitions may be added, but
+    those harvested must stay, and no record may come to lie in two of them.
+    """
+    match old, new:
+        case Values(), Values():
+            labels = {as_text(value) for value in new.values}
+            gone = [value for value in old.values if as_text(value) not in labels]
+            return f"{gone[0]!r} is gone" if gone else None
+        case Range(), Range():
+            if (old.start, old.step) == (new.start, new.step) and (
+                (new.stop - old.stop) * old.step >= 0
+            ):
+                return None
+            return f"was {_range(old)}, is {_range(new)}"
+        case Windows(), Windows():
+            return _windows_not_grown(old, planned_at, new, now)
+        case FromFile(), FromFile():  # its values so far have been taken over, wherever they were
+            return None
+        case FromResource(), FromResource():
+            if (old.resource, old.field) == (new.resource, new.field):
+                return "include has changed" if dict(old.include) != dict(new.include) else None
+            return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
+    return f"were {type(old).__name__.lower()}, are {type(new).__name__.lower()}"
+
+
+def _windows_not_grown(
+    old: Windows, planned_at: datetime, new: Windows, now: datetime
+) -> str | None:
+    if old.start != new.start:
+        return f"start was {_iso(old.start)}, is {_iso(new.start)}"
+    if old.step != new.step:
+        return f"step was {_step(old.step)}, is {_step(new.step)}"
+    if (old.end, old.settle) == (new.end, new.settle):
+        return None
+    ends = f"end was {_end(old)}, is {_end(new)}"
+    planned = count({"": old}, planned_at)
+    if count({"": new}, now) < planned:
+        return f"{ends}: windows that were planned before are left out"
+    # A longer end may only add windows: a last one cut short by the old end would be asked again
+    # as part of a longer one, and its records stored twice. A shorter one would cut it short.
+    whole = Windows(old.start, None, old.step)
+    for end, other in ((old.end, new.end), (new.end, old.end)):
+        if end is not None and end != other and count({"": whole}, end) < planned:
+            return f"{ends}, within a step: a window would be harvested twice"
+    return None
+
+
+def _range(spec: Range) -> str:
+    return f"{spec.start} to {spec.stop}" + (f" by {spec.step}" if spec.step != 1 else "")
+
+
+def _step(step: Step) -> str:
+    return f"{step.months} months" if step.months else f"{step.seconds:g} s"
+
+
+def _end(spec: Windows) -> str:
+    end = _iso(spec.end) if spec.end else "now"
+    return f"{end} (settle {spec.settle})" if spec.settle else end
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

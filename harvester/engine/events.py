@@ -1,0 +1,127 @@
+"""What a run tells while it goes: plain values, given to `on_event` one at a time.
+
+`harvest` never prints. Whoever shows something (the command line, a notebook, a log) does it from
+these. They come from worker threads, but never two at once, and hold no secrets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harvester.model import Doubt, Partition
+from harvester.store import Checkpoint, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The folder is locked and the plan is made.
+
+    `partitions` are those that are known; `more` says that parents will add to them.
+    """
+
+    name: str
+    out: str
+    partitions: int
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStarted:
+    """A worker took a partition up. `checkpoint` holds what earlier runs committed."""
+
+    partition: Partition
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class BytesArrived:
+    """Some of the page on its way has come: `wire` bytes received, `decoded` bytes of JSON."""
+
+    partition: Partition
+    wire: int
+    decoded: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageCommitted:
+    """A page became part of the harvest. `checkpoint` counts it in."""
+
+    partition: Partition
+    entry: Entry
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The partition sleeps for `seconds`; `reason` says why, in words for people."""
+
+    partition: Partition
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLost:
+    """A try at a page came to nothing and will be repeated after `wait_s` seconds."""
+
+    partition: Partition
+    attempt: int
+    error: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that ends nothing, but that a person should know."""
+
+    partition: Partition
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A partition has its last page, and something speaks against it. Displays leave it to the
+    end of the run, where doubts are grouped.
+    """
+
+    partition: Partition
+    doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionDone:
+    """A partition has its last page."""
+
+    partition: Partition
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionPaused:
+    """A partition has the pages that `max_pages` let it add in this run, and more to come."""
+
+    partition: Partition
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLost:
+    """A partition ended before its last page; what it has stays, a rerun goes on from there."""
+
+    partition: Partition
+    error: str
+
+
+Event = (
+    RunStarted
+    | PartitionStarted
+    | BytesArrived
+    | PageCommitted
+    | Waiting
+    | AttemptLost
+    | Warned
+    | Doubted
+    | PartitionDone
+    | PartitionPaused
+    | PartitionLost
+)
+OnEvent = Callable[[Event], None]

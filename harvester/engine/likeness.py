@@ -1,0 +1,69 @@
+"""Whether two stored pages are the same one, though their envelopes, or a member that changes with
+each request, may differ. Looked at only where their keys, as far as they were seen, are the same.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import msgspec
+
+from harvester.model import Key, Path
+from harvester.page import Keys, Record, iter_batches
+from harvester.store import decoded_chunks
+
+_LOOKED_AT: Final = 50  # records of each page, for what else they have in common
+_LEAST_TEXTS: Final = 2
+_TEXT: Final = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=.*[^\W\d])", re.DOTALL)
+_objects = msgspec.json.Decoder(list[dict[str, Any]]).decode
+
+
+def same_records(one: FilePath | str, other: FilePath | str, selector: Path, keys: Keys) -> bool:
+    """Whether the pages in two files have the same keys in the same order. Raises OSError,
+    `DataRefused`.
+    """
+    pairs = (
+        (key for batch in iter_batches(decoded_chunks(page), selector) for key in keys.of(batch))
+        for page in (one, other)
+    )
+    try:
+        return all(a == b for a, b in zip(*pairs, strict=True))
+    except ValueError:  # one of them is longer
+        return False
+
+
+def are_other_records(
+    one: FilePath | str, other: FilePath | str, selector: Path, key: Path
+) -> bool:
+    """Whether records with the same value at `key` are others after all, since their texts are: ids
+    may be mere numbers of rows, which begin anew on each page. A text that changes, such as
+    "three minutes ago", does not make a record another. Raises OSError, `DataRefused`.
+    """
+    own = {segment.name for segment in key[:1] if isinstance(segment, Key)}
+    compared = 0
+    texts: Counter[str] = Counter()
+    differing: Counter[str] = Counter()
+    for a, b in zip(_members(one, selector), _members(other, selector), strict=False):
+        compared += 1
+        for name in (_texts(a) & _texts(b)) - own:
+            texts[name] += 1
+            differing[name] += a[name] != b[name]
+    changed = [name for name, times in texts.items() if 2 * differing[name] > times]
+    return bool(compared) and len(changed) == len(texts) >= _LEAST_TEXTS
+
+
+def _members(page: FilePath | str, selector: Path) -> Iterator[dict[str, Any]]:
+    """The first records of a page that are objects."""
+    records = (each for batch in iter_batches(decoded_chunks(page), selector) for each in batch)
+    first: Sequence[Record] = [*islice(records, _LOOKED_AT)]
+    try:
+        yield from _objects(b"[%b]" % b",".join(first))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return
+
+
+def _texts(record: dict[str, Any]) -> set[str]:
+    return {name for name, value in record.items() if isinstance(value, str) and _TEXT.match(value)}

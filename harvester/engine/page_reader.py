@@ -1,0 +1,429 @@
+"""One try at one page: the tee.
+
+The answer is streamed once; each chunk goes to the part file and to the parser. The part leaves
+this room only when everything that makes a page count has been seen: the framing and the gzip were
+whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Limits,
+    Paginator,
+    Resource,
+)
+from harvester.errors import (
+    ChainExpired,
+    CredentialsRefused,
+    NotJSON,
+    PageRefused,
+    PageRejected,
+    RunStopped,
+)
+from harvester.http import Response, longest, server_wait
+from harvester.model import Every, Key, fit, is_beyond, one_line, parse, server_time
+from harvester.page import (
+    ALL,
+    Came,
+    Field,
+    FieldParser,
+    Identity,
+    Sight,
+    Take,
+    is_supported,
+    lone,
+    mark_of,
+    parsed_keys,
+    refuse_bomb,
+    shape_of,
+    tee,
+)
+from harvester.paging import (
+    BEYOND,
+    FIELDS,
+    LARGEST,
+    REACHED,
+    SMALLEST,
+    Done,
+    Page,
+    fields_wanted,
+    is_page,
+    judge,
+    next_cursor,
+    rule_fields,
+    told_wait,
+)
+from harvester.store import LED, Checkpoint, Part, decoded_chunks
+
+_RECORDS: Final = "records"
+_ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
+_SNIPPET_BYTES: Final = 300
+_SCALAR_CHARS: Final = 60
+_ADVICE: Final = {
+    204: "; if that means the end, add a rule {status: 204, action: ignore}",
+    401: "; are the credentials right, and is their variable set?",
+    403: "; may these credentials read this?",
+    404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
+}
+_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+")
+#: The types under which JSON is sent: its own, and those that say nothing.
+_MAYBE_JSON: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
+_NO_PAGE_ADVICE: Final = (
+    "are base_url and path those of the API, and are credentials set where it needs them?"
+)
+_NOTHING_CAME: Final = Checkpoint()
+#: What APIs answer to a cursor that they have given and no longer know.
+_EXPIRED: Final = (400, 404, 410)
+
+_KINDS: Final = {
+    "retry": PageRejected,
+    "fail": PageRefused,
+    "reauth": CredentialsRefused,
+    "restart": ChainExpired,
+}
+
+#: Told of bytes as they come: received from the wire, and of decoded JSON.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its partition a page stands. `number` and `part` count from 1; they differ once
+    the chain of cursors has been begun again, and the pages before that keep their parts.
+    """
+
+    number: int
+    part: int
+    cursor: Any
+    url: str
+    by: str | None = None  # what the partition's records are told apart by, if that is known
+    below: int = ALL  # the hashes of records that are of interest
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A page in its part, which is whole and checked, and *must* be made durable before anything
+    may speak of it (None: a rule ended the partition without one).
+    """
+
+    part: Part | None
+    status: int
+    headers: Mapping[str, str]
+    records: int
+    bytes: int
+    fields: Mapping[str, Any]
+    page: Page | None = None  # None: a rule ended the partition
+    sight: Sight | None = None
+    control_characters: int = 0  # raw in strings
+
+    def following(
+        self, paginator: Paginator, cursor: Any, past: Checkpoint = _NOTHING_CAME
+    ) -> Any | Done:
+        """The next cursor, where the page was asked for with `cursor` and `past` came before it.
+        Raises `PageRefused`; the part *must* be discarded then.
+        """
+        if self.page is None:
+            return Done("ignored")
+        return next_cursor(paginator, cursor, self.page, past)
+
+
+class PageReader:
+    """Reads the pages of one resource: knows what to look for, and what stands against a page."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        limits: Limits,
+        *,
+        fsync: bool,
+        retry_after_path: str | None = None,
+    ) -> None:
+        """`retry_after_path` is where an answer that is no page says how long to wait."""
+        self._resource = resource
+        self._retry_after_path = retry_after_path
+        self._limits = limits
+        self._fsync = fsync
+        self._selector = selector = parse(resource.data_selector or "$")
+        self._lists = all(isinstance(segment, Key) for segment in selector)
+        self._arrays = [
+            Field(f"{_RECORDS}[{depth}]", selector[:depth], Take.COUNT)
+            for depth, segment in enumerate(selector)
+            if isinstance(segment, Every)
+        ]
+        self._identity = Identity(selector, parsed_keys(resource.key))
+        self._leading = _leading_header(resource.paginator)
+        self._rules = rule_fields(resource.response_actions, retry_after_path)
+        self._wanted = [
+            Field(_RECORDS, selector, Take.COUNT),
+            *self._arrays,
+            *fields_wanted(resource.paginator),
+            *self._rules,
+        ]
+        if resource.progress_path:
+            reached = parse(resource.progress_path)
+            self._wanted.append(Field(REACHED, reached, told=True))
+
+    def read(
+        self, response: Response, folder: Path, place: Place, progress: Progress, now: float
+    ) -> Kept:
+        """Stream the answer into part `place.part` of `folder` and work out the next cursor.
+
+        `progress(wire, decoded)` is told of bytes; `now` is the epoch, for the server's hints.
+        Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
+        """
+        if not is_page(response.status):
+            return self._no_page(response, place, now)
+        parser = FieldParser(self._wanted_of(response, now), self._limits)
+        pairs = tee(response.chunks(), response.encodings, self._limits)
+        came, snippet = Came(), b""
+        look = self._identity.look(place.by, place.below)
+        with Part(folder, place.part, fsync=self._fsync) as part:
+
+            def flowing() -> Iterator[bytes]:
+                nonlocal snippet
+                for stored, decoded in pairs:
+                    came.add(stored, decoded)
+                    snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
+                    part.write(stored)
+                    parser.feed(decoded)
+                    progress(len(stored), len(decoded))
+                    yield decoded
+
+            try:
+                look.over(flowing())
+                fields = parser.close()
+            except NotJSON as error:
+                refuse_bomb(pairs, response.encodings, came, self._limits)
+                if ended := self._judged(response, None, now):
+                    return ended
+                _refuse_other_type(response, snippet)
+                if response.has_framing and came.decoded:
+                    error.same = mark_of(pairs, came, _ERROR_BODY_BYTES)
+                raise
+            if ended := self._judged(response, fields, now):
+                return ended
+            records = self._records(fields, part)
+            page = Page(
+                place.number, place.url, fields, records, response.headers, response.several
+            )
+            paging = {name: fields[name] for name in FIELDS if name in fields}
+            if self._leading in response.headers:
+                paging[LED] = True
+            only = place.number == 1 and not self._resource.key and self._is_only(place, page)
+            sight = look.sight() if records and not only else None
+            part.hand_over()
+            return Kept(
+                part,
+                response.status,
+                response.headers,
+                records,
+                came.decoded,
+                paging,
+                page,
+                sight,
+                parser.control_characters,
+            )
+
+    def _is_only(self, place: Place, page: Page) -> bool:
+        """Whether a first page is the only one: it has nothing to be compared with."""
+        with contextlib.suppress(PageRefused):
+            return isinstance(next_cursor(self._resource.paginator, place.cursor, page), Done)
+        return False
+
+    def _wanted_of(self, response: Response, now: float) -> list[Field]:
+        """What to look for in this answer: what lies in the server's future is taken by itself."""
+        if self._resource.incremental is None:
+            return self._wanted
+        path = parse(self._resource.incremental.cursor_path)
+        dated = server_time(response.headers.get("date"))
+        moment = dated or datetime.fromtimestamp(now, UTC)
+        return [
+            *self._wanted,
+            Field(LARGEST, path, Take.MAX, partial(_goes_on, moment, beyond=False)),
+            Field(SMALLEST, path, Take.MIN, partial(_goes_on, moment, beyond=False)),
+            Field(BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
+        ]
+
+    def end_of(self, path: Path, place: Place, past: Checkpoint) -> Done | None:
+        """How a page that was kept ends its partition by the rules of today, which may have come
+        later than the page; None where they do not end it. `past` is what came before it; the
+        headers of the answer are gone.
+        """
+        parser = FieldParser(self._wanted, self._limits)
+        for chunk in decoded_chunks(path):
+            parser.feed(chunk)
+        fields = parser.close()
+        records = int(fields.get(_RECORDS, 0))
+        if records == 1 and self._lists:
+            records = int(lone(decoded_chunks(path), self._selector) != 0)
+        page = Page(place.number, place.url, fields, records, {})
+        following = next_cursor(self._resource.paginator, place.cursor, page, past)
+        ends = isinstance(following, Done) and following.reason != "no_next_cursor"
+        return following if ends else None
+
+    def _records(self, fields: Mapping[str, Any], part: Part) -> int:
+        if fields.get(_RECORDS) == 1 and self._lists:
+            return self._one_or_none(part)
+        if _RECORDS in fields:
+            return int(fields[_RECORDS])
+        if self._resource.allow_missing:
+            return 0
+        # `data.children[*].data` finds nothing in an empty array, and that is an empty page.
+        if any(fields.get(array.name) == 0 for array in self._arrays):
+            return 0
+        shape = shape_of(decoded_chunks(part.so_far()))
+        is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
+        error = PageRejected(
+            f"the page has no {self._resource.data_selector!r} (data_selector): "
+            f"{shape.told}{is_likely}; if a page may lack it, say allow_missing: true"
+        )
+        error.same = f"no records in {shape.keys}"
+        raise error
+
+    def _one_or_none(self, part: Part) -> int:
+        """How many records a page has that counts one: `false` in the place of a list is none."""
+        found = lone(decoded_chunks(part.so_far()), self._selector)
+        if isinstance(found, int):
+            return found
+        text = fit(one_line(found.decode(errors="replace")), _SCALAR_CHARS)
+        raise PageRefused(
+            f"what the page has at {self._resource.data_selector or '$'} (data_selector) is "
+            f"{text}, which is neither a record nor a list of records"
+        )
+
+    def _no_page(self, response: Response, place: Place, now: float) -> Kept:
+        """An answer whose status is not a page's: judged by its status and what it says."""
+        try:
+            fields, snippet = self._glanced(response)
+        except PageRejected as error:  # cut: no rule may judge what was not seen
+            error.status, error.hint_s = response.status, server_wait(response.headers, now)
+            raise
+        ended = self._judged(response, fields, now, snippet, self._advice(response.status, place))
+        if ended is None:
+            raise PageRefused(f"status {response.status} is no page", status=response.status)
+        return ended
+
+    def _advice(self, status: int, place: Place) -> str:
+        advice = _ADVICE.get(status, "")
+        given = isinstance(self._resource.paginator, Cursor | HeaderCursor | JsonLink | HeaderLink)
+        if given and place.number > 1 and status in _EXPIRED:
+            rule = f"{{status: {status}, action: restart}}"
+            return f"; if that means that the cursor has expired, add a rule {rule}{advice}"
+        return advice
+
+    def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
+        """The fields for the rules (None: it is no JSON), and the beginning of the body."""
+        snippet = b""
+        if not is_supported(response.encodings):  # a proxy's answer may be in any coding
+            return None, snippet
+        parser = FieldParser(self._rules, self._limits)
+        pairs = tee(response.chunks(), response.encodings, self._limits)
+        came = Came()
+        try:
+            for stored, decoded in pairs:
+                snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
+                came.add(stored, decoded)
+                if came.decoded > _ERROR_BODY_BYTES:
+                    raise PageRefused(
+                        f"an answer of status {response.status} has more than "
+                        f"{_ERROR_BODY_BYTES:,} bytes, a limit",
+                        status=response.status,
+                    )
+                parser.feed(decoded)
+            return parser.close(), snippet
+        except NotJSON:
+            refuse_bomb(pairs, response.encodings, came, self._limits)
+            return None, snippet
+
+    def _judged(
+        self,
+        response: Response,
+        fields: Mapping[str, Any] | None,
+        now: float,
+        snippet: bytes = b"",
+        advice: str = "",
+    ) -> Kept | None:
+        """None when nothing stands against the page; a `Kept` without part when it is ignored.
+
+        `fields` is None where the body is no JSON.
+        """
+        verdict, rule = judge(
+            self._resource.response_actions, response.status, response.headers, fields
+        )
+        if verdict == "keep":
+            return None
+        if verdict == "ignore":
+            return Kept(None, response.status, response.headers, 0, 0, {})
+        message = _told(response.status, rule is not None, snippet, advice)
+        if verdict == "stop":
+            raise RunStopped(f"{message}, and its rule says stop")
+        told = told_wait(rule, self._retry_after_path, fields, now)
+        hint = longest(server_wait(response.headers, now), told)
+        error = _KINDS[verdict](message, status=response.status, hint_s=hint)
+        error.by_rule = rule is not None
+        raise error
+
+
+def _leading_header(paginator: Paginator) -> str:
+    """The response header that leads on, in lower case; "" where none does."""
+    if isinstance(paginator, HeaderLink):
+        return "link"
+    return paginator.cursor_header_name.lower() if isinstance(paginator, HeaderCursor) else ""
+
+
+def _refuse_other_type(response: Response, snippet: bytes) -> None:
+    """Raise `PageRefused` if a body that is no JSON is something else by its Content-Type: what is
+    sent in the place of a page, such as a form to log in, is there at the next try too.
+
+    What begins as JSON does was meant as such, and is broken: many servers send it as text/html.
+    """
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not _TYPE.fullmatch(kind) or _MAYBE_JSON.search(kind):
+        return
+    beginning = snippet.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not beginning or beginning[:1] in b"{[":
+        return
+    name = re.split(r"[/+.]", kind)[-1]
+    rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
+    told = _told(
+        response.status,
+        by_rule=False,
+        snippet=snippet,
+        advice=f"; {_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to response_actions)",
+        what=f" with {kind}, which is no JSON",
+    )
+    raise PageRefused(told, status=response.status)
+
+
+def _goes_on(moment: datetime, value: Any, *, beyond: bool) -> bool:
+    """Whether a run could go on from a value: text or a number, on this side of `moment` or not."""
+    usable = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    return usable and is_beyond(value, moment) is beyond
+
+
+def _told(status: int, by_rule: bool, snippet: bytes, advice: str, what: str = "") -> str:
+    """An answer in words: its status, and the beginning of what the server said."""
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    said = " ".join(snippet.decode("utf-8", "replace").split())
+    if len(snippet) == _SNIPPET_BYTES:
+        said += "…"  # `Secrets.redact` looks before it for the beginning of a secret
+    rule = " (a response_actions rule)" if by_rule else ""
+    what_next = "" if by_rule else advice
+    said = f": {said}" if said else ""
+    return f"the server answered {status}{phrase}{what}{rule}{said}{what_next}"

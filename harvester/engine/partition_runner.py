@@ -1,0 +1,434 @@
+"""The page loop: what everything else serves.
+
+For one partition, from its checkpoint: ask with the cursor, stream the answer through the tee,
+commit, and go on with the next cursor. Retry wraps a whole page, draining its body included. Any
+number of tries at a page ends in one of four ways: the page is committed, the partition is done,
+this partition fails, or the whole run stops.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from harvester.config import Cursor, HeaderCursor, Offset
+from harvester.engine.attempts import Run, Tries
+from harvester.engine.commits import Commits, Fetched
+from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
+from harvester.engine.page_reader import Kept, Place
+from harvester.engine.prefetch import Window
+from harvester.engine.repetition import Repetition
+from harvester.engine.turns import Arrived, Turns, iso, short
+from harvester.errors import (
+    AttemptFailed,
+    ChainExpired,
+    DataRefused,
+    DiskError,
+    HarvesterError,
+    PageRefused,
+    PartitionFailed,
+    RunStopped,
+    WindowOpen,
+)
+from harvester.http import Backoff, Cookies
+from harvester.model import Doubt, LoopGuard, Partition, as_text
+from harvester.paging import (
+    RUN_START,
+    circle_advice,
+    first_cursor,
+    foreseeable,
+    foreseen,
+)
+from harvester.planning import NOTABLE, Seen, closes_at, end_of, was_early
+from harvester.store import (
+    ACCEPTED,
+    JOURNAL,
+    REDONE,
+    RESTARTED,
+    Checkpoint,
+    Entry,
+    Fingerprints,
+    Header,
+    Inode,
+    Journal,
+    disk_errors,
+    identity,
+    make_folder,
+    place_of,
+)
+
+_CURSOR_CHARS: Final = 80
+_URL_CHARS: Final = 300
+_MOVED_ON: Final = (
+    "the run before ended in the middle, and what it asked for last may be lost (idempotent: false)"
+)
+_KEPT_EARLY: Final = "it was asked for before its window had closed, by the server's Date"
+_OFFSETS_MOVED: Final = "its offsets are now told in another way than those that it was asked with"
+_MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
+
+
+def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpoint:
+    """Harvest one partition from its checkpoint to its last page, or `run.max_pages` further.
+
+    Raises `PartitionFailed`, `RunStopped`, `Interrupted`, `DiskError` or `DataRefused`; what is
+    committed by then stays.
+    """
+    pages = Pages(run, partition)
+    fsync = run.config.output.fsync
+    pages.look()
+    if not (pages.folder / JOURNAL).exists():
+        make_folder(pages.folder, within=run.out, fsync=fsync)
+    pages.begin()
+    with (
+        Journal.open(
+            pages.folder, header, fsync=fsync, on_entry=pages.remember, accepted=pages.fingerprints
+        ) as journal,
+        Commits(journal, pages.behind, run.beside, pages.tell, pages.look) as commits,
+        Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
+    ):
+        at = replace(journal.checkpoint)
+        if not at.done:
+            pages.await_close()
+        run.emit(PartitionStarted(partition, journal.checkpoint))
+        if pages.kept_early:
+            at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
+        if not at.done and journal.fingerprint not in pages.fingerprints.now:
+            at = pages.goes_on(commits, at, pages.asks_otherwise(at))
+            if pages.offsets_moved_otherwise and at.live_pages:
+                at = pages.goes_on(commits, at, pages.restarted(at, _OFFSETS_MOVED))
+        if (ended := pages.ended_before(at)) is not None:
+            at = pages.goes_on(commits, at, ended)
+        if pages.has_lost_its_place(at):
+            at = pages.goes_on(commits, at, pages.restarted(at, _MOVED_ON))
+        stop_at = None if run.max_pages is None else at.pages + run.max_pages
+        while not at.done and at.pages != stop_at:
+            with pages.blamed(at):
+                pages.check_loop(at)
+                fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
+                fetched = pages.repetition.checked(fetched, commits)
+            at = pages.goes_on(commits, at, fetched)
+    return at
+
+
+class Pages:
+    """The pages of one partition: how one is fetched, and how a failure is put into words."""
+
+    def __init__(self, run: Run, partition: Partition) -> None:
+        self.folder = place_of(run.out, partition)
+        self._run = run
+        self._partition = partition
+        self._source = run.sources[partition.resource]
+        self._resource = self._source.endpoint.resource
+        self._secrets = self._source.endpoint.secrets
+        self._guard = LoopGuard()
+        self._last: Entry | None = None  # of the pages that count
+        self.repetition = Repetition(self._resource, self.folder)
+        self._start = partition.included.get(RUN_START)
+        self._seen = Seen(self._start)  # of what an incremental run looks for
+        self._cookies = (
+            Cookies(self._source.endpoint.origins.configured, self._secrets.hide)
+            if run.config.client.cookies == "session"
+            else None
+        )
+        self._turns = Turns(self._resource, self._secrets, run.now)
+        self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
+        self._restarts = 0  # of this run
+        self._end = end_of(partition)
+        self._closes_at = closes_at(partition, self._resource.partitions)
+        self._began: Entry | None = None  # the first line of the chain that counts
+        today = Fingerprints((self._source.fingerprint,))
+        self.fingerprints = run.fingerprints.get(partition.resource, today)
+        self._shown_folder = str(self.folder)
+        self._place: Inode | None = None
+
+    def begin(self) -> None:
+        """Take note of which folder this is."""
+        with disk_errors(self.folder):
+            self._place = identity(self.folder)
+
+    def look(self) -> None:
+        """Raise `FolderLost` where this is no longer the folder that the run began with."""
+        if self._run.held and self._place:
+            self._run.held.look(self._shown_folder, self._place)
+        elif self._run.held:
+            self._run.held.look()
+
+    def remember(self, entry: Entry) -> None:
+        """Take in a line of the journal, one that it has or the next."""
+        self.repetition.recognition.remember(entry)
+        if self._end is not None:
+            self._began = None if entry.restarts else self._began or entry
+        if self._resource.incremental:
+            self._seen = Seen(self._start) if entry.restarts else self._seen
+            self._seen.add(entry)
+        self._last = entry if entry.part is not None else None if entry.restarts else self._last
+        if entry.restarts:
+            self._guard = LoopGuard()
+        elif entry.accepts is None:
+            self._guard.add(entry.cursor)
+
+    @property
+    def at_once(self) -> int:
+        """How many pages may be asked for before the first of them has come."""
+        restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
+        ahead = foreseeable(self._resource.paginator) and not restarts
+        return self._under_way if ahead else 1
+
+    @property
+    def _under_way(self) -> int:
+        """How many pages may be asked for and not yet committed. Where asking moves the server
+        on, one: it may be lost.
+        """
+        return self._run.config.concurrency.pages if self._resource.idempotent else 1
+
+    @property
+    def behind(self) -> int:
+        """How many pages may be fetched and not yet committed, the one that is being fetched
+        included. Either way no more are under way than `concurrency.pages`: these are what a
+        kill costs.
+        """
+        return 1 if self.at_once > 1 else self._under_way
+
+    def tell(self, entry: Entry, at: Checkpoint) -> None:
+        """Let it be known that a page is part of the harvest."""
+        self._run.emit(PageCommitted(self._partition, entry, at))
+        for doubt in entry.doubts:
+            self._run.emit(Doubted(self._partition, doubt))
+
+    def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
+        """Hand a page over to be committed, and go on from it."""
+        self.remember(fetched.entry)
+        entry = self._doubted(self.repetition.doubting(fetched))
+        commits.add(replace(fetched, entry=entry))
+        return at.after(entry)
+
+    def _doubted(self, entry: Entry) -> Entry:
+        """A line that ends an incremental run, with what speaks against the values that it saw."""
+        incremental = self._resource.incremental
+        if incremental is None or not entry.done:
+            return entry
+        if self._seen.before is not None:
+            told = (
+                f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, "
+                f"and a record's {incremental.cursor_path} is "
+                f"{short(as_text(self._seen.before), _CURSOR_CHARS)}: the server seems to ignore "
+                f"{incremental.param}, and then each run stores the same once more"
+            )
+            entry = entry.doubted(Doubt("before_start", self._secrets.redact(told)))
+        if self._seen.beyond is None:
+            return entry
+        start = self._start if self._seen.largest is None else self._seen.largest
+        told = (
+            f"a record's {incremental.cursor_path} is "
+            f"{short(as_text(self._seen.beyond), _CURSOR_CHARS)}, which lies in the server's "
+            "future; the next run starts at the largest value before it, "
+            f"{short(as_text(start), _CURSOR_CHARS)}"
+        )
+        return entry.doubted(Doubt("future_value", self._secrets.redact(told)))
+
+    def cursor(self, at: Checkpoint) -> Any:
+        """What the next page is asked for with, concealed."""
+        return at.next if at.started else self._first
+
+    def foresee(self, cursor: Any, at: Checkpoint) -> Any | None:
+        """The cursor after the page that follows `at`, if that page is full."""
+        return foreseen(self._resource.paginator, cursor, at)
+
+    def fetch(self, at: Checkpoint, dropped: threading.Event) -> Arrived | Fetched:
+        """The page after `at`, in its part, still to be judged; tried again as needed.
+
+        Or, where the chain of cursors leads no further, the line by which it begins again.
+        """
+        cursor = self.cursor(at)
+        known = self.repetition.recognition
+        tries = Tries(self._run, self._partition, self.folder, dropped, known, self._cookies)
+        policy = self._run.config.client.retry
+        backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
+        try:
+            tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
+            self._refuse_open(tried.kept)
+            unkept_cookies = self._cookies is None and "set-cookie" in tried.kept.headers
+            return Arrived(tried, cursor, tries.count, unkept_cookies)
+        except ChainExpired as error:
+            if not at.live_pages:  # nothing but the same request again
+                raise
+            if self._restarts == _MOST_RESTARTS:
+                raise PageRefused(
+                    f"{error}; the partition was begun again {_MOST_RESTARTS} times, and never "
+                    "came to its end",
+                    status=error.status,
+                    hint_s=error.hint_s,
+                ) from error
+            self._restarts += 1
+            if error.hint_s:
+                if error.hint_s > policy.deadline:
+                    raise
+                tries.pause(tries.count, error.hint_s, error)
+            return self.restarted(at, str(error), error.status, tries.count)
+
+    @property
+    def kept_early(self) -> bool:
+        """Whether what is kept was asked for before the window had closed, and it has by now."""
+        if self._end is None or self._closes_at is None or self._began is None:
+            return False
+        now = self._run.now()
+        closed = self._closes_at <= (self._run.server.now(now) or now)
+        return closed and was_early(self._began, self._end)
+
+    def await_close(self) -> None:
+        """Raise `WindowOpen` where the server's clock, as far as it is known, says that the window
+        has not closed.
+        """
+        if self._closes_at is None:
+            return
+        now = self._run.now()
+        there = self._run.server.now(now)
+        if there is not None and there < self._closes_at:
+            off = timedelta(seconds=round((now - there).total_seconds()))
+            ahead = f" (this machine's clock is {off} ahead of it)" if off > NOTABLE else ""
+            raise WindowOpen(
+                f"waits: its window is complete at {iso(self._closes_at)}, and by the server's "
+                f"Date it is {iso(there)}{ahead}; a run after that harvests it, and others like it"
+            )
+
+    def _refuse_open(self, kept: Kept) -> None:
+        """Raise `WindowOpen` where an answer came before the window had closed; leaves nothing."""
+        if self._closes_at is None:
+            return
+        self._run.server.hear(kept.headers, self._run.now())
+        try:
+            self.await_close()
+        except WindowOpen:
+            if kept.part is not None:
+                kept.part.discard()
+            raise
+
+    def has_lost_its_place(self, at: Checkpoint) -> bool:
+        """Whether a partition that is resumed has to begin again: where asking moves the server
+        on (`idempotent: false`), an answer may have been sent that nobody has kept.
+        """
+        following = self._resource.next_request
+        methods = (self._resource.method, following and following.method)
+        moves_on = not self._resource.idempotent and "POST" in methods
+        return moves_on and not at.done and at.live_pages > 0
+
+    def restarted(
+        self, at: Checkpoint, why: str, status: int | None = None, attempts: int = 0
+    ) -> Fetched:
+        """The line by which the chain of cursors begins again; says so."""
+        why = self._secrets.redact(why)
+        kept = "count until then" if at.done else "do not count"
+        message = f"begins again from its first page ({at.live_pages:,} pages {kept}): {why}"
+        self._run.emit(Warned(self._partition, message))
+        return self._turns.line(
+            at,
+            REDONE if at.done else RESTARTED,
+            cursor=at.next,
+            following=self._first,
+            status=status or 0,
+            attempts=attempts,
+        )
+
+    def ended_before(self, at: Checkpoint) -> Fetched | None:
+        """The line by which a partition ends with the page that was kept last, where it leads no
+        further and a rule that was added since says so: `has_more_path`, `maximum_pages`.
+        """
+        most = self._resource.paginator.maximum_pages
+        last = self._last
+        leads_on = self.cursor(at) not in self._guard and (most is None or at.live_pages < most)
+        if at.done or last is None or last.part is None or leads_on:
+            return None
+        cursor = self._secrets.reveal(last.cursor)
+        place = Place(at.live_pages, at.pages, cursor, "")
+        with contextlib.suppress(AttemptFailed):  # then the next try says why
+            if done := self._source.reader.end_of(self.folder / last.part, place, at.before(last)):
+                return self._turns.line(at, done.reason, cursor=at.next, following=None)
+        return None
+
+    @property
+    def offsets_moved_otherwise(self) -> bool:
+        """Whether an offset reached in the way of before may lie in the midst of a page of today's:
+        to go on from it would keep records twice.
+        """
+        return isinstance(self._resource.paginator, Offset)
+
+    def asks_otherwise(self, at: Checkpoint) -> Fetched:
+        """The line that says that another question is asked from here on; it was accepted."""
+        cursor = self.cursor(at)
+        asked = {"fingerprint": self._source.fingerprint}
+        return self._turns.line(at, ACCEPTED, cursor=cursor, following=cursor, request=asked)
+
+    def in_turn(self, window: Window, at: Checkpoint, most: int | None) -> Fetched:
+        """The page after `at`, judged: the line that the journal will have of it."""
+        try:
+            came = window.page(at, most)
+        except PageRefused as error:
+            ended = self._turns.beyond_total(error, self.cursor(at), at)
+            if ended is None:
+                raise
+            with self._run.counting:  # it was no failure
+                self._run.retries[self._partition.resource] -= 1
+            return ended
+        return self.judged(came, at)
+
+    def judged(self, came: Arrived | Fetched, at: Checkpoint) -> Fetched:
+        """What was fetched behind `at`, as the journal will have it."""
+        return self._turns.page(came, at) if isinstance(came, Arrived) else came
+
+    def check_loop(self, at: Checkpoint) -> None:
+        """Raise `PageRefused` where the next page was asked for before."""
+        paginator = self._resource.paginator
+        if isinstance(paginator, Cursor | HeaderCursor) and paginator.cursor_may_repeat:
+            return
+        if self.cursor(at) in self._guard:
+            raise PageRefused(
+                f"this cursor was asked with before, {at.live_pages:,} pages into the partition: "
+                "the server runs in a circle, and going on would store the same pages again; "
+                + circle_advice(
+                    paginator, self._run.config.place_of(self._resource.name, "paginator")
+                )
+            )
+
+    @contextlib.contextmanager
+    def blamed(self, at: Checkpoint) -> Iterator[None]:
+        """Say where a failure happened (partition, page, cursor, URL), and what is kept."""
+        cursor = self.cursor(at)
+        try:
+            yield
+        except AttemptFailed as error:
+            told = self._told(error, cursor, at)
+            raise PartitionFailed(told, cursor=self._shown(cursor)) from error
+        except RunStopped as error:
+            if isinstance(error, DiskError):  # whose folder was taken away, say
+                self.look()
+            raise type(error)(self._told(error, cursor, at)) from error
+
+    def _told(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:
+        shown = as_text(self._shown(cursor))
+        where = f"page {at.live_pages + 1}" + (
+            f" (cursor {short(shown, _CURSOR_CHARS)})" if cursor is not None else ""
+        )
+        hint = getattr(error, "hint_s", None)
+        until = f"; the server asks to wait {_until(self._run.now(), hint)}" if hint else ""
+        asked = error.asked or getattr(error.__cause__, "asked", "")
+        asked = f"; asked: {short(asked, _URL_CHARS)}" if asked else ""
+        kept = f"{at.live_pages:,} pages before it are kept"
+        if at.live_pages < 2:
+            kept = "1 page before it is kept" if at.live_pages else "no page was kept before it"
+        told = self._secrets.redact(str(error))
+        return f"{self._partition.title}, {where}: {told}{until}{asked}; {kept}"
+
+    def _shown(self, cursor: Any) -> Any:
+        """A concealed cursor for people."""
+        with contextlib.suppress(DataRefused):  # else the name of a secret stands in for it
+            cursor = self._secrets.reveal(cursor)
+        return self._secrets.redact_tree(cursor)
+
+
+def _until(now: datetime, seconds: float) -> str:
+    try:
+        return f"until {iso(now + timedelta(seconds=seconds))}"
+    except OverflowError:
+        return f"{seconds:g} s"

@@ -1,0 +1,145 @@
+"""Pages that come again: the same records as on the page before, which is a loop nearly always.
+
+A server that does not know the parameter which was to lead on gives its first page for ever, each
+time in a new envelope. The second of two such pages is refused before it is committed, unless
+`repeated_page` says that it means the end, or nothing.
+"""
+
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Final
+
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Keyset,
+    Offset,
+    PageNumber,
+    Resource,
+)
+from harvester.engine.commits import Commits, Fetched
+from harvester.engine.likeness import are_other_records, same_records
+from harvester.errors import DataRefused, PageRefused
+from harvester.model import parse
+from harvester.page import Keys, parsed_keys
+from harvester.paging import MOST_ALIKE, Recognition
+from harvester.store import Entry
+
+_REASON: Final = "page_repeated"
+
+
+class Repetition:
+    """What is looked for in the pages of one partition, in their order."""
+
+    def __init__(self, resource: Resource, folder: FilePath) -> None:
+        self.recognition = Recognition(str(Keys(parsed_keys(resource.key))))
+        self._resource = resource
+        self._folder = folder
+        self._selector = parse(resource.data_selector or "$")
+
+    def checked(self, fetched: Fetched, commits: Commits) -> Fetched:
+        """A page, with what the journal is to say of its records; or the end, where they are those
+        of the page before it and `repeated_page` says so. Raises `PageRefused` where it is a loop.
+        """
+        mode = self._resource.paginator.repeated_page
+        try:
+            if mode == "keep" or not self._is_again(fetched, commits):
+                note = self.recognition.note(fetched.sight, fetched.entry.done)
+                return replace(fetched, entry=fetched.entry.but(identity=note))
+            if mode == "fail":
+                raise self._loop(fetched)
+        except BaseException:
+            fetched.discard()
+            raise
+        fetched.discard()
+        return Fetched(_end(fetched.entry), None)
+
+    def doubting(self, fetched: Fetched) -> Entry:
+        """The line of a page, once `recognition` has it, with what speaks against a partition that
+        ends with it.
+        """
+        entry = fetched.entry
+        if not entry.done or self._resource.paginator.repeated_page == "keep":
+            return entry
+        doubt = self.recognition.doubt(fetched.sight)
+        return entry.but(doubts=(*entry.doubts, doubt)) if doubt else entry
+
+    def _is_again(self, fetched: Fetched, commits: Commits) -> bool:
+        """Whether a page is the one before it once more."""
+        sight, known = fetched.sight, self.recognition
+        if sight is None or not known.repeats(sight, fetched.entry.records):
+            return False
+        if sight.repeats and known.alike < MOST_ALIKE:  # alike, but not for sure the same
+            return False
+        guessed = bool(sight.by) and not self._resource.key
+        seen_all = sight.records == fetched.entry.records
+        if (seen_all and not guessed) or fetched.part is None or known.part is None:
+            return True
+        commits.settle()  # now the page before has its name
+        before, page = self._folder / known.part, fetched.part.so_far()
+        path = parse(sight.by or "$")
+        try:
+            if not seen_all and not same_records(before, page, self._selector, Keys([path])):
+                return False
+            others = guessed and known.alike < MOST_ALIKE
+            return not (others and are_other_records(before, page, self._selector, path))
+        except (OSError, DataRefused):
+            return True
+
+    def _loop(self, fetched: Fetched) -> PageRefused:
+        """The loop in words: what the server seems to ignore, and what can be done."""
+        records = fetched.entry.records
+        same = f"the same {records:,} records" if records > 1 else "the same record"
+        session = ""
+        if fetched.cookies:
+            session = (
+                " (it sets a cookie: if it keeps the place in a session, add `cookies: session` to "
+                "client)"
+            )
+        loop = PageRefused(
+            f"this page has {same} as the page before it: {ignored(self._resource)}{session}; "
+            "it is not kept. Where such a page means the end, say repeated_page: end in the "
+            "paginator, and where the API repeats itself, repeated_page: keep",
+            status=fetched.entry.status,
+        )
+        asked = fetched.entry.request
+        loop.asked = f"{asked['method']} {asked['url']}"
+        return loop
+
+
+def ignored(resource: Resource) -> str:
+    """What the server seems not to heed, by the keys of the YAML."""
+    paging = resource.paginator
+    match paging:
+        case PageNumber():
+            sent = _named(paging.page_param, "page_param", paging.page_body_path, "page_body_path")
+            return f"the server seems to ignore {sent}, or gives its last page again"
+        case Offset():
+            place = paging.offset_body_path, "offset_body_path"
+            return (
+                f"the server seems to ignore {_named(paging.offset_param, 'offset_param', *place)}"
+            )
+        case Cursor() | HeaderCursor() | Keyset() if paging.places:
+            key = paging.places[0]
+            return f"the server seems to ignore {key} {getattr(paging, key)!r}"
+        case JsonLink():
+            return f"the link at next_url_path {paging.next_url_path!r} leads to the page it is on"
+        case HeaderLink():
+            return f"the Link header's rel={paging.rel} leads to the page it is on"
+    return "the server seems to ignore the cursor"
+
+
+def _named(param: str | None, param_key: str, place: str | None, place_key: str) -> str:
+    if param:
+        return f"{param_key} {param!r}"
+    return f"{place_key} {place!r}" if place else "what the request says of the page"
+
+
+def _end(entry: Entry) -> Entry:
+    """The line that ends a partition in the place of a page that is not kept."""
+    return entry.but(
+        part=None, next=None, done=True, reason=_REASON, records=0, bytes=0, stored_bytes=0,
+        sha256=None, fields={}, doubts=(),
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""What one run waited for, and which attempts came to nothing, by its events."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from harvester.engine.events import AttemptLost, Event, Waiting
+from harvester.results import Tally, count, kind_of
+
+
+class RunTally:
+    """The tally of one run, by its events. `since` is when the run began.
+
+    A wait counts for as long as it lasted: until the next event of the thread that waits (several
+    may be at one partition), or the run's end.
+    """
+
+    def __init__(
+        self,
+        since: str,
+        clock: Callable[[], float] = time.monotonic,
+        who: Callable[[], int] = threading.get_ident,
+    ) -> None:
+        self._tally = Tally(since, runs=1)
+        self._clock = clock
+        self._who = who
+        self._began = clock()
+        self._waiting: dict[int, tuple[float, float, str]] = {}  # by thread
+
+    def take(self, event: Event) -> None:
+        """Count an event in."""
+        who = self._who()
+        self._end_wait(who)
+        match event:
+            case Waiting():
+                self._waiting[who] = (self._clock(), event.seconds, event.reason)
+            case AttemptLost():
+                kind = kind_of(event.error)
+                count(self._tally.errors, kind, 1)
+                why = f"retrying: {kind}"
+                self._waiting[who] = (self._clock(), event.wait_s, why)
+
+    def close(self) -> Tally:
+        """The tally, once the run has ended."""
+        for who in list(self._waiting):
+            self._end_wait(who)
+        self._tally.run_s = self._clock() - self._began
+        return self._tally
+
+    def _end_wait(self, who: int) -> None:
+        if who in self._waiting:
+            began, seconds, reason = self._waiting.pop(who)
+            waited = min(seconds, self._clock() - began)
+            if waited > 0:
+                count(self._tally.waits_s, reason, waited)

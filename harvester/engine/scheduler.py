@@ -1,0 +1,316 @@
+"""Partitions over workers: a whole run.
+
+Partitions are taken from the plan one by one and harvested side by side; no more are held than
+are being worked on. One that fails ends alone. A rule that says stop, a full disk or a wish to
+end stops them all, each after its current chunk. Everything committed by then stays.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harvester import __version__
+from harvester.auth import Access
+from harvester.config import Config, Resource, unknown
+from harvester.engine.attempts import Run
+from harvester.engine.events import (
+    Event,
+    OnEvent,
+    PartitionDone,
+    PartitionLost,
+    PartitionPaused,
+    RunStarted,
+    Warned,
+)
+from harvester.engine.partition_runner import harvest_partition
+from harvester.engine.run_tally import RunTally
+from harvester.engine.sources import secrets_of, sources_of
+from harvester.engine.turns import iso
+from harvester.errors import (
+    ConfigError,
+    DiskError,
+    FolderLost,
+    HarvesterError,
+    Interrupted,
+    PartitionFailed,
+    WindowOpen,
+    is_want_of_threads,
+    no_more_threads,
+)
+from harvester.http import SHARED, RateLimit, Recent, Transport
+from harvester.model import Partition, Windows
+from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
+from harvester.results import Failure, Failures, Summary, status, write_last_run
+from harvester.security import Secrets
+from harvester.store import (
+    Asked,
+    Checkpoint,
+    Header,
+    Held,
+    is_done,
+    locked,
+    place_of,
+    prepare,
+    replan,
+)
+
+
+def harvest(
+    config: Config,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    resources: Sequence[str] = (),
+    concurrency: int | None = None,
+    max_pages: int | None = None,
+    accept_change: bool = False,
+    on_event: OnEvent = lambda event: None,
+    stop: threading.Event | None = None,
+) -> Summary:
+    """Harvest, or go on with a harvest; the library's way in. Never prints.
+
+    `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
+    `max_pages` the most pages to add to each partition. `accept_change` goes on with another
+    question than the folder was begun with, where that leaves what is kept right. `on_event` is
+    called from worker threads, one event at a time. Setting `stop` ends the run after the
+    current chunks; so does whatever `on_event` raises, which then comes out of here. The same call
+    goes on after both.
+
+    Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
+    anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
+    `DataRefused` also where a damaged journal leaves no state to return.
+    """
+    for name, number in (("concurrency", concurrency), ("max_pages", max_pages)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} must be 1 or more, not {number}")
+    chosen = _chosen(config, resources)
+    out = Path(out or config.folder)
+    secrets = secrets_of(config)
+    stop = stop or threading.Event()
+    with locked(out, fsync=config.output.fsync) as held:
+        asked = prepare(out, config, datetime.now(UTC), accept=accept_change)
+        workers = concurrency or config.concurrency.partitions
+        tally = RunTally(iso(datetime.now(UTC)))
+
+        def noted(event: Event) -> None:
+            tally.take(event)
+            on_event(event)
+
+        with running(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
+            notes = {resource.name: take_over(out, config, resource) for resource in chosen}
+            asked = _by_true_clock(out, asked)
+            plan = Plan(config, asked.planned_at, out)
+            total = sum(known_count(plan, resource) for resource in chosen)
+            names = {resource.name for resource in chosen}
+            more = any(r.parent_name in names and plan.awaits_parents(r) for r in chosen)
+            run.emit(RunStarted(config.name, str(out.absolute()), total, more))
+            for name, told in notes.items():
+                for note in told:
+                    run.emit(Warned(Partition(name, {}), note))
+            ended = _Ended(run, Feed(plan, chosen))
+            ended.work_off(workers)
+        if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
+            raise ended.by
+        held.look()
+        try:
+            fsync = config.output.fsync
+            if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
+                replan(out, asked, there)
+            write_last_run(out, ended.failures, tally.close(), fsync=fsync)
+        except DiskError as error:  # as on a disk that is full: what ended the run counts more
+            ended.by = ended.by or error
+        summary = status(out)
+    summary.ended_by = ended.by
+    summary.paused = ended.paused
+    for item in summary.resources:
+        item.requests, item.retries = run.requests[item.name], run.retries[item.name]
+    return summary
+
+
+def _by_true_clock(out: Path, asked: Asked) -> Asked:
+    """The plan of now instead of one of a clock that ran ahead: no window behind now has pages that
+    were asked for after it had closed.
+    """
+    now = datetime.now(UTC)
+    if asked.planned_at <= now + NOTABLE:
+        return asked
+    plan = Plan(asked.config, asked.planned_at, out)
+    for resource in asked.config.resources:
+        if not any(isinstance(spec, Windows) for spec in resource.partitions.values()):
+            continue
+        for partition in plan.partitions(resource):
+            place = place_of(out, partition)
+            ahead = (end_of(partition) or now) > now
+            if ahead and is_done(place) and not kept_early(place, partition):
+                return asked
+    return replan(out, asked, now)
+
+
+def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
+    known = {resource.name: resource for resource in config.resources}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
+    return [resource for name, resource in known.items() if not names or name in names]
+
+
+class _CallerFailed(BaseException):
+    """`on_event` raised. Outside of all that a page's or a partition's failure is caught by: a
+    ConnectionError of the caller's own is no reason to ask the server again.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _Ended:
+    """Hands partitions to workers, and gathers how they ended."""
+
+    def __init__(self, run: Run, feed: Feed) -> None:
+        self._feed = feed
+        self.by: HarvesterError | None = None
+        self.paused = False
+        self.failures = Failures()
+        self._run = run
+        self._created_at = iso(run.now())
+        self._cut_short = False
+        self._waiting = False  # whether a window is still open
+        self._active: dict[Future[Checkpoint], Partition] = {}
+
+    def work_off(self, workers: int) -> None:
+        """Harvest them all, or until something stops the run."""
+        with ThreadPoolExecutor(workers, thread_name_prefix="harvest") as pool:
+            try:
+                while (partition := self._feed.next()) or self._active:
+                    if partition is None:  # until one that is active has children
+                        self._gather()
+                        continue
+                    if self._run.stop.is_set():
+                        self._cut_short = True
+                        break
+                    future = pool.submit(
+                        harvest_partition, self._run, partition, self._header(partition)
+                    )
+                    self._active[future] = partition
+                    if len(self._active) >= workers:
+                        self._gather()
+                while self._active:
+                    self._gather()
+            except BaseException as error:  # also Ctrl-C: no worker must go on behind our back
+                self._run.stop.set()
+                if not is_want_of_threads(error):
+                    raise
+                self.by = self.by or no_more_threads()
+        if self._cut_short and self.by is None:
+            self.by = Interrupted("interrupted")
+
+    def _header(self, partition: Partition) -> Header:
+        fingerprint = self._run.sources[partition.resource].fingerprint
+        return Header(
+            partition.resource, partition.labels, fingerprint, __version__, self._created_at
+        )
+
+    def _gather(self) -> None:
+        """Wait for one worker at least, and take note of how its partition ended."""
+        done, _ = wait(self._active, return_when=FIRST_COMPLETED)
+        for future in done:
+            partition = self._active.pop(future)
+            try:
+                checkpoint = future.result()
+            except PartitionFailed as error:
+                self._fail(partition, error)
+            except WindowOpen as error:
+                self._waits(partition, error)
+            except Interrupted:
+                self._cut_short = True  # as it was told to be
+            except HarvesterError as error:
+                self.by = self.by or error
+                self._run.stop.set()
+            else:
+                if checkpoint.done:
+                    self._run.emit(PartitionDone(partition, checkpoint))
+                    self._feed.finished(partition)
+                else:
+                    self.paused = True
+                    self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _waits(self, partition: Partition, error: WindowOpen) -> None:
+        """A window that has not closed is left to a later run; that is told once."""
+        if not self._waiting:
+            self._run.emit(Warned(partition, str(error)))
+        self._waiting = True
+        self._run.emit(PartitionPaused(partition, Checkpoint()))
+
+    def _fail(self, partition: Partition, error: PartitionFailed) -> None:
+        self.failures.add(Failure(partition.resource, partition.labels, str(error), error.cursor))
+        self._run.emit(PartitionLost(partition, str(error)))
+
+
+@contextlib.contextmanager
+def running(
+    config: Config,
+    held: Held,
+    asked: Asked,
+    secrets: Secrets,
+    workers: int,
+    max_pages: int | None,
+    on_event: OnEvent,
+    stop: threading.Event,
+) -> Iterator[Run]:
+    """What the workers share; its connections are closed at the end."""
+    telling = threading.Lock()
+    broken: list[BaseException] = []
+    local = threading.local()
+    transports: list[Transport] = []
+
+    def emit(event: Event) -> None:
+        with telling:
+            if broken:
+                return  # the caller wants no more
+            try:
+                on_event(event)
+            except BaseException as error:
+                broken.append(error)
+                stop.set()
+                raise _CallerFailed(error) from error
+
+    def transport() -> Transport:
+        if not hasattr(local, "transport"):
+            local.transport = Transport(config.client)
+            transports.append(local.transport)
+        mine: Transport = local.transport
+        return mine
+
+    access = Access(config, secrets, held.out, stopping=stop.is_set)
+    pages = config.concurrency.pages
+    of_resources = {resource.name: resource.rate_limit for resource in config.resources}
+    budgets = {SHARED: config.client.rate_limit, **of_resources}
+    try:
+        with (
+            Recent(held.out, budgets) as recent,
+            ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside,
+        ):
+            yield Run(
+                config=config,
+                out=held.out,
+                held=held,
+                sources=sources_of(config, secrets, asked.salt),
+                fingerprints=asked.fingerprints,
+                access=access,
+                limit=RateLimit(config.client.rate_limit, of_resources, recent=recent),
+                emit=emit,
+                stop=stop,
+                transport=transport,
+                beside=beside,
+                max_pages=max_pages,
+            )
+    except _CallerFailed as failed:
+        raise failed.error from None
+    finally:
+        access.close()
+        for opened in transports:
+            opened.close()

@@ -1,0 +1,145 @@
+"""What a page that was looked at, and the one after it, show of how a harvest would page.
+
+Nothing here asks: `check --live` brings the pages. They are compared by what makes a record the
+same record, as `init` compares them; and what the first page claims is held against what came.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Keyset,
+    Offset,
+    PageNumber,
+    Paginator,
+    Resource,
+    SinglePage,
+)
+from harvester.engine.repetition import ignored
+from harvester.errors import DataRefused
+from harvester.model import Key, number, parse
+from harvester.page import as_number, iter_elements
+from harvester.paging import Sign, counted_in, envelope, more_than, of_body, of_headers, shared
+from harvester.store import decoded_chunks
+
+_MOST_RECORDS: Final = 2000
+_MOST_BYTES: Final = 16 << 20
+_SORTED: Final = "add the API's parameter for a fixed order, such as sort: id, to params"
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What the second page is, in words; `wrong`: a harvest would not go well."""
+
+    told: str
+    wrong: bool = False
+
+
+def compared(resource: Resource, first: Path, second: Path, records: int) -> Second:
+    """The second page, of so many records, beside the first."""
+    if records == 0:
+        return Second("it is empty")
+    before, after = _records(resource, first), _records(resource, second)
+    both = shared(before, after)
+    if both.same and both.count == both.first:
+        same = f"it has the same records as the first (by {both.by})"
+        if resource.paginator.repeated_page != "fail":
+            return Second(f"{same}, which repeated_page allows")
+        return Second(f"{same}: {ignored(resource)}", wrong=True)
+    if both.count:
+        return Second(
+            f"{both.count:,} of its {both.second:,} records are on the first page, too (by "
+            f"{both.by}): the list is not sorted, or moves while it is read; {_SORTED}"
+        )
+    return Second(f"{number(records, 'other record')} (by {both.by})")
+
+
+def claimed(resource: Resource, page: Path, headers: Mapping[str, str], came: int) -> Sign | None:
+    """What says that there is more than the page has, where the page is small enough to look at."""
+    selector = parse(resource.data_selector or "$")
+    selected = tuple(one.name for one in selector if isinstance(one, Key))
+    text = b"".join(_bounded(page))
+    try:
+        body = json.loads(text) if len(text) < _MOST_BYTES else None
+    except (ValueError, RecursionError):
+        body = None
+    return more_than([*of_body(envelope(body, selected)), *of_headers(headers)], came)
+
+
+def total_told(paginator: Paginator, value: Any) -> str:
+    """What `total_path` found, with its unit; nothing where there is none."""
+    if paginator.total_path is None:
+        return ""
+    total = as_number(value)
+    if total is None:
+        return f"{paginator.total_path} has no number"
+    unit = counted_in(paginator) or "records or pages"
+    return f"{paginator.total_path} says {total:,} {unit}"
+
+
+def ends_told(paginator: Paginator) -> str:
+    """What would end a partition, in words."""
+    return ", or ".join(_ends(paginator))
+
+
+def _ends(paginator: Paginator) -> Iterator[str]:
+    on_empty = isinstance(paginator, PageNumber | Offset | Keyset)
+    match paginator:
+        case SinglePage():
+            yield "the first page"
+        case Cursor():
+            yield f"a page without a cursor at {paginator.cursor_path}"
+        case HeaderCursor():
+            yield f"an answer without the header {paginator.cursor_header_name}"
+        case JsonLink():
+            yield f"a page without a link at {paginator.next_url_path}"
+        case HeaderLink():
+            yield f"an answer without a Link of rel {paginator.rel}"
+    given = paginator.stop_after_empty_page
+    if on_empty if given is None else given:
+        yield "an empty page"
+    if paginator.has_more_path:
+        yield f"{paginator.has_more_path} being false"
+    if paginator.last_page_path:
+        yield f"{paginator.last_page_path} being true"
+    if paginator.stop_after_short_page and paginator.full_page:
+        yield f"a page of fewer than {paginator.full_page:,} records"
+    if isinstance(paginator, PageNumber) and paginator.maximum_page is not None:
+        yield f"page {paginator.maximum_page:,}"
+    if paginator.maximum_pages is not None:
+        yield f"{paginator.maximum_pages:,} pages"
+
+
+def _records(resource: Resource, page: Path) -> list[Any]:
+    """The first records of a page."""
+    selector = parse(resource.data_selector or "$")
+    found: list[Any] = []
+    size = 0
+    try:
+        for record in itertools.islice(
+            iter_elements(decoded_chunks(page), selector), _MOST_RECORDS
+        ):
+            found.append(json.loads(record))
+            size += len(record)
+            if size > _MOST_BYTES:
+                break
+    except (ValueError, RecursionError, DataRefused):
+        pass  # what was read until there is enough to compare
+    return found
+
+
+def _bounded(page: Path) -> Iterator[bytes]:
+    size = 0
+    for chunk in decoded_chunks(page):
+        yield chunk
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            return

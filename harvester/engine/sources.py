@@ -1,0 +1,149 @@
+"""From a configuration to what the page loop asks and reads with, one `Source` a resource."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from harvester.auth import client_header, credentials
+from harvester.config import (
+    CREDENTIALS,
+    Auth,
+    Config,
+    HttpBasic,
+    OAuth1,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    SessionToken,
+    fingerprints,
+    hidden,
+)
+from harvester.engine.page_reader import PageReader
+from harvester.model import Reference, Scope, Template, render, strings
+from harvester.paging import Endpoint
+from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
+
+#: A URL whose host the user spelled out, rather than one that partition values or cursors make.
+_SPELLED_OUT: Final = re.compile(r"https?://[^/?#{}\s]+(?=[/?#]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one resource is asked and read. `fingerprint` is of what shapes its requests."""
+
+    endpoint: Endpoint
+    reader: PageReader
+    fingerprint: str
+
+
+def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, Source]:
+    """The sources of all resources, by name; `salt` is the key of their fingerprints' digests."""
+    marks = fingerprints(config, salt)
+    client = config.client
+    scope = Scope(env=config.env)
+    headers = {name: str(value) for name, value in render(client.headers, scope).items()}
+    allowed = {host.host: host.credentials for host in client.allowed_hosts}
+    origins = Origins(frozenset(_configured(config)), allowed)
+    return {
+        resource.name: Source(
+            Endpoint(resource, config.base_url, headers, origins, secrets, config.env),
+            PageReader(
+                resource,
+                client.limits,
+                fsync=config.output.fsync,
+                retry_after_path=client.retry.retry_after_path,
+            ),
+            marks[resource.name],
+        )
+        for resource in config.resources
+    }
+
+
+def secrets_of(config: Config) -> Secrets:
+    """Every secret of a configuration: variables that are to be hidden, and what is written
+    straight into the YAML.
+    """
+    kept_back = hidden(config)
+    values = {f"env.{name}": config.env[name] for name in config.env if name in kept_back}
+    # In journals that were begun before only credentials were concealed.
+    former = {f"env.{name}": value for name, value in config.env.items() if name not in kept_back}
+    scope = Scope(env=config.env)
+    auth = config.client.auth
+    for place, url in _urls(config):
+        values |= {f"{place}.{name}": text for name, text in written_in(url).items()}
+    if client_proxy := config.client.proxy:  # sent as a header of its own
+        password = urlsplit(str(render(client_proxy, scope))).password
+        values["client.proxy"] = unquote(password or "")
+    for key in CREDENTIALS:
+        if key != "username" and (text := getattr(auth, key, None)) is not None:
+            values[f"auth.{key}"] = str(render(text, scope))
+    if isinstance(auth, HttpBasic) and not auth.password:  # a key as the user name (Stripe)
+        values["auth.username"] = str(render(auth.username, scope))
+    for place, parts in (
+        ("client", {"headers": config.client.headers}),
+        ("auth", _asked_with(auth)),
+        *((resource.name, resource.request_parts) for resource in config.resources),
+    ):
+        for path, text in strings(parts):
+            names = [key for key in path if isinstance(key, str) and is_secret_name(key)]
+            references = Template.parse(text).references
+            # What a partition or a page fills in is no secret: `token: "{cursor}"`.
+            if names and all(reference.kind == "env" for reference in references):
+                name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
+                values[name] = str(render(text, scope))
+    return Secrets(values, _derived(auth, config.env), former)
+
+
+def _urls(config: Config) -> Iterator[tuple[str, str]]:
+    """The URLs and paths of the YAML, each with whose it is."""
+    auth = config.client.auth
+    for resource in config.resources:
+        yield resource.name, resource.path
+        if resource.next_request and resource.next_request.path:
+            yield f"{resource.name}.next_request", resource.next_request.path
+    if isinstance(auth, SessionToken):
+        yield "auth.login", auth.login.path
+    if isinstance(auth, OAuth2ClientCredentials | OAuth2RefreshToken):
+        yield "auth", auth.access_token_url
+
+
+def _asked_with(auth: Auth | None) -> dict[str, Any]:
+    """What a token is asked for with, beside `CREDENTIALS`."""
+    match auth:
+        case SessionToken():
+            return auth.login.model_dump(by_alias=True)
+        case OAuth2ClientCredentials() | OAuth2RefreshToken():
+            return dict(auth.access_token_request_data)
+    return {}
+
+
+def _derived(auth: Auth | None, env: Mapping[str, str]) -> Iterator[str]:
+    """What is made of the secrets and gives them away."""
+    match auth:
+        case OAuth1():
+            return
+        case OAuth2ClientCredentials() | OAuth2RefreshToken() if auth.client_auth == "basic":
+            yield client_header(auth, env).removeprefix("Basic ")
+    granted = credentials(auth, env)
+    yield from granted.headers.values()
+    yield from granted.params.values()
+    if isinstance(auth, HttpBasic):
+        yield granted.headers["Authorization"].removeprefix("Basic ")
+
+
+def _configured(config: Config) -> Iterator[Origin]:
+    yield origin_of(config.base_url)
+    for resource in config.resources:
+        following = resource.next_request.path if resource.next_request else None
+        for path in filter(None, (resource.path, following)):
+            if found := _SPELLED_OUT.match(_spelled(path, config.env)):
+                yield origin_of(found[0])
+
+
+def _spelled(path: str, env: Mapping[str, str]) -> str:
+    """The path with the environment's references filled in; others stay references."""
+    return "".join(
+        env[part.name] if isinstance(part, Reference) and part.kind == "env" else str(part)
+        for part in Template.parse(path).parts
+    )

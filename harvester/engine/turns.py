@@ -1,0 +1,196 @@
+"""A page in its turn: where it leads, or what ended the partition, and the journal's line of it.
+
+Pages of one partition may be asked for side by side, but each is judged only when those before it
+are known: whether an empty page is the last, whether a total is reached, how many pages in a row
+were empty. What is known is the checkpoint before the page, which the journal gives again to a
+run that goes on: so a partition ends at the same page however often it was killed.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from harvester.config import Resource
+from harvester.engine.attempts import Tried
+from harvester.engine.commits import Fetched
+from harvester.errors import (
+    ChainExpired,
+    CredentialsRefused,
+    DataRefused,
+    PageLost,
+    PageRefused,
+)
+from harvester.model import Doubt, parse, weak
+from harvester.page import without_records
+from harvester.paging import Done, at_the_end, beyond, unread
+from harvester.security import Secrets
+from harvester.store import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, decoded_chunks
+
+#: Response headers worth a place in the journal.
+_KEPT_HEADERS: Final = ("date", "etag", "last-modified", "x-request-id")
+_KEPT_PREFIXES: Final = ("x-rate", "ratelimit")
+_MOST_HEADERS: Final = 24
+_HEADER_CHARS: Final = 200  # of each: a server may send 100 of 64 KB with every page
+#: Errors that say nothing of whether there is such a page.
+_OF_THE_CLIENT: Final = (401, 403, 407, 408, 425, 429)
+_MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A page in its part, not yet judged. `cursor` is what it was asked for with, concealed."""
+
+    tried: Tried
+    cursor: Any
+    attempts: int
+    cookies: bool = False  # whether the server set any, which nobody keeps
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        if self.tried.kept.part is not None:
+            self.tried.kept.part.discard()
+
+
+class Turns:
+    """Judges the pages of one partition's resource, each after those before it."""
+
+    def __init__(self, resource: Resource, secrets: Secrets, now: Callable[[], datetime]) -> None:
+        self._resource = resource
+        self._paginator = resource.paginator
+        self._secrets = secrets
+        self._now = now
+
+    def page(self, came: Arrived, at: Checkpoint) -> Fetched:
+        """The line of a page that follows `at`. Raises `PageRefused`, and discards the page, where
+        it contradicts itself or the end that it says.
+        """
+        kept, request, secrets = came.tried.kept, came.tried.request, self._secrets
+        try:
+            following = kept.following(self._paginator, came.tried.asked, at)
+            done = following if isinstance(following, Done) else None
+            part = kept.part.described() if kept.part else None
+            asked: dict[str, Any] = {"method": request.method, "url": secrets.redact(request.url)}
+            if request.body is not None:
+                asked["body"] = secrets.redact(request.body.decode())
+            entry = Entry(
+                seq=at.seq + 1,
+                part=part.name if part else None,
+                request=asked,
+                cursor=came.cursor,
+                next=None if done else secrets.conceal(following),
+                done=done is not None,
+                reason=done.reason if done else None,
+                status=kept.status,
+                records=kept.records,
+                bytes=kept.bytes,
+                stored_bytes=part.stored_bytes if part else 0,
+                sha256=part.sha256 if part else None,
+                fetched_at=iso(self._now()),
+                elapsed_s=round(came.tried.elapsed_s, 3),
+                attempts=came.attempts,
+                response=self._response(kept.headers),
+                fields=secrets.conceal(dict(kept.fields)),
+                control_characters=kept.control_characters,
+            )
+            if done:
+                doubts = (*done.doubts, *self._at_the_end(came, at, entry))
+                entry = self._with(entry, doubts)
+        except PageRefused as error:
+            error.asked = secrets.redact(f"{request.method} {request.url}")
+            came.discard()
+            raise
+        except BaseException:
+            came.discard()
+            raise
+        return Fetched(entry, kept.part, kept.sight, came.cookies)
+
+    def _at_the_end(self, came: Arrived, at: Checkpoint, entry: Entry) -> Iterator[Doubt]:
+        """What speaks against the end that the page says."""
+        after, kept = at.after(entry), came.tried.kept
+        yield from at_the_end(self._paginator, came.tried.asked, after)
+        selector = parse(self._resource.data_selector or "$")
+        if kept.part is not None and selector and kept.bytes <= _MOST_LOOKED_INTO:
+            try:
+                beside = without_records(decoded_chunks(kept.part.so_far()), selector)
+            except DataRefused:  # a key twice, which does no harm elsewhere
+                beside = {}
+            yield from unread(self._paginator, beside, kept.headers, after)
+
+    def _with(self, entry: Entry, doubts: tuple[Doubt, ...]) -> Entry:
+        redact = self._secrets.redact
+        return entry.but(doubts=tuple(replace(one, told=redact(one.told)) for one in weak(doubts)))
+
+    def beyond_total(self, error: PageRefused, cursor: Any, at: Checkpoint) -> Fetched | None:
+        """The line that ends a partition at an error beyond its total, as Django answers 404 there;
+        None where the error says something else.
+        """
+        status = error.status or 0
+        told = isinstance(error, ChainExpired | CredentialsRefused | PageLost) or error.by_rule
+        if told or status // 100 != 4 or status in _OF_THE_CLIENT:
+            return None
+        if not beyond(self._paginator, cursor, at):
+            return None
+        method, _, url = error.asked.partition(" ")
+        asked = {"method": method, "url": url}
+        ended = self.line(
+            at, "total_reached", cursor=cursor, request=asked, status=status, attempts=1
+        )
+        after = at.after(ended.entry)
+        doubts = at_the_end(self._paginator, cursor, after, refused=status != 404)
+        return Fetched(self._with(ended.entry, tuple(doubts)), None)
+
+    def line(
+        self,
+        at: Checkpoint,
+        reason: str,
+        *,
+        cursor: Any,
+        following: Any = None,
+        request: Mapping[str, Any] | None = None,
+        status: int = 0,
+        attempts: int = 0,
+    ) -> Fetched:
+        """A line behind `at` that has no page."""
+        entry = Entry(
+            seq=at.seq + 1,
+            part=None,
+            request=request or {},
+            cursor=cursor,
+            next=following,
+            done=following is None and reason not in (RESTARTED, REDONE, ACCEPTED),
+            reason=reason,
+            status=status,
+            records=0,
+            bytes=0,
+            stored_bytes=0,
+            sha256=None,
+            fetched_at=iso(self._now()),
+            elapsed_s=0.0,
+            attempts=attempts,
+        )
+        return Fetched(entry, None)
+
+    def _response(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that are worth a place in the journal, and no more than a place."""
+        worth = (
+            (name, value)
+            for name, value in headers.items()
+            if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES))
+            and len(name) <= _HEADER_CHARS
+        )
+        return {
+            name: short(self._secrets.redact(value), _HEADER_CHARS)
+            for name, value in itertools.islice(worth, _MOST_HEADERS)
+        }
+
+
+def short(text: str, chars: int) -> str:
+    """`text`, or its beginning with an ellipsis."""
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"
+
+
+def iso(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond, as the journal writes times."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

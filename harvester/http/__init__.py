@@ -1,0 +1,59 @@
+"""One exchange with a server: the request out, the response in; rate limits and backoff."""
+
+from harvester.http.connection import (
+    Watch,
+)
+from harvester.http.cookies import (
+    Cookies,
+)
+from harvester.http.ratelimit import (
+    USED_UP,
+    RateLimit,
+    Wait,
+    exhausted,
+    longest,
+    server_wait,
+    wait_told,
+    window_reset,
+)
+from harvester.http.reachability import (
+    Reach,
+    origin_in,
+)
+from harvester.http.recent_requests import (
+    SHARED,
+    Recent,
+)
+from harvester.http.request import (
+    Credentials,
+    Request,
+)
+from harvester.http.retry import (
+    Backoff,
+)
+from harvester.http.transport import (
+    Response,
+    Transport,
+)
+
+__all__ = [
+    "SHARED",
+    "USED_UP",
+    "Backoff",
+    "Cookies",
+    "Credentials",
+    "RateLimit",
+    "Reach",
+    "Recent",
+    "Request",
+    "Response",
+    "Transport",
+    "Wait",
+    "Watch",
+    "exhausted",
+    "longest",
+    "origin_in",
+    "server_wait",
+    "wait_told",
+    "window_reset",
+]

@@ -1,0 +1,136 @@
+"""When the last requests left, on disk: a run begun again has what its budgets have left.
+
+Each budget has a ring of times, eight bytes each. A time *must* be written before its request
+leaves, so that no kill gives a request back; it is not synced, since a power cut takes longer than
+most budgets and costs a wait at worst. Times are by the clock of the machine: one that lies ahead
+counts as now, so that a clock set back makes a run wait for one period and no longer.
+"""
+
+import json
+import os
+import stat
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from harvester.config import Budget
+from harvester.store import DurableFile, disk_errors, remove_temporary
+
+NAME: Final = ".request_times"
+#: The scope of the budgets of the client, which every resource shares.
+SHARED: Final = ""
+#: Of one budget; a larger one is remembered by its last requests.
+_MOST: Final = 1 << 16
+_LARGEST_FILE: Final = 64 << 20
+_TIME: Final = struct.Struct("<d")
+
+
+@dataclass(slots=True)
+class Ring:
+    """The times of the last requests of one budget. `note` is called under the budgets' lock."""
+
+    size: int
+    place: int  # in the file
+    times: deque[float] = field(default_factory=deque)  # of runs before, as epochs
+    file: int | None = None
+    count: int = 0
+
+    def note(self, now: float) -> None:
+        """Write down that a request leaves now."""
+        if self.file is None:
+            return
+        at = self.place + _TIME.size * (self.count % self.size)
+        self.count += 1
+        try:
+            os.pwrite(self.file, _TIME.pack(now), at)
+        except OSError:  # the pages will tell of a disk in trouble; this costs a wait at most
+            self.file = None
+
+
+class Recent:
+    """The rings of a run's budgets, by their scopes; `now` is epoch seconds."""
+
+    def __init__(
+        self,
+        out: Path,
+        budgets: Mapping[str, Sequence[Budget]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Take over what the run before left in `out`, whose lock is held; raises `DiskError`."""
+        self.now = now
+        self.rings: dict[str, list[Ring]] = {}
+        self._file: int | None = None
+        layout = [
+            (scope, min(budget.requests, _MOST))
+            for scope, each in budgets.items()
+            for budget in each
+        ]
+        if not layout:
+            return
+        before = _read(out / NAME)
+        head = json.dumps(layout).encode() + b"\n"
+        place = len(head)
+        for scope, size in layout:
+            ring = Ring(size, place, deque(before.get(scope, ()), maxlen=size))
+            ring.count = len(ring.times)
+            self.rings.setdefault(scope, []).append(ring)
+            place += size * _TIME.size
+        self._begin(out / NAME, head)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    def ages(self, ring: Ring) -> list[float]:
+        """How long ago the requests of runs before left, the oldest first."""
+        now = self.now()
+        return sorted((max(0.0, now - at) for at in ring.times), reverse=True)
+
+    def _begin(self, path: Path, head: bytes) -> None:
+        remove_temporary(path)
+        with DurableFile(path, fsync=False) as file:
+            file.write(head)
+            for rings in self.rings.values():
+                for ring in rings:
+                    times = b"".join(map(_TIME.pack, ring.times))
+                    file.write(times.ljust(ring.size * _TIME.size, b"\0"))
+            file.commit()
+        with disk_errors(path):
+            self._file = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        for rings in self.rings.values():
+            for ring in rings:
+                ring.file = self._file
+
+
+def _read(path: Path) -> dict[str, list[float]]:
+    """The times that a run before left, by scope, the oldest first; none where the file is not
+    one that a run wrote.
+    """
+    found: dict[str, list[float]] = {}
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            told = os.fstat(descriptor)
+            if not stat.S_ISREG(told.st_mode) or told.st_size > _LARGEST_FILE:
+                return {}
+            for scope, size in json.loads(file.readline()):
+                ring = file.read(size * _TIME.size)
+                times = [at for (at,) in _TIME.iter_unpack(ring[: len(ring) // 8 * 8])]
+                kept = sorted(at for at in times if 0 < at < float("inf"))
+                found[scope] = max(found.get(scope, []), kept, key=len)
+    except (OSError, ValueError, TypeError, RecursionError, OverflowError, MemoryError):
+        return {}
+    return found

@@ -1,0 +1,391 @@
+"""Which partitions there are, and in what order: a pure function of the specs and the time.
+
+A `Spec` says which values one key takes: a list, a range of whole numbers, or windows of time.
+The plan is their product, in the order the keys are written, the last one fastest. It is lazy and
+knows its length without listing, so that a plan of ten million windows costs nothing.
+
+Windows are cut at start + k * step, always counted from the start and never from the window
+before, so that 31 January goes to 28 February and then to 31 March, and so that each window is
+the same whichever day the plan is made: a later run adds windows and moves none.
+"""
+
+import json
+import re
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+
+from harvester.model.cycle_guard import LoopGuard
+from harvester.model.templates import Window, as_text
+
+_LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
+_HASH_DIGITS: Final = 16
+_TITLE_CHARS: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a list, in its order. ValueError where it is empty."""
+
+    values: tuple[str | int | float | bool, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("an empty list leaves no partition to harvest")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Whole numbers from `start` to `stop`, both included; a negative step counts down.
+
+    ValueError where no number lies in it.
+    """
+
+    start: int
+    stop: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if self.step == 0:
+            raise ValueError("a range with step 0 never ends")
+        if not self.numbers:
+            raise ValueError(f"no number from {self.start} to {self.stop} with step {self.step}")
+
+    @property
+    def numbers(self) -> range:
+        """The same numbers as a Python range."""
+        return range(self.start, self.stop + (1 if self.step > 0 else -1), self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The length of a window: calendar months or seconds, one of the two above zero."""
+
+    months: int = 0
+    seconds: float = 0
+
+    def __post_init__(self) -> None:
+        if min(self.months, self.seconds) < 0 or (self.months > 0) == (self.seconds > 0):
+            raise ValueError(f"a step is a number of months or of seconds, above zero: {self}")
+        if self.seconds > timedelta.max.total_seconds():
+            raise ValueError("a step is no longer than the calendar")
+        if self.seconds and not timedelta(seconds=self.seconds):
+            raise ValueError("a step is at least one microsecond")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows of one step from `start` to `end`; `end` None is now.
+
+    With a fixed end the last window may be shorter. Only windows that have closed are planned:
+    those whose end is at most now - `settle`, the time late data may take to arrive. One that is
+    still open, or lies in the future, waits for a later run. ValueError for times without a zone,
+    or an end that is not after the start.
+    """
+
+    start: datetime
+    end: datetime | None
+    step: Step
+    settle: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or (self.end is not None and self.end.tzinfo is None):
+            raise ValueError(f"windows need times with a zone: {self.start}, {self.end}")
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"the end, {self.end}, is not after the start, {self.start}")
+        if self.settle < timedelta(0):
+            raise ValueError("settle is not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """Values in a file: the column `column` of a CSV, or that member of each JSON line.
+
+    `column` None takes each line of a plain text file. `include` names further columns, by the
+    reference that each answers.
+    """
+
+    path: str
+    column: str | None = None
+    include: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FromResource:
+    """Values from another resource's records, the parents: the value at `field` (a path into a
+    record) of each. `include` names further paths, by the reference that each answers.
+    """
+
+    resource: str
+    field: str
+    include: tuple[tuple[str, str], ...] = ()
+
+
+Spec = Values | Range | Windows | FromFile | FromResource
+Outside = FromFile | FromResource
+"""Specs whose values lie outside the YAML."""
+
+Supply = Callable[[Outside], Iterable[tuple[Any, Mapping[str, Any]]]]
+"""Gives the values of an outside spec in order, each with what it includes."""
+
+
+def no_supply(spec: Outside) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+    """For plans that know of nothing outside the YAML: no values."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One combination of values of a resource's partition keys, in the order of the keys.
+
+    `included` answers further references and says nothing of which partition this is. `cased` are
+    the keys whose value differs from another one's only in what is a small letter and what a
+    capital: many file systems (macOS, Windows, network shares) would take both for one folder.
+    """
+
+    resource: str
+    values: Mapping[str, Any]
+    included: Mapping[str, Any] = field(default_factory=dict)
+    cased: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each value as text: a window's label, `true`, decimal numbers, a string as it is."""
+        return {key: as_text(value) for key, value in self.values.items()}
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """`<resource>/<key>=<value>/…`, relative to the harvest's folder, all ASCII.
+
+        Values are percent-encoded as UTF-8 (RFC 3986; everything but letters, digits and `_.-`),
+        so that readers of Hive-style folders get them back. A level of over 200 bytes keeps its
+        first bytes, whole %XX only, then `~` and 16 hex digits of the SHA-256 of the encoded
+        value. `~` itself is always encoded, so no other value can take the shortened name.
+        """
+        return self._folder(())
+
+    @property
+    def cased_folder(self) -> PurePosixPath:
+        """The same, but with the capitals of each value encoded too (of one without any, its first
+        letter): no other value's folder is this one, even where case does not count.
+        """
+        return self._folder(self.cased or tuple(self.values))
+
+    @property
+    def first_folder(self) -> PurePosixPath:
+        """The folder to begin in: where a value could be taken for another one, that with capitals
+        is `cased`, whichever of them comes first.
+        """
+        return self._folder([key for key in self.cased if _has_capitals(self.labels[key])])
+
+    def _folder(self, cased: Container[str]) -> PurePosixPath:
+        levels = [
+            _level(f"{key}=", label, cased=key in cased) for key, label in self.labels.items()
+        ]
+        return PurePosixPath(_level("", self.resource), *levels)
+
+    @property
+    def title(self) -> str:
+        """For people: `tweets query=from:nasa window=2021-01-01_2021-02-01`. Not an identity:
+        long values are cut, and values with blanks or unprintable characters are quoted.
+        """
+        return " ".join([self.resource, *(f"{k}={_shown(v)}" for k, v in self.labels.items())])
+
+
+def partitions_of(
+    resource: str, specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply
+) -> Iterator[Partition]:
+    """List every partition, lazily: the product of the specs, the last key fastest.
+
+    No specs: one partition without values. `now` (aware) decides which windows have closed;
+    `supply` gives the values that lie outside the YAML.
+    """
+    alike = {key: _alike(spec) for key, spec in specs.items()}
+    for values, included, cased in _product(tuple(specs.items()), now, supply, alike):
+        yield Partition(resource, values, included, cased)
+
+
+def count(specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply) -> int:
+    """Count what `partitions_of` gives without listing it (but outside values are listed)."""
+    total = 1
+    for spec in specs.values():
+        total *= _size(spec, now, supply)
+    return total
+
+
+def windows(spec: Windows, now: datetime) -> Iterator[Window]:
+    """List the planned windows, in order, without gap or overlap, in UTC. See `Windows`."""
+    end = None if spec.end is None else spec.end.astimezone(UTC)
+    start = _cut(spec, 0)
+    for k in range(1, _window_count(spec, now) + 1):
+        cut = _cut(spec, k)
+        stop = cut if end is None else min(cut, end)
+        yield Window(start, stop)
+        start = stop
+
+
+_Alike = Callable[[Any], bool]
+"""Whether another value differs from this one in case only."""
+
+
+def _alike(spec: Spec) -> Callable[[], _Alike] | None:
+    """What tells so of the values of a spec, each time that they are gone through: of those in a
+    list, any other counts; of those from outside, which are never all known, those met before.
+    None where there can be none.
+    """
+    match spec:
+        case Values():
+            counts = Counter(as_text(value).lower() for value in spec.values)
+            if twice := {text for text, count in counts.items() if count > 1}:
+                return lambda: lambda value: as_text(value).lower() in twice
+        case FromFile() | FromResource():
+            return _met_before
+    return None
+
+
+def _met_before() -> _Alike:
+    met, folded = LoopGuard(forgets=False), LoopGuard(forgets=False)
+
+    def is_alike(value: Any) -> bool:
+        text = as_text(value)
+        small = text.lower()
+        if small == text.upper():  # numbers, mostly: nothing to remember
+            return False
+        return met.add(text) and not folded.add(small)
+
+    return is_alike
+
+
+def _product(
+    items: tuple[tuple[str, Spec], ...],
+    now: datetime,
+    supply: Supply,
+    alike: Mapping[str, Callable[[], _Alike] | None],
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]]:
+    # itertools.product would first list every spec in memory
+    if not items:
+        yield {}, {}, ()
+        return
+    *slower, (key, spec) = items
+    for values, included, cased in _product(tuple(slower), now, supply, alike):
+        told = alike[key]
+        is_alike = told() if told else None
+        for value, more in _each(spec, now, supply):
+            own = (*cased, key) if is_alike and is_alike(value) else cased
+            yield {**values, key: value}, {**included, **more}, own
+
+
+def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+    match spec:
+        case Values():
+            return ((value, {}) for value in spec.values)
+        case Range():
+            return ((number, {}) for number in spec.numbers)
+        case Windows():
+            return ((window, {}) for window in windows(spec, now))
+    return supply(spec)
+
+
+def _size(spec: Spec, now: datetime, supply: Supply) -> int:
+    match spec:
+        case Values():
+            return len(spec.values)
+        case Range():
+            numbers = spec.numbers  # len() refuses over 2**63
+            return (numbers[-1] - numbers[0]) // spec.step + 1
+        case Windows():
+            return _window_count(spec, now)
+    return sum(1 for _ in supply(spec))
+
+
+# --- Windows -------------------------------------------------------------------------------------
+
+
+def _window_count(spec: Windows, now: datetime) -> int:
+    ready = _earlier(now, spec.settle)  # the latest end that a planned window may have
+    cuts = range(1, _last_cut(spec) + 1)
+    if spec.end is not None and spec.end <= ready:
+        return bisect_left(cuts, spec.end, key=lambda k: _cut(spec, k)) + 1
+    return bisect_right(cuts, ready, key=lambda k: _cut(spec, k))
+
+
+def _cut(spec: Windows, k: int) -> datetime:
+    """Give start + k steps in UTC; the end of the calendar where that is beyond it."""
+    start = spec.start.astimezone(UTC)
+    if k > _last_cut(spec):
+        return datetime.max.replace(tzinfo=UTC)
+    if spec.step.seconds:
+        return start + timedelta(seconds=spec.step.seconds) * k
+    year, month = divmod(_months(start) + k * spec.step.months, 12)
+    return start.replace(
+        year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])
+    )
+
+
+def _last_cut(spec: Windows) -> int:
+    """Give the largest k whose cut the calendar (to the year 9999) still holds."""
+    start, end = spec.start.astimezone(UTC), datetime.max.replace(tzinfo=UTC)
+    if spec.step.seconds:
+        return (end - start) // timedelta(seconds=spec.step.seconds)
+    return (_months(end) - _months(start)) // spec.step.months
+
+
+def _months(moment: datetime) -> int:
+    return moment.year * 12 + moment.month - 1
+
+
+def _earlier(now: datetime, settle: timedelta) -> datetime:
+    try:
+        return now - settle
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+# --- Text ----------------------------------------------------------------------------------------
+
+
+_CAPITAL: Final = re.compile("%[0-9A-F]{2}|([A-Z])")
+
+
+def _has_capitals(text: str) -> bool:
+    return any("A" <= sign <= "Z" for sign in text)  # all others are encoded as they are
+
+
+def _with_case(encoded: str) -> str:
+    """Percent-encoded text in which letters can be told apart where case does not count."""
+    told = _CAPITAL.sub(lambda found: f"%{ord(found[1]):02X}" if found[1] else found[0], encoded)
+    if told == encoded:
+        at = next((at for at, sign in enumerate(encoded) if "a" <= sign <= "z"), None)
+        if at is not None:
+            told = f"{encoded[:at]}%{ord(encoded[at]):02X}{encoded[at + 1 :]}"
+    return told
+
+
+def _level(prefix: str, text: str, *, cased: bool = False) -> str:
+    """One level of a folder's path; see `Partition.folder`."""
+    # YAML can spell half a surrogate pair, which strict UTF-8 cannot.
+    encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
+    if cased:
+        encoded = _with_case(encoded)
+    if not prefix and encoded in (".", ".."):
+        encoded = encoded.replace(".", "%2E")
+    if len(prefix) + len(encoded) <= _LEVEL_BYTES:
+        return prefix + encoded
+    kept = encoded[: max(0, _LEVEL_BYTES - len(prefix) - 1 - _HASH_DIGITS)]
+    if "%" in kept[-2:]:
+        kept = kept[: kept.rindex("%")]
+    return f"{prefix}{kept}~{sha256(encoded.encode()).hexdigest()[:_HASH_DIGITS]}"
+
+
+def _shown(text: str) -> str:
+    shown = text if len(text) <= _TITLE_CHARS else text[: _TITLE_CHARS - 1] + "…"
+    if shown.isprintable() and shown and " " not in shown:
+        return shown
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())

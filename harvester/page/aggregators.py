@@ -1,0 +1,191 @@
+"""What becomes of the values that a path leads to: one of them is taken, or all are counted.
+
+Values come one by one and only what may still become the field is kept. A value that cannot be
+one (too long, or an object that says a thing twice) is remembered as `Unusable`: it does no harm
+unless it turns out to be the one taken.
+"""
+
+import enum
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from harvester.errors import PageRefused
+from harvester.model import Path, canonical
+from harvester.page.portions import LONE_SURROGATE
+
+#: No value has come yet; None is a value.
+NOTHING: Final = object()
+#: ijson's events that open and close a container.
+OPENING: Final = frozenset({"start_map", "start_array"})
+CLOSING: Final = frozenset({"end_map", "end_array"})
+
+
+class Take(enum.Enum):
+    """Which of a path's matches is the field."""
+
+    FIRST = enum.auto()
+    LAST = enum.auto()
+    MIN = enum.auto()
+    MAX = enum.auto()
+    EXISTS = enum.auto()  # True where anything but null matched; the value is not kept
+    COUNT = enum.auto()  # records: items of matched arrays, 1 for any other value, 0 for null
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been taken for one field, or for one element of it that may not count yet."""
+
+    take: Take
+    value: Any = NOTHING
+    within: Callable[[Any], bool] | None = None  # of MIN and MAX: what else does not count
+    matched: bool = True  # a filter's tally starts False, until the filter holds
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another match could change the value."""
+        return self.value is NOTHING or self.take is not Take.FIRST
+
+    def put(self, value: Any) -> None:
+        """Take in one match (COUNT: what it counts for)."""
+        if self.take is Take.COUNT:
+            self.value = value if self.value is NOTHING else self.value + value
+        elif self.take is Take.EXISTS:
+            if value is not None:
+                self.value = True
+        elif self.take in (Take.MIN, Take.MAX):
+            # null is what has no value: it neither is the smallest nor ends the comparison.
+            if value is not None and (self.within is None or self.within(value)):
+                first = self.value is NOTHING
+                self.value = value if first else extreme(self.value, value, self.take)
+        elif self.value is NOTHING or self.take is Take.LAST:
+            self.value = value
+
+    def merge_into(self, parent: "Tally") -> None:
+        """Let an element's value count after all."""
+        if self.matched and self.value is not NOTHING:
+            parent.put(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A value that cannot be a field. It does no harm unless it turns out to be the one taken."""
+
+    reason: str
+
+
+def _too_long(limit: int) -> Unusable:
+    return Unusable(f"a field is longer than {limit:,} bytes (limits.cursor_bytes)")
+
+
+class Builder:
+    """Builds one value that is an object or an array, such as MediaWiki's `continue`."""
+
+    def __init__(self, event: str, done: Callable[[Any], None], limit: int) -> None:
+        self._done = done
+        self._limit = limit
+        self._size = 0
+        self._depth = 1
+        self._open: list[tuple[Any, str]] = [({} if event == "start_map" else [], "")]
+        self._unusable: Unusable | None = None
+        self.finished = False
+
+    def event(self, event: str, value: Any) -> None:
+        """Take in the next event of the value; `finished` once it was the last."""
+        self._depth += (event in OPENING) - (event in CLOSING)
+        self._size += len(value.encode()) + 3 if isinstance(value, str) else 2
+        if self._size > self._limit:
+            self._unusable = _too_long(self._limit)
+        if self._unusable is None:
+            self._add(event, value)
+        if not self._depth:
+            self.finished = True
+            self._done(self._unusable or self._open[0][0])
+
+    def _add(self, event: str, value: Any) -> None:
+        container, key = self._open[-1]
+        if event == "map_key":
+            self._open[-1] = (container, value)
+            if value in container:
+                reason = f"the key {value!r} stands twice in one object of the page"
+                self._unusable = Unusable(reason)
+            return
+        if event in CLOSING:
+            if len(self._open) > 1:
+                self._open.pop()
+            return
+        if event in OPENING:
+            value = {} if event == "start_map" else []
+            self._open.append((value, ""))
+        if isinstance(container, list):
+            container.append(value)
+        else:
+            container[key] = value
+
+
+def as_number(value: Any) -> int | Decimal | None:
+    """A JSON number, or a string of digits such as a 64-bit id, as an exact number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | Decimal):
+        return value
+    if isinstance(value, str) and len(value) < 1000 and re.fullmatch("-?[0-9]+", value):
+        return int(value)
+    return None
+
+
+def as_float(value: Any) -> float | None:
+    """The same as a finite float, for what is shown or waited for: None where it is none, or lies
+    beyond any. A server may send a number of as many digits as it likes.
+    """
+    number = as_number(value)
+    try:
+        found = None if number is None else float(number)
+    except OverflowError:
+        return None
+    return found if found is not None and math.isfinite(found) else None
+
+
+def extreme(first: Any, second: Any, take: Take) -> Any:
+    """The smaller or larger, as numbers where both are, as text where both are text."""
+    a, b = as_number(first), as_number(second)
+    if a is None or b is None:
+        if not (isinstance(first, str) and isinstance(second, str)):
+            raise PageRefused(f"{first!r} and {second!r} cannot be compared")
+        smaller = min(first, second)
+        return smaller if take is Take.MIN else (second if smaller is first else first)
+    if take is Take.MIN:
+        return first if a <= b else second
+    return first if a >= b else second
+
+
+def _exact(value: Any, path: Path) -> Any:
+    """The field as a JSON value that survives a round trip; integers keep every digit."""
+    if isinstance(value, Mapping):
+        return {key: _exact(item, path) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_exact(item, path) for item in value]
+    if isinstance(value, Decimal):
+        number = float(value)
+        if Decimal(repr(number)) != value:
+            raise PageRefused(f"the number at {canonical(path)} cannot be kept exactly: {value}")
+        return number
+    if isinstance(value, str) and LONE_SURROGATE in value:
+        raise PageRefused(f"the text at {canonical(path)} holds half a surrogate pair")
+    return value
+
+
+def usable(value: Any, path: Path, limit: int) -> Any:
+    """The value taken at `path` as a JSON value that survives a round trip.
+
+    Raises `PageRefused` where it is longer than `limit` bytes, says a thing twice, or cannot be
+    kept exactly.
+    """
+    if isinstance(value, str) and len(value.encode()) > limit:
+        value = _too_long(limit)
+    if isinstance(value, Unusable):
+        raise PageRefused(value.reason)
+    return _exact(value, path)

@@ -1,0 +1,116 @@
+"""From a page to the next request: paginators, response rules, what proves an end."""
+
+from harvester.paging.comparing import (
+    Shared,
+    is_sure,
+    key_of,
+    member_text,
+    shared,
+)
+from harvester.paging.contradictions import (
+    NeverThere,
+    at_the_end,
+    unread,
+)
+from harvester.paging.endpoint import (
+    Endpoint,
+    bare_request,
+)
+from harvester.paging.link_header import (
+    link_target,
+)
+from harvester.paging.pagination import (
+    BEYOND,
+    CURSOR,
+    FIELDS,
+    LARGEST,
+    REACHED,
+    RUN_START,
+    SMALLEST,
+    TOTAL,
+    Done,
+    Page,
+    circle_advice,
+    fields_wanted,
+    first_cursor,
+    foreseeable,
+    foreseen,
+    next_cursor,
+)
+from harvester.paging.recognition import (
+    MOST_ALIKE,
+    Recognition,
+)
+from harvester.paging.response_rules import is_page, judge, rule_fields, told_wait
+from harvester.paging.signs import (
+    MORE,
+    NEXTISH,
+    NO_MORE,
+    TOTAL_PAGES,
+    TOTALS,
+    Sign,
+    Unit,
+    envelope,
+    more_than,
+    of_body,
+    of_headers,
+    plain,
+)
+from harvester.paging.totals import (
+    beyond,
+    counted_in,
+    measured,
+    total_of,
+)
+
+__all__ = [
+    "BEYOND",
+    "CURSOR",
+    "FIELDS",
+    "LARGEST",
+    "MORE",
+    "MOST_ALIKE",
+    "NEXTISH",
+    "NO_MORE",
+    "REACHED",
+    "RUN_START",
+    "SMALLEST",
+    "TOTAL",
+    "TOTALS",
+    "TOTAL_PAGES",
+    "Done",
+    "Endpoint",
+    "NeverThere",
+    "Page",
+    "Recognition",
+    "Shared",
+    "Sign",
+    "Unit",
+    "at_the_end",
+    "bare_request",
+    "beyond",
+    "circle_advice",
+    "counted_in",
+    "envelope",
+    "fields_wanted",
+    "first_cursor",
+    "foreseeable",
+    "foreseen",
+    "is_page",
+    "is_sure",
+    "judge",
+    "key_of",
+    "link_target",
+    "measured",
+    "member_text",
+    "more_than",
+    "next_cursor",
+    "of_body",
+    "of_headers",
+    "plain",
+    "rule_fields",
+    "shared",
+    "told_wait",
+    "total_of",
+    "unread",
+]

@@ -1,0 +1,149 @@
+"""What an API says against the end of a list that it has given. Pure.
+
+At the end of a partition its total is compared with what came, and what stands beside the last
+page's records is looked at, whether or not anybody asked for it: a `has_more: true` there, a next
+link or a total of 300 says that a list of 20 is not all of it. What no page of a whole run ever
+had, such as the cursor of a mistyped `cursor_path`, is told of the resource.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, Final
+
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Offset,
+    Paginator,
+)
+from harvester.model import Doubt, Key, parse
+from harvester.paging.signs import Sign, envelope, of_body, of_headers
+from harvester.paging.totals import compared
+from harvester.store import Checkpoint
+
+#: Ends that nothing but an absence proves.
+_ABSENCES: Final = ("single_page", "no_next_cursor", "short_page", "empty_page")
+#: A list of fewer records is likely to be all there is: no server has a smaller page by default.
+_FEWEST: Final = 10
+_USUAL: Final = 5  # the pages of servers that have a limit of their own are multiples of it
+
+
+def at_the_end(
+    paginator: Paginator, cursor: Any, at: Checkpoint, *, refused: bool = False
+) -> Iterator[Doubt]:
+    """What speaks against the end at `at`, whose last page was asked for with `cursor`; `refused`:
+    that page was refused with an error other than 404.
+    """
+    yield from compared(paginator, cursor, at, refused=refused)
+    if isinstance(paginator, Offset) and paginator.step == "records":
+        yield from _short_pages(paginator, at)
+
+
+def _short_pages(paginator: Offset, at: Checkpoint) -> Iterator[Doubt]:
+    """Pages that were short and not the last: the offset may have moved on by too little."""
+    least, most = at.smallest_page, at.largest_page
+    if not least:
+        return
+    odd = paginator.limit is not None and most < paginator.limit and most % _USUAL
+    if least < most or odd:
+        few = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        limit = f" of {paginator.limit:,} asked for" if paginator.limit else ""
+        yield Doubt(
+            "short_pages",
+            f"pages before the last had {few} records{limit}: if the server takes some out after "
+            "it has counted them, others have come twice; then say step: limit",
+        )
+
+
+def unread(
+    paginator: Paginator, beside: Any, headers: Mapping[str, str], at: Checkpoint
+) -> Iterator[Doubt]:
+    """What stands `beside` the last page's records, or in its headers, says more, and no option
+    was there to look for it.
+    """
+    if at.reason not in _ABSENCES:
+        return
+    known = set(_configured(paginator))
+    found = chain(of_body(envelope(beside)), of_headers(headers))
+    signs = [sign for sign in found if sign.where not in known and _says_more(sign, at)]
+    order = ("more", "records", "pages", "next")
+    sign = min(signs, key=lambda one: order.index(one.kind), default=None)
+    if sign is None:
+        return
+    pages, records = at.live_pages - at.empty_pages, at.records
+    match sign.kind:
+        case "more":
+            told = f"{sign.where} says that there are more, {records:,} records came"
+        case "next":
+            told = f"{sign.where} leads on, {records:,} records came"
+        case "records":
+            told = f"{sign.where} says {sign.value:,} records, {records:,} came"
+        case "pages":
+            says = f"{sign.where} says {sign.value:,} pages"
+            told = f"{says}, {pages:,} came ({records:,} records)"
+    yield Doubt(f"unread_{sign.kind}", f"{told}, and the list ended with {at.reason}")
+
+
+def _configured(paginator: Paginator) -> Iterator[str]:
+    """Where options look already, as signs write places."""
+    for name in ("has_more_path", "last_page_path", "total_path", "cursor_path", "next_url_path"):
+        if text := getattr(paginator, name, None):
+            yield ".".join(segment.name for segment in parse(text) if isinstance(segment, Key))
+    if isinstance(paginator, HeaderLink):
+        yield "the Link header"
+    if isinstance(paginator, HeaderCursor):
+        yield paginator.cursor_header_name.lower()
+
+
+def _says_more(sign: Sign, at: Checkpoint) -> bool:
+    """Whether a sign speaks against the end. Totals are often a little off, and a list that was
+    followed to an end has one: there only a total that is missed by far counts.
+    """
+    pages = at.live_pages - at.empty_pages
+    if sign.kind == "records":
+        slack = 0 if at.live_pages == 1 else max(sign.value / 10, at.page_size)
+        return bool(sign.value - at.records > slack)
+    if sign.kind == "pages":
+        slack = 0 if pages == 1 else max(sign.value / 10, 1)
+        return bool(pages and sign.value - pages > slack)
+    return at.last_page > 0 and at.empty_pages == 0
+
+
+class NeverThere:
+    """What no page of a resource ever had, gathered over its partitions."""
+
+    def __init__(self, paginator: Paginator) -> None:
+        self._paginator = paginator
+        self._was_led = False
+        self._largest = 0
+        self._ended = 0  # partitions that ended because nothing led on
+
+    def add(self, at: Checkpoint) -> None:
+        """Take note of a partition."""
+        self._was_led = self._was_led or at.was_led
+        self._largest = max(self._largest, at.largest_page)
+        self._ended += at.done and at.reason == "no_next_cursor"
+
+    def doubt(self) -> tuple[Doubt, int] | None:
+        """The doubt, and how many partitions ended so; None where there is none, or the pages were
+        so few and short that there was nothing to lead to.
+        """
+        size = self._paginator.full_page
+        if self._was_led or not self._ended or self._largest < (size or _FEWEST):
+            return None
+        match self._paginator:
+            case Cursor(cursor_path=path):
+                what = f"no page has anything at {path} (cursor_path)"
+            case JsonLink(next_url_path=path):
+                what = f"no page has anything at {path} (next_url_path)"
+            case HeaderLink():
+                what = "no answer has a Link header"
+            case HeaderCursor(cursor_header_name=name):
+                what = f"no answer has the header {name} (cursor_header_name)"
+            case _:
+                return None
+        told = f"{what}, and a page has {self._largest:,} records: is it spelled so? If the list "
+        told += "is that short, page_size says how many a full page has"
+        return Doubt("never_led", told), self._ended

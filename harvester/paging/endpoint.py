@@ -1,0 +1,330 @@
+"""From a cursor to the request that it asks for. Pure: no socket, no clock."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
+
+from harvester import __version__
+from harvester.config import (
+    Cursor,
+    HeaderCursor,
+    HeaderLink,
+    JsonLink,
+    Keyset,
+    Offset,
+    PageNumber,
+    Resource,
+    references_in,
+)
+from harvester.errors import PageRefused
+from harvester.http import Credentials, Request
+from harvester.model import ABSENT, Key, Partition, Scope, Template, as_text, parse, render
+from harvester.paging.pagination import RUN_START
+from harvester.security import Origins, Secrets, resolve
+
+#: What a value may keep in a path: RFC 3986's pchar and the slash, so `owner/name` is two levels.
+_PATH_SAFE: Final = "/:@!$&'()*+,;=~"
+#: What a parameter's name may keep. Brackets may not stand there, and Tomcat refuses them.
+_NAME_SAFE: Final = "$@:!*(),/~"
+_ENCODED: Final = re.compile("(%[0-9A-Fa-f]{2})")
+_FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
+_HARMLESS_HEADERS: Final = {
+    # What follows is for servers that have JSON under a vendor's name only, as
+    # application/vnd.api+json, and answer 406 to anything less; curl asks for */* alone.
+    "Accept": "application/json, */*;q=0.5",
+    "User-Agent": f"harvester/{__version__}",
+    # gzip only: its end and CRC can be checked, and its bytes are the part file.
+    "Accept-Encoding": "gzip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the requests of one resource are made from."""
+
+    resource: Resource = field(repr=False)
+    base_url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)  # the client's, rendered
+    origins: Origins
+    secrets: Secrets
+    env: Mapping[str, str] = field(repr=False)
+
+    def request(
+        self, partition: Partition, cursor: Any, page: int, credentials: Credentials
+    ) -> Request:
+        """The request for page `page` (from 1) of a partition, with the credentials of now.
+
+        Raises `PageRefused` for a link that leads where the harvest may not go, and for values
+        and cursors that no request can be made from.
+        """
+        ask = self._asked(page)
+        values = {**partition.included, **partition.values}
+        scope = Scope(self.env, values, ABSENT if cursor is None else cursor, page)
+        params = list(_pairs(render(ask.params, scope)))
+        if page == 1:
+            params = _with(params, render(self.resource.first_params, scope))
+        if self.resource.incremental:
+            start = partition.included[RUN_START]
+            params = _with(params, {self.resource.incremental.param: start})
+        body = render(ask.json, scope)
+        rendered = render(self.resource.headers, scope)
+        headers = {name: as_text(value) for name, value in rendered.items()}
+        url = resolve(self.base_url, _path(ask.path, scope))
+        method = ask.method
+        link = _link_of(self.resource, cursor)
+        if link is None:
+            params, body = self._page_through(cursor, params, body, headers)
+            url = _without(url, {name for name, _ in params})
+        else:
+            url = resolve(url, link["href"])
+            method, body = _linked(link, method, body)
+        form = render(self.resource.form, scope)
+        content = (None, None) if method == "GET" else _content(body, form)
+        return self._complete(method, url, params, content, headers, credentials)
+
+    def _asked(self, page: int) -> "_Asked":
+        resource, following = self.resource, self.resource.next_request
+        asked = _Asked(resource.path, resource.method, resource.params, resource.json_body)
+        if page == 1 or following is None:
+            return asked
+        return _Asked(
+            asked.path if following.path is None else following.path,
+            asked.method if following.method is None else following.method,
+            asked.params if following.params is None else following.params,
+            asked.json if following.json_body is None else following.json_body,
+        )
+
+    def _page_through(
+        self, cursor: Any, params: list[tuple[str, str]], body: Any, headers: dict[str, str]
+    ) -> tuple[list[tuple[str, str]], Any]:
+        """Put the cursor, and a page size, where the paginator says."""
+        param = body_path = header = None
+        match self.resource.paginator:
+            case PageNumber() as paging:
+                param, body_path = paging.page_param, paging.page_body_path
+                if paging.page_size_param:
+                    params = _with(params, {paging.page_size_param: paging.page_size})
+            case Offset() as paging:
+                param, body_path = paging.offset_param, paging.offset_body_path
+                if paging.limit_param and paging.limit:
+                    params = _with(params, {paging.limit_param: paging.limit})
+            case Cursor() | HeaderCursor() | Keyset() as paging:
+                param, body_path = paging.cursor_param, paging.cursor_body_path
+                header = paging.cursor_header
+        if cursor is None:
+            return params, body
+        if param == "*":
+            if not isinstance(cursor, Mapping):
+                raise PageRefused(f"cursor_param '*' merges an object; the cursor is {cursor!r}")
+            params = _with(params, cursor)
+        elif param:
+            params = _with(params, {param: cursor})
+        if body_path:
+            body = _put(body, body_path, cursor)
+        if header:
+            headers[header] = as_text(cursor)
+        return params, body
+
+    def _complete(
+        self,
+        method: str,
+        url: str,
+        params: list[tuple[str, str]],
+        body: tuple[bytes | None, str | None],
+        headers: dict[str, str],
+        credentials: Credentials,
+    ) -> Request:
+        content, kind = body
+        sign = None
+        sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
+        if self.origins.check(url):
+            sent = _merged(sent, self.headers, headers, credentials.headers)
+            params = _with(params, credentials.params)
+            sign = credentials.sign
+        else:
+            # An allowed host without credentials gets the link as it stands and nothing of ours
+            # that is secret.
+            params = [pair for pair in params if self.secrets.is_open(*pair)]
+            ours = _merged(self.headers, headers).items()
+            sent = _merged(sent, {n: value for n, value in ours if self.secrets.is_open(n, value)})
+            if content is not None and self.secrets.redact(content.decode()) != content.decode():
+                raise PageRefused(
+                    "the body holds a secret, and the link leads to a host that "
+                    "gets no credentials (allowed_hosts: credentials)"
+                )
+        sent["Accept-Encoding"] = "gzip"
+        idempotent = method != "POST" or self.resource.idempotent
+        return Request(method, _with_query(url, params), sent, content, idempotent, sign)
+
+
+def bare_request(
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    json: Any = None,
+    form: Mapping[str, Any] | None = None,
+) -> Request:
+    """A request with nothing of the harvest's in it but what is given: for a token."""
+    content, kind = _content(json, form)
+    sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
+    asked = _with_query(url, list(_pairs(params)))
+    headers = {**_merged(sent, headers or {}), "Accept-Encoding": "gzip"}
+    # A signature that changes nothing: credentials of the environment have no place here.
+    return Request(method, asked, headers, content, sign=lambda prepared: prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    path: str
+    method: str
+    params: Mapping[str, Any]
+    json: Any
+
+
+def _link_of(resource: Resource, cursor: Any) -> Mapping[str, Any] | None:
+    """The link, when the cursor is one rather than a value for a place in the request."""
+    if cursor is None:
+        return None
+    match resource.paginator:
+        case JsonLink() | HeaderLink():
+            return cursor if isinstance(cursor, Mapping) else {"href": cursor}
+        case HeaderCursor(places=()) if not any(
+            reference.kind == "cursor" for _, reference in references_in(resource.request_parts)
+        ):
+            return {"href": cursor}
+    return None
+
+
+def _linked(link: Mapping[str, Any], method: str, body: Any) -> tuple[str, Any]:
+    """The method and body that a link asks for; STAC's `merge` adds its body to the one sent."""
+    asked = str(link.get("method") or method).upper()
+    if asked not in ("GET", "POST"):
+        raise PageRefused(f"the next link asks for a {asked}; only GET and POST read")
+    given = link.get("body")
+    if given is None:
+        return asked, body if asked == method else None
+    if link.get("merge") and isinstance(body, Mapping) and isinstance(given, Mapping):
+        return asked, {**body, **given}
+    return asked, given
+
+
+def _path(template: str, scope: Scope) -> str:
+    """The rendered path, percent-encoded where values stand. One that is nothing but a cursor,
+    or a value that is a full URL, stays as it is.
+    """
+    parts = Template.parse(template).parts
+    path = ""
+    for part in parts:
+        if isinstance(part, str):
+            path += part
+            continue
+        value = Template((part,)).render(scope)
+        if value is ABSENT:
+            raise PageRefused(
+                "the path needs {cursor}, which the first page has only with an initial_cursor"
+            )
+        text = as_text(value)
+        if len(parts) == 1 and (part.kind == "cursor" or _FULL_URL.match(text)):
+            return text
+        if part.kind == "env":
+            path += text
+        else:
+            path += _quoted(text, "" if "?" in path else _PATH_SAFE, raw=part.raw)
+    if _climbs(path) != _climbs(template):
+        raise PageRefused(f"a value turns the path into {path!r}, which leads to another place")
+    first, _, _ = path.partition("/")
+    # Without a scheme, `documents:search` is a path: RFC 3986 section 4.2 writes it so.
+    return f"./{path}" if ":" in first.partition("?")[0] and not _FULL_URL.match(path) else path
+
+
+def _quoted(text: str, safe: str, *, raw: bool) -> str:
+    """A value in a path; of a `raw` one the percent signs that encode something stay."""
+    if not raw:
+        return quote(text, safe=safe)
+    return "".join(
+        piece if _ENCODED.fullmatch(piece) else quote(piece, safe=safe)
+        for piece in _ENCODED.split(text)
+    )
+
+
+def _climbs(path: str) -> int:
+    """How many segments of a path are `.` or `..`."""
+    # Requests writes an encoded dot plain, and what it makes of one is what counts.
+    segments = path.partition("?")[0].replace("%2e", ".").replace("%2E", ".").split("/")
+    return sum(segment in (".", "..") for segment in segments)
+
+
+def _pairs(params: Any) -> Iterable[tuple[str, str]]:
+    """Name and text of each parameter; a list repeats the name, None leaves it out."""
+    for name, value in (params or {}).items():
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                yield name, as_text(item)
+
+
+def _with(params: list[tuple[str, str]], more: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """`params` where those of `more` replace any of the same name."""
+    return [pair for pair in params if pair[0] not in more] + list(_pairs(more))
+
+
+def _merged(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Headers, the later in place of the earlier; their names' case does not count."""
+    found = {name.lower(): (name, value) for layer in layers for name, value in layer.items()}
+    return dict(found.values())
+
+
+def _without(url: str, names: Collection[str]) -> str:
+    """`url` without the query parameters of these names, the others untouched."""
+    if "?" not in url:
+        return url
+    parts = urlsplit(url)
+    kept = [pair for pair in parts.query.split("&") if not _names(pair) & set(names)]
+    return parts._replace(query="&".join(kept)).geturl()
+
+
+def _with_query(url: str, params: list[tuple[str, str]]) -> str:
+    """`url` with those parameters that it does not have yet: none is ever repeated."""
+    parts = urlsplit(url)
+    present = _names(parts.query)
+    missing = _encoded(pair for pair in params if pair[0] not in present)
+    query = "&".join(filter(None, (parts.query, missing)))
+    return parts._replace(query=query, fragment="").geturl()
+
+
+def _encoded(params: Iterable[tuple[str, str]]) -> str:
+    """A query, its names as they are spelled where RFC 3986 lets them stand: there are servers
+    that know `$top` and `%24top` as two names, and one of them is ignored.
+    """
+    return "&".join(f"{quote(name, safe=_NAME_SAFE)}={quote_plus(text)}" for name, text in params)
+
+
+def _names(query: str) -> set[str]:
+    return {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+
+
+def _content(body: Any, form: Any) -> tuple[bytes | None, str | None]:
+    if body is not None:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(), "application/json"
+    if form:
+        return urlencode(list(_pairs(form))).encode(), "application/x-www-form-urlencoded"
+    return None, None
+
+
+def _put(body: Any, path: str, value: Any) -> Any:
+    """A copy of the JSON body with `value` at a dotted path, whose objects are made as needed."""
+    names = [segment.name for segment in parse(path) if isinstance(segment, Key)]
+    body = deepcopy(body) if isinstance(body, dict) else {}
+    place = body
+    for name in names[:-1]:
+        if not isinstance(place.get(name), dict):
+            place[name] = {}
+        place = place[name]
+    place[names[-1]] = value
+    return body

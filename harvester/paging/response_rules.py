@@ -1,0 +1,154 @@
+"""What a response means: the rules of the YAML first, then HTTP's own sense of its status.
+
+A page is worth keeping only when no rule stands against it and its status is that of a page.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from harvester.config import HeaderWhen, ResponseAction, When
+from harvester.http import wait_told
+from harvester.model import Key, as_text, parse
+from harvester.page import Field, Take
+
+Verdict = Literal["keep", "retry", "ignore", "fail", "stop", "reauth", "restart"]
+
+#: Statuses that carry a page. 204 and 205 have no body, 202 says "not yet".
+_PAGES: Final = frozenset({200, 201, 203, 206})
+#: Statuses that pass: RFC 9110 and 6585; 520-530 are Cloudflare's words for an origin in trouble.
+_PASSING: Final = frozenset({202, 408, 425, 429, 500, 502, 503, 504, *range(520, 531)})
+
+
+def is_page(status: int) -> bool:
+    """Whether an answer of this status carries a page."""
+    return status in _PAGES
+
+
+def rule_fields(
+    rules: Sequence[ResponseAction], retry_after_path: str | None = None
+) -> list[Field]:
+    """The fields that the rules' `when` conditions look at, and those that say how long to wait;
+    `retry_after_path` is that of all answers.
+    """
+    conditions = [
+        Field(
+            _name(index),
+            parse(rule.when.path),
+            Take.EXISTS if rule.when.exists is not None else Take.FIRST,
+        )
+        for index, rule in enumerate(rules)
+        if rule.when is not None
+    ]
+    paths = dict.fromkeys(
+        filter(None, (retry_after_path, *(rule.retry_after_path for rule in rules)))
+    )
+    return [*conditions, *(Field(_wait_name(path), parse(path)) for path in paths)]
+
+
+def told_wait(
+    rule: ResponseAction | None,
+    retry_after_path: str | None,
+    fields: Mapping[str, Any] | None,
+    now: float,
+) -> float | None:
+    """The seconds that an answer's body asks to wait, by the rule's path or that of all answers."""
+    path = rule.retry_after_path if rule and rule.retry_after_path else retry_after_path
+    if path is None or fields is None:
+        return None
+    last = parse(path)[-1]
+    in_ms = isinstance(last, Key) and last.name.lower().endswith(("ms", "millis", "milliseconds"))
+    return wait_told(fields.get(_wait_name(path)), now, milliseconds=in_ms)
+
+
+def judge(
+    rules: Sequence[ResponseAction],
+    status: int,
+    headers: Mapping[str, str],
+    fields: Mapping[str, Any] | None,
+) -> tuple[Verdict, ResponseAction | None]:
+    """The verdict on a response, and the rule that gave it (None: HTTP's own sense).
+
+    `headers` have lower-case names; `fields` are those of `fields_wanted`, where found;
+    None when the body is no JSON, and then no rule that looks into it matches: a value that was
+    cut off, or a page of HTML, must not pass for one that is not there.
+    """
+    for index, rule in enumerate(rules):
+        if _matches(rule, index, status, headers, fields):
+            return rule.action, rule
+    if is_page(status):
+        return "keep", None
+    if status == 401:
+        return "reauth", None
+    if status in _PASSING or _is_rate_limit(status, headers):
+        return "retry", None
+    return "fail", None
+
+
+def _name(index: int) -> str:
+    return f"response_actions[{index}]"
+
+
+def _wait_name(path: str) -> str:
+    return f"retry_after {path}"
+
+
+def _matches(
+    rule: ResponseAction,
+    index: int,
+    status: int,
+    headers: Mapping[str, str],
+    fields: Mapping[str, Any] | None,
+) -> bool:
+    if rule.status is not None and not any(_has_status(item, status) for item in rule.status):
+        return False
+    if rule.header is not None and not _holds(rule.header, headers.get(rule.header.name.lower())):
+        return False
+    if rule.when is None:
+        return True
+    return fields is not None and _holds(rule.when, fields.get(_name(index)))
+
+
+def _has_status(wanted: int | str, status: int) -> bool:
+    if isinstance(wanted, str):  # a class, such as "4xx"
+        return status // 100 == int(wanted[0])
+    return status == wanted
+
+
+def _is_rate_limit(status: int, headers: Mapping[str, str]) -> bool:
+    """A 403 that is a rate limit in disguise, as GitHub's secondary limits are.
+
+    Jira's data center sends `Retry-After: 0` with every answer, which asks for no wait.
+    """
+    return status == 403 and (
+        headers.get("retry-after", "0").strip() != "0"
+        or headers.get("x-ratelimit-remaining") == "0"
+    )
+
+
+def _holds(condition: When | HeaderWhen, value: Any) -> bool:
+    """Whether the condition holds; a null value counts as one that is not there."""
+    if condition.operator == "exists":
+        exists: bool = condition.operand
+        return (value is not None) == exists
+    same = _same_text if isinstance(condition, HeaderWhen) else _same
+    if condition.operator == "equals":
+        return same(value, condition.operand)
+    if value is None:
+        return False
+    if condition.operator == "not_equals":
+        return not same(value, condition.operand)
+    if condition.operator == "in":
+        return any(same(value, item) for item in condition.operand)
+    return re.search(condition.operand, as_text(value)) is not None
+
+
+def _same_text(value: str | None, wanted: Any) -> bool:
+    # A header is text; `equals: 0` means the text that says 0.
+    return value == (None if wanted is None else as_text(wanted))
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    # JSON's types differ where Python's compare equal: 1 == True.
+    equal: bool = value == wanted
+    return equal and isinstance(value, bool) == isinstance(wanted, bool)

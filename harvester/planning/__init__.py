@@ -1,0 +1,55 @@
+"""Which partitions there are, and in which order."""
+
+from harvester.planning.closed_windows import (
+    NOTABLE,
+    ServerClock,
+    closes_at,
+    end_of,
+    kept_early,
+    was_early,
+)
+from harvester.planning.incremental import (
+    KEY,
+    Seen,
+    runs,
+)
+from harvester.planning.partition_values import (
+    Cut,
+    Value,
+    partition_records,
+    supply,
+    take_over,
+    values_of,
+)
+from harvester.planning.plans import (
+    Feed,
+    Least,
+    Plan,
+    known_count,
+    least,
+    plan,
+)
+
+__all__ = [
+    "KEY",
+    "NOTABLE",
+    "Cut",
+    "Feed",
+    "Least",
+    "Plan",
+    "Seen",
+    "ServerClock",
+    "Value",
+    "closes_at",
+    "end_of",
+    "kept_early",
+    "known_count",
+    "least",
+    "partition_records",
+    "plan",
+    "runs",
+    "supply",
+    "take_over",
+    "values_of",
+    "was_early",
+]

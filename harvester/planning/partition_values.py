@@ -1,0 +1,261 @@
+"""Partition values that lie outside the YAML: the lines of a file, the records of parents.
+
+A file may change or vanish between two runs; what was planned may not. So each run takes the new
+values of a file over into the harvest's folder, and from then on everybody goes by that copy.
+Values that a file no longer has stay: their partitions are harvested and their records are kept.
+
+Parents' records are read back from their parts, one at a time, so a million parents take no
+memory.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.config import Config, Resource
+from harvester.errors import ConfigError, DataRefused, Problem
+from harvester.model import (
+    FromFile,
+    FromResource,
+    LoopGuard,
+    Outside,
+    Partition,
+    Supply,
+    as_text,
+    find,
+    parse,
+)
+from harvester.model import Path as JSONPath
+from harvester.page import iter_elements
+from harvester.store import (
+    DurableFile,
+    decoded_chunks,
+    place_of,
+    read_pages,
+    reading,
+    remove_temporary,
+)
+
+_JSON_LINES: Final = (".jsonl", ".ndjson")
+
+Value = tuple[Any, Mapping[str, Any]]
+"""A value and what it includes."""
+
+
+def take_over(out: Path, config: Config, resource: Resource) -> list[str]:
+    """Add the new values of a resource's files to the copies in `out`; a copy to which nothing
+    is added is left as it is. Returns what a person should know: which files are gone.
+
+    Raises `ConfigError` naming file and line, and `DiskError`.
+    """
+    notes = []
+    for key, spec in resource.partitions.items():
+        if not isinstance(spec, FromFile):
+            continue
+        copy, path = _copy(out, resource, key), config.home / spec.path
+        if copy.exists() and not path.exists():
+            notes.append(f"{path} is gone; the values taken from it before are harvested")
+            continue
+        known = sum(1 for _ in _copied(copy)) if copy.exists() else -1
+        remove_temporary(copy)
+        with DurableFile(copy, fsync=config.output.fsync) as file:
+            count = 0
+            for count, pair in enumerate(_merged(copy, path, spec), 1):  # noqa: B007
+                file.write(json.dumps(pair, ensure_ascii=False).encode() + b"\n")
+            if count > known:
+                file.commit()
+    return notes
+
+
+def supply(
+    out: Path,
+    config: Config,
+    resource: Resource,
+    parent: Partition | None = None,
+    *,
+    files: bool = False,
+) -> Supply:
+    """What `partitions.plan` takes the outside values of a resource from.
+
+    `parent` is the partition of the parents' resource whose records to go by. `files`: also what
+    a run begun now would take over from files; else only what runs have taken over.
+    """
+    keys = {id(spec): key for key, spec in resource.partitions.items()}
+
+    def values(spec: Outside) -> Iterable[Value]:
+        if isinstance(spec, FromFile):
+            copy = _copy(out, resource, keys[id(spec)])
+            return _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
+        if parent is None:
+            return ()
+        return _from_records(out, config, spec, parent)
+
+    return values
+
+
+Cut = Callable[[Iterable[bytes], JSONPath], Iterator[bytes]]
+"""What cuts records out of a page: `iter_elements`, or `iter_lines` in blocks of lines."""
+
+
+def partition_records(
+    out: Path, partition: Partition, selector: str | None, cut: Cut = iter_elements
+) -> Iterator[bytes]:
+    """The records of one partition, in order, as `iter_records` gives them."""
+    folder = place_of(out, partition)
+    path = parse(selector or "$")
+    for entry in read_pages(folder):
+        part = f"{folder}/{entry.part}"  # a Path takes 6 µs more, at each of many pages
+        try:
+            yield from cut(decoded_chunks(part), path)
+        except (DataRefused, OSError, ValueError) as error:
+            told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
+            raise DataRefused(f"{part}: {told}; see `harvester verify`") from error
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def _copy(out: Path, resource: Resource, key: str) -> Path:
+    return out / f"{resource.name}.{key}.values.jsonl"
+
+
+def _copied(copy: Path) -> Iterator[Value]:
+    try:
+        with TextIOWrapper(reading(copy), encoding="utf-8") as lines:
+            for line in lines:
+                value, included = json.loads(line)
+                yield value, included
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataRefused(
+            f"{copy}: cannot be read: {error}; restore it from a copy, or harvest into another "
+            "folder with --out"
+        ) from error
+
+
+def _merged(copy: Path, path: Path, spec: FromFile) -> Iterator[Value]:
+    """The values of the copy, then those that only the file has. Each once: as text, since it is
+    text that names a folder.
+    """
+    seen = LoopGuard(forgets=False)
+    for value, included in _copied(copy):
+        seen.add(as_text(value))
+        yield value, included
+    for value, included in _read(path, spec):
+        if seen.add(as_text(value)):
+            yield value, included
+
+
+def _read(path: Path, spec: FromFile) -> Iterator[Value]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix.lower() in _JSON_LINES:
+                yield from _read_json_lines(path, file, spec)
+            elif spec.column is None:
+                yield from ((text, {}) for line in file if (text := line.strip()))
+            else:
+                yield from _read_csv(path, file, spec, spec.column)
+    except UnicodeDecodeError:
+        raise _problem(path, _undecodable_line(path), "not UTF-8 text") from None
+    except OSError as error:
+        raise _problem(path, 0, f"cannot be read: {error.strerror or error}") from None
+
+
+def _read_csv(path: Path, file: Iterable[str], spec: FromFile, column: str) -> Iterator[Value]:
+    rows = csv.DictReader(file, strict=True)
+    try:
+        there = rows.fieldnames or ()
+        for name in (column, *(name for _, name in spec.include)):
+            if name not in there:
+                raise _problem(path, 1, f"no column {name!r}, only: {', '.join(there)}")
+        for row in rows:
+            if not row[column]:
+                raise _problem(path, rows.line_num, f"no {column!r}")
+            yield row[column], {name: row[other] for name, other in spec.include}
+    except csv.Error as error:
+        raise _problem(path, rows.reader.line_num, f"not CSV: {error}") from None
+
+
+def _read_json_lines(path: Path, file: Iterable[str], spec: FromFile) -> Iterator[Value]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise _problem(path, number, f"not JSON: {error}") from None
+        members = record if isinstance(record, dict) else {}
+        value = record if spec.column is None else members.get(spec.column)
+        if not _names(value):
+            where = f" at {spec.column!r}" if spec.column is not None else ""
+            raise _problem(path, number, f"no text or number{where}")
+        yield value, {name: members.get(column) for name, column in spec.include}
+
+
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 0
+
+
+def _problem(path: Path, line: int, message: str) -> ConfigError:
+    return ConfigError([Problem(str(path), line, "", message)])
+
+
+def _names(value: Any) -> bool:
+    """Whether a value can name a partition: text that is text (no half of a surrogate pair, which
+    no file holds), a number, true or false.
+    """
+    if isinstance(value, str):
+        return value != "" and not any("\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, int | float)
+
+
+# --- Parents -------------------------------------------------------------------------------------
+
+
+def _from_records(
+    out: Path, config: Config, spec: FromResource, parent: Partition
+) -> Iterator[Value]:
+    """The values of one parent partition's records, in their order."""
+    selector = next(r.data_selector for r in config.resources if r.name == spec.resource)
+    return values_of(spec, partition_records(out, parent, selector), str(place_of(out, parent)))
+
+
+def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:
+    """The values of parents' records, in their order; `place` names them in messages.
+
+    A record gives as many as there are at the path: an array gives its items. Null and "" are no
+    values. One that cannot name a partition is refused, since its children would go missing in
+    silence.
+    """
+    field = parse(spec.field)
+    paths = {name: parse(path) for name, path in spec.include}
+    for text in records:
+        record = _read_record(text)
+        included = {name: next(find(record, path), None) for name, path in paths.items()}
+        for found in find(record, field):
+            for value in found if isinstance(found, list) else [found]:
+                if value is None or value == "":
+                    continue
+                if not _names(value):
+                    raise DataRefused(
+                        f"{place}: a record has {value!r} at {spec.field}; only text and numbers "
+                        "can name a partition"
+                    )
+                yield value, included
+
+
+def _read_record(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataRefused(f"a parent's record cannot be read: {error}") from error

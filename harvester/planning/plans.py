@@ -1,0 +1,215 @@
+"""What a harvest will ask for: its partitions, and the least it takes. Asks the server nothing.
+
+Lists, ranges, windows and the values of files are known beforehand. The children of parents'
+records and the runs of an incremental resource are known from what is on disk: a plan without a
+folder has no children yet, and first runs only.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harvester.config import Config, Resource
+from harvester.model import LoopGuard, Partition, count, partitions_of
+from harvester.planning.incremental import next_run, runs
+from harvester.planning.partition_values import supply
+from harvester.security import Secrets
+from harvester.store import has_generation, is_done, place_of
+
+
+def plan(
+    config: Config,
+    *,
+    resources: Sequence[str] = (),
+    now: datetime | None = None,
+    out: str | os.PathLike[str] | None = None,
+) -> Iterator[Partition]:
+    """Every partition that a run begun now would know of, in order, one at a time.
+
+    `now` (aware) closes windows; `out` is the folder to look into for parents and runs (else the
+    configuration's). Raises `ConfigError` for a file of values that cannot be read, and
+    `DataRefused`.
+    """
+    known = Plan(config, now or datetime.now(UTC), Path(out or config.folder), files=True)
+    for resource in config.resources:
+        if not resources or resource.name in resources:
+            yield from known.partitions(resource, following=True)
+
+
+class Plan:
+    """The partitions of a harvest as far as its configuration and its folder tell.
+
+    `files`: also what a run begun now would take over from files.
+    """
+
+    def __init__(self, config: Config, now: datetime, out: Path, *, files: bool = False) -> None:
+        self.config = config
+        self.now = now
+        self.out = out
+        self._files = files
+        self._resources = {resource.name: resource for resource in config.resources}
+
+    def _reveal(self, value: Any) -> Any:
+        """A value of a journal as the server gave it. An earlier version concealed in it whatever
+        a variable holds, years included.
+        """
+        if not isinstance(value, str) or "{secret." not in value:
+            return value
+        former = {f"env.{name}": held for name, held in self.config.env.items()}
+        return Secrets({}, former=former).reveal(value)
+
+    def partitions(self, resource: Resource, *, following: bool = False) -> Iterator[Partition]:
+        """All known partitions of a resource; children once, of however many parents they are.
+
+        `following`: with the runs that a run begun now would add behind finished ones.
+        """
+        for base in self._bases(resource):
+            yield from self._runs(resource, base, following=following)
+
+    def children(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
+        """The partitions that a finished partition of the parents gives (all, without parents),
+        with the runs that follow finished ones.
+        """
+        for base in self._planned(resource, parent):
+            yield from self._runs(resource, base, following=True)
+
+    def count(self, resource: Resource) -> int:
+        """How many partitions a resource without parents and runs has, without listing them."""
+        values = supply(self.out, self.config, resource, files=self._files)
+        return count(resource.partitions, self.now, values)
+
+    def awaits_parents(self, resource: Resource) -> bool:
+        """Whether parents that are not finished may add partitions."""
+        if resource.parent_name is None:
+            return False
+        parents = self._resources[resource.parent_name]
+        known = self.partitions(parents, following=True)
+        return self.awaits_parents(parents) or not all(
+            is_done(place_of(self.out, parent)) for parent in known
+        )
+
+    def children_of(self, name: str) -> Iterator[Resource]:
+        """The resources whose parents are the records of resource `name`."""
+        return (item for item in self.config.resources if item.parent_name == name)
+
+    def _bases(self, resource: Resource) -> Iterator[Partition]:
+        if resource.parent_name is None:
+            yield from self._planned(resource, None)
+            return
+        seen = LoopGuard(forgets=False)
+        for parent in self.partitions(self._resources[resource.parent_name]):
+            if has_generation(place_of(self.out, parent)):
+                for child in self._planned(resource, parent):
+                    if seen.add(str(child.folder)):
+                        yield child
+
+    def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
+        values = supply(self.out, self.config, resource, parent, files=self._files)
+        return partitions_of(resource.name, resource.partitions, self.now, values)
+
+    def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
+        if resource.incremental is None:
+            yield base
+            return
+        # Looked up before the first is handed out: one that is finished meanwhile is followed by
+        # the next run of the harvest, not by this one.
+        further = (
+            next_run(self.out, base, resource.incremental, self._reveal) if following else None
+        )
+        yield from runs(self.out, base, resource.incremental)
+        if further is not None:
+            yield further
+
+
+class Feed:
+    """Hands out partitions to harvest: those planned, then the children of each that finishes.
+
+    Children come before the next parents, so that no more parents wait for their children to be
+    handed out than there are workers, however many there are in all.
+    """
+
+    def __init__(self, plan: Plan, chosen: Sequence[Resource]) -> None:
+        self._plan = plan
+        self._names = {resource.name for resource in chosen}
+        # Only children can be named twice.
+        self._seen = {
+            resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parent_name
+        }
+        self._stack = [
+            plan.children(resource, None) if resource.parent_name is None
+            else self._of_finished_parents(resource)
+            for resource in reversed(chosen)
+            if resource.parent_name not in self._names
+        ]  # fmt: skip
+
+    def next(self) -> Partition | None:
+        """The next partition; None where there is none, until another one finishes."""
+        while self._stack:
+            for partition in self._stack[-1]:
+                seen = self._seen.get(partition.resource)
+                if seen is None or seen.add(str(partition.folder)):
+                    return partition
+            self._stack.pop()
+        return None
+
+    def finished(self, partition: Partition) -> None:
+        """A partition has its last page: its children may be harvested."""
+        for resource in self._plan.children_of(partition.resource):
+            if resource.name in self._names:
+                self._stack.append(self._plan.children(resource, partition))
+
+    def _of_finished_parents(self, resource: Resource) -> Iterator[Partition]:
+        """The children of parents that are not harvested in this run, but were in another."""
+        parents = next(r for r in self._plan.config.resources if r.name == resource.parent_name)
+        for parent in self._plan.partitions(parents):
+            if has_generation(place_of(self._plan.out, parent)):
+                yield from self._plan.children(resource, parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """The least that a resource takes: one request a partition, as fast as the budgets allow.
+
+    `after` names the parents whose records will add partitions that are not known yet.
+    """
+
+    resource: str
+    partitions: int
+    requests: int
+    seconds: float
+    after: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form that `plan --json` prints, `partitions` without their list."""
+        value: dict[str, Any] = {
+            "name": self.resource,
+            "partitions": self.partitions,
+            "least_requests": self.requests,
+            "least_seconds": round(self.seconds, 3),
+        }
+        return value if self.after is None else {**value, "after": self.after}
+
+
+def least(config: Config, resource: Resource, now: datetime, out: Path | None = None) -> Least:
+    """The least number of requests and seconds that a resource needs, as far as is known."""
+    known = Plan(config, now, out or config.folder, files=True)
+    partitions = known_count(known, resource)
+    budgets = (*config.client.rate_limit, *resource.rate_limit)
+    # A budget of N a period lets request k leave (k - 1) // N periods after the first.
+    seconds = max(
+        ((partitions - 1) // budget.requests * budget.per for budget in budgets), default=0.0
+    )
+    after = resource.parent_name if known.awaits_parents(resource) else None
+    return Least(resource.name, partitions, partitions, max(0.0, seconds), after)
+
+
+def known_count(plan: Plan, resource: Resource) -> int:
+    """How many partitions of a resource a run begun now would know of; counted without listing
+    where it can be.
+    """
+    if resource.parent_name or resource.incremental:
+        return sum(1 for _ in plan.partitions(resource, following=True))
+    return plan.count(resource)

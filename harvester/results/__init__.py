@@ -1,0 +1,67 @@
+"""A harvest read back: where it stands, whether it is sound, its records."""
+
+from harvester.results.distinct_keys import (
+    Doubles,
+    doubles,
+)
+from harvester.results.last_run import (
+    read_last_run,
+    read_tally,
+    write_last_run,
+)
+from harvester.results.records import (
+    iter_records,
+    record_lines,
+)
+from harvester.results.run_statistics import (
+    Tally,
+    count,
+    kind_of,
+)
+from harvester.results.state import (
+    PartCheck,
+    StoredProblem,
+    Verification,
+    folders_with_pages,
+    parts_on_disk,
+    planned,
+    status,
+    verify,
+)
+from harvester.results.summary import (
+    Failure,
+    Failures,
+    PartitionCounts,
+    ResourceSummary,
+    Summary,
+)
+from harvester.results.whole_run import (
+    WholeRun,
+)
+
+__all__ = [
+    "Doubles",
+    "Failure",
+    "Failures",
+    "PartCheck",
+    "PartitionCounts",
+    "ResourceSummary",
+    "StoredProblem",
+    "Summary",
+    "Tally",
+    "Verification",
+    "WholeRun",
+    "count",
+    "doubles",
+    "folders_with_pages",
+    "iter_records",
+    "kind_of",
+    "parts_on_disk",
+    "planned",
+    "read_last_run",
+    "read_tally",
+    "record_lines",
+    "status",
+    "verify",
+    "write_last_run",
+]

@@ -1,0 +1,72 @@
+"""What the last run noted in `last_run.json`: which partitions failed, what was waited for."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.errors import DataRefused
+from harvester.results.run_statistics import Tally
+from harvester.results.summary import MOST_FAILURES, Failure, Failures
+from harvester.store import reading, write_json
+
+NAME: Final = "last_run.json"
+_LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
+_MOST_NOTED: Final = 1 << 53
+
+
+def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
+    """Note which partitions failed, for `status`, and what the run waited for and lost, added to
+    what the runs before noted, for `report`. The journals remain the only truth.
+    """
+    tally = read_tally(out)
+    if run is not None:
+        tally.add(run)
+    value = {
+        "failed": failures.count,
+        "failures": [asdict(failure) for failure in failures.listed],
+        "tally": tally.as_dict(),
+    }
+    write_json(out / NAME, value, fsync=fsync)
+
+
+def read_last_run(out: Path) -> Failures:
+    """The failures that the last run noted; none where it noted nothing readable."""
+    noted = _noted(out)
+    count, listed = noted.get("failed"), noted.get("failures")
+    if not isinstance(count, dict) or not all(_is_count(number) for number in count.values()):
+        return Failures()
+    items = listed[:MOST_FAILURES] if isinstance(listed, list) else ()
+    return Failures(Counter(count), [one for item in items if (one := _failure(item))])
+
+
+def _failure(item: Any) -> Failure | None:
+    match item:
+        case {"resource": str(name), "partition": dict(labels), "error": str(error)}:
+            if all(isinstance(label, str) for label in labels.values()):
+                return Failure(name, labels, error, item.get("cursor"))
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NOTED
+
+
+def read_tally(out: Path) -> Tally:
+    """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
+    return Tally.read(_noted(out).get("tally"))
+
+
+def _noted(out: Path) -> Mapping[str, Any]:
+    """What `last_run.json` holds. The journals are the truth: where it is no longer what a run
+    wrote, it says nothing.
+    """
+    try:
+        with reading(out / NAME) as file:
+            text = file.read(_LARGEST_NOTED + 1)
+        value = json.loads(text) if len(text) <= _LARGEST_NOTED else None
+    except (DataRefused, OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,84 @@
+"""Committed parts to records: each as the bytes the server wrote, on one line."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from harvester.config import unknown
+from harvester.errors import ConfigError
+from harvester.model import Partition
+from harvester.page import iter_elements, iter_lines
+from harvester.planning import Cut, partition_records
+from harvester.results.state import planned
+from harvester.store import read_asked
+
+_MOST_NAMED: Final = 1000  # values of a key among which to look for the one that was meant
+
+
+def iter_records(
+    out: str | os.PathLike[str],
+    *,
+    resources: Sequence[str] = (),
+    partition: Mapping[str, str] | None = None,
+) -> Iterator[bytes]:
+    """The records of the harvest in `out`, in order: JSON, one line each, without the newline.
+
+    Plan order, then page order, then the server's order. `resources` and `partition` (values as
+    in the folder names, not percent-encoded) choose. Only committed pages count; parts are read
+    as streams, without a temporary copy. Raises `DataRefused` for damage, `ConfigError` for a
+    choice that cannot match.
+    """
+    return _cut(Path(out), resources, partition or {}, iter_elements)
+
+
+def record_lines(
+    out: str | os.PathLike[str],
+    *,
+    resources: Sequence[str] = (),
+    partition: Mapping[str, str] | None = None,
+) -> Iterator[bytes]:
+    """The same as JSON Lines, in blocks of whole lines: two and a half times as fast."""
+    return _cut(Path(out), resources, partition or {}, iter_lines)
+
+
+def _cut(
+    out: Path, resources: Sequence[str], partition: Mapping[str, str], cut: Cut
+) -> Iterator[bytes]:
+    asked = read_asked(out)
+    known = {resource.name: resource for resource in asked.config.resources}
+    for name in resources:
+        if name not in known:
+            raise ConfigError(f"{out}: {unknown('resource', name, known)}")
+    chosen = [known[name] for name in resources or known]
+    keys = {key for resource in chosen for key in resource.partition_keys}
+    for key in partition.keys() - keys:
+        where = unknown("partition key", key, sorted(keys)) if keys else "it has no partitions"
+        raise ConfigError(f"{out}: {where}")
+    others: dict[str, dict[str, None]] = {key: {} for key in partition}
+    found = not partition
+    for planned_one in planned(out, asked, tuple(resources)):
+        if _is_wanted(planned_one, partition):
+            found = True
+            selector = known[planned_one.resource].data_selector
+            yield from partition_records(out, planned_one, selector, cut)
+        elif not found:
+            for key, label in planned_one.labels.items():
+                if key in others and len(others[key]) < _MOST_NAMED:
+                    others[key][label] = None
+    if not found:
+        raise ConfigError(_no_such(out, partition, others))
+
+
+def _no_such(out: Path, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:
+    """That no partition has these values, and what was meant by those that none has."""
+    for key, value in wanted.items():
+        if value not in others[key]:
+            return f"{out}: {unknown(key, value, others[key])}"
+    pairs = " ".join(f"{key}={value}" for key, value in wanted.items())
+    return f"{out}: there is no partition {pairs}"
+
+
+def _is_wanted(partition: Partition, wanted: Mapping[str, str]) -> bool:
+    labels = partition.labels
+    return all(labels.get(key) == value for key, value in wanted.items())

@@ -1,0 +1,136 @@
+"""What a run or a look at the folder sums up to: the numbers that `run` and `status` give."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from harvester.errors import HarvesterError, PartitionFailed, RunStopped
+from harvester.model import DoubtGroup
+from harvester.store import Checkpoint
+
+#: More failures than this are counted, not kept: there may be a million partitions.
+MOST_FAILURES: Final = 1000
+
+
+@dataclass(slots=True)
+class PartitionCounts:
+    """Partitions of a resource by how they stand; `pending` have neither ended nor failed."""
+
+    total: int = 0
+    complete: int = 0
+    failed: int = 0
+    pending: int = 0
+
+
+@dataclass(slots=True)
+class ResourceSummary:
+    """A resource's committed pages in numbers. `bytes` is decoded JSON, `stored_bytes` on disk;
+    `control_characters` stand raw in strings, which is told where there are any; `ends` counts what
+    proved the ends of its complete partitions.
+    """
+
+    name: str
+    partitions: PartitionCounts = field(default_factory=PartitionCounts)
+    pages: int = 0
+    records: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
+    requests: int = 0
+    retries: int = 0
+    control_characters: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
+
+    def add(self, checkpoint: Checkpoint, *, failed: bool) -> None:
+        """Count a partition in. Its requests are those of committed pages."""
+        counts = self.partitions
+        counts.total += 1
+        counts.complete += checkpoint.done
+        counts.failed += failed
+        counts.pending += not (checkpoint.done or failed)
+        if checkpoint.done and checkpoint.reason:
+            self.ends[checkpoint.reason] = self.ends.get(checkpoint.reason, 0) + 1
+        self.requests += checkpoint.attempts
+        self.retries += checkpoint.retries
+        self.pages += checkpoint.live_pages
+        self.records += checkpoint.records
+        self.bytes += checkpoint.bytes
+        self.stored_bytes += checkpoint.stored_bytes
+        self.control_characters += checkpoint.control_characters
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        told = asdict(self)
+        if not self.control_characters:
+            del told["control_characters"]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A partition that ended before its last page, and why."""
+
+    resource: str
+    partition: Mapping[str, str]
+    error: str
+    cursor: Any
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Which partition it is; hashable."""
+        return (self.resource, *self.partition.values())
+
+
+@dataclass(slots=True)
+class Failures:
+    """The failures of a run: how many there were, by resource, and the first of them in words."""
+
+    count: Counter[str] = field(default_factory=Counter)
+    listed: list[Failure] = field(default_factory=list)
+
+    def add(self, failure: Failure) -> None:
+        """Count a failure, and list it unless there are too many."""
+        self.count[failure.resource] += 1
+        if len(self.listed) < MOST_FAILURES:
+            self.listed.append(failure)
+
+
+@dataclass(slots=True)
+class Summary:
+    """The state of a harvest. `complete`: every partition of the plan has its last page."""
+
+    name: str
+    resources: list[ResourceSummary]
+    failures: list[Failure] = field(default_factory=list)
+    ended_by: HarvesterError | None = None  # what stopped the run before its plan was worked off
+    paused: bool = False  # `max_pages` left pages to harvest
+    doubts: list[DoubtGroup] = field(default_factory=list)
+    since: str | None = None  # when the last page, or the last word, of any partition was kept
+    strict: bool = False  # whether a doubt is as bad as a failure
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to harvest."""
+        return all(item.partitions.complete == item.partitions.total for item in self.resources)
+
+    @property
+    def exit_code(self) -> int:
+        """What a run that ended so returns from the command line."""
+        if self.ended_by is not None:
+            return self.ended_by.exit_code
+        if self.failures or (self.strict and self.doubts):
+            return PartitionFailed.exit_code
+        return RunStopped.exit_code if self.paused else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form that `run --json` and `status --json` print."""
+        value: dict[str, Any] = {
+            "name": self.name,
+            "complete": self.complete,
+            "resources": [item.as_dict() for item in self.resources],
+            "failures": [asdict(item) for item in self.failures],
+            "doubts": [group.as_dict() for group in self.doubts],
+        }
+        if self.ended_by is not None:
+            value["stopped"] = str(self.ended_by)
+        return value

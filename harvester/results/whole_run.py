@@ -1,0 +1,72 @@
+"""What speaks against a whole harvest, though each of its partitions seems complete.
+
+A mistyped `cursor_path` makes every list one page long; a mistyped `field` leaves parents without
+a child. No single page shows it: that nothing ever led on, or that no parent had the field, is seen
+when all of a resource is. It is told from the journals each time, and kept nowhere.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from harvester.config import Config, Resource
+from harvester.model import Doubt, Doubts, FromResource, Partition, find, parse
+from harvester.paging import NeverThere
+from harvester.planning import partition_records
+from harvester.store import Checkpoint
+
+_MOST_RECORDS: Final = 1000  # of parents, among which the field is looked for
+
+
+class WholeRun:
+    """Gathers the partitions of a harvest in `out`, in any order."""
+
+    def __init__(self, out: Path, config: Config) -> None:
+        self._out = out
+        self._resources = {resource.name: resource for resource in config.resources}
+        self._led = {name: NeverThere(r.paginator) for name, r in self._resources.items()}
+        self._with_records: dict[str, Partition] = {}
+        self._planned: set[str] = set()
+
+    def add(self, partition: Partition, at: Checkpoint) -> None:
+        """Take note of a partition."""
+        name = partition.resource
+        self._led[name].add(at)
+        self._planned.add(name)
+        if at.done and at.records and name not in self._with_records:
+            self._with_records[name] = partition
+
+    def tell(self, doubts: Doubts) -> None:
+        """Add what speaks against each resource as a whole."""
+        for name, resource in self._resources.items():
+            if found := self._led[name].doubt():
+                doubt, partitions = found
+                doubts.add(name, {}, doubt, partitions)
+            parent = self._with_records.get(resource.parent_name or "")
+            if parent is not None and name not in self._planned:
+                for childless in self._without_field(resource, parent):
+                    doubts.add(name, {}, childless, 0)
+
+    def _without_field(self, resource: Resource, parent: Partition) -> Iterator[Doubt]:
+        """That the parents' records, the first of them, do not have what children are named by:
+        not even null, which says that there are none.
+        """
+        selector = self._resources[parent.resource].data_selector
+        for key, spec in resource.partitions.items():
+            if not isinstance(spec, FromResource):
+                continue
+            field, looked_at = parse(spec.field), 0
+            for record in islice(partition_records(self._out, parent, selector), _MOST_RECORDS):
+                looked_at += 1
+                try:
+                    if any(True for _ in find(json.loads(record), field)):
+                        return
+                except (ValueError, RecursionError):  # an integer of over 4300 digits
+                    return
+            yield Doubt(
+                "parent_field",
+                f"no partition, since none of {looked_at:,} records of {parent.resource} has "
+                f"anything at {spec.field} (partitions.{key}.field): is it spelled so?",
+            )

@@ -1,0 +1,210 @@
+"""Few requests, asked as a harvest would ask them, to see a page and to prove a guess.
+
+A guess is proven by the code that would harvest with it: the YAML that it makes is loaded, the
+first page's bytes go through the same parser, `next_cursor` and the same `Endpoint` make the next
+request, and its answer must have other records at the same place. Pages are parsed whole here,
+which a harvest never does: `_LIMITS` keep them small.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from harvester.auth import Access
+from harvester.config import Config, parse_config
+from harvester.engine import Source, secrets_of, sources_of
+from harvester.errors import AttemptFailed, HarvesterError, PageRefused, PageRejected
+from harvester.http import Request, Response, Transport, Watch, exhausted, server_wait
+from harvester.model import Partition, duration
+from harvester.model import Path as PagePath
+from harvester.page import FieldParser, tee
+from harvester.paging import (
+    Done,
+    Page,
+    Shared,
+    fields_wanted,
+    first_cursor,
+    judge,
+    next_cursor,
+    shared,
+)
+from harvester.scaffold.looking import Sample, said_no, values_at
+
+MOST_REQUESTS: Final = 12
+_MOST_TRIES: Final = 3
+_LONGEST_WAIT_S: Final = 60.0
+_LONGEST_ERROR: Final = 300
+#: What a page may be, to be looked at whole in memory.
+_LIMITS: Final = (
+    "client.limits.wire_bytes=8MiB", "client.limits.decoded_bytes=8MiB", "client.limits.depth=200",
+    "client.timeout.page=60s",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the second page said. `verdict`: `proven` (other records), `empty` (a page without
+    any), `last` (the first page is the only one), `same` (the same records), `overlap` (some of
+    them), `moves` (whatever is asked, other records come), `refused` (no page; `status` where one
+    arrived).
+    """
+
+    verdict: str
+    told: str = ""
+    status: int | None = None
+    second: Sample | None = field(default=None, repr=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the guess may be right."""
+        return self.verdict in ("proven", "empty", "last")
+
+
+def _verdict(both: Shared, second: Sample) -> Proof:
+    if both.count == 0:
+        told = f"the next page has {both.second:,} other records (by {both.by})"
+        return Proof("proven", told, second=second)
+    if both.same:
+        return Proof("same", f"the next page has the same records (by {both.by})", second=second)
+    told = f"the next page repeats {both.count:,} of its {both.second:,} records (by {both.by})"
+    return Proof("overlap", told, second=second)
+
+
+class OutOfRequests(HarvesterError):
+    """The bound on requests is reached."""
+
+
+class Probe:
+    """Asks one API, at most `MOST_REQUESTS` times."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        asking: Callable[[int], None] = lambda left: None,
+    ) -> None:
+        """`asking` is told before each request how many are left."""
+        self._env = env
+        self._sleep = sleep
+        self._clock = clock
+        self._asking = asking
+        self.left = MOST_REQUESTS
+        self._earliest = 0.0
+
+    def load(self, text: str, source: str) -> Config:
+        """The YAML as a configuration whose pages are small."""
+        return parse_config(text, source, set=_LIMITS, env=self._env)
+
+    def first(self, config: Config) -> Sample:
+        """The first page; raises AttemptFailed where there is none."""
+        resource = config.resources[0]
+        return self._fetched(config, None, first_cursor(resource.paginator), 1)
+
+    def proof(self, config: Config, first: Sample, path: PagePath | None) -> Proof:
+        """What becomes of the page after `first`; raises OutOfRequests."""
+        resource = config.resources[0]
+        try:
+            fields = self._fields(config, first)
+        except AttemptFailed as error:
+            return Proof("refused", str(error))
+        came = values_at(first.page, path) if path is not None else None
+        page = Page(1, first.url, fields, len(came or ()), first.headers)
+        try:
+            cursor = next_cursor(resource.paginator, first_cursor(resource.paginator), page)
+        except PageRefused as error:
+            return Proof("refused", str(error))
+        if isinstance(cursor, Done):
+            return Proof("last", f"the first page is the only one ({cursor.reason})")
+        return self._compared(config, first, cursor, path, came)
+
+    def _compared(
+        self, config: Config, first: Sample, cursor: Any, path: PagePath | None, came: Any
+    ) -> Proof:
+        try:
+            second = self._fetched(config, first, cursor, 2)
+        except PageRefused as error:
+            return Proof("refused", secrets_of(config).redact(str(error)), error.status)
+        if said := said_no(second.page):
+            told = f"the next page, of status {second.status}, says no: {said}"
+            return Proof("refused", secrets_of(config).redact(told), second.status)
+        following = values_at(second.page, path) if path is not None else None
+        if following is None:
+            allowed = config.resources[0].allow_missing or path is None
+            told = "the next page has no records at the same place"
+            return Proof("empty" if allowed else "refused", told, second=second)
+        if not following:
+            return Proof("empty", "the next page is empty", second=second)
+        return _verdict(shared(came or (), following), second)
+
+    def own_first(self, config: Config, first: Sample) -> Sample:
+        """The first page as the configuration asks for it, where it adds a number or an offset."""
+        return self._fetched(config, first, first_cursor(config.resources[0].paginator), 1)
+
+    def _fields(self, config: Config, sample: Sample) -> dict[str, Any]:
+        parser = FieldParser(fields_wanted(config.resources[0].paginator), config.client.limits)
+        parser.feed(sample.body)
+        return parser.close()
+
+    def _fetched(self, config: Config, first: Sample | None, cursor: Any, page: int) -> Sample:
+        """One page, tried again where the server says that it is too early."""
+        secrets = secrets_of(config)
+        source = sources_of(config, secrets)[config.resources[0].name]
+        access = Access(config, secrets, Path())
+        transport = Transport(config.client)
+        try:
+            request = self._request(source, cursor, page, access)
+            for attempt in range(1, _MOST_TRIES + 1):
+                try:
+                    return self._once(config, transport, request)
+                except PageRejected as error:
+                    wait = 1.0 if error.hint_s is None else error.hint_s
+                    if attempt == _MOST_TRIES or self.left <= 0 or wait > _LONGEST_WAIT_S:
+                        later = f"; the server asks to wait {duration(wait)}" if wait > 1 else ""
+                        raise PageRefused(f"{error}{later}", status=error.status) from error
+                    self._earliest = self._clock() + wait
+            raise AssertionError(attempt)
+        finally:
+            access.close()
+            transport.close()
+
+    def _request(self, source: Source, cursor: Any, page: int, access: Access) -> Request:
+        partition = Partition(source.endpoint.resource.name, {})
+        return source.endpoint.request(partition, cursor, page, access.credentials())
+
+    def _once(self, config: Config, transport: Transport, request: Request) -> Sample:
+        if self.left <= 0:
+            raise OutOfRequests(f"{MOST_REQUESTS} requests were made, the most that init makes")
+        self._asking(self.left)
+        self.left -= 1
+        if (wait := self._earliest - self._clock()) > 0:
+            self._sleep(wait)
+        timeout = config.client.timeout
+        watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, lambda: False)
+        with transport.open(request, watch) as response:
+            sample = self._read(config, request, response)
+        if (told := exhausted(sample.headers, time.time())) and told.seconds < _LONGEST_WAIT_S:
+            self._earliest = self._clock() + told.seconds
+        return sample
+
+    def _read(self, config: Config, request: Request, response: Response) -> Sample:
+        limits = config.client.limits
+        body = b"".join(piece for _, piece in tee(response.chunks(), response.encodings, limits))
+        verdict, _ = judge((), response.status, response.headers, None)
+        if verdict != "keep":
+            said = " ".join(body[:_LONGEST_ERROR].decode("utf-8", "replace").split())
+            told = f"the server answered {response.status}{f': {said}' if said else ''}"
+            kind = PageRejected if verdict == "retry" else PageRefused
+            hint = server_wait(response.headers, time.time())
+            raise kind(told, status=response.status, hint_s=hint)
+        try:
+            page = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            said = " ".join(body[:80].decode("utf-8", "replace").split())
+            raise PageRefused(
+                f"the answer is no JSON ({error}); it begins with {said!r}", status=response.status
+            ) from None
+        return Sample(request.url, response.status, response.headers, body, page)

@@ -1,0 +1,209 @@
+"""Requests in, a configuration out: names, secrets, decisions and text put together."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from harvester.config import parse_config
+from harvester.errors import ConfigError
+from harvester.scaffold import telling
+from harvester.scaffold.ask import Ask
+from harvester.scaffold.deciding import Decided, decide, decide_offline
+from harvester.scaffold.declaring import api_word, client_of, last_word, resource_of, whole
+from harvester.scaffold.hiding import Hidden, hide
+from harvester.scaffold.probing import Probe
+from harvester.scaffold.variables import names
+from harvester.scaffold.writing import yaml_text
+from harvester.security import Secrets
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_LONGEST_NAME: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One request to make a resource of, and a page made up from documentation, if any."""
+
+    ask: Ask
+    page: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration as text, and what to tell. `values` are those of the variables that it
+    names and that the line held; `told` says what was decided, resource by resource; `exports`
+    what the environment needs, and `missing` which of its variables are not there.
+    """
+
+    name: str
+    text: str
+    told: Mapping[str, list[str]]
+    notes: tuple[str, ...]
+    unsure: tuple[str, ...]
+    exports: tuple[str, ...]
+    missing: tuple[str, ...]
+    proven: bool
+    requests: int
+    decided: tuple[Decided, ...]
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def named(asks: Sequence[Ask], name: str | None) -> str:
+    """The name of the harvest: as given, or after the API and its records; ConfigError."""
+    if name is not None:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"--name {name!r}: a name has letters, digits, '_', '.' and '-' (it becomes the "
+                "name of a folder)"
+            )
+        return name
+    asks = [hide(ask, "A", {}).ask for ask in asks]  # a token of the path names nothing
+    ask = asks[0]
+    words = (
+        [api_word(ask.url), last_word(ask.url).lower()]
+        if len(asks) == 1
+        else ([api_word(ask.url) or "api"])
+    )
+    joined = "-".join(dict.fromkeys(filter(None, words)))
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", joined).strip("-._")[:_LONGEST_NAME] or "harvest"
+
+
+def propose(
+    wanted: Sequence[Wanted],
+    *,
+    name: str,
+    source: str,
+    env: Mapping[str, str],
+    offline: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+    asking: Callable[[int], None] = lambda left: None,
+) -> Proposal:
+    """Make a configuration of requests to one API.
+
+    `source` says in words where they are from; `asking` is told before each request how many may
+    still be made for its resource. Raises ConfigError, and NoFirstPage where the API
+    gave no page to look at.
+    """
+    prefix = re.sub(r"[^A-Z0-9]+", "_", (api_word(wanted[0].ask.url) or name).upper()).strip("_")
+    prefix = f"API_{prefix}" if not prefix or prefix[0].isdigit() else prefix
+    hidden = [hide(one.ask, prefix, env) for one in wanted]
+    values = {key: value for each in hidden for key, value in each.values.items()}
+    known = {**env, **values}
+    if not offline:
+        _refuse_unset(hidden, known)
+    decided = [
+        decide_offline(each.ask, one.page)
+        if offline
+        else decide(each, Probe(known, sleep, asking=asking))
+        for each, one in zip(hidden, wanted, strict=True)
+    ]
+    return _put_together(name, source, hidden, decided, known, values)
+
+
+def _put_together(
+    name: str,
+    source: str,
+    hidden: list[Hidden],
+    decided: list[Decided],
+    env: Mapping[str, str],
+    values: Mapping[str, str],
+) -> Proposal:
+    first = hidden[0]
+    sample = decided[0].sample
+    rate = telling.rate_of(sample.headers) if sample else telling.Rate()
+    client = client_of(decided[0].ask, first.auth, rate.budgets)
+    titles = _titles(decided)
+    told = {t: telling.seen_told(each) for t, each in zip(titles, decided, strict=True)}
+    resources = [
+        resource_of(each.ask, title, each.selector, each.guess, each.key)
+        for title, each in zip(titles, decided, strict=True)
+    ]
+    comments = {
+        place: lines
+        for index, each in enumerate(decided)
+        for place, lines in telling.comments_of(first, each, index, rate).items()
+    }
+    tree = whole(name, client, resources)
+    exports = _exports(hidden)
+    needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
+    secrets = Secrets(
+        {f"env.{key}": value for key, value in needed.items()},
+        [text for each in hidden for text in each.derived],
+    )
+    head = telling.head_of(first, decided, rate, source, [*exports.values()])
+    text = yaml_text(
+        tree,
+        telling.safe_lines(head, secrets),
+        {place: telling.safe_lines(lines, secrets) for place, lines in comments.items()},
+    )
+    _must_load(text, name, needed)
+    notes = [*first.ask.notes, *first.notes, *(n for each in decided for n in each.notes)]
+    return Proposal(
+        name,
+        text,
+        {title: telling.safe_lines(lines, secrets) for title, lines in told.items()},
+        tuple(telling.safe_lines(notes, secrets)),
+        tuple(dict.fromkeys(
+            line for each in decided
+            for line in telling.safe_lines(telling.unsure_told(each), secrets))),
+        tuple(exports.values()),
+        tuple(name for name in exports if name in values or not env.get(name)),
+        all(each.proven for each in decided),
+        sum(each.requests for each in decided),
+        tuple(decided),
+        values,
+    )  # fmt: skip
+
+
+def names_needed(hidden: Sequence[Hidden]) -> list[str]:
+    """The variables that the requests name."""
+    parts = [[each.ask.url, each.ask.params, each.ask.headers, each.ask.json, each.ask.form,
+              each.auth or {}, each.ask.client] for each in hidden]  # fmt: skip
+    return names(parts)
+
+
+def _refuse_unset(hidden: Sequence[Hidden], env: Mapping[str, str]) -> None:
+    unset = [name for name in names_needed(hidden) if not env.get(name)]
+    if unset:
+        shell = " ".join(f"export {name}=…;" for name in unset).rstrip(";")
+        raise ConfigError(
+            f"the line names {', '.join(f'${name}' for name in unset)}, which the environment "
+            f"does not have: {shell}, or --offline, which asks nothing"
+        )
+
+
+def _exports(hidden: Sequence[Hidden]) -> dict[str, str]:
+    """What a person has to export, by the variable, and what it is; never the value."""
+    told = {name: where for each in hidden for name, where in each.told.items()}
+    return {
+        name: f"{name}=…" + (f"    # {told[name]}" if name in told else "")
+        for name in names_needed(hidden)
+    }
+
+
+def _titles(decided: Sequence[Decided]) -> list[str]:
+    """A name for each resource that no other has, also where case does not count."""
+    titles: list[str] = []
+    taken = {"harvest.json"}
+    for each in decided:
+        title = each.ask.title or last_word(each.ask.url)
+        cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("_.-") or "records"
+        found, number = cleaned, 2
+        while found.lower() in taken:
+            found, number = f"{cleaned}_{number}", number + 1
+        taken.add(found.lower())
+        titles.append(found)
+    return titles
+
+
+def _must_load(text: str, name: str, env: Mapping[str, str]) -> None:
+    """What is written must pass `check`: a request that no YAML can hold is refused here."""
+    missing = re.findall(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)\}", text)
+    filled = {**dict.fromkeys(missing, "unset"), **env}
+    try:
+        parse_config(text, f"{name}.yaml", env=filled)
+    except ConfigError as error:
+        problems = "; ".join(f"{one.path}: {one.message}" for one in error.problems)
+        raise ConfigError(f"this request cannot be harvested: {problems or error}") from None

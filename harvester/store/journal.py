@@ -1,0 +1,495 @@
+"""The journal: one line per committed page, the only truth about a partition.
+
+A page *must* be in its part, durable, before its line is appended; the line *must* be durable
+before the next page may be committed. Readers *must* start from the journal, never from a
+listing. What a crash can leave behind is then exactly: a torn last line, temporary files, and
+one part at the next number, or as many as `marks` says. `Journal.open` first looks at everything,
+and refuses whatever else does not fit, deleting nothing; only then does it remove these. A line
+that a killed run appended may not be durable yet, so it *must* be made so before a page is fetched
+behind it.
+
+What a line says is in `entries`.
+"""
+
+import contextlib
+import json
+import math
+import os
+import stat
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from harvester import __version__
+from harvester.errors import DataRefused, FolderLost
+from harvester.store.entries import (
+    ACCEPTED,
+    FORMAT,
+    REDONE,
+    RESTARTED,
+    Checkpoint,
+    Entry,
+    Header,
+    encode,
+    parsed,
+    sound,
+)
+from harvester.store.in_flight import read_mark, remove_mark, write_mark
+from harvester.store.inside import alone, in_the_way, is_file, reading
+from harvester.store.parts import (
+    TEMPORARY,
+    disk_errors,
+    part_name,
+    part_number,
+    sync_folder,
+    write_all,
+)
+
+__all__ = [
+    "ACCEPTED",
+    "JOURNAL",
+    "REDONE",
+    "RESTARTED",
+    "Checkpoint",
+    "Entry",
+    "Header",
+    "Journal",
+    "Span",
+    "encode",
+    "has_generation",
+    "is_done",
+    "read_checkpoint",
+    "read_entries",
+    "read_header",
+    "read_pages",
+    "span",
+]
+
+JOURNAL: Final = "journal.jsonl"
+_BEGINS_AGAIN: Final = b'"reason":"restarted"'
+_REDONE: Final = b'"reason":"redo"'
+_BEGINS: Final = b'{"format":%d,' % FORMAT
+_TAIL_BYTES: Final = 64 * 1024
+_BLOCK_BYTES: Final = 64 * 1024
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """The sound lines: number, byte offset behind the line, JSON.
+
+    Ends before a torn last one, raises `DataRefused` for any other damage. Torn is what an
+    interrupted append leaves: a last line without its newline, or with the NUL bytes that a file
+    system may put where data was to come. What has no newline is last, even if a run beside this
+    reader has appended since.
+    """
+    end = 0
+    with disk_errors(path), reading(path, _BLOCK_BYTES) as file:
+        for number, line in enumerate(file, 1):
+            text = sound(line)
+            if text is None:
+                if number == 1:
+                    _refuse_later_format(path, line)
+                if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
+                    return
+                raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
+            end += len(line)
+            yield number, end, text
+
+
+def _unfit(folder: Path, told: str) -> DataRefused:
+    """The refusal of what does not fit, with what can be done about it."""
+    return DataRefused(
+        f"{told}; `harvester repair` gets it again where the API still gives it, or move {folder} "
+        "away, and the next run harvests the partition again"
+    )
+
+
+def _more(file: Any) -> bool:
+    """Whether anything but NUL bytes follows."""
+    return any(block.strip(b"\0\n") for block in iter(lambda: file.read(65536), b""))
+
+
+def read_header(folder: Path) -> Header | None:
+    """The header of the partition in `folder`; None where no harvest has begun."""
+    path = folder / JOURNAL
+    if not os.path.lexists(path):
+        return None
+    first = next(_lines(path), None)
+    return _header(path, first[2]) if first else None
+
+
+def read_entries(folder: Path) -> Iterator[Entry]:
+    """The committed pages of the partition in `folder`, in order; reads only.
+
+    Safe beside a run that appends. Raises `DataRefused` when the journal is damaged, `DiskError`
+    when it cannot be read.
+    """
+    path = folder / JOURNAL
+    if not os.path.lexists(path):
+        return
+    pages = 0
+    for number, _, text in _lines(path):
+        if number == 1:
+            _header(path, text)
+            continue
+        entry = _entry(path, number, text)
+        if entry.part is not None:
+            pages += 1
+            _check_name(path, number, entry.part, pages)
+        yield entry
+
+
+def read_pages(folder: Path) -> Iterator[Entry]:
+    """The pages of the partition in `folder` that count, in order: none that is superseded.
+
+    While a generation is being harvested again, these are the pages of the one before it.
+    Reads only; raises as `read_entries` does.
+    """
+    counts = span(folder)
+    for entry in read_entries(folder):
+        if entry.seq > counts.last or (entry.restarts and entry.seq > counts.begins):
+            return  # the next generation, or a run beside us, just now
+        if entry.part is not None and entry.seq > counts.begins:
+            yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which lines of a journal count for readers: those with `begins` < `seq` <= `last`.
+
+    `newest` is the `seq` of the line by which the newest chain began, 0 where none did: behind it
+    are the pages that the writer goes by.
+    """
+
+    begins: int = 0
+    last: float = math.inf
+    newest: int = 0
+
+    def counts(self, seq: int) -> bool:
+        """Whether line `seq` is of pages that count, for readers or for the writer."""
+        return self.begins < seq <= self.last or seq > self.newest
+
+
+def span(folder: Path) -> Span:
+    """The lines that count: of the newest generation that has its last page, or of the newest where
+    none has; and of them those since the chain of cursors last began again.
+    """
+    path = folder / JOURNAL
+    if not os.path.lexists(path):
+        return Span()
+    # Parsing every line twice is only worth it where there is one.
+    with disk_errors(path), reading(path) as lines:
+        if not any(_BEGINS_AGAIN in line or _REDONE in line for line in lines):
+            return Span()
+    return _span(read_entries(folder))
+
+
+def _span(entries: Iterable[Entry]) -> Span:
+    begins = newest = 0
+    finished: Span | None = None
+    for entry in entries:
+        if entry.restarts:
+            begins = newest = entry.seq
+        elif entry.done:
+            finished = Span(begins, entry.seq)
+    if finished is None:
+        return Span(begins, newest=newest)
+    return replace(finished, newest=newest)
+
+
+def has_generation(folder: Path) -> bool:
+    """Whether a generation of the partition in `folder` has its last page: the newest, or one that
+    is being harvested again.
+    """
+    if is_done(folder):
+        return True
+    path = folder / JOURNAL
+    if not os.path.lexists(path):
+        return False
+    with disk_errors(path), reading(path) as lines:
+        if not any(_REDONE in line for line in lines):
+            return False
+    return any(entry.done for entry in read_entries(folder))
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Where the partition in `folder` stands."""
+    checkpoint = Checkpoint()
+    for entry in read_entries(folder):
+        checkpoint.add(entry)
+    return checkpoint
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the partition in `folder` has its last page; reads only the journal's end."""
+    path = folder / JOURNAL
+    if not os.path.lexists(path):
+        return False
+    with disk_errors(path), reading(path) as file:
+        known = file.read(len(_BEGINS)) == _BEGINS
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
+    text = sound(last)
+    # Torn, longer than the tail, or of another format: the whole journal knows, or is refused.
+    if text is None or not known:
+        return read_checkpoint(folder).done
+    try:
+        return parsed(text).done
+    except ValueError:  # the header, or what the whole journal refuses
+        return read_checkpoint(folder).done
+
+
+def _header(path: Path, text: bytes) -> Header:
+    _refuse_later_format(path, text)
+    try:
+        value = dict(json.loads(text))
+        header = Header(**value)
+        dict(header.partition)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unfit(path.parent, f"{path}:1: not a journal's first line: {error}") from error
+    return header
+
+
+def _refuse_later_format(path: Path, line: bytes) -> None:
+    """Refuse a journal that another version wrote in a way that this one does not know, whatever
+    else of it this version might understand.
+    """
+    with contextlib.suppress(TypeError, ValueError, RecursionError):
+        value = dict(json.loads(line)).get("format")
+        if value != FORMAT:
+            raise DataRefused(
+                f"{path}: journal format {str(value)[:20]} is not known to this version "
+                f"({__version__}), so nothing was read or changed; use the version that wrote it, "
+                "or a later one"
+            )
+
+
+def _check_name(path: Path, number: int, name: str, page: int) -> None:
+    """Refuse a line that names anything but the part of its own page: no reader may be led to
+    another file, in this folder or elsewhere.
+    """
+    if name != part_name(page):
+        raise _unfit(
+            path.parent, f"{path}:{number}: {name[:80]!r} stands where {part_name(page)} belongs"
+        )
+
+
+def _entry(path: Path, number: int, text: bytes) -> Entry:
+    try:
+        entry = parsed(text)
+    except ValueError as error:
+        raise _unfit(path.parent, f"{path}:{number}: {error}") from error
+    if entry.seq != number - 1:
+        told = f"{path}:{number}: page {entry.seq} stands where {number - 1} belongs"
+        raise _unfit(path.parent, told)
+    return entry
+
+
+class Journal:
+    """The one writer of a partition's journal. Open it inside the lock of the whole folder."""
+
+    def __init__(self, folder: Path, descriptor: int, *, fsync: bool) -> None:
+        self.folder = folder
+        self.checkpoint = Checkpoint()
+        self.fingerprint = ""  # of the question that its last pages were asked with
+        self._descriptor = descriptor
+        self._fsync = fsync
+        self._marked = False
+        self._end = 0  # of what this run has read and written
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        header: Header,
+        *,
+        fsync: bool = True,
+        on_entry: Callable[[Entry], None] = lambda entry: None,
+        accepted: Container[str] = (),
+        any_parts: bool = False,
+    ) -> Self:
+        """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
+        missing or damaged, since they are about to be superseded.
+
+        Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
+        is neither the header's nor an `accepted` one.
+        """
+        path = folder / JOURNAL
+        with disk_errors(path):
+            if not os.path.lexists(path):
+                _refuse_orphans(folder)
+            descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
+            journal = cls(folder, descriptor, fsync=fsync)
+            journal.fingerprint = header.fingerprint
+            try:
+                end = journal._replay(header, on_entry, accepted, any_parts=any_parts)
+                journal._recover(header, end, journal._leftovers())
+            except BaseException:
+                os.close(journal._descriptor)
+                raise
+            remove_mark(folder)
+        return journal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
+        with disk_errors(self.folder / JOURNAL):
+            os.close(self._descriptor)
+        if self._marked and not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
+            remove_mark(self.folder)
+
+    def allow_beyond(self, pages: int) -> None:
+        """From now on so many parts may be named before their lines are appended."""
+        if not self._marked:
+            write_mark(self.folder, pages, fsync=self._fsync)
+            self._marked = True
+
+    def append(self, *entries: Entry) -> None:
+        """The commit: once this returns, the pages are part of the harvest."""
+        self._write(b"".join(map(encode, entries)))
+        for entry in entries:
+            self.checkpoint.add(entry)
+
+    def _replay(
+        self,
+        header: Header,
+        on_entry: Callable[[Entry], None],
+        accepted: Container[str],
+        *,
+        any_parts: bool,
+    ) -> int:
+        """Read and check every sound line; the byte offset behind the last one."""
+        path = self.folder / JOURNAL
+        end = 0
+        unfit: DataRefused | None = None  # the first part that is not as its line says
+        with _opened(self.folder) as folder:
+            for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
+                if number == 1:
+                    self._check_header(_header(path, text), header, accepted)
+                    continue
+                entry = _entry(path, number, text)
+                if entry.restarts:  # what is superseded may be gone
+                    unfit = None
+                elif entry.part is not None:
+                    _check_name(path, number, entry.part, self.checkpoint.pages + 1)
+                    unfit = unfit or self._part_fault(entry.part, entry, folder)
+                if entry.reason and (asked := entry.accepts):
+                    self.fingerprint = asked
+                self.checkpoint.add(entry)
+                on_entry(entry)
+        if unfit is not None and not any_parts:
+            raise unfit
+        if end == 0:
+            _refuse_orphans(self.folder)
+        return end
+
+    def _recover(self, header: Header, end: int, leftovers: list[Path]) -> None:
+        """Remove what an interrupted commit leaves, now that everything else is known to fit."""
+        for leftover in leftovers:
+            if not is_file(leftover):
+                raise in_the_way(leftover)
+        for leftover in leftovers:
+            leftover.unlink()
+        if os.fstat(self._descriptor).st_size > end:
+            os.ftruncate(self._descriptor, end)
+        self._end = end
+        if end == 0:
+            self._write(encode(header))
+        elif self._fsync and (not self.checkpoint.done or read_mark(self.folder) > 1):
+            os.fdatasync(self._descriptor)
+        if self._fsync and (leftovers or end == 0):
+            sync_folder(self.folder)
+
+    def _check_header(self, found: Header, wanted: Header, accepted: Container[str]) -> None:
+        if found.resource != wanted.resource or dict(found.partition) != dict(wanted.partition):
+            raise DataRefused(
+                f"{self.folder / JOURNAL}: this folder belongs to {found.resource} "
+                f"{dict(found.partition)}, not to {wanted.resource} {dict(wanted.partition)}"
+            )
+        self.fingerprint = found.fingerprint
+        if found.fingerprint != wanted.fingerprint and found.fingerprint not in accepted:
+            raise DataRefused(
+                f"{self.folder / JOURNAL}: these pages were asked for in another way (the query, "
+                "paths or paginator changed since); put the YAML back, or use another --out"
+            )
+
+    def _part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
+        """What is wrong with a part that is not there, or not as large as its line says; `folder`
+        is open: a name is found sooner in it than by a path.
+        """
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a Path takes 10 µs
+        except FileNotFoundError:
+            told = f"{self.folder / name}: this part is in the journal, but not on disk"
+            return _unfit(self.folder, told)
+        if not stat.S_ISREG(found.st_mode):
+            return in_the_way(self.folder / name)
+        if found.st_size != entry.stored_bytes:
+            told = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
+            return _unfit(self.folder, f"{self.folder / name}: {told}")
+        return None
+
+    def _leftovers(self) -> list[Path]:
+        """The files that an interrupted commit leaves; refuses any part beyond that."""
+        leftovers = []
+        last, done = self.checkpoint.pages, self.checkpoint.done
+        following = range(last + 1, last + 1 + read_mark(self.folder))
+        newest = part_name(last)
+        length = len(newest)
+        with os.scandir(self.folder) as listing:
+            for item in listing:
+                name = item.name
+                if len(name) == length and name <= newest:
+                    continue  # one of those in the journal, by far the most
+                name = name.removesuffix(TEMPORARY)
+                number = part_number(name)
+                if number is None:
+                    continue
+                # A partition that is done was not asked for another page: none can be left over.
+                if name != item.name or (number in following and not done):
+                    leftovers.append(Path(item.path))
+                elif number > last:
+                    ends = part_name(last) if last else "its first line"
+                    told = f"{item.path}: this part is not in the journal, which ends at {ends}"
+                    raise _unfit(self.folder, told)
+        return leftovers
+
+    def _write(self, line: bytes) -> None:
+        with disk_errors(self.folder / JOURNAL):
+            if os.fstat(self._descriptor).st_size != self._end:
+                raise FolderLost(
+                    f"{self.folder / JOURNAL}: something else has written here since this run "
+                    "began; what it wrote was left as it is"
+                )
+            write_all(self._descriptor, line)
+            self._end += len(line)
+            if self._fsync:
+                os.fdatasync(self._descriptor)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A descriptor of `folder`, for names in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_orphans(folder: Path) -> None:
+    with os.scandir(folder) as listing:
+        for item in listing:
+            if part_number(item.name) is not None:
+                raise _unfit(folder, f"{item.path}: a part without its {JOURNAL}")

@@ -1,0 +1,28 @@
+"""The decoded JSON of stored parts, read back as a stream."""
+
+import gzip
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from harvester.errors import PageRejected
+from harvester.page import STORED_PIECE_BYTES, inflated
+from harvester.store.inside import opened
+
+_READ_BYTES: Final = 64 * 1024
+
+
+def decoded_chunks(path: Path | str) -> Iterator[bytes]:
+    """The decoded JSON of a stored part in chunks of at most `STORED_PIECE_BYTES`.
+
+    Raises `DataRefused` for what is no file, OSError; `gzip.BadGzipFile`, which is one, where the
+    gzip is damaged or cut.
+    """
+    with FileIO(opened(path)) as file:
+        try:
+            blocks = iter(lambda: file.read(_READ_BYTES), b"")
+            for _, decoded in inflated(blocks, STORED_PIECE_BYTES):
+                yield decoded
+        except PageRejected as error:
+            raise gzip.BadGzipFile(f"{path}: {error}") from error

@@ -1,0 +1,256 @@
+"""Imports go only downward, and each library has one room.
+
+The order below is the order of reading: a package may import only from the lines above its own.
+"""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import harvester
+
+ROOT = Path(harvester.__file__).parent
+PACKAGE = "harvester"
+
+#: Packages, lowest first; those of one line do not import each other. `errors` is below them all.
+LAYERS = [
+    line.split()
+    for line in """
+    model security
+    config
+    page
+    store
+    http
+    paging
+    auth planning
+    results
+    engine
+    repair export replay
+    scaffold report
+    terminal
+    emulator
+    cli
+    """.strip().splitlines()
+]
+
+#: Who may import a library. Everybody else must go through them.
+ROOMS = {
+    "pydantic": ("config.",),
+    "pydantic_core": ("config.",),
+    "yaml": ("config.yamlfile",),
+    "requests": ("http.transport", "http.connection", "http.certificates"),
+    "requests_oauthlib": ("auth.",),
+    "urllib3": ("http.",),
+    "http.client": ("http.",),
+    "ijson": ("page.fields", "page.grammar"),
+    "isal": ("page.body", "store.entries", "export.lines"),
+    "pyarrow": ("export.arrow",),
+    "duckdb": ("export.database",),
+    "sqlite3": ("export.repeats", "replay.index", "results.distinct_keys"),
+    "http.server": ("replay.server", "emulator."),
+    "msgspec": ("page.", "store.entries", "engine.likeness"),
+    "xxhash": ("page.identity",),
+    "tenacity": ("http.retry",),
+    "rich": ("terminal.",),
+    "vl_convert": ("report.drawing",),
+    "jinja2": ("report.page",),
+    "markupsafe": ("report.page",),
+    "typer": ("cli", "cli."),
+    "click": ("cli", "cli."),
+}
+
+#: Modules that take and return values, and what must not be seen in them.
+PURE = (
+    "model.jsonpath",
+    "model.templates",
+    "paging.cursor_pattern",
+    "http.headers",
+    "model.partitions",
+    "paging.pagination",
+    "paging.endpoint",
+    "security.origins",
+    "paging.response_rules",
+    "report.bins",
+    "report.specs",
+)
+IMPURE = ("time", "socket", "pathlib", "os", "random", "requests", "io", "subprocess", "threading")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported name; `on_load` where it happens when the module is imported."""
+
+    target: str
+    name: str
+    on_load: bool
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module's syntax tree, by its name under the package; `` is the package itself."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+MODULES = modules()
+
+
+def imports(tree: ast.AST, on_load: bool = True) -> Iterator[Import]:
+    """Every import of a tree, also those in functions and for the type checker."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, "", on_load) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            yield from (Import(node.module or "", alias.name, on_load) for alias in node.names)
+        else:
+            typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            in_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from imports(node, on_load and not typing_only and not in_function)
+
+
+def own(name: str, *, on_load: bool = False) -> set[str]:
+    """The modules of the package that a module imports; the package itself does not count."""
+    found = set()
+    for each in imports(MODULES[name]):
+        package, _, target = each.target.partition(".")
+        if package != PACKAGE or (on_load and not each.on_load):
+            continue
+        module = f"{target}.{each.name}".strip(".")
+        found.add(module if module in MODULES else target)
+    return found - {""}
+
+
+def test_no_cycles() -> None:
+    """What modules import when they are imported has no circles."""
+    graph = {name: own(name, on_load=True) for name in MODULES}
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def package(name: str) -> str:
+    """The package that a module is in."""
+    return name.partition(".")[0]
+
+
+def test_every_package_has_its_layer() -> None:
+    """The list names each package once, and none that is gone; beside them lie few modules."""
+    listed = [name for layer in LAYERS for name in layer]
+    assert len(listed) == len(set(listed))
+    flat = {name for name in MODULES if "." not in name and not (ROOT / name).is_dir()}
+    assert flat == {"errors", "__main__"}
+    assert {package(name) for name in MODULES} - flat - {""} == set(listed)
+
+
+def test_imports_go_downward() -> None:
+    """No package imports one of its own line or above, not even in a function."""
+    height = {name: at for at, layer in enumerate(LAYERS) for name in layer}
+    upward = [
+        f"{name} imports {target}"
+        for name in MODULES
+        for target in own(name)
+        if package(name) != package(target)
+        and {package(name), package(target)} <= height.keys()
+        and height[package(target)] >= height[package(name)]
+    ]
+    assert upward == []
+
+
+def test_packages_are_used_by_their_names() -> None:
+    """What a package has for others stands in its `__init__`; nobody reaches behind it."""
+    reached = [
+        f"{name} imports {target}"
+        for name in MODULES
+        for target in own(name)
+        if "." in target and name and package(name) != package(target) and name != "__main__"
+    ]
+    assert reached == []
+
+
+def test_the_emulator_stands_alone() -> None:
+    """The emulator tests the harvester, so it shares no code with it; only the demo plays it."""
+    inside = {name for name in MODULES if name.split(".")[0] == "emulator"}
+    assert inside
+    for name in MODULES:
+        if name in inside:
+            assert own(name) <= inside, name
+        elif name != "cli.demo":
+            assert not own(name) & inside, name
+
+
+@pytest.mark.parametrize(("library", "rooms"), ROOMS.items())
+def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None:
+    """A library is imported where its traps are known, and nowhere else."""
+    importers = {
+        name
+        for name, tree in MODULES.items()
+        for each in imports(tree)
+        if f"{each.target}.{each.name}.".startswith(f"{library}.")
+    }
+    for name in importers:
+        assert any(name == room or (room[-1] == "." and name.startswith(room)) for room in rooms)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules(name: str) -> None:
+    """No clock, socket or path: neither imported nor asked for."""
+    for each in imports(MODULES[name]):
+        allowed = (each.target, each.name) == ("pathlib", "PurePosixPath")  # a value, no file
+        assert allowed or each.target.split(".")[0] not in IMPURE
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("now", "utcnow", "today"), ast.unparse(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("open", "print", "input"), ast.unparse(node)
+
+
+def test_one_module_says_where_a_partition_lies() -> None:
+    """Whoever else joined OUT and `partition.folder` would walk through links, and not find those
+    whose values differ in case only.
+    """
+    for name, tree in MODULES.items():
+        joined = [
+            ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Div)
+            and isinstance(node.right, ast.Attribute)
+            and node.right.attr == "folder"
+            and ast.unparse(node.right) != "config.folder"  # OUT itself
+        ]
+        assert not joined or name == "store.layout", (name, joined)
+
+
+def test_only_the_edge_prints() -> None:
+    """As a library, nothing prints: stdout belongs to the commands."""
+    edge = ("cli", "terminal.", "emulator.__main__")
+    for name, tree in MODULES.items():
+        printing = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ]
+        assert not printing or name.startswith(edge), name
+
+
+@pytest.mark.parametrize("module", ["harvester", "harvester.cli"])
+def test_start_up_is_light(module: str) -> None:
+    """`harvester --help` waits for no library that only a harvest needs."""
+    heavy = ("pydantic", "yaml", "requests", "urllib3", "ijson", "isal", "msgspec", "tenacity",
+             "requests_oauthlib", "vl_convert", "jinja2", "pyarrow", "duckdb",
+             "sqlite3")  # fmt: skip
+    code = f"import sys, {module}; print(*(set({heavy!r}) & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    )
+    assert run.stdout.strip() == ""
