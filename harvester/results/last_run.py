@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.errors import DataRefused
+from harvester.errors import DataRefused, DiskError
 from harvester.results.run_statistics import Tally
 from harvester.results.summary import MOST_FAILURES, Failure, Failures
 from harvester.store import reading, write_json
@@ -29,7 +29,10 @@ def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, f
         "failures": [asdict(failure) for failure in failures.listed],
         "tally": tally.as_dict(),
     }
-    write_json(out / NAME, value, fsync=fsync)
+    try:
+        write_json(out / NAME, value, fsync=fsync)
+    except DataRefused as error:  # something else lies there: no word against the pages
+        raise DiskError(str(error)) from error
 
 
 def read_last_run(out: Path) -> Failures:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -301,7 +302,9 @@ def test_restarts(tmp_path: Path) -> None:
 def test_before_the_first_page(tmp_path: Path) -> None:
     """A harvest without a page has a report too."""
     with Scripted(chain(1)) as server:
-        harvest(config(tmp_path, ITEMS, server.base_url), out=tmp_path / "out", max_pages=0)
+        stop = threading.Event()
+        stop.set()
+        harvest(config(tmp_path, ITEMS, server.base_url), out=tmp_path / "out", stop=stop)
     page = Page(write_report(tmp_path / "out"))
     assert "Incomplete: 0 of 1 partition complete" in page.text
     assert "No page has been committed yet." in page.text

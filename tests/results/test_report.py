@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -284,7 +285,9 @@ def test_status_before_anything(tmp_path: Path) -> None:
     """A partition without a journal is pending."""
     with Scripted(chain(3)) as server:
         asked = config(tmp_path, ITEMS, server.base_url, "resources.items.partitions.shard=[a, b]")
-        harvest(asked, out=tmp_path / "out", max_pages=0)
+        stop = threading.Event()
+        stop.set()
+        harvest(asked, out=tmp_path / "out", stop=stop)
     found = status(tmp_path / "out")
     assert found.resources[0].partitions.pending == 2
     assert not found.complete
