@@ -9,6 +9,7 @@ import gc
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import typer
@@ -92,9 +93,23 @@ def _tell_system(error: OSError) -> int:
     """What the machine refused: for want of something, or for good."""
     from harvester.security import redact_all
 
+    if error.errno == errno.ENOENT and _is_nowhere():
+        say(
+            "error: the folder that this was called from has been deleted, or was made anew since; "
+            'cd "$PWD", or into another one, and call it again'
+        )
+        return ConfigError.exit_code
     name = f"{error.filename}: " if error.filename else ""
     say(redact_all(f"error: {name}{error.strerror or error}", os.environ))
     return RunStopped.exit_code if error.errno in _IN_WANT or not name else _DAMAGED
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _put_off_collection() -> None:

@@ -29,11 +29,14 @@ from harvester.store import (
 #: What a file is called that was taken out of the harvest, and kept.
 DAMAGED: Final = ".damaged"
 _MOST_KEPT: Final = 1000  # of one file
+_HEADER: Final = b'{"format":'
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as it stands. `entry` is None for the header, and for what cannot be read."""
+    """A line as it stands. `entry` is None for the header, and for what cannot be read; the first
+    line has one where the header is lost as a whole.
+    """
 
     number: int
     raw: bytes
@@ -48,7 +51,7 @@ def lines(folder: Path) -> Iterator[Line]:
         for number, raw in enumerate(file, 1):
             text = sound(raw)
             entry = None
-            if text is not None and number > 1:
+            if text is not None and (number > 1 or not text.startswith(_HEADER)):
                 try:
                     entry = parsed(text)
                 except ValueError:

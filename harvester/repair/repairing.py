@@ -165,8 +165,11 @@ class _Mending:
         damaged = 0
         for line in lines(self._folder):
             if line.number == 1:
-                yield self._header(line.raw, is_sound=line.is_sound)
-            elif line.entry is None:
+                here = line.is_sound and line.entry is None
+                yield self._header(line.raw, is_sound=here)
+            if line.number == 1 and line.entry is None:
+                continue
+            if line.entry is None:
                 damaged += 1
             else:
                 yield from self._lost(at, line.entry)

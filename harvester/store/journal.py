@@ -64,6 +64,7 @@ __all__ = [
     "read_entries",
     "read_header",
     "read_pages",
+    "refuse_later_formats",
     "span",
 ]
 
@@ -256,13 +257,25 @@ def _refuse_later_format(path: Path, line: bytes) -> None:
     else of it this version might understand.
     """
     with contextlib.suppress(TypeError, ValueError, RecursionError):
-        value = dict(json.loads(line)).get("format")
+        value = dict(json.loads(line)).get("format", FORMAT)
         if value != FORMAT:
             raise DataRefused(
                 f"{path}: journal format {str(value)[:20]} is not known to this version "
                 f"({__version__}), so nothing was read or changed; use the version that wrote it, "
                 "or a later one"
             )
+
+
+def refuse_later_formats(out: Path) -> None:
+    """Refuse a harvest of which any journal is of another format, before anything is written."""
+    for place, folders, names in os.walk(out):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if JOURNAL in names:
+            path = Path(place) / JOURNAL
+            line = b""
+            with contextlib.suppress(DataRefused, OSError), reading(path) as file:
+                line = file.readline(_TAIL_BYTES)
+            _refuse_later_format(path, line)
 
 
 def _check_name(path: Path, number: int, name: str, page: int) -> None:

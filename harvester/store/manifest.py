@@ -33,6 +33,7 @@ from harvester.config import (
 )
 from harvester.errors import ConfigError, DataRefused, DiskError
 from harvester.store.inside import TOKENS, TOKENS_LOCK, is_file, reading
+from harvester.store.journal import refuse_later_formats
 from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import Held, held
 from harvester.store.parts import TEMPORARY, disk_errors, make_folder, write_json
@@ -189,6 +190,7 @@ def prepare(
     what is kept would not be right any more. `lost` is what the journals say of a harvest whose
     harvest.json is gone.
     """
+    refuse_later_formats(out)
     before = read_asked(out) if os.path.lexists(out / MANIFEST) else None
     salt = (before and before.salt) or (lost and lost.salt) or secrets.token_hex(_SALT_BYTES)
     digests = digested(config, salt)

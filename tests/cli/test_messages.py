@@ -524,3 +524,13 @@ def test_a_bug(config: Path, tmp_path: Path) -> None:
     assert "ZeroDivisionError: of ours" in done.stderr
     assert "This is a bug in harvester" in done.stderr
     assert "please report the lines above. What was committed is kept." in done.stderr
+
+
+def test_called_from_a_folder_that_is_gone(config: Path, tmp_path: Path) -> None:
+    """What it is, and what to type; nothing was asked."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = harvester("run", config.absolute(), cwd=gone, preexec=gone.rmdir)
+    assert done.returncode == 2, done.stderr
+    assert "has been deleted" in done.stderr
+    assert "cd " in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from harvester import harvest, iter_records, load_config, verify
 from harvester.config import Config
 from harvester.errors import ConfigError, DataRefused
-from harvester.repair import Repair, reopened, repair
+from harvester.repair import Repair, begin_again, reopened, repair
 from harvester.store.entries import encode, parsed, sound
 from harvester.store.journal import JOURNAL, read_entries
 from harvester.store.parts import part_name
@@ -436,3 +436,30 @@ def test_lines_stay_as_they_are(tmp_path: Path, api: tuple[Scripted, Changing]) 
     assert (folder / (JOURNAL + ".damaged")).read_bytes() == damaged
     assert all(encode(entry) in after for entry in entries(folder))
     assert not (folder / (JOURNAL + ".tmp")).exists()
+
+
+def test_the_first_line_lost_as_a_whole(api: tuple[Scripted, Changing], tmp_path: Path) -> None:
+    """It is written anew; no page is asked for."""
+    server, _ = api
+    loaded, out, folder = harvested(tmp_path, server)
+    lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (folder / JOURNAL).write_bytes(b"".join(lines[1:]))
+    assert repair(loaded, out).ok
+    assert not server.asked
+    assert verify(out).ok
+    assert ids(out) == whole()
+
+
+@pytest.mark.parametrize("command", [harvest, repair, begin_again])
+def test_a_later_format_changes_nothing(
+    api: tuple[Scripted, Changing], tmp_path: Path, command: Callable[..., object]
+) -> None:
+    """Its journal is refused before a file of the folder is written."""
+    server, _ = api
+    loaded, out, folder = harvested(tmp_path, server)
+    path = folder / JOURNAL
+    path.write_bytes(path.read_bytes().replace(b'{"format":1,', b'{"format":2,', 1))
+    before = {item: item.read_bytes() for item in out.rglob("*") if item.is_file()}
+    with pytest.raises(DataRefused, match="journal format 2 is not known"):
+        command(loaded, out=out)
+    assert {item: item.read_bytes() for item in out.rglob("*") if item.is_file()} == before
