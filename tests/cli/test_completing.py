@@ -250,6 +250,7 @@ class Typist:
         pytest.fail("the shell does not run the line")
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_it_answers_at_once(shell: str, project: Path) -> None:
     """Nothing heavy is imported, and half a second of the processor is plenty; the best of three.

@@ -183,6 +183,7 @@ def test_retries_are_counted(tmp_path: Path) -> None:
     assert status(tmp_path / "out").resources[0].retries == 2
 
 
+@pytest.mark.slow("wall clock")
 def test_a_stop_rule_ends_all(tmp_path: Path) -> None:
     """Exit code 4: the worker that meets it stops the others in the middle of their pages."""
     hold = threading.Event()
@@ -334,12 +335,14 @@ def stopped(
     return took
 
 
+@pytest.mark.slow("wall clock")
 def test_stopped_while_waiting_for_a_rate_limit(tmp_path: Path) -> None:
     """Within a second, though the budget would have it wait for an hour."""
     budget = "client.rate_limit=[{requests: 2, per: 1h}]"
     assert stopped(tmp_path, chain(5), Waiting, budget) < 1
 
 
+@pytest.mark.slow("wall clock")
 def test_stopped_while_waiting_for_a_retry(tmp_path: Path) -> None:
     """Within a second, though the server asked for ten minutes."""
 

@@ -202,6 +202,7 @@ def test_a_page_in_the_middle_that_fails(tmp_path: Path) -> None:
     assert pages_of(tmp_path / "out") == pages_of(tmp_path / "whole")
 
 
+@pytest.mark.slow("wall clock")
 def test_what_lies_beyond_the_end_holds_nothing_up(tmp_path: Path) -> None:
     """A page beyond the last that asks to wait for a minute is not waited for."""
 

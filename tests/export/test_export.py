@@ -717,6 +717,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize(("ending", "keys"), [*((each, ()) for each in FORMATS), (".csv", ("id",))])
 def test_memory_is_flat(
     ending: str, keys: Sequence[str], large: Mapping[int, Path], tmp_path: Path

@@ -344,6 +344,7 @@ def test_row_08_gzip_is_all_we_ask_for(tmp_path: Path) -> None:
     assert (folder(tmp_path / "out") / "part-000002.json.gz").read_bytes() == GZIP
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize(
     ("size", "told"),
     [
@@ -380,6 +381,7 @@ def test_row_09_chunks_that_add_up(tmp_path: Path) -> None:
     assert len(site.requests) == 2
 
 
+@pytest.mark.slow("memory")
 def test_row_09_transfer_encoding(tmp_path: Path) -> None:
     """Another transfer coding than chunked fails at once, in little memory."""
     script = chunked([GZIP])
@@ -433,6 +435,7 @@ def test_the_bomb_is_one() -> None:
     assert len(bomb()) < 1_100_000
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
@@ -452,6 +455,7 @@ def test_row_10_gzip_bomb(tmp_path: Path, kind: str, status: str) -> None:
     assert len(site.requests) == 2
 
 
+@pytest.mark.slow("memory")
 def test_row_10_gzip_bomb_behind_a_redirect(tmp_path: Path) -> None:
     """The body of a redirect that is followed is not even read."""
 
@@ -487,6 +491,7 @@ DRIPS: dict[str, Callable[[], Iterator[Any]]] = {
 }
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("where", DRIPS)
 def test_row_11_drip(tmp_path: Path, where: str) -> None:
     """A server that drips forever is given up at the page's deadline."""
@@ -541,6 +546,7 @@ def test_row_13_integer_of_5000_digits(
     assert "limits.number_chars" in measured["errors"][0]
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"items": ['])
 def test_row_14_deep_nesting(tmp_path: Path, opening: bytes) -> None:
     """20 MB of openings are rejected in little memory."""
@@ -558,6 +564,7 @@ def test_row_14_deep_nesting(tmp_path: Path, opening: bytes) -> None:
     assert measured["peak_mb"] < PEAK_MB
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize(
     ("before", "filling"),
     [(b'{"items": [], "next": "', b"x"), (b'{"items": [], "next": "', b"\\n"),
@@ -1171,6 +1178,7 @@ def test_row_43_stale_connection(tmp_path: Path, end: Any) -> None:
 # --- Flat memory ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("memory")
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
 def test_a_page_of_300_mb_in_flat_memory(tmp_path: Path, coding: str) -> None:
     """A page costs no more memory for being large."""
@@ -1195,6 +1203,7 @@ def test_a_page_of_300_mb_in_flat_memory(tmp_path: Path, coding: str) -> None:
     assert lines(tmp_path / "out")[1]["bytes"] > 300 << 20
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("encoding", [None, "gzip"])
 def test_a_large_page_that_is_wrong_is_not_waited_for(tmp_path: Path, encoding: str | None) -> None:
     """Where a page is received ahead of its parser, one that is found wrong ends at once: nobody
@@ -1226,6 +1235,7 @@ def test_a_large_page_that_is_wrong_is_not_waited_for(tmp_path: Path, encoding: 
     assert parts(tmp_path / "out") == [FIRST, SECOND]
 
 
+@pytest.mark.slow("wall clock")
 def test_an_interrupted_page_ends_at_once(tmp_path: Path) -> None:
     """A wish to stop is heeded in the middle of a page that drips, and leaves nothing behind."""
     stop = threading.Event()

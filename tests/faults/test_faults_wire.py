@@ -291,6 +291,7 @@ def test_row_79_raw_leads_nowhere_else(tmp_path: Path) -> None:
 # --- Row 83: redaction is linear, and kept headers are capped -------------------------------------
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("unit", [b"\\", b"%25", b"+", b"\\u002b", b'"', b"%5c"])
 def test_row_83_long_headers(tmp_path: Path, unit: bytes) -> None:
     """60 KB of what a secret may be spelled with cost no more than other headers, and the journal

@@ -327,6 +327,7 @@ def test_impossible_dates(date: str) -> None:
     assert server_wait({"retry-after": date}, NOW) in (None, 0)
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("name", ["retry-after", "ratelimit", "x-ratelimit-reset"])
 @pytest.mark.parametrize(
     "piece", ["a", "1", " ", "=", "a ", "1m", "r=", '"', ",", "1ms", "a,", ":"]

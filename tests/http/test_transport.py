@@ -378,6 +378,7 @@ def test_the_body_of_a_redirect_is_not_read() -> None:
         assert [seen.connection for seen in server.requests] == [0, 1]
 
 
+@pytest.mark.slow("wall clock")
 def test_the_deadline_spans_redirects() -> None:
     """A chain of slow redirects is one page."""
 

@@ -174,6 +174,7 @@ def test_chunk_sizes_that_are_none(size: bytes) -> None:
     assert "chunk size" in str(error)
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize(
     "script",
     [
@@ -250,6 +251,7 @@ def test_header_lines(lines: bytes, found: dict[str, str]) -> None:
         assert b"".join(body_chunks(response)) == b"{}"
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("inside", [b" " * 60_000, b" " * 30_000 + b"\r" + b" " * 30_000])
 def test_a_header_line_costs_what_it_is_long(inside: bytes) -> None:
     """No more than its length, whatever is in it: nothing interrupts a regular expression."""
@@ -404,6 +406,7 @@ DRIPS: dict[str, Callable[[], Iterator[Step]]] = {
 }
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("where", DRIPS)
 def test_deadline_holds_whatever_drips(where: str) -> None:
     """The page's time limit ends a drip anywhere, within half a second, and never in success."""
@@ -414,6 +417,7 @@ def test_deadline_holds_whatever_drips(where: str) -> None:
     assert "timeout.page" in str(error)
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("where", ["nothing", "nothing after the headers"])
 def test_silence_is_limited_too(where: str) -> None:
     """A server that sends nothing at all is given up after timeout.read."""
@@ -424,6 +428,7 @@ def test_silence_is_limited_too(where: str) -> None:
     assert "timeout.read" in str(error)
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("where", ["nothing", "nothing after the headers", "body", "headers"])
 def test_a_wish_to_stop_is_heeded_at_once(where: str) -> None:
     """A read that blocks ends within 0.3 s of the wish."""
@@ -447,6 +452,7 @@ def test_slow_is_not_late() -> None:
 # --- TLS -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("wall clock")
 def test_tls(tmp_path: Path) -> None:
     """Over TLS the same holds: whole pages, kept connections, cuts, deadlines, stopping."""
     certificate = self_signed(tmp_path)

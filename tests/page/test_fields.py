@@ -484,6 +484,7 @@ def test_escapes_and_characters_split_everywhere() -> None:
         assert field(json.dumps({"next": text}, ensure_ascii=ascii_only).encode(), "next") == text
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize(
     "body",
     [
@@ -508,6 +509,7 @@ def test_endless_tokens_cost_little(body: bytes) -> None:
     assert time.process_time() - began < 1
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("text", ["x", "\\n", "é", "\\u00e9"])
 def test_a_long_string_in_small_chunks_costs_little(text: str) -> None:
     """2 MB in chunks of 1 KB took 20 s, since the parser reads an open string anew with each."""

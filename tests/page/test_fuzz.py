@@ -109,6 +109,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize(("text", "told"), HOSTILE, ids=[text[:12] for text, _ in HOSTILE])
 def test_hostile_files_are_told_of_at_once(text: str, told: str) -> None:
     """Problems with file and line, in bounded time, whatever the file holds."""

@@ -193,6 +193,7 @@ def test_long_stretches_without_strings_are_no_string(text: bytes) -> None:
     assert guarded(bytewise(text), guard()) == text
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("tail", [b"", b"n", b'"', b"u0041"])
 def test_runs_of_backslashes(tail: bytes) -> None:
     """100 KB of backslashes in one chunk take no more time than other text, odd or even."""

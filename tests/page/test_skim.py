@@ -159,6 +159,7 @@ def test_depth_within_records(opening: bytes) -> None:
                     fields([text], WANTED[:1], limits=limits)
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("unit", [b"[", b'{"a":', b"[[]", b'{"a":[],"b":'])
 def test_endless_nesting_costs_little(unit: bytes) -> None:
     """20 MB of opening brackets within the records: refused within half a second of CPU."""

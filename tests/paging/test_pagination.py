@@ -585,6 +585,7 @@ def test_any_link_header_is_read_or_refused(header: str) -> None:
     assert target is None or target in header
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize(
     "piece",
     [

@@ -464,6 +464,7 @@ def test_many_partitions_are_bounded(tmp_path: Path) -> None:
     assert file.stat().st_size < 1_500_000
 
 
+@pytest.mark.slow("CPU time")
 def test_many_pages_are_quick_and_flat(tmp_path: Path) -> None:
     """20,000 pages: a fifth of what must take a few seconds; the page does not grow with them."""
     small = write_report(written(tmp_path / "small" / "out", jobs=2, pages=400)).stat().st_size

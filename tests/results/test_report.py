@@ -293,6 +293,7 @@ def test_status_before_anything(tmp_path: Path) -> None:
     assert not found.complete
 
 
+@pytest.mark.slow("CPU time")
 def test_a_long_journal(tmp_path: Path) -> None:
     """Opening and summing up 100,000 pages takes about a second each; here a fifth, with room."""
     header = Header("items", {}, "", "0.1.0", "")

@@ -257,6 +257,7 @@ def test_no_repr() -> None:
     assert "abcd" not in repr(SECRETS)
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize(
     "piece", ["&", "&_", '"_', '"a-', "https://a", "?key", "=", "_-", '"key":"\\']
 )
@@ -325,6 +326,7 @@ def cpu(act: Callable[[str], object], text: str) -> float:
     return best
 
 
+@pytest.mark.slow("CPU time")
 @pytest.mark.parametrize("token", ["+abc/def=ghi", "a b\\c%d", VALUE, "hush-hush"])
 @pytest.mark.parametrize(
     "unit",

@@ -93,6 +93,7 @@ def seconds(pattern: re.Pattern[str], text: str) -> float:
     return best
 
 
+@pytest.mark.slow("wall clock")
 @pytest.mark.parametrize("value", TOKENS)
 def test_time_grows_with_the_text(value: str) -> None:
     """Eight times the text never takes much more than eight times the CPU; its square would be
