@@ -1,20 +1,23 @@
-"""From the folder of a harvest to one file: JSON Lines, CSV, Parquet or a DuckDB database.
+"""Writes the committed records of a harvest into one file: JSON Lines, CSV, Parquet or DuckDB.
 
 The way of the data: which pages (`snapshot`), records as values (`values`), one schema over all of
-them (`survey`, `columns`), which of them are repeated (`repeats`), and the file itself (`lines`,
-`csvfile`, `arrow`, `database`), which gets its name when it is complete (`scratch`).
+them (`survey`, `columns`), which of them are repeated (`repeats`), and the file itself, by the
+`Writer` of its suffix (`targets`), which gets its name when it is complete (`scratch`).
 """
 
 from harvester.export.exporting import (
-    FORMATS,
     Exported,
     Step,
     export,
 )
+from harvester.export.targets import WRITERS
+from harvester.export.writer import Rows, Writer
 
 __all__ = [
-    "FORMATS",
+    "WRITERS",
     "Exported",
+    "Rows",
     "Step",
+    "Writer",
     "export",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,7 +124,9 @@ def _arrow_type(kind: Type) -> pa.DataType:
             return pa.list_(_arrow_type(items))
         case Struct(members):
             return pa.struct([pa.field(name, _arrow_type(inner)) for name, inner in members])
-    return _TYPES[kind]
+        case Scalar():
+            return _TYPES[kind]
+    assert_never(kind)
 
 
 def _converter(kind: Type) -> _Convert | None:
@@ -137,7 +139,9 @@ def _converter(kind: Type) -> _Convert | None:
         case Struct(members):
             found = {name: _converter(inner) for name, inner in members}
             return _struct_converter({name: each for name, each in found.items() if each})
-    return None
+        case Scalar():
+            return None
+    assert_never(kind)
 
 
 def _as_json(value: Any) -> str | None:

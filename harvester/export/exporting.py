@@ -4,27 +4,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from harvester.config import Resource
 from harvester.errors import ConfigError
 from harvester.export.columns import Row, Table, partition_names, table_of
 from harvester.export.repeats import Repeats, key_path
 from harvester.export.scratch import publish, refuse_existing, scratch
 from harvester.export.snapshot import CommittedPage, Snapshot, chosen
 from harvester.export.survey import Survey
+from harvester.export.targets import refuse_missing, writer_for
 from harvester.export.values import values_of
+from harvester.export.writer import Writer
 from harvester.store import disk_errors, read_asked
 
-#: By the target's ending: what it takes beyond the harvester itself.
-FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
-    ".jsonl": (),
-    ".jsonl.gz": (),
-    ".csv": (),
-    ".parquet": ("pyarrow",),
-    ".duckdb": ("pyarrow", "duckdb"),
-}
 PREFIX: Final = "_"
 _STEP_RECORDS: Final = 5000
 _BATCH_BYTES: Final = 256 * 1024
@@ -75,20 +69,16 @@ def export(
     `DiskError`.
     """
     out, target = Path(out), Path(target)
-    ending = _ending(target)
+    writer = writer_for(target)
     for key in dedupe:
         key_path(key)
     refuse_existing(target, force=force)
-    _refuse_missing(ending)
+    writer.check_target(target)
+    refuse_missing(writer)
     asked = read_asked(out)
     wanted = dict(partition or {})
     found = chosen(asked, resources, wanted)
-    if ending != ".duckdb" and len(found) != 1:
-        names = ", ".join(resource.name for resource in found)
-        raise ConfigError(
-            f"{target}: holds one resource, and there are {names}; choose one with --resource, or "
-            "export to a .duckdb, with a table for each"
-        )
+    _refuse_several(target, writer, found)
     with scratch(target, force=force) as folder:
         taken = [
             Snapshot(out, asked, resource, wanted, folder / f"pages-{number}.jsonl")
@@ -99,7 +89,8 @@ def export(
             raise ConfigError(f"no partition here has {pairs}")
         job = _Export(folder, Exported(target), tuple(dedupe), prefix, on_step)
         with disk_errors(target):
-            job.write(ending, taken)
+            job.write(writer, taken)
+        writer.check_target(target)
         publish(job.file, target, force=force)
     return job.done
 
@@ -117,38 +108,12 @@ class _Export:
         """Where the target grows; its own name within, for what a reader's error would say."""
         return self.folder / self.done.target.name
 
-    def write(self, ending: str, taken: Sequence[Snapshot]) -> None:
+    def write(self, writer: type[Writer], taken: Sequence[Snapshot]) -> None:
         """Write the file, whole."""
-        if ending == ".duckdb":
-            from harvester.export.database import Database
-
-            with Database(self.file, self.folder / "spill") as database:
-                for number, (snapshot, name) in enumerate(zip(taken, _tables(taken), strict=True)):
-                    with _Rows(self, snapshot, number) as rows:
-                        table = rows.table()
-                        database.add(name, table, rows)
-            return
-        [snapshot] = taken
-        with _Rows(self, snapshot, 0) as rows:
-            self._write_one(ending, snapshot, rows)
-
-    def _write_one(self, ending: str, snapshot: Snapshot, rows: "_Rows") -> None:
-        if ending == ".parquet":
-            from harvester.export.arrow import write_parquet
-
-            write_parquet(self.file, rows.table(), rows)
-        elif ending == ".csv":
-            from harvester.export.csvfile import write_csv
-
-            write_csv(self.file, rows.table(), rows)
-        else:
-            from harvester.export.lines import write_lines
-
-            if self.dedupe:
-                rows.look_through()
-            names = partition_names(snapshot.keys, self.prefix)
-            packed = ending.endswith(".gz")
-            write_lines(self.file, snapshot.name, names, rows, packed=packed)
+        with writer(self.file) as file:
+            for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
+                with _Rows(self, snapshot, number) as rows:
+                    file.add(name, rows)
 
 
 class _Rows:
@@ -163,6 +128,17 @@ class _Rows:
             if job.dedupe
             else None
         )
+        self._looked_through = False
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource."""
+        return self._snapshot.name
+
+    @property
+    def partition_names(self) -> Mapping[str, str]:
+        """The column of each partition key."""
+        return partition_names(self._snapshot.keys, self._job.prefix)
 
     def __enter__(self) -> "_Rows":
         return self
@@ -174,17 +150,18 @@ class _Rows:
         """The columns, from all records and partition values."""
         records, partitions = Survey(), Survey()
         partitions.observe(dict.fromkeys(self._snapshot.keys))
-        self.look_through(records.observe, partitions.observe)
+        self._look_through(records.observe, partitions.observe)
         made = table_of(self._snapshot.name, records.root, partitions.root, self._job.prefix)
         self._job.done.notes += made.notes
         return made
 
-    def look_through(
+    def _look_through(
         self,
         observe: Callable[[Any], None] = lambda value: None,
         observe_partition: Callable[[Any], None] = lambda values: None,
     ) -> None:
         """The first pass."""
+        self._looked_through = True
         own: Mapping[str, Any] | None = None
         position = 0
         for page, records in self._batches():
@@ -216,6 +193,8 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Row]:
         """The second pass: the rows, without those that are repeated."""
+        if self._repeats and not self._looked_through:
+            self._look_through()
         repeated = self._repeats.positions() if self._repeats else iter(())
         leave_out = next(repeated, None)
         count = 0
@@ -250,25 +229,19 @@ class _Rows:
             )
 
 
-def _ending(target: Path) -> str:
-    name = target.name.lower()
-    for ending in FORMATS:
-        if name.endswith(ending) and name != ending:
-            return ending
-    raise ConfigError(f"{target}: name a file that ends in one of {', '.join(FORMATS)}")
+def _refuse_several(target: Path, writer: type[Writer], found: Sequence[Resource]) -> None:
+    """Raise `ConfigError` for several resources where the target holds one."""
+    if writer.holds_several or len(found) == 1:
+        return
+    names = ", ".join(resource.name for resource in found)
+    raise ConfigError(
+        f"{target}: holds one resource, and there are {names}; choose one with --resource, or "
+        "export to a .duckdb, with a table for each"
+    )
 
 
-def _refuse_missing(ending: str) -> None:
-    missing = [library for library in FORMATS[ending] if find_spec(library) is None]
-    if missing:
-        raise ConfigError(
-            f"a {ending} takes {' and '.join(missing)}, not installed here: "
-            "pip install 'harvester[export]'"
-        )
-
-
-def _tables(taken: Sequence[Snapshot]) -> list[str]:
-    """A table name for each resource: its own, unless another differs by its case only."""
+def _names(taken: Sequence[Snapshot]) -> list[str]:
+    """A name for each resource: its own, unless another differs by its case only."""
     names: list[str] = []
     for snapshot in taken:
         name, count = snapshot.name, 1

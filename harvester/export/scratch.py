@@ -76,13 +76,6 @@ def refuse_existing(target: Path, *, force: bool) -> None:
             raise ConfigError(f"{target}: exists, and was left as it is; --force replaces it")
         if not (target.is_file() or target.is_symlink()):
             raise ConfigError(f"{target}: is no file, and was left as it is; name another target")
-    log = target.with_name(target.name + ".wal")
-    if target.suffix.lower() == ".duckdb" and log.exists():
-        # DuckDB would play it back into whatever database comes to lie beside it.
-        raise ConfigError(
-            f"{log}: another program has the database open, or died with it; end that program, or "
-            "open the database once with DuckDB, and try again"
-        )
 
 
 def _prefix(target: Path) -> str:

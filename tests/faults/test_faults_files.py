@@ -27,7 +27,7 @@ from harvester.errors import (
     FolderLost,
     HarvesterError,
 )
-from harvester.export import FORMATS, export
+from harvester.export import WRITERS, export
 from harvester.export.scratch import MARK
 from harvester.planning.plans import plan
 from harvester.replay.index import Index
@@ -523,7 +523,7 @@ def test_row_96_a_folder_that_looks_like_an_exports(
     assert all((own / name / "mine").exists() for name in names(own) if name != "o.jsonl")
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", WRITERS)
 @pytest.mark.parametrize("limit", [0, 10, 3000])
 def test_row_96_a_disk_that_takes_a_part_only(
     tmp_path: Path, ending: str, limit: int, large: Path

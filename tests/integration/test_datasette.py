@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from harvester.export import FORMATS
+from harvester.export import WRITERS
 from tests.datasette_server import datasette
 
 FEWEST_ROWS = 100_000
@@ -133,7 +133,7 @@ def exported(
     run = _harvester("run", folder / "flights.yaml", "--out", folder / "out", "--base-url",
                      base_url, "--max-pages", pages)  # fmt: skip
     assert run.returncode == 4, run.stderr  # paused
-    for ending in FORMATS:
+    for ending in WRITERS:
         done = _harvester("export", folder / "out", folder / f"flights{ending}")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
     with sqlite3.connect(database) as connection:
@@ -167,7 +167,7 @@ def test_pandas_reads_every_exported_row(
         assert row == record
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", WRITERS)
 def test_duckdb_reads_every_exported_row(
     ending: str, exported: tuple[Path, list[tuple[object, ...]]]
 ) -> None:

@@ -9,11 +9,11 @@ few lines of its own here.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.export.columns import Row, Table
 from harvester.export.values import members, sound, value_of
+from harvester.export.writer import Rows, Writer
 from harvester.model import as_text
 
 _BUFFER_BYTES: Final = 1 << 20
@@ -23,12 +23,18 @@ _NULL: Final = ""
 _EMPTY: Final = '""'
 
 
-def write_csv(path: Path, table: Table, rows: Iterable[Row]) -> None:
-    """Write the rows under a header."""
-    # newline="": a line break within a text stays what it is.
-    with path.open("w", encoding="utf-8", newline="", buffering=_BUFFER_BYTES) as file:
-        file.write(",".join(_quoted(column.name) for column in table.columns) + "\n")
-        file.writelines(_lines(table, rows))
+class CSV(Writer):
+    """A CSV file under one header."""
+
+    suffix = ".csv"
+
+    def add(self, name: str, rows: Rows) -> None:
+        """Write the header and the rows."""
+        table = rows.table()
+        # newline="": a line break within a text stays what it is.
+        with self._path.open("w", encoding="utf-8", newline="", buffering=_BUFFER_BYTES) as file:
+            file.write(",".join(_quoted(column.name) for column in table.columns) + "\n")
+            file.writelines(_lines(table, rows))
 
 
 def _lines(table: Table, rows: Iterable[Row]) -> Iterator[str]:

@@ -1,0 +1,109 @@
+"""DuckDB: a database with one table a resource."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, assert_never
+
+from harvester.errors import ConfigError
+from harvester.export.columns import ListOf, Row, Scalar, Struct, Table, Type
+from harvester.export.writer import Rows, Writer
+
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "memory_limit": "512MB",
+    "threads": 2,
+}
+
+_GROUP: Final = "the next rows"  # no name that a resource would have
+
+
+class DuckDB(Writer):
+    """A new database file. After the block is left it is complete, and has no log."""
+
+    suffix = ".duckdb"
+    libraries = ("pyarrow", "duckdb")
+    holds_several = True
+
+    def __init__(self, path: Path) -> None:
+        import duckdb
+
+        super().__init__(path)
+        settings = {**_SETTINGS, "temp_directory": str(path.with_name("spill"))}
+        with _disk_errors(duckdb.Error):
+            self._connection = duckdb.connect(str(path), config=settings)
+
+    @classmethod
+    def check_target(cls, target: Path) -> None:
+        """Refuse a target with a log: DuckDB would play it back into the new database."""
+        log = target.with_name(target.name + ".wal")
+        if log.exists():
+            raise ConfigError(
+                f"{log}: another program has the database open, or died with it; end that program, "
+                "or open the database once with DuckDB, and try again"
+            )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        import duckdb
+
+        if error is not None:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.close()
+            return
+        with _disk_errors(duckdb.Error):
+            self._connection.execute("CHECKPOINT")  # nothing stays in a log
+            self._connection.close()
+
+    def add(self, name: str, rows: Rows) -> None:
+        """Make the table `name` of the rows, in their order."""
+        import duckdb
+
+        table = rows.table()
+        full = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException)
+        with _disk_errors(*full):
+            self._add(name, table, rows)
+
+    def _add(self, name: str, table: Table, rows: Iterable[Row]) -> None:
+        from harvester.export.arrow import groups
+
+        run = self._connection.execute
+        columns = ", ".join(
+            f"{_quoted(column.name)} {_sql_type(column.type)}" for column in table.columns
+        )
+        run("BEGIN")
+        run(f"CREATE TABLE {_quoted(name)} ({columns})")
+        for group in groups(table, rows):
+            self._connection.register(_GROUP, group)
+            run(f"INSERT INTO {_quoted(name)} SELECT * FROM {_quoted(_GROUP)}")  # noqa: S608  # quoted
+            self._connection.unregister(_GROUP)
+        run("COMMIT")
+
+
+@contextlib.contextmanager
+def _disk_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Raise the OSError that DuckDB's errors of these kinds mean."""
+    try:
+        yield
+    except kinds as error:
+        raise OSError(None, str(error).partition("\n")[0]) from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sql_type(kind: Type) -> str:
+    match kind:
+        case ListOf(items):
+            return f"{_sql_type(items)}[]"
+        case Struct(members):
+            inner = ", ".join(f"{_quoted(name)} {_sql_type(each)}" for name, each in members)
+            return f"STRUCT({inner})"
+        case Scalar():
+            return kind.value
+    assert_never(kind)
