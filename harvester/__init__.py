@@ -1,12 +1,12 @@
 """Harvest paginated JSON APIs to disk: all of it, raw, once, resumable, in flat memory.
 
-    from harvester import ConfigError, harvest, iter_records, load_config
+    from harvester import ConfigError, Harvest, harvest, load_config
 
     try:
-        summary = harvest(load_config("tweets.yaml"))
+        summary = harvest(load_config("tweets.yaml"), out="data/tweets")
     except ConfigError as error:
         ...
-    for record in iter_records("data/tweets"):
+    for tweet in Harvest("data/tweets").records(parse=json.loads):
         ...
 
 The names below are the library's interface, errors and events included; everything is imported
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harvester.config import load_config as load_config
     from harvester.engine import AttemptLost as AttemptLost
     from harvester.engine import BytesArrived as BytesArrived
+    from harvester.engine import Doubted as Doubted
     from harvester.engine import Event as Event
     from harvester.engine import OnEvent as OnEvent
     from harvester.engine import PageCommitted as PageCommitted
@@ -43,8 +44,13 @@ if TYPE_CHECKING:
     from harvester.errors import PartitionFailed as PartitionFailed
     from harvester.errors import Problem as Problem
     from harvester.errors import RunStopped as RunStopped
+    from harvester.export import Exported as Exported
+    from harvester.export import OnStep as OnStep
+    from harvester.export import Step as Step
+    from harvester.handle import Harvest as Harvest
     from harvester.model import Partition as Partition
     from harvester.planning import plan as plan
+    from harvester.repair import Repair as Repair
     from harvester.report import write_report as write_report
     from harvester.results import Failure as Failure
     from harvester.results import PartitionCounts as PartitionCounts
@@ -63,12 +69,15 @@ _HOMES = {
     "config.load": "load_config",
     "errors": "ConfigError DataRefused DiskError FolderLocked HarvesterError Interrupted "
     "PartitionFailed Problem RunStopped",
-    "engine.events": "AttemptLost BytesArrived Event OnEvent PageCommitted PartitionDone "
+    "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PageCommitted PartitionDone "
     "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
+    "export.exporting": "Exported OnStep Step",
+    "handle": "Harvest",
     "model.partitions": "Partition",
     "planning.plans": "plan",
     "results.records": "iter_records",
     "results.state": "StoredProblem Verification status verify",
+    "repair.repairing": "Repair",
     "report": "write_report",
     "engine.scheduler": "harvest",
     "results.summary": "Failure PartitionCounts ResourceSummary Summary",

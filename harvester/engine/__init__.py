@@ -13,6 +13,7 @@ from harvester.engine.commits import (
 from harvester.engine.events import (
     AttemptLost,
     BytesArrived,
+    Doubted,
     Event,
     OnEvent,
     PageCommitted,
@@ -43,6 +44,7 @@ from harvester.engine.turns import (
 __all__ = [
     "AttemptLost",
     "BytesArrived",
+    "Doubted",
     "Event",
     "Fetched",
     "OnEvent",

@@ -7,6 +7,7 @@ them (`survey`, `columns`), which of them are repeated (`repeats`), and the file
 
 from harvester.export.exporting import (
     Exported,
+    OnStep,
     Step,
     export,
 )
@@ -16,6 +17,7 @@ from harvester.export.writer import Rows, Writer
 __all__ = [
     "WRITERS",
     "Exported",
+    "OnStep",
     "Rows",
     "Step",
     "Writer",
