@@ -155,7 +155,7 @@ class Tries:
         origin = origin_in(request.url)
         if self.count == 1:
             run.reach.refuse_lost(origin)
-        place = Place(page, at.pages + 1, asked, request.url, known.by, known.below)
+        place = Place(page, at.pages + 1, asked, request.url, known.by, known.below, at.records > 0)
         transport = run.transport()
         sent = transport.requests
         began = run.clock()

@@ -266,7 +266,7 @@ class _Look:
             self._asked.append(asked)
         timeout = self._client.timeout
         watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, _never)
-        place = Place(number, number, cursor, request.url)
+        place = Place(number, number, cursor, request.url, after_records=number > 1)
         with self._transport.open(request, watch) as response:
             return self._source.reader.read(response, folder, place, _untold, time.time())
 

@@ -111,6 +111,7 @@ class Place:
     url: str
     by: str | None = None  # what the partition's records are told apart by, if that is known
     below: int = ALL  # the hashes of records that are of interest
+    after_records: bool = False  # a page before it had some
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ class PageReader:
                 raise
             if ended := self._judged(response, fields, now):
                 return ended
-            records = self._records(fields, part)
+            records = self._records(fields, part, place)
             page = Page(
                 place.number, place.url, fields, records, response.headers, response.several
             )
@@ -268,15 +269,16 @@ class PageReader:
         fields = parser.close()
         records = int(fields.get(_RECORDS, 0))
         if records == 1 and self._lists:
-            records = int(lone(decoded_chunks(path), self._selector) != 0)
+            found = lone(decoded_chunks(path), self._selector, after_records=place.after_records)
+            records = int(found != 0)
         page = Page(place.number, place.url, fields, records, {})
         following = next_cursor(self._resource.paginator, place.cursor, page, past)
         ends = isinstance(following, Done) and following.reason != "no_next_cursor"
         return following if ends else None
 
-    def _records(self, fields: Mapping[str, Any], part: Part) -> int:
+    def _records(self, fields: Mapping[str, Any], part: Part, place: Place) -> int:
         if fields.get(_RECORDS) == 1 and self._lists:
-            return self._one_or_none(part)
+            return self._one_or_none(part, place)
         if _RECORDS in fields:
             return int(fields[_RECORDS])
         if self._resource.allow_missing:
@@ -293,9 +295,10 @@ class PageReader:
         error.same = f"no records in {shape.keys}"
         raise error
 
-    def _one_or_none(self, part: Part) -> int:
+    def _one_or_none(self, part: Part, place: Place) -> int:
         """How many records a page has that counts one: `false` in the place of a list is none."""
-        found = lone(decoded_chunks(part.so_far()), self._selector)
+        chunks = decoded_chunks(part.so_far())
+        found = lone(chunks, self._selector, after_records=place.after_records)
         if isinstance(found, int):
             return found
         text = fit(one_line(found.decode(errors="replace")), _SCALAR_CHARS)

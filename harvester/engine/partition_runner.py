@@ -341,7 +341,9 @@ class Pages:
         if at.done or last is None or last.part is None or leads_on:
             return None
         cursor = self._secrets.reveal(last.cursor)
-        place = Place(at.live_pages, at.pages, cursor, "")
+        place = Place(
+            at.live_pages, at.pages, cursor, "", after_records=at.before(last).records > 0
+        )
         with contextlib.suppress(AttemptFailed):  # then the next try says why
             if done := self._source.reader.end_of(self.folder / last.part, place, at.before(last)):
                 return self._turns.line(at, done.reason, cursor=at.next, following=None)

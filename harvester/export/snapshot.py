@@ -77,7 +77,7 @@ class Snapshot:
         """
         count = 0
         try:
-            for record in iter_elements(decoded_chunks(page.path), self._selector):
+            for record in iter_elements(decoded_chunks(page.path), self._selector, page.records):
                 count += 1
                 yield record
         except (OSError, ValueError) as error:

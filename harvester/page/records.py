@@ -138,12 +138,14 @@ def _only(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"\{" + _BLANK + member + _BLANK + rb"\}", re.DOTALL)
 
 
-def iter_elements(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
+def iter_elements(chunks: Iterable[bytes], selector: Path, counted: int = 0) -> Iterator[bytes]:
     r"""The records of a page, each as the server's own bytes on one line, without a line end.
 
     `chunks` are the page's decoded bytes, UTF-8, cut anywhere; 64 KiB to 1 MiB each is best. A
     byte order mark is dropped. The values at `selector` are taken as `fields.Take.COUNT` counts
-    them: an array gives each of its items, `null` gives nothing, anything else is one record.
+    them: an array gives each of its items, `null` gives nothing, anything else is one record; but
+    what servers write in the place of an empty list, such as `{}` or `[null]`, gives nothing where
+    the page was not `counted` to have records.
     White space around a record is taken off, and so are CR and LF between its tokens; other white
     space stays. Control characters that stand raw in its strings are escaped.
 
@@ -154,12 +156,12 @@ def iter_elements(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
     value; a value that the end cuts is not given. Within records brackets are only counted, and
     no other grammar is checked: committed pages have passed that.
     """
-    return map(bytes, chain.from_iterable(iter_batches(chunks, selector)))
+    return map(bytes, chain.from_iterable(iter_batches(chunks, selector, counted)))
 
 
-def iter_lines(chunks: Iterable[bytes], selector: Path) -> Iterator[bytes]:
+def iter_lines(chunks: Iterable[bytes], selector: Path, counted: int = 0) -> Iterator[bytes]:
     """The same records as JSON Lines, in blocks of whole lines: no Python statement a record."""
-    for records in iter_batches(chunks, selector):
+    for records in iter_batches(chunks, selector, counted):
         if records:
             yield b"\n".join((*records, b""))
 
@@ -191,17 +193,19 @@ def _places(
         page.skip()
 
 
-def lone(chunks: Iterable[bytes], selector: Path) -> int | bytes:
+def lone(chunks: Iterable[bytes], selector: Path, *, after_records: bool = True) -> int | bytes:
     """How many records a page has, 1 or 0, that seems to have one where `selector`, which is of
-    keys only, leads: `{}`, `false`, `[null]` and the like are none. The text of any other scalar,
-    which is neither a record nor a list of them.
+    keys only, leads: `{}`, `false`, `[null]` and the like are none. `[{}]` is none `after_records`
+    have shown what the API's records are like. The text of any other scalar, which is neither a
+    record nor a list of them.
     """
     page = _Page(chunks)
     page.begin()
     for here in _selected(page, selector):
         first = here.peek()
         if first == _ARRAY:
-            return sum(map(len, islice(_without_nothing(here.batches()), 1)))
+            words = _NO_ITEMS if after_records else _NULL
+            return sum(map(len, islice(_without_nothing(here.batches(), words), 1)))
         if first == _OBJECT:
             return int(here.has_members())
         value = here.value()
@@ -214,11 +218,13 @@ def _says_nothing(value: Record, words: frozenset[bytes]) -> bool:
     return len(text) <= _LONGEST_NOTHING and text.translate(None, _SPACE).lower() in words
 
 
-def iter_batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[Record]]:
+def iter_batches(
+    chunks: Iterable[bytes], selector: Path, counted: int = 0
+) -> Iterator[Sequence[Record]]:
     """The same records, as many at a time as were found together, which may be none."""
     page = _Page(chunks)
     page.begin()
-    listed = all(isinstance(segment, Key) for segment in selector)
+    listed = not counted and all(isinstance(segment, Key) for segment in selector)
     for here in _selected(page, selector):
         if here.peek() == _ARRAY:
             yield from _without_nothing(here.batches()) if listed else here.batches()
@@ -227,12 +233,14 @@ def iter_batches(chunks: Iterable[bytes], selector: Path) -> Iterator[Sequence[R
     page.finish()
 
 
-def _without_nothing(batches: Iterator[Sequence[Record]]) -> Iterator[Sequence[Record]]:
+def _without_nothing(
+    batches: Iterator[Sequence[Record]], words: frozenset[bytes] = _NO_ITEMS
+) -> Iterator[Sequence[Record]]:
     """The items of an array, unless there is one only, and it says that there is none: `[null]`."""
     for first in batches:
         if not first:
             continue
-        if len(first) > 1 or not _says_nothing(first[0], _NO_ITEMS):
+        if len(first) > 1 or not _says_nothing(first[0], words):
             yield first
             break
         for second in batches:

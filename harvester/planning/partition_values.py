@@ -96,7 +96,7 @@ def supply(
     return values
 
 
-Cut = Callable[[Iterable[bytes], JSONPath], Iterator[bytes]]
+Cut = Callable[[Iterable[bytes], JSONPath, int], Iterator[bytes]]
 """What cuts records out of a page: `iter_elements`, or `iter_lines` in blocks of lines."""
 
 
@@ -109,7 +109,7 @@ def partition_records(
     for entry in read_pages(folder):
         part = f"{folder}/{entry.part}"  # a Path takes 6 µs more, at each of many pages
         try:
-            yield from cut(decoded_chunks(part), path)
+            yield from cut(decoded_chunks(part), path, entry.records)
         except (DataRefused, OSError, ValueError) as error:
             told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {told}; see `harvester verify`") from error

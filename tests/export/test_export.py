@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harvester.config.load import parse_config
@@ -176,6 +176,7 @@ PAGES = st.lists(RECORDS, max_size=4).filter(lambda page: page not in ([None], [
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pages=st.lists(PAGES, min_size=1, max_size=3))
+@example(pages=[[{}]])
 def test_odd_records_come_back(tmp_path_factory: pytest.TempPathFactory, pages: Any) -> None:
     """Whatever pages disagree about: each value is in each format, exactly, or as its JSON text."""
     folder = tmp_path_factory.mktemp("odd")

@@ -436,6 +436,22 @@ def test_an_empty_list_however_it_is_written(value: str) -> None:
         assert lone([page], selector) == 0
 
 
+@pytest.mark.parametrize("value", ["[{}]", '[""]', "[[]]"])
+def test_an_odd_record_alone(value: str) -> None:
+    """One record, where none came before that shows it to be an empty list; the count decides."""
+    page = value.encode()
+    assert lone([page], (), after_records=False) == 1
+    assert list(iter_elements([page], (), 1)) == [page[1:-1]]
+    assert list(iter_elements([page], (), 0)) == []
+    assert lone([b"[null]"], (), after_records=False) == 0
+
+
+@pytest.mark.parametrize("value", ["{}", "[null]", "false"])
+def test_what_an_older_version_counted(value: str) -> None:
+    """Comes back where the journal says that there is one record."""
+    assert len(list(iter_elements([value.encode()], (), 1))) == 1
+
+
 @pytest.mark.parametrize(
     ("value", "records"),
     [
