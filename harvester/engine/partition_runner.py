@@ -32,7 +32,7 @@ from harvester.errors import (
     RunStopped,
     WindowOpen,
 )
-from harvester.http import Backoff, Cookies
+from harvester.http import Backoff, Cookies, exhausted
 from harvester.model import Doubt, LoopGuard, Partition, as_text
 from harvester.paging import (
     RUN_START,
@@ -89,6 +89,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
     ):
         at = replace(journal.checkpoint)
+        pages.heed()
         if not at.done:
             pages.await_close()
         run.emit(PartitionStarted(partition, journal.checkpoint))
@@ -154,6 +155,23 @@ class Pages:
             self._run.held.look(self._shown_folder, self._place)
         elif self._run.held:
             self._run.held.look()
+
+    def heed(self) -> None:
+        """Let no request leave before what the server announced with the page that was kept last,
+        be it to a run before.
+        """
+        last = self._last
+        if last is None or not last.response:
+            return
+        with contextlib.suppress(ValueError):
+            fetched = datetime.fromisoformat(last.fetched_at)
+            announced = exhausted(last.response, fetched.timestamp())
+            if announced is None:
+                return
+            gone = max(0.0, (self._run.now() - fetched).total_seconds())
+            if announced.seconds > gone:
+                left = replace(announced, seconds=announced.seconds - gone)
+                self._run.limit.hold(self._partition.resource, left)
 
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal, one that it has or the next."""

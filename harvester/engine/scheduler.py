@@ -7,6 +7,7 @@ end stops them all, each after its current chunk. Everything committed by then s
 
 import contextlib
 import os
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -43,6 +44,7 @@ from harvester.errors import (
 )
 from harvester.http import SHARED, RateLimit, Recent, Transport
 from harvester.model import Partition, Windows
+from harvester.paging import capped
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
 from harvester.results import Failure, Failures, Summary, status, write_last_run
 from harvester.security import Secrets
@@ -178,6 +180,7 @@ class _Ended:
         self._run = run
         self._created_at = iso(run.now())
         self._cut_short = False
+        self._told_of_most = False
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
@@ -232,11 +235,30 @@ class _Ended:
                 self._run.stop.set()
             else:
                 if checkpoint.done:
+                    self._tell_of_most(partition, checkpoint)
                     self._run.emit(PartitionDone(partition, checkpoint))
                     self._feed.finished(partition)
                 else:
                     self.paused = True
                     self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _tell_of_most(self, partition: Partition, at: Checkpoint) -> None:
+        """A partition that ended by a number of pages, while more are wanted now, stays complete;
+        that is told once.
+        """
+        paginator = self._run.sources[partition.resource].endpoint.resource.paginator
+        if self._told_of_most or at.reason != "maximum_reached" or capped(paginator, at):
+            return
+        self._told_of_most = True
+        place = self._run.config.place_of(partition.resource, "paginator")
+        again = shlex.join(
+            ["harvester", "redo", str(self._run.out), "--resource", partition.resource]
+        )
+        told = (
+            f"complete with {at.live_pages:,} pages, the most that were wanted; {place} now wants "
+            f"more, but what is complete is not gone on with: {again} harvests it again"
+        )
+        self._run.emit(Warned(partition, told))
 
     def _waits(self, partition: Partition, error: WindowOpen) -> None:
         """A window that has not closed is left to a later run; that is told once."""

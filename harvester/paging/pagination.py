@@ -145,6 +145,16 @@ def next_cursor(
     return following
 
 
+def capped(paginator: Paginator, at: Checkpoint) -> bool:
+    """Whether `maximum_pages` or `maximum_page` ends a partition of so many pages."""
+    most = paginator.maximum_pages
+    if isinstance(paginator, PageNumber):
+        last = paginator.maximum_page
+        if last is not None and at.live_pages + paginator.base_page > last:
+            return True
+    return most is not None and at.live_pages >= most
+
+
 def circle_advice(paginator: Paginator, place: str) -> str:
     """What to do about a server that leads back to a page before, where that is how it works; only
     keys that this type has. `place` is that of the paginator in the YAML.
