@@ -196,8 +196,11 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def command(path: Path, base_url: str, out: Path, *changes: str) -> list[str]:
-    """The command line of a harvest in a process of its own; see harvest_once.py."""
-    return [sys.executable, str(_ONCE), str(path), base_url, str(out), *changes]
+    """The command line of a harvest in a process of its own; see harvest_once.py.
+
+    -P: the folder of that script has packages, such as `http`, that are called as Python's own.
+    """
+    return [sys.executable, "-P", str(_ONCE), str(path), base_url, str(out), *changes]
 
 
 def run(arguments: Sequence[str], timeout: float = 60) -> subprocess.CompletedProcess[str]:

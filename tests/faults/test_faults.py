@@ -192,7 +192,7 @@ def alone(tmp_path: Path, server: FaultServer, text: str = PATIENT) -> dict[str,
     script = Path(__file__).parents[1].joinpath("harvest_alone.py")
     path = write_config(tmp_path, text)
     done = subprocess.run(
-        [sys.executable, str(script), str(path), server.url, str(tmp_path / "out")],
+        [sys.executable, "-P", str(script), str(path), server.url, str(tmp_path / "out")],
         env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
