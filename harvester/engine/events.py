@@ -1,18 +1,32 @@
 """What a run tells while it goes: plain values, given to `on_event` one at a time.
 
 `harvest` never prints. Whoever shows something (the command line, a notebook, a log) does it from
-these. They come from worker threads, but never two at once, and hold no secrets.
+these. They come from worker threads, but never two at once, and hold no secrets. Each knows when it
+happened, and may be kept: nothing in it changes later. What `on_event` raises ends the run, once,
+and comes out of `harvest` as it is; what was committed stays, and the same call goes on from there.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from harvester.model import Doubt, Partition
 from harvester.store import Checkpoint, Entry
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """What every event has: `at`, the time in UTC when it happened. Events are compared without."""
+
+    at: datetime = field(default_factory=_now, compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Timed):
     """The folder is locked and the plan is made.
 
     `partitions` are those that are known; `more` says that parents will add to them.
@@ -25,7 +39,7 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionStarted:
+class PartitionStarted(Timed):
     """A worker took a partition up. `checkpoint` holds what earlier runs committed."""
 
     partition: Partition
@@ -33,7 +47,7 @@ class PartitionStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class BytesArrived:
+class BytesArrived(Timed):
     """Some of the page on its way has come: `wire` bytes received, `decoded` bytes of JSON."""
 
     partition: Partition
@@ -42,7 +56,7 @@ class BytesArrived:
 
 
 @dataclass(frozen=True, slots=True)
-class PageCommitted:
+class PageCommitted(Timed):
     """A page became part of the harvest. `checkpoint` counts it in."""
 
     partition: Partition
@@ -51,7 +65,7 @@ class PageCommitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Timed):
     """The partition sleeps for `seconds`; `reason` says why, in words for people."""
 
     partition: Partition
@@ -60,7 +74,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptLost:
+class AttemptLost(Timed):
     """A try at a page came to nothing and will be repeated after `wait_s` seconds."""
 
     partition: Partition
@@ -70,7 +84,7 @@ class AttemptLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Timed):
     """Something that ends nothing, but that a person should know."""
 
     partition: Partition
@@ -78,7 +92,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubted:
+class Doubted(Timed):
     """A partition has its last page, and something speaks against it. Displays leave it to the
     end of the run, where doubts are grouped.
     """
@@ -88,7 +102,7 @@ class Doubted:
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionDone:
+class PartitionDone(Timed):
     """A partition has its last page."""
 
     partition: Partition
@@ -96,7 +110,7 @@ class PartitionDone:
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionPaused:
+class PartitionPaused(Timed):
     """A partition has the pages that `max_pages` let it add in this run, and more to come."""
 
     partition: Partition
@@ -104,7 +118,7 @@ class PartitionPaused:
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionLost:
+class PartitionLost(Timed):
     """A partition ended before its last page; what it has stays, a rerun goes on from there."""
 
     partition: Partition

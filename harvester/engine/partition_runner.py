@@ -92,7 +92,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         pages.heed()
         if not at.done:
             pages.await_close()
-        run.emit(PartitionStarted(partition, journal.checkpoint))
+        run.emit(PartitionStarted(partition, replace(at)))
         if pages.kept_early:
             at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
         if not at.done and journal.fingerprint not in pages.fingerprints.now:

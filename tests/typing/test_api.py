@@ -5,6 +5,8 @@ mypy checks `assert_type` here as it checks everything; pytest runs the function
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_never, assert_type
 
@@ -157,3 +159,23 @@ def test_events(tmp_path: Path) -> None:
         harvest(config, out=tmp_path / "out", on_event=lambda event: told.append(words(event)))
     assert told[0] == "1 partitions"
     assert told[-1] == "items: 6 records"
+
+
+def test_events_know_their_time_and_stay_as_they_are(tmp_path: Path) -> None:
+    """In order, each between the call and its return; what is kept of one does not change."""
+    kept: list[Event] = []
+    as_told: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        kept.append(event)
+        as_told.append(deepcopy(event))
+
+    with Scripted(chain(3)) as server:
+        config = load_config(write_config(tmp_path, ITEMS), base_url=server.base_url, env={})
+        began = datetime.now(UTC)
+        harvest(config, out=tmp_path / "out", on_event=on_event)
+    times = [event.at for event in kept]
+    assert_type(times, list[datetime])
+    assert began <= times[0] <= times[-1] <= datetime.now(UTC)
+    assert kept == as_told
+    assert [event.checkpoint.pages for event in kept if isinstance(event, PartitionStarted)] == [0]
