@@ -1,4 +1,4 @@
-"""What a shell is told when somebody presses TAB: files, folders, names of resources, partitions.
+"""Completion for shells, when somebody presses TAB: files, folders, names of resources, partitions.
 
 It must answer at once, so nothing but the standard library is imported here, and a YAML file is
 looked through rather than loaded. What cannot be read has nothing to offer: TAB never complains.

@@ -1,4 +1,4 @@
-"""A way back: lost pages are asked for again, partitions are harvested again."""
+"""The commands `repair` and `redo`: lost pages, and whole partitions, are harvested again."""
 
 import shlex
 from pathlib import Path

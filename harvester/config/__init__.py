@@ -4,7 +4,8 @@ Read in this order: `models` mirrors the YAML (`client`, `auth_forms`, `paginato
 `response_actions`, `partition_forms` are its larger sections, `options` and `request_options` the
 kinds of value an option takes); `yamlfile` and `overrides` make a `document` of the text, a tree
 with places; `load` runs all checks (`references` among them) and `explain` and `wording` put what
-they find into words; `schema` says the same to editors. The only room that knows pydantic and YAML.
+they find into words; `schema` says the same to editors. No other package imports pydantic or
+YAML.
 """
 
 from harvester.config.auth_forms import (

@@ -1,4 +1,4 @@
-"""The tries at one page: each from waiting for its turn to the durable part.
+"""Attempts at one page: each from waiting for its turn to the durable part.
 
 A try takes what is current at its own moment: credentials, and cursors that hold a token. Where
 the API refuses the credentials, others are got and the same is asked again at once; every other

@@ -1,4 +1,4 @@
-"""What a run tells while it goes: plain values, given to `on_event` one at a time.
+"""Events of a run: plain values, given to `on_event` one at a time.
 
 `harvest` never prints. Whoever shows something (the command line, a notebook, a log) does it from
 these. They come from worker threads, but never two at once, and hold no secrets. Each knows when it

@@ -1,4 +1,4 @@
-"""One try at one page: the tee.
+"""Reads one page: stores its bytes and takes its fields in one pass.
 
 The answer is streamed once; each chunk goes to the part file and to the parser. The part leaves
 this room only when everything that makes a page count has been seen: the framing and the gzip were

@@ -1,4 +1,4 @@
-"""The page loop: what everything else serves.
+"""Harvests one partition, page by page.
 
 For one partition, from its checkpoint: ask with the cursor, stream the answer through the tee,
 commit, and go on with the next cursor. Retry wraps a whole page, draining its body included. Any

@@ -1,4 +1,4 @@
-"""Pages of one partition at a time: the window.
+"""Prefetches the pages of one partition whose cursors are known beforehand.
 
 Where the cursor of the next page can be told from that of this one (numbers and offsets), up to
 `concurrency.pages` are asked for at once. They are taken in order, and each only if the page

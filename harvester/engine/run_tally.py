@@ -1,4 +1,4 @@
-"""What one run waited for, and which attempts came to nothing, by its events."""
+"""Counts, from its events, what one run waited for and which attempts failed."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Partitions over workers: a whole run.
+"""Runs a whole harvest: partitions over workers.
 
 Partitions are taken from the plan one by one and harvested side by side; no more are held than
 are being worked on. One that fails ends alone. A rule that says stop, a full disk or a wish to

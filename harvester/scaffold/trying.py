@@ -1,4 +1,4 @@
-"""A guess put to the test: its second page, and a control of what that page proves.
+"""Tests a guess: its second page, and a control of what that page proves.
 
 Where the server itself says where the next page is, other records there are proof enough. A
 number that is only a guess proves nothing by other records alone: a list that moves by itself has

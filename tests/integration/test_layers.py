@@ -1,4 +1,4 @@
-"""Imports go only downward, and each library has one room.
+"""Imports go only downward, and each library is imported in one place.
 
 The order below is the order of reading: a package may import only from the lines above its own.
 """
