@@ -1,4 +1,4 @@
-"""The bench: `python -m tests.bench [CASES…] [--rounds N] [--quick] [--readme]`.
+"""The bench: `python -m tests.bench [CASES…] [--rounds N] [--quick] [--write]`.
 
 Everything on loopback and in one go: whole processes beside each other, round by round, each
 harvest checked after the clock has stopped. Durability and all checks are on, as they always are.
@@ -19,9 +19,9 @@ from pathlib import Path
 from tests.bench.cases import CASES, Case
 from tests.bench.ground import QUICK, Ground, Sizes
 from tests.bench.measure import Missing, Sample, delete, sync_ms
-from tests.bench.table import Result, brief, contenders, report, targets, write_readme
+from tests.bench.table import Result, brief, contenders, report, targets, write_tables
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := sorted(set(names) - set(CASES)):
         sys.stderr.write(f"no such case: {', '.join(unknown)}; there are {', '.join(CASES)}\n")
         return 2
-    if asked.readme and (asked.cases or asked.quick):
-        sys.stderr.write("--readme: the README takes a whole run only, at full size\n")
+    if asked.write and (asked.cases or asked.quick):
+        sys.stderr.write("--write: docs/speed.md takes a whole run only, at full size\n")
         return 2
     rounds = asked.rounds or (1 if asked.quick else 5)
     began = time.monotonic()
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     minutes = (time.monotonic() - began) / 60
     conditions += f" Up to {rounds} rounds; {minutes:.0f} minutes in all."
     sys.stdout.write(f"{report(results, conditions)}\n")
-    if asked.readme:
-        write_readme(README, brief(results, conditions))
+    if asked.write:
+        write_tables(PAGE, brief(results, conditions))
     return 0 if asked.quick or _all_hold(results) else 1
 
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("cases", nargs="*", metavar="CASES", help=f"{', '.join(CASES)}  [all]")
     parser.add_argument("--rounds", type=int, metavar="N", help="of each contender  [5]")
     parser.add_argument("--quick", action="store_true", help="small: only to see that it works")
-    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/speed.md")
     parser.add_argument("--folder", metavar="DIR", help="where to put gigabytes, on a real disk")
     parser.add_argument(
         "--dlt-python", metavar="PATH", help="an interpreter that has dlt, in a venv of its own"

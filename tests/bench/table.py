@@ -93,7 +93,7 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def report(results: Sequence[Result], conditions: str) -> str:
-    """Everything, as it goes into the README."""
+    """Everything, as it is printed."""
     parts = [conditions, targets(results)]
     for result in results:
         parts += [f"**{result.key}**: {result.case.title}", contenders(result)]
@@ -101,7 +101,7 @@ def report(results: Sequence[Result], conditions: str) -> str:
 
 
 def brief(results: Sequence[Result], conditions: str) -> str:
-    """The targets, and the cases in which everybody takes part: for the README."""
+    """The targets, and the cases in which everybody takes part: for docs/speed.md."""
     wide = [result for result in results if len(result.case.contenders) > _FEW]
     parts = [conditions, targets(results)]
     for result in wide:
@@ -110,8 +110,8 @@ def brief(results: Sequence[Result], conditions: str) -> str:
     return "\n\n".join(parts)
 
 
-def write_readme(path: Path, text: str) -> None:
-    """Put `text` between the marks of a README. Raises ValueError where they are not."""
+def write_tables(path: Path, text: str) -> None:
+    """Put `text` between the marks of a page. Raises ValueError where they are not."""
     before = path.read_text()
     if len(_MARKS.findall(before)) != 1:
         raise ValueError(f"{path} has no {BEGIN} … {END}")

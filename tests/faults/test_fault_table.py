@@ -1,4 +1,4 @@
-"""The README's table of faults is kept true: every row has tests, and links to where they are."""
+"""The table of faults is kept true: every row has tests, and links to where they are."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "faults.md").read_text()
 ROWS = range(1, 45)
 
 
@@ -23,14 +23,14 @@ def rows_of_tests() -> dict[int, set[str]]:
 
 def linked() -> dict[int, set[str]]:
     """The rows of the table, and the files that each links to."""
-    table = README.split("<!-- faults -->", 1)[1].split("</details>", 1)[0]
+    table = PAGE.split("<!-- faults -->", 1)[1].split("</details>", 1)[0]
     found = {}
     for line in table.splitlines():
         if cells := re.fullmatch(r"\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|", line):
             links = re.findall(r"\[row_(\d{2,3})\]\(([^)]+)\)", cells[2])
             assert all(int(row) == int(cells[1]) for row, _ in links), line
             assert int(cells[1]) not in found, line
-            found[int(cells[1])] = {path for _, path in links}
+            found[int(cells[1])] = {path.removeprefix("../") for _, path in links}
     return found
 
 
@@ -47,8 +47,8 @@ def test_every_row_links_to_its_tests() -> None:
 
 
 def test_the_scripts_are_there() -> None:
-    """What the README says to run is a module that can be run."""
-    section = README.split("<!-- faults -->", 1)[1].split("\n## ", 1)[0]
+    """What the page says to run is a module that can be run."""
+    section = PAGE.split("<!-- faults -->", 1)[1].split("\n## ", 1)[0]
     named = re.findall(r"python -m (tests\.\w+)`", section)
     assert len(named) == 3
     for name in named:

@@ -11,7 +11,7 @@ import pytest
 from tests.bench.cases import CASES, Case, Contender, Target, median, ratio
 from tests.bench.measure import ContenderFailed, Sample, measured
 from tests.bench.pages import POSTS, Large, search_page
-from tests.bench.table import BEGIN, END, Result, contenders, targets, write_readme
+from tests.bench.table import BEGIN, END, Result, contenders, targets, write_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,8 +47,8 @@ def test_the_bench_runs(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments(tmp_path: Path) -> None:
-    """A case that is unknown, and a README made of half a run, are refused at once."""
-    for arguments in (["B99"], ["B1", "--readme"], ["--quick", "--readme"]):
+    """A case that is unknown, and tables of half a run for the page, are refused at once."""
+    for arguments in (["B99"], ["B1", "--write"], ["--quick", "--write"]):
         done = subprocess.run(
             [sys.executable, "-m", "tests.bench", *arguments], cwd=ROOT, capture_output=True,
             text=True, timeout=60, check=False,
@@ -115,14 +115,14 @@ def test_a_contender_that_fails_is_no_sample(tmp_path: Path) -> None:
         measured(["sh", "-c", "echo oops >&2; exit 3"], folder=tmp_path)
 
 
-def test_the_readme_is_rewritten_between_its_marks(tmp_path: Path) -> None:
-    """Once and only there; a README without marks is left alone."""
-    path = tmp_path / "README.md"
+def test_the_page_is_rewritten_between_its_marks(tmp_path: Path) -> None:
+    """Once and only there; a page without marks is left alone."""
+    path = tmp_path / "speed.md"
     path.write_text(f"before\n{BEGIN}\nold \\1\n{END}\nafter\n")
     for _ in range(2):
-        write_readme(path, "new \\1")
+        write_tables(path, "new \\1")
         assert path.read_text() == f"before\n{BEGIN}\nnew \\1\n{END}\nafter\n"
     path.write_text("nothing")
     with pytest.raises(ValueError, match="has no"):
-        write_readme(path, "new")
+        write_tables(path, "new")
     assert path.read_text() == "nothing"
