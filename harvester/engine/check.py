@@ -22,7 +22,7 @@ from harvester.engine.page_reader import Kept, Place
 from harvester.engine.second_page import claimed, compared, ends_told, total_told
 from harvester.engine.sources import Source, secrets_of, sources_of
 from harvester.errors import AttemptFailed, RunStopped
-from harvester.http import Backoff, RateLimit, Transport, Watch, window_reset
+from harvester.http import Backoff, Cookies, RateLimit, Transport, Watch, window_reset
 from harvester.model import (
     FromResource,
     Outside,
@@ -169,6 +169,11 @@ class _Look:
         self._access = access
         self._transport = transport
         self._asked: list[str] = []
+        self._cookies = (
+            Cookies(source.endpoint.origins.configured, self._secrets.hide)
+            if config.client.cookies == "session"
+            else None
+        )
 
     def seen(self, folder: Path, limit: RateLimit, sleep: Callable[[float], None]) -> Seen:
         """Ask for the page, a few times if need be, and for the next one; they stay in `folder`."""
@@ -267,7 +272,7 @@ class _Look:
         timeout = self._client.timeout
         watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, _never)
         place = Place(number, number, cursor, request.url, after_records=number > 1)
-        with self._transport.open(request, watch) as response:
+        with self._transport.open(request, watch, self._cookies) as response:
             return self._source.reader.read(response, folder, place, _untold, time.time())
 
     def _told(self, error: Exception) -> str:

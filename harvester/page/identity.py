@@ -3,18 +3,17 @@
 With a `key` all records are looked at, cut out of the page a window at a time. Without one, those
 in the first 64 KiB, once the page is known to be sound: nearly every page is no longer, and the
 cost of a larger one does not grow with it. What is kept of a page is small whatever its size: a
-hash of the first record's key, one of all of them in their order, and the smallest hashes
+hash of the first record's key, one of all of them in any order, and the smallest hashes
 (`sketch`). Hashes are xxh3's: 60 ns a record, and they must be the same in the next process.
 """
 
 import contextlib
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from xxhash import xxh3_64, xxh3_64_intdigest, xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from harvester.errors import DataRefused
 from harvester.model import JSONPathError, Path, parse
@@ -31,13 +30,14 @@ _BLOCK_BYTES: Final = 64 * 1024
 SAMPLED: Final = 1024
 SAMPLED_UNKEYED: Final = 256
 _BOM: Final = b"\xef\xbb\xbf"
+_64_BITS: Final = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What is known of the records of a page. `by` is the path of the key, "" where a record is
     its own; `records` how many were looked at, `unkeyed` of which have no key: they stand for
-    themselves in `page`, a hash of all keys in order, and are not in the sample. `first` is a hash
+    themselves in `page`, of all keys in any order, and are not in the sample. `first` is a hash
     of the first one's.
     """
 
@@ -168,7 +168,7 @@ class _Count:
         self._sketch = Sketch(size)
         self._below = below
         self._records = self._unkeyed = self._first = 0
-        self._all = xxh3_64()
+        self._all = 0  # the sum of all hashes: the same records in another order have the same
 
     def add(self, keys: Sequence[bytes | None], records: Sequence[Record]) -> None:
         """Take in the keys of more records; `records` may be left out where each has one."""
@@ -180,7 +180,7 @@ class _Count:
         if every and self._records == 0:
             self._first = every[0]
         self._records += len(keys)
-        self._all.update(array("Q", every))
+        self._all = (self._all + sum(every)) & _64_BITS
         below = min(self._below, self._sketch.below)
         few = hashes if below == ALL else [each for each in hashes if each < below]
         self._sketch.add(few, len(hashes))
@@ -193,7 +193,7 @@ class _Count:
             self._records,
             self._unkeyed,
             self._first,
-            self._all.intdigest(),
+            self._all,
             self._sketch.sample(),
             self._sketch.repeated > 0,
         )

@@ -45,6 +45,28 @@ resources:
     return seen
 
 
+def test_a_session_keeps_the_place(tmp_path: Path) -> None:
+    """`cookies: session` holds for the look as it does for the run."""
+    heard: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        heard.append(asked.headers.get("cookie", ""))
+        start = 10 if "s=1" in heard[-1] else 0
+        return Answer({"items": rows(start, start + 10)}, headers={"Set-Cookie": "s=1; Path=/"})
+
+    path = tmp_path / "c.yaml"
+    with ApiServer(answer) as server:
+        path.write_text(f"""version: 1
+name: c
+client: {{base_url: "{server.origin}/", cookies: session, retry: {{attempts: 1}}}}
+resources:
+  - {{name: items, path: items, data_selector: items, paginator: {{type: page_number}}}}
+""")
+        (seen,) = check_live(load_config(path), sleep=lambda _: None)
+    assert heard == ["", "s=1"]
+    assert seen.second == "10 other records (by id)"
+
+
 def test_the_second_page_is_asked_for_as_a_run_would(tmp_path: Path) -> None:
     """What was asked is said, without secrets; the total with its unit; what the end would be."""
     with ApiServer(lambda asked: Answer({"items": paged(asked), "pages": 3})) as server:
