@@ -1,7 +1,7 @@
 """From a curl line, a URL or an OpenAPI document to a YAML that harvests.
 
 In the order of the data: `shell` and `curl` read the line, `openapi` the document; `hiding` moves
-secrets into variables; `looking` says what a page looks like, `guessing` how its API might page,
+secrets into variables; `looking` says what a page looks like, `candidates` how its API might page,
 with the tables in `names`; `probing` asks for a second page to prove it; `declaring` makes the
 YAML's tree, `writing` its text; `deciding` is the whole way.
 """

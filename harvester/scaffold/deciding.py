@@ -15,10 +15,10 @@ from harvester.errors import AttemptFailed
 from harvester.model import find, parse
 from harvester.paging import Sign, is_sure, key_of, member_text, more_than
 from harvester.scaffold.ask import Ask
+from harvester.scaffold.candidates import guesses
 from harvester.scaffold.declaring import last_word, movable, tree_of
 from harvester.scaffold.dialects import known
 from harvester.scaffold.guess import SINGLE, Guess, from_the_start, page_size
-from harvester.scaffold.guessing import guesses
 from harvester.scaffold.hiding import Hidden
 from harvester.scaffold.looking import (
     Records,
