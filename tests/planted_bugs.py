@@ -39,8 +39,9 @@ from harvester.model.cycle_guard import LoopGuard
 from harvester.page import body, fields, grammar, identity
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
-from harvester.paging import comparing, pagination, totals
-from harvester.paging.pagination import Done, Page
+from harvester.paging import comparing, paginator, totals
+from harvester.paging.paginator import Done, Page
+from harvester.paging.paginators import counting
 from harvester.paging.recognition import Recognition
 from harvester.planning import closed_windows as closed
 from harvester.planning import incremental
@@ -290,12 +291,12 @@ def cursor_as_float() -> None:
 
 def empty_page_ends() -> None:
     """A page without records is taken for the last one, whatever cursor it has."""
-    following: Callable[..., Any] = vars(attempt)["next_cursor"]
+    following: Callable[..., Any] = paginator.Paginator.next_cursor
 
-    def bug(paginator: Any, cursor: Any, page: Page, *past: Checkpoint) -> Any:
-        return following(paginator, cursor, page, *past) if page.records else Done("empty_page")
+    def bug(self: Any, cursor: Any, page: Page, *past: Checkpoint) -> Any:
+        return following(self, cursor, page, *past) if page.records else Done("empty_page")
 
-    put(attempt, "next_cursor", bug)
+    put(paginator.Paginator, "next_cursor", bug)
 
 
 def total_believed() -> None:
@@ -305,8 +306,8 @@ def total_believed() -> None:
 
 def more_not_heeded() -> None:
     """An empty page ends, whatever says that more follow."""
-    put(pagination, "below", lambda paginator, cursor, at: False)
-    put(pagination, "_says_more", lambda value: None)
+    put(counting, "below", lambda paginator, cursor, at: False)
+    put(paginator, "_says_more", lambda value: None)
 
 
 def empty_pages_for_ever() -> None:

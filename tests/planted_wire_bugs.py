@@ -8,7 +8,7 @@ from harvester.http import headers, transport
 from harvester.http import recent_requests as recent
 from harvester.page import body
 from harvester.paging import cursor_pattern as cutting
-from harvester.paging import pagination
+from harvester.paging.paginators import sent_cursor
 
 
 def put(owner: object, name: str, bug: object) -> None:
@@ -50,7 +50,7 @@ def token_sent_encoded() -> None:
     def bug(pattern: str, text: str, *, encoded: bool) -> str | None:  # as it is called
         return cut_out(pattern, text, encoded=True)
 
-    put(pagination, "cut_out", bug)
+    put(sent_cursor, "cut_out", bug)
 
 
 def untrusted_tried_on() -> None:

@@ -53,7 +53,8 @@ from harvester.config.paginators import (
     Keyset,
     Offset,
     PageNumber,
-    Paginator,
+    PaginatorConfig,
+    PagingOptions,
     SinglePage,
 )
 from harvester.config.partition_forms import PartitionSpec
@@ -68,7 +69,8 @@ __all__ = [
     "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
     "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "Incremental", "JsonLink",
     "Keyset", "Limits", "LoginRequest", "NextRequest", "OAuth1", "OAuth2ClientCredentials",
-    "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "Paginator", "Renewable", "Resource",
+    "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "PaginatorConfig",
+    "PagingOptions", "Renewable", "Resource",
     "ResponseAction", "Retry", "SessionToken", "SinglePage", "Timeout", "When",
 ]  # fmt: skip
 
@@ -138,7 +140,7 @@ class Resource(Section):
     it every record is counted, so that one which comes twice does not stay unnoticed."""
     allow_missing: bool = False
     """Whether a page may lack what `data_selector` names."""
-    paginator: Paginator = SinglePage(type="single_page")
+    paginator: PaginatorConfig = SinglePage(type="single_page")
     """How one page leads to the next."""
     response_actions: Annotated[tuple[ResponseAction, ...], Field(strict=False)] = ()
     """Rules for responses; the first that matches counts."""

@@ -24,7 +24,7 @@ from harvester.config.request_options import HeaderName
 from harvester.config.wording import KeyPath, listed
 
 
-class _Paging(Section):
+class PagingOptions(Section):
     """What every paginator takes: when to stop, besides its own rule."""
 
     maximum_pages: Count | None = None
@@ -80,7 +80,7 @@ class _Paging(Section):
         return self
 
 
-class _Sized(_Paging):
+class _Sized(PagingOptions):
     """Paging by anything but an offset, which has its own name for the size of a page."""
 
     page_size: Count | None = None
@@ -177,7 +177,7 @@ class PageNumber(_Sized):
         return found
 
 
-class Offset(_Paging):
+class Offset(PagingOptions):
     """Records are counted: the offset moves on by the records received, or by `limit`. Ends as
     `page_number`.
     """
@@ -298,7 +298,7 @@ class Keyset(_CursorSent):
     """What is added to it: `-1` where the API includes the record that the cursor names."""
 
 
-Paginator = Annotated[
+PaginatorConfig = Annotated[
     SinglePage | PageNumber | Offset | Cursor | HeaderCursor | JsonLink | HeaderLink | Keyset,
     Field(discriminator="type"),
 ]

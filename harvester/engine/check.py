@@ -33,7 +33,7 @@ from harvester.model import (
     partitions_of,
 )
 from harvester.page import iter_elements
-from harvester.paging import TOTAL, Done, first_cursor
+from harvester.paging import TOTAL, Done, paginator_of
 from harvester.planning import Value, plan, runs, supply, values_of
 from harvester.store import Checkpoint, decoded_chunks
 
@@ -163,6 +163,7 @@ class _Look:
     ) -> None:
         self._client = config.client
         self._resource = resource
+        self._paginator = paginator_of(resource.paginator)
         self._source = source
         self._secrets = source.endpoint.secrets
         self._partition = partition
@@ -177,10 +178,10 @@ class _Look:
 
     def seen(self, folder: Path, limit: RateLimit, sleep: Callable[[float], None]) -> Seen:
         """Ask for the page, a few times if need be, and for the next one; they stay in `folder`."""
-        cursor = first_cursor(self._resource.paginator)
+        cursor = self._paginator.first_cursor()
         try:
             kept = self._fetched(folder, limit, sleep, 1, cursor)
-            following = kept.following(self._resource.paginator, cursor)
+            following = kept.following(self._paginator, cursor)
         except (AttemptFailed, RunStopped) as error:
             return Seen(
                 self._resource.name, self._partition.title, error=self._told(error),
@@ -196,8 +197,8 @@ class _Look:
             keys=self._keys(path) if path else None,
             next=self._next(following),
             rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
-            total=total_told(self._resource.paginator, kept.fields.get(TOTAL)) if path else "",
-            ends=ends_told(self._resource.paginator),
+            total=total_told(self._paginator, kept.fields.get(TOTAL)) if path else "",
+            ends=ends_told(self._paginator),
             notes=tuple(_odd(self._resource, kept, done=isinstance(following, Done))),
         )
         if path:
@@ -224,7 +225,7 @@ class _Look:
         try:
             next_one = self._fetched(folder, limit, sleep, 2, following)
             past = Checkpoint().with_page(kept.records, kept.fields)
-            next_one.following(self._resource.paginator, following, past)
+            next_one.following(self._paginator, following, past)
         except (AttemptFailed, RunStopped) as error:
             told = f"the second page could not be had: {self._told(error)}"
             return replace(seen, second="failed", wrong=told)
@@ -303,7 +304,7 @@ def _odd(resource: Resource, kept: Kept, *, done: bool) -> Iterator[str]:
         yield f"{size:,} records were asked for and {kept.records:,} came: the server's own limit?"
     if kept.records == 0 and done:
         yield "the first page has no records: is data_selector right, and does the query match?"
-    if resource.paginator.type == "single_page" and kept.records in _FULL:
+    if paginator_of(resource.paginator).has_one_page and kept.records in _FULL:
         yield f"{kept.records:,} records, and one page only: is there a second? Name a paginator"
 
 

@@ -17,12 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
     Limits,
-    Paginator,
     Resource,
 )
 from harvester.errors import (
@@ -59,10 +54,10 @@ from harvester.paging import (
     SMALLEST,
     Done,
     Page,
-    fields_wanted,
+    Paginator,
     is_page,
     judge,
-    next_cursor,
+    paginator_of,
     rule_fields,
     told_wait,
 )
@@ -131,14 +126,14 @@ class Kept:
     control_characters: int = 0  # raw in strings
 
     def following(
-        self, paginator: Paginator, cursor: Any, past: Checkpoint = _NOTHING_CAME
+        self, paginator: Paginator[Any], cursor: Any, past: Checkpoint = _NOTHING_CAME
     ) -> Any | Done:
         """The next cursor, where the page was asked for with `cursor` and `past` came before it.
         Raises `PageRefused`; the part *must* be discarded then.
         """
         if self.page is None:
             return Done("ignored")
-        return next_cursor(paginator, cursor, self.page, past)
+        return paginator.next_cursor(cursor, self.page, past)
 
 
 class PageReader:
@@ -165,12 +160,12 @@ class PageReader:
             if isinstance(segment, Every)
         ]
         self._identity = Identity(selector, parsed_keys(resource.key))
-        self._leading = _leading_header(resource.paginator)
+        self._paginator = paginator_of(resource.paginator)
         self._rules = rule_fields(resource.response_actions, retry_after_path)
         self._wanted = [
             Field(_RECORDS, selector, Take.COUNT),
             *self._arrays,
-            *fields_wanted(resource.paginator),
+            *self._paginator.fields_wanted(),
             *self._rules,
         ]
         if resource.progress_path:
@@ -221,7 +216,7 @@ class PageReader:
                 place.number, place.url, fields, records, response.headers, response.several
             )
             paging = {name: fields[name] for name in FIELDS if name in fields}
-            if self._leading in response.headers:
+            if self._paginator.leading_header in response.headers:
                 paging[LED] = True
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)
             sight = look.sight() if records and not only else None
@@ -241,7 +236,7 @@ class PageReader:
     def _is_only(self, place: Place, page: Page) -> bool:
         """Whether a first page is the only one: it has nothing to be compared with."""
         with contextlib.suppress(PageRefused):
-            return isinstance(next_cursor(self._resource.paginator, place.cursor, page), Done)
+            return isinstance(self._paginator.next_cursor(place.cursor, page), Done)
         return False
 
     def _wanted_of(self, response: Response, now: float) -> list[Field]:
@@ -272,7 +267,7 @@ class PageReader:
             found = lone(decoded_chunks(path), self._selector, after_records=place.after_records)
             records = int(found != 0)
         page = Page(place.number, place.url, fields, records, {})
-        following = next_cursor(self._resource.paginator, place.cursor, page, past)
+        following = self._paginator.next_cursor(place.cursor, page, past)
         ends = isinstance(following, Done) and following.reason != "no_next_cursor"
         return following if ends else None
 
@@ -321,8 +316,7 @@ class PageReader:
 
     def _advice(self, status: int, place: Place) -> str:
         advice = _ADVICE.get(status, "")
-        given = isinstance(self._resource.paginator, Cursor | HeaderCursor | JsonLink | HeaderLink)
-        if given and place.number > 1 and status in _EXPIRED:
+        if self._paginator.may_expire and place.number > 1 and status in _EXPIRED:
             rule = f"{{status: {status}, action: restart}}"
             return f"; if that means that the cursor has expired, add a rule {rule}{advice}"
         return advice
@@ -378,13 +372,6 @@ class PageReader:
         error = _KINDS[verdict](message, status=response.status, hint_s=hint)
         error.by_rule = rule is not None
         raise error
-
-
-def _leading_header(paginator: Paginator) -> str:
-    """The response header that leads on, in lower case; "" where none does."""
-    if isinstance(paginator, HeaderLink):
-        return "link"
-    return paginator.cursor_header_name.lower() if isinstance(paginator, HeaderCursor) else ""
 
 
 def _refuse_other_type(response: Response, snippet: bytes) -> None:

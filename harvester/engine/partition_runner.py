@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from harvester.config import Cursor, HeaderCursor, Offset
 from harvester.engine.attempts import Run, Tries
 from harvester.engine.commits import Commits, Fetched
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
@@ -36,10 +35,7 @@ from harvester.http import Backoff, Cookies, exhausted
 from harvester.model import Doubt, LoopGuard, Partition, as_text
 from harvester.paging import (
     RUN_START,
-    circle_advice,
-    first_cursor,
-    foreseeable,
-    foreseen,
+    paginator_of,
 )
 from harvester.planning import NOTABLE, Seen, closes_at, end_of, was_early
 from harvester.store import (
@@ -122,6 +118,7 @@ class Pages:
         self._partition = partition
         self._source = run.sources[partition.resource]
         self._resource = self._source.endpoint.resource
+        self._paginator = paginator_of(self._resource.paginator)
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
         self._last: Entry | None = None  # of the pages that count
@@ -134,7 +131,7 @@ class Pages:
             else None
         )
         self._turns = Turns(self._resource, self._secrets, run.now)
-        self._first = self._secrets.conceal(first_cursor(self._resource.paginator))
+        self._first = self._secrets.conceal(self._paginator.first_cursor())
         self._restarts = 0  # of this run
         self._end = end_of(partition)
         self._closes_at = closes_at(partition, self._resource.partitions)
@@ -191,7 +188,7 @@ class Pages:
     def at_once(self) -> int:
         """How many pages may be asked for before the first of them has come."""
         restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
-        ahead = foreseeable(self._resource.paginator) and not restarts
+        ahead = self._paginator.foresees() and not restarts
         return self._under_way if ahead else 1
 
     @property
@@ -252,7 +249,7 @@ class Pages:
 
     def foresee(self, cursor: Any, at: Checkpoint) -> Any | None:
         """The cursor after the page that follows `at`, if that page is full."""
-        return foreseen(self._resource.paginator, cursor, at)
+        return self._paginator.foresee(cursor, at)
 
     def fetch(self, at: Checkpoint, dropped: threading.Event) -> Arrived | Fetched:
         """The page after `at`, in its part, still to be judged; tried again as needed.
@@ -372,7 +369,7 @@ class Pages:
         """Whether an offset reached in the way of before may lie in the midst of a page of today's:
         to go on from it would keep records twice.
         """
-        return isinstance(self._resource.paginator, Offset)
+        return self._paginator.counts_records
 
     def asks_otherwise(self, at: Checkpoint) -> Fetched:
         """The line that says that another question is asked from here on; it was accepted."""
@@ -399,15 +396,14 @@ class Pages:
 
     def check_loop(self, at: Checkpoint) -> None:
         """Raise `PageRefused` where the next page was asked for before."""
-        paginator = self._resource.paginator
-        if isinstance(paginator, Cursor | HeaderCursor) and paginator.cursor_may_repeat:
+        if self._paginator.may_repeat:
             return
         if self.cursor(at) in self._guard:
             raise PageRefused(
                 f"this cursor was asked with before, {at.live_pages:,} pages into the partition: "
                 "the server runs in a circle, and going on would store the same pages again; "
-                + circle_advice(
-                    paginator, self._run.config.place_of(self._resource.name, "paginator")
+                + self._paginator.circle_advice(
+                    self._run.config.place_of(self._resource.name, "paginator")
                 )
             )
 

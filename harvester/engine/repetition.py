@@ -9,22 +9,13 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Final
 
-from harvester.config import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
-    Keyset,
-    Offset,
-    PageNumber,
-    Resource,
-)
+from harvester.config import Resource
 from harvester.engine.commits import Commits, Fetched
 from harvester.engine.likeness import are_other_records, same_records
 from harvester.errors import DataRefused, PageRefused
 from harvester.model import parse
 from harvester.page import Keys, parsed_keys
-from harvester.paging import MOST_ALIKE, Recognition
+from harvester.paging import MOST_ALIKE, Recognition, paginator_of
 from harvester.store import Entry
 
 _REASON: Final = "page_repeated"
@@ -98,8 +89,9 @@ class Repetition:
                 " (it sets a cookie: if it keeps the place in a session, add `cookies: session` to "
                 "client)"
             )
+        ignored = paginator_of(self._resource.paginator).ignored()
         loop = PageRefused(
-            f"this page has {same} as the page before it: {ignored(self._resource)}{session}; "
+            f"this page has {same} as the page before it: {ignored}{session}; "
             "it is not kept. Where such a page means the end, say repeated_page: end in the "
             "paginator, and where the API repeats itself, repeated_page: keep",
             status=fetched.entry.status,
@@ -107,34 +99,6 @@ class Repetition:
         asked = fetched.entry.request
         loop.asked = f"{asked['method']} {asked['url']}"
         return loop
-
-
-def ignored(resource: Resource) -> str:
-    """What the server seems not to heed, by the keys of the YAML."""
-    paging = resource.paginator
-    match paging:
-        case PageNumber():
-            sent = _named(paging.page_param, "page_param", paging.page_body_path, "page_body_path")
-            return f"the server seems to ignore {sent}, or gives its last page again"
-        case Offset():
-            place = paging.offset_body_path, "offset_body_path"
-            return (
-                f"the server seems to ignore {_named(paging.offset_param, 'offset_param', *place)}"
-            )
-        case Cursor() | HeaderCursor() | Keyset() if paging.places:
-            key = paging.places[0]
-            return f"the server seems to ignore {key} {getattr(paging, key)!r}"
-        case JsonLink():
-            return f"the link at next_url_path {paging.next_url_path!r} leads to the page it is on"
-        case HeaderLink():
-            return f"the Link header's rel={paging.rel} leads to the page it is on"
-    return "the server seems to ignore the cursor"
-
-
-def _named(param: str | None, param_key: str, place: str | None, place_key: str) -> str:
-    if param:
-        return f"{param_key} {param!r}"
-    return f"{place_key} {place!r}" if place else "what the request says of the page"
 
 
 def _end(entry: Entry) -> Entry:

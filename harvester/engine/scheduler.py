@@ -44,7 +44,7 @@ from harvester.errors import (
 )
 from harvester.http import SHARED, RateLimit, Recent, Transport
 from harvester.model import Partition, Windows
-from harvester.paging import capped
+from harvester.paging import paginator_of
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
 from harvester.results import Failure, Failures, Summary, status, write_last_run
 from harvester.security import Secrets
@@ -246,8 +246,9 @@ class _Ended:
         """A partition that ended by a number of pages, while more are wanted now, stays complete;
         that is told once.
         """
-        paginator = self._run.sources[partition.resource].endpoint.resource.paginator
-        if self._told_of_most or at.reason != "maximum_reached" or capped(paginator, at):
+        options = self._run.sources[partition.resource].endpoint.resource.paginator
+        is_capped = paginator_of(options).capped(at)
+        if self._told_of_most or at.reason != "maximum_reached" or is_capped:
             return
         self._told_of_most = True
         place = self._run.config.place_of(partition.resource, "paginator")

@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.config import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
-    Keyset,
-    Offset,
-    PageNumber,
-    Paginator,
-    Resource,
-    SinglePage,
-)
-from harvester.engine.repetition import ignored
+from harvester.config import Resource
 from harvester.errors import DataRefused
 from harvester.model import Key, number, parse
 from harvester.page import as_number, iter_elements
-from harvester.paging import Sign, counted_in, envelope, more_than, of_body, of_headers, shared
+from harvester.paging import (
+    Paginator,
+    Sign,
+    counted_in,
+    envelope,
+    more_than,
+    of_body,
+    of_headers,
+    paginator_of,
+    shared,
+)
 from harvester.store import decoded_chunks
 
 _MOST_RECORDS: Final = 2000
@@ -53,7 +51,7 @@ def compared(resource: Resource, first: Path, second: Path, records: int) -> Sec
         same = f"it has the same records as the first (by {both.by})"
         if resource.paginator.repeated_page != "fail":
             return Second(f"{same}, which repeated_page allows")
-        return Second(f"{same}: {ignored(resource)}", wrong=True)
+        return Second(f"{same}: {paginator_of(resource.paginator).ignored()}", wrong=True)
     if both.count:
         return Second(
             f"{both.count:,} of its {both.second:,} records are on the first page, too (by "
@@ -74,48 +72,20 @@ def claimed(resource: Resource, page: Path, headers: Mapping[str, str], came: in
     return more_than([*of_body(envelope(body, selected)), *of_headers(headers)], came)
 
 
-def total_told(paginator: Paginator, value: Any) -> str:
+def total_told(paginator: Paginator[Any], value: Any) -> str:
     """What `total_path` found, with its unit; nothing where there is none."""
-    if paginator.total_path is None:
+    if paginator.options.total_path is None:
         return ""
     total = as_number(value)
     if total is None:
-        return f"{paginator.total_path} has no number"
+        return f"{paginator.options.total_path} has no number"
     unit = counted_in(paginator) or "records or pages"
-    return f"{paginator.total_path} says {total:,} {unit}"
+    return f"{paginator.options.total_path} says {total:,} {unit}"
 
 
-def ends_told(paginator: Paginator) -> str:
+def ends_told(paginator: Paginator[Any]) -> str:
     """What would end a partition, in words."""
-    return ", or ".join(_ends(paginator))
-
-
-def _ends(paginator: Paginator) -> Iterator[str]:
-    on_empty = isinstance(paginator, PageNumber | Offset | Keyset)
-    match paginator:
-        case SinglePage():
-            yield "the first page"
-        case Cursor():
-            yield f"a page without a cursor at {paginator.cursor_path}"
-        case HeaderCursor():
-            yield f"an answer without the header {paginator.cursor_header_name}"
-        case JsonLink():
-            yield f"a page without a link at {paginator.next_url_path}"
-        case HeaderLink():
-            yield f"an answer without a Link of rel {paginator.rel}"
-    given = paginator.stop_after_empty_page
-    if on_empty if given is None else given:
-        yield "an empty page"
-    if paginator.has_more_path:
-        yield f"{paginator.has_more_path} being false"
-    if paginator.last_page_path:
-        yield f"{paginator.last_page_path} being true"
-    if paginator.stop_after_short_page and paginator.full_page:
-        yield f"a page of fewer than {paginator.full_page:,} records"
-    if isinstance(paginator, PageNumber) and paginator.maximum_page is not None:
-        yield f"page {paginator.maximum_page:,}"
-    if paginator.maximum_pages is not None:
-        yield f"{paginator.maximum_pages:,} pages"
+    return ", or ".join(paginator.ends())
 
 
 def _records(resource: Resource, page: Path) -> list[Any]:

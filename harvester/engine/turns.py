@@ -24,7 +24,7 @@ from harvester.errors import (
 )
 from harvester.model import Doubt, parse, weak
 from harvester.page import without_records
-from harvester.paging import Done, at_the_end, beyond, unread
+from harvester.paging import Done, at_the_end, beyond, paginator_of, unread
 from harvester.security import Secrets
 from harvester.store import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, decoded_chunks
 
@@ -58,7 +58,7 @@ class Turns:
 
     def __init__(self, resource: Resource, secrets: Secrets, now: Callable[[], datetime]) -> None:
         self._resource = resource
-        self._paginator = resource.paginator
+        self._paginator = paginator_of(resource.paginator)
         self._secrets = secrets
         self._now = now
 

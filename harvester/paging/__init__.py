@@ -19,7 +19,7 @@ from harvester.paging.endpoint import (
 from harvester.paging.link_header import (
     link_target,
 )
-from harvester.paging.pagination import (
+from harvester.paging.page_fields import (
     BEYOND,
     CURSOR,
     FIELDS,
@@ -28,15 +28,14 @@ from harvester.paging.pagination import (
     RUN_START,
     SMALLEST,
     TOTAL,
+)
+from harvester.paging.paginator import (
     Done,
     Page,
-    capped,
-    circle_advice,
-    fields_wanted,
-    first_cursor,
-    foreseeable,
-    foreseen,
-    next_cursor,
+    Paginator,
+)
+from harvester.paging.paginators import (
+    paginator_of,
 )
 from harvester.paging.recognition import (
     MOST_ALIKE,
@@ -83,6 +82,7 @@ __all__ = [
     "Endpoint",
     "NeverThere",
     "Page",
+    "Paginator",
     "Recognition",
     "Shared",
     "Sign",
@@ -90,14 +90,8 @@ __all__ = [
     "at_the_end",
     "bare_request",
     "beyond",
-    "capped",
-    "circle_advice",
     "counted_in",
     "envelope",
-    "fields_wanted",
-    "first_cursor",
-    "foreseeable",
-    "foreseen",
     "is_page",
     "is_sure",
     "judge",
@@ -106,9 +100,9 @@ __all__ = [
     "measured",
     "member_text",
     "more_than",
-    "next_cursor",
     "of_body",
     "of_headers",
+    "paginator_of",
     "plain",
     "rule_fields",
     "shared",

@@ -10,15 +10,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
-from harvester.config import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
-    Offset,
-    Paginator,
-)
-from harvester.model import Doubt, Key, parse
+from harvester.model import Doubt
+from harvester.paging.paginator import Paginator
 from harvester.paging.signs import Sign, envelope, of_body, of_headers
 from harvester.paging.totals import compared
 from harvester.store import Checkpoint
@@ -27,45 +20,27 @@ from harvester.store import Checkpoint
 _ABSENCES: Final = ("single_page", "no_next_cursor", "short_page", "empty_page")
 #: A list of fewer records is likely to be all there is: no server has a smaller page by default.
 _FEWEST: Final = 10
-_USUAL: Final = 5  # the pages of servers that have a limit of their own are multiples of it
 
 
 def at_the_end(
-    paginator: Paginator, cursor: Any, at: Checkpoint, *, refused: bool = False
+    paginator: Paginator[Any], cursor: Any, at: Checkpoint, *, refused: bool = False
 ) -> Iterator[Doubt]:
     """What speaks against the end at `at`, whose last page was asked for with `cursor`; `refused`:
     that page was refused with an error other than 404.
     """
     yield from compared(paginator, cursor, at, refused=refused)
-    if isinstance(paginator, Offset) and paginator.step == "records":
-        yield from _short_pages(paginator, at)
-
-
-def _short_pages(paginator: Offset, at: Checkpoint) -> Iterator[Doubt]:
-    """Pages that were short and not the last: the offset may have moved on by too little."""
-    least, most = at.smallest_page, at.largest_page
-    if not least:
-        return
-    odd = paginator.limit is not None and most < paginator.limit and most % _USUAL
-    if least < most or odd:
-        few = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-        limit = f" of {paginator.limit:,} asked for" if paginator.limit else ""
-        yield Doubt(
-            "short_pages",
-            f"pages before the last had {few} records{limit}: if the server takes some out after "
-            "it has counted them, others have come twice; then say step: limit",
-        )
+    yield from paginator.doubts_at_end(at)
 
 
 def unread(
-    paginator: Paginator, beside: Any, headers: Mapping[str, str], at: Checkpoint
+    paginator: Paginator[Any], beside: Any, headers: Mapping[str, str], at: Checkpoint
 ) -> Iterator[Doubt]:
     """What stands `beside` the last page's records, or in its headers, says more, and no option
     was there to look for it.
     """
     if at.reason not in _ABSENCES:
         return
-    known = set(_configured(paginator))
+    known = set(paginator.looked_at())
     found = chain(of_body(envelope(beside)), of_headers(headers))
     signs = [sign for sign in found if sign.where not in known and _says_more(sign, at)]
     order = ("more", "records", "pages", "next")
@@ -86,17 +61,6 @@ def unread(
     yield Doubt(f"unread_{sign.kind}", f"{told}, and the list ended with {at.reason}")
 
 
-def _configured(paginator: Paginator) -> Iterator[str]:
-    """Where options look already, as signs write places."""
-    for name in ("has_more_path", "last_page_path", "total_path", "cursor_path", "next_url_path"):
-        if text := getattr(paginator, name, None):
-            yield ".".join(segment.name for segment in parse(text) if isinstance(segment, Key))
-    if isinstance(paginator, HeaderLink):
-        yield "the Link header"
-    if isinstance(paginator, HeaderCursor):
-        yield paginator.cursor_header_name.lower()
-
-
 def _says_more(sign: Sign, at: Checkpoint) -> bool:
     """Whether a sign speaks against the end. Totals are often a little off, and a list that was
     followed to an end has one: there only a total that is missed by far counts.
@@ -114,7 +78,7 @@ def _says_more(sign: Sign, at: Checkpoint) -> bool:
 class NeverThere:
     """What no page of a resource ever had, gathered over its partitions."""
 
-    def __init__(self, paginator: Paginator) -> None:
+    def __init__(self, paginator: Paginator[Any]) -> None:
         self._paginator = paginator
         self._was_led = False
         self._largest = 0
@@ -130,20 +94,12 @@ class NeverThere:
         """The doubt, and how many partitions ended so; None where there is none, or the pages were
         so few and short that there was nothing to lead to.
         """
-        size = self._paginator.full_page
+        size = self._paginator.options.full_page
         if self._was_led or not self._ended or self._largest < (size or _FEWEST):
             return None
-        match self._paginator:
-            case Cursor(cursor_path=path):
-                what = f"no page has anything at {path} (cursor_path)"
-            case JsonLink(next_url_path=path):
-                what = f"no page has anything at {path} (next_url_path)"
-            case HeaderLink():
-                what = "no answer has a Link header"
-            case HeaderCursor(cursor_header_name=name):
-                what = f"no answer has the header {name} (cursor_header_name)"
-            case _:
-                return None
+        what = self._paginator.never_led()
+        if what is None:
+            return None
         told = f"{what}, and a page has {self._largest:,} records: is it spelled so? If the list "
         told += "is that short, page_size says how many a full page has"
         return Doubt("never_led", told), self._ended

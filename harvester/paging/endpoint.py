@@ -3,27 +3,18 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 from harvester import __version__
-from harvester.config import (
-    Cursor,
-    HeaderCursor,
-    HeaderLink,
-    JsonLink,
-    Keyset,
-    Offset,
-    PageNumber,
-    Resource,
-    references_in,
-)
+from harvester.config import Resource
 from harvester.errors import PageRefused
 from harvester.http import Credentials, Request
-from harvester.model import ABSENT, Key, Partition, Scope, Template, as_text, parse, render
-from harvester.paging.pagination import RUN_START
+from harvester.model import ABSENT, Partition, Scope, Template, as_text, render
+from harvester.paging.page_fields import RUN_START
+from harvester.paging.paginators import paginator_of
+from harvester.paging.request_parts import RequestParts, pairs, with_params
 from harvester.security import Origins, Secrets, resolve
 
 #: What a value may keep in a path: RFC 3986's pchar and the slash, so `owner/name` is two levels.
@@ -64,20 +55,22 @@ class Endpoint:
         ask = self._asked(page)
         values = {**partition.included, **partition.values}
         scope = Scope(self.env, values, ABSENT if cursor is None else cursor, page)
-        params = list(_pairs(render(ask.params, scope)))
+        params = list(pairs(render(ask.params, scope)))
         if page == 1:
-            params = _with(params, render(self.resource.first_params, scope))
+            params = with_params(params, render(self.resource.first_params, scope))
         if self.resource.incremental:
             start = partition.included[RUN_START]
-            params = _with(params, {self.resource.incremental.param: start})
+            params = with_params(params, {self.resource.incremental.param: start})
         body = render(ask.json, scope)
         rendered = render(self.resource.headers, scope)
         headers = {name: as_text(value) for name, value in rendered.items()}
         url = resolve(self.base_url, _path(ask.path, scope))
         method = ask.method
-        link = _link_of(self.resource, cursor)
+        paginator = paginator_of(self.resource.paginator)
+        link = paginator.link_in(cursor, self.resource)
         if link is None:
-            params, body = self._page_through(cursor, params, body, headers)
+            parts = paginator.place_in(RequestParts(params, body, headers), cursor)
+            params, body, headers = parts.params, parts.body, {**parts.headers}
             url = _without(url, {name for name, _ in params})
         else:
             url = resolve(url, link["href"])
@@ -98,37 +91,6 @@ class Endpoint:
             asked.json if following.json_body is None else following.json_body,
         )
 
-    def _page_through(
-        self, cursor: Any, params: list[tuple[str, str]], body: Any, headers: dict[str, str]
-    ) -> tuple[list[tuple[str, str]], Any]:
-        """Put the cursor, and a page size, where the paginator says."""
-        param = body_path = header = None
-        match self.resource.paginator:
-            case PageNumber() as paging:
-                param, body_path = paging.page_param, paging.page_body_path
-                if paging.page_size_param:
-                    params = _with(params, {paging.page_size_param: paging.page_size})
-            case Offset() as paging:
-                param, body_path = paging.offset_param, paging.offset_body_path
-                if paging.limit_param and paging.limit:
-                    params = _with(params, {paging.limit_param: paging.limit})
-            case Cursor() | HeaderCursor() | Keyset() as paging:
-                param, body_path = paging.cursor_param, paging.cursor_body_path
-                header = paging.cursor_header
-        if cursor is None:
-            return params, body
-        if param == "*":
-            if not isinstance(cursor, Mapping):
-                raise PageRefused(f"cursor_param '*' merges an object; the cursor is {cursor!r}")
-            params = _with(params, cursor)
-        elif param:
-            params = _with(params, {param: cursor})
-        if body_path:
-            body = _put(body, body_path, cursor)
-        if header:
-            headers[header] = as_text(cursor)
-        return params, body
-
     def _complete(
         self,
         method: str,
@@ -143,7 +105,7 @@ class Endpoint:
         sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
         if self.origins.check(url):
             sent = _merged(sent, self.headers, headers, credentials.headers)
-            params = _with(params, credentials.params)
+            params = with_params(params, credentials.params)
             sign = credentials.sign
         else:
             # An allowed host without credentials gets the link as it stands and nothing of ours
@@ -173,7 +135,7 @@ def bare_request(
     """A request with nothing of the harvest's in it but what is given: for a token."""
     content, kind = _content(json, form)
     sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
-    asked = _with_query(url, list(_pairs(params)))
+    asked = _with_query(url, list(pairs(params)))
     headers = {**_merged(sent, headers or {}), "Accept-Encoding": "gzip"}
     # A signature that changes nothing: credentials of the environment have no place here.
     return Request(method, asked, headers, content, sign=lambda prepared: prepared)
@@ -185,20 +147,6 @@ class _Asked:
     method: str
     params: Mapping[str, Any]
     json: Any
-
-
-def _link_of(resource: Resource, cursor: Any) -> Mapping[str, Any] | None:
-    """The link, when the cursor is one rather than a value for a place in the request."""
-    if cursor is None:
-        return None
-    match resource.paginator:
-        case JsonLink() | HeaderLink():
-            return cursor if isinstance(cursor, Mapping) else {"href": cursor}
-        case HeaderCursor(places=()) if not any(
-            reference.kind == "cursor" for _, reference in references_in(resource.request_parts)
-        ):
-            return {"href": cursor}
-    return None
 
 
 def _linked(link: Mapping[str, Any], method: str, body: Any) -> tuple[str, Any]:
@@ -260,19 +208,6 @@ def _climbs(path: str) -> int:
     return sum(segment in (".", "..") for segment in segments)
 
 
-def _pairs(params: Any) -> Iterable[tuple[str, str]]:
-    """Name and text of each parameter; a list repeats the name, None leaves it out."""
-    for name, value in (params or {}).items():
-        for item in value if isinstance(value, list) else [value]:
-            if item is not None:
-                yield name, as_text(item)
-
-
-def _with(params: list[tuple[str, str]], more: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """`params` where those of `more` replace any of the same name."""
-    return [pair for pair in params if pair[0] not in more] + list(_pairs(more))
-
-
 def _merged(*layers: Mapping[str, str]) -> dict[str, str]:
     """Headers, the later in place of the earlier; their names' case does not count."""
     found = {name.lower(): (name, value) for layer in layers for name, value in layer.items()}
@@ -313,18 +248,5 @@ def _content(body: Any, form: Any) -> tuple[bytes | None, str | None]:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return text.encode(), "application/json"
     if form:
-        return urlencode(list(_pairs(form))).encode(), "application/x-www-form-urlencoded"
+        return urlencode(list(pairs(form))).encode(), "application/x-www-form-urlencoded"
     return None, None
-
-
-def _put(body: Any, path: str, value: Any) -> Any:
-    """A copy of the JSON body with `value` at a dotted path, whose objects are made as needed."""
-    names = [segment.name for segment in parse(path) if isinstance(segment, Key)]
-    body = deepcopy(body) if isinstance(body, dict) else {}
-    place = body
-    for name in names[:-1]:
-        if not isinstance(place.get(name), dict):
-            place[name] = {}
-        place = place[name]
-    place[names[-1]] = value
-    return body

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from harvester.config import Offset, PageNumber, Paginator
+from harvester.config import PagingOptions
 from harvester.model import Doubt
 from harvester.page import as_number
+from harvester.paging.paginator import Paginator
 from harvester.paging.signs import Unit, unit_of
 from harvester.store import Checkpoint
 
@@ -26,19 +27,21 @@ _TENTH: Final = 10
 _LARGEST: Final = 10**15  # a larger total is a joke
 
 
-def counted_in(paginator: Paginator) -> Unit | None:
+def counted_in(paginator: Paginator[Any]) -> Unit | None:
     """What the total counts, as declared or by its name; None: there is none, or its name does
     not tell and either may be meant.
     """
-    if paginator.total_path is None or paginator.total_unit is not None:
-        return paginator.total_unit
-    told = unit_of(paginator.total_path)
-    return told if told or isinstance(paginator, PageNumber) else "records"
+    options: PagingOptions = paginator.options
+    path, unit = options.total_path, options.total_unit
+    if path is None or unit is not None:
+        return unit
+    told = unit_of(path)
+    return told if told or paginator.counts_pages else "records"
 
 
-def page_size(paginator: Paginator, at: Checkpoint) -> int:
+def page_size(paginator: Paginator[Any], at: Checkpoint) -> int:
     """How many records a full page has: as declared, else as the first page had; 0: unknown."""
-    return paginator.full_page or at.page_size
+    return paginator.options.full_page or at.page_size
 
 
 def total_of(at: Checkpoint) -> int | Decimal | None:
@@ -47,30 +50,26 @@ def total_of(at: Checkpoint) -> int | Decimal | None:
     return total if total is not None and 0 <= total < _LARGEST else None
 
 
-def below(paginator: PageNumber | Offset, cursor: int, at: Checkpoint) -> bool | None:
-    """Whether the page that `cursor` would ask for lies below the total; None without one.
+def below(paginator: Paginator[Any], cursor: Any, at: Checkpoint) -> bool | None:
+    """Whether the page that `cursor` would ask for lies below the total; None without one, and
+    where cursors do not count.
 
     `at` is what has come. Where the unit is not known, both have to say so.
     """
     total = total_of(at)
-    if total is None:
+    before = paginator.asked_before(cursor, at, page_size(paginator, at))
+    if total is None or before is None:
         return None
-    unit, size = counted_in(paginator), page_size(paginator, at)
-    if isinstance(paginator, PageNumber):
-        pages = cursor - paginator.base_page
-        records = max(at.records, pages * size)
-    else:
-        pages, records = at.live_pages, max(at.records, cursor - paginator.base_offset)
+    unit, (pages, records) = counted_in(paginator), before
     return (unit == "records" or pages < total) and (unit == "pages" or records < total)
 
 
-def beyond(paginator: Paginator, cursor: int, at: Checkpoint) -> bool:
+def beyond(paginator: Paginator[Any], cursor: Any, at: Checkpoint) -> bool:
     """Whether `cursor` asks for more than the total says there is."""
-    counts = isinstance(paginator, PageNumber | Offset) and at.live_pages > 0
-    return counts and bool(total_of(at)) and not below(paginator, cursor, at)  # type: ignore[arg-type]
+    return at.live_pages > 0 and bool(total_of(at)) and below(paginator, cursor, at) is False
 
 
-def passed(paginator: Paginator, at: Checkpoint) -> bool:
+def passed(paginator: Paginator[Any], at: Checkpoint) -> bool:
     """Whether more has come than the total says: it is known to be wrong."""
     total = total_of(at)
     if total is None:
@@ -79,18 +78,16 @@ def passed(paginator: Paginator, at: Checkpoint) -> bool:
     return (unit == "records" or filled > total) and (unit == "pages" or at.records > total)
 
 
-def reached(paginator: PageNumber | Offset, cursor: int, at: Checkpoint) -> bool:
-    """Whether the page that was asked for with `cursor`, the last of `at`, ends at the total: just
-    that much has come, it has never said anything else, and the page is a short one.
+def reached(paginator: Paginator[Any], at: Checkpoint, pages: int) -> bool:
+    """Whether the last page of `at`, the one of number `pages` from 1, ends at the total: just that
+    much has come, it has never said anything else, and the page is a short one.
     """
     total = total_of(at)
     if not total or at.total_changed or at.empty_pages:
         return False
     if at.last_page >= page_size(paginator, at):
         return False
-    unit, pages = counted_in(paginator), at.live_pages
-    if isinstance(paginator, PageNumber):
-        pages = cursor - paginator.base_page + 1
+    unit = counted_in(paginator)
     return (unit != "pages" and at.records == total) or (unit != "records" and pages == total)
 
 
@@ -104,7 +101,7 @@ class Measured:
     told: bool
 
 
-def measured(paginator: Paginator, at: Checkpoint) -> Measured | None:
+def measured(paginator: Paginator[Any], at: Checkpoint) -> Measured | None:
     """The total and what came; None without one.
 
     Where nobody declared the unit of what ends numbered pages, it is the one in which both agree,
@@ -114,7 +111,7 @@ def measured(paginator: Paginator, at: Checkpoint) -> Measured | None:
     if total is None:
         return None
     came: dict[Unit, int] = {"records": at.records, "pages": at.live_pages - at.empty_pages}
-    if isinstance(paginator, PageNumber) and not paginator.total_unit:
+    if paginator.counts_pages and not paginator.options.total_unit:
         units: tuple[Unit, ...] = ("pages", "records")
         unit = next((one for one in units if came[one] == total), unit)
     told = counted_in(paginator) is not None
@@ -123,7 +120,7 @@ def measured(paginator: Paginator, at: Checkpoint) -> Measured | None:
 
 
 def compared(
-    paginator: Paginator, cursor: Any, at: Checkpoint, *, refused: bool
+    paginator: Paginator[Any], cursor: Any, at: Checkpoint, *, refused: bool
 ) -> Iterator[Doubt]:
     """What the total says against a partition that has ended: `at` includes its last page, which
     was asked for with `cursor`. `refused`: that page was an error other than 404.
@@ -132,7 +129,7 @@ def compared(
     if found is None or at.reason in _ASKED_FOR:
         return
     total, came, unit = found.claimed, found.came, found.unit
-    says = f"the API's total ({paginator.total_path}) is {total:,} {unit}"
+    says = f"the API's total ({paginator.options.total_path}) is {total:,} {unit}"
     if at.total_changed:
         says += ", not what it was at first"
     if came == total:
@@ -158,24 +155,21 @@ def compared(
         yield Doubt("total_missed", says)
 
 
-def _is_far(paginator: Paginator, cursor: Any, at: Checkpoint, found: Measured) -> bool:
+def _is_far(paginator: Paginator[Any], cursor: Any, at: Checkpoint, found: Measured) -> bool:
     """Whether more than a tenth is missing, and more than a page, behind the last page that had
     records. What is missing before it has been asked for: the server has left it out.
     """
     size, reach = page_size(paginator, at), found.came
     if found.unit == "pages":
         size = 1
-    elif isinstance(paginator, PageNumber):
-        reach = max(reach, (cursor - paginator.base_page + 1 - at.empty_pages) * size)
-    elif isinstance(paginator, Offset):
-        ahead = at.last_page if not at.empty_pages else -(at.empty_pages - 1) * size
-        reach = max(reach, cursor - paginator.base_offset + ahead)
+    else:
+        reach = max(reach, paginator.reach(cursor, at, size))
     missing = found.claimed - reach
     return missing > size and missing * _TENTH > found.claimed
 
 
-def _is_excused(paginator: Paginator, at: Checkpoint) -> bool:
+def _is_excused(paginator: Paginator[Any], at: Checkpoint) -> bool:
     """Whether a total that is missed by far is a weak doubt all the same."""
-    explicit = at.reason == "empty_page" and bool(paginator.stop_after_empty_page)
+    explicit = at.reason == "empty_page" and bool(paginator.options.stop_after_empty_page)
     unknown = counted_in(paginator) is None
     return explicit or unknown or at.reason in _NAMED or at.total_changed

@@ -18,7 +18,7 @@ from harvester.config import Config, unknown
 from harvester.engine import iso, secrets_of, sources_of
 from harvester.errors import ConfigError, DataRefused
 from harvester.model import Partition
-from harvester.paging import first_cursor
+from harvester.paging import paginator_of
 from harvester.results import parts_on_disk, planned
 from harvester.store import (
     ASIDE,
@@ -77,7 +77,8 @@ def begin_again(
             matched = True
             way = ways[item.resource]
             header = Header(item.resource, item.labels, way.fingerprint, __version__, now)
-            first = secrets.conceal(first_cursor(way.endpoint.resource.paginator))
+            paginator = paginator_of(way.endpoint.resource.paginator)
+            first = secrets.conceal(paginator.first_cursor())
             _begin(out, item, header, first, begun, asked, fsync=config.output.fsync)
     if not matched:
         chosen = " ".join(f"{key}={value}" for key, value in (partition or {}).items())

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from harvester.config import Resource
 from harvester.model import Partition, Scope, Template, TemplateError, as_text
-from harvester.paging import CURSOR
+from harvester.paging import CURSOR, paginator_of
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.results import planned
 from harvester.store import Asked, Entry, place_of, read_asked, read_entries, read_pages
@@ -216,7 +216,7 @@ def _telling_headers(resource: Resource) -> Mapping[str, str]:
         if (kinds := {item.kind for item in Template.parse(str(text)).references})
         and "env" not in kinds
     }
-    if header := getattr(resource.paginator, "cursor_header", None):
+    if header := paginator_of(resource.paginator).places().header:
         found[header] = "{cursor}"
     return found
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from harvester.config import Cursor, HeaderCursor, HeaderLink, JsonLink, Resource, references_in
+from harvester.config import Resource
+from harvester.paging import paginator_of
 
 _ABSOLUTE: Final = re.compile(r"https?://", re.IGNORECASE)
 _QUOTE_HTTP: Final = b'"http'
@@ -26,13 +27,7 @@ def next_link(resource: Resource, following: Any) -> str | None:
     """The link in what a page says of the next one, where such a link is how the resource pages,
     or holds the cursor; else None.
     """
-    match resource.paginator:
-        case JsonLink() | HeaderLink() | HeaderCursor(places=()):
-            href = following.get("href") if isinstance(following, dict) else following
-        case Cursor() as paging if paging.cursor_pattern or _leads_the_path(resource):
-            href = following
-        case _:
-            return None
+    href = paginator_of(resource.paginator).link_for_replay(following, resource)
     return href if isinstance(href, str) else None
 
 
@@ -75,12 +70,6 @@ def led_back(chunks: Iterable[bytes], link: str, origin: str) -> Iterator[bytes]
         yield _LITERAL.sub(replaced, data[:end])
         held = data[end:]
     yield _LITERAL.sub(replaced, held)
-
-
-def _leads_the_path(resource: Resource) -> bool:
-    following = resource.next_request.path if resource.next_request else None
-    path = resource.path if following is None else following
-    return path.strip() == "{cursor}" and any(True for _ in references_in(path))
 
 
 def _is(wanted: re.Pattern[str], literal: bytes) -> bool:

@@ -15,9 +15,10 @@ from socketserver import TCPServer
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from harvester.config import HeaderCursor, HeaderLink, Resource
+from harvester.config import Resource
 from harvester.errors import ConfigError
 from harvester.model import TemplateError
+from harvester.paging import paginator_of
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
@@ -251,7 +252,7 @@ class _Answering(BaseHTTPRequestHandler):
 
 
 def _in_header(resource: Resource) -> bool:
-    return isinstance(resource.paginator, HeaderLink | HeaderCursor)
+    return paginator_of(resource.paginator).leading_header != ""
 
 
 def _paging_headers(
@@ -260,13 +261,12 @@ def _paging_headers(
     """The headers that lead to the next page: the journal has where they led, not themselves."""
     if following is None:
         return {}
-    match resource.paginator:
-        case HeaderLink(rel=rel) if link is not None:
-            return {"Link": f'<{moved(link, origin)}>; rel="{rel}"'}
-        case HeaderCursor(cursor_header_name=name):
-            value = moved(link, origin) if link is not None else following
-            return {name: value if isinstance(value, str) else answers.as_json(value).decode()}
-    return {}
+    led = moved(link, origin) if link is not None else None
+    headers = paginator_of(resource.paginator).headers_for_replay(following, led)
+    return {
+        name: value if isinstance(value, str) else answers.as_json(value).decode()
+        for name, value in headers.items()
+    }
 
 
 def _takes_gzip(accepted: str) -> bool:

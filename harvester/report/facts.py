@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.model import Doubts, Partition
-from harvester.paging import measured
+from harvester.paging import measured, paginator_of
 from harvester.report.bins import Bins, Histogram, Number
 from harvester.report.coverage import HOLES, OTHERS, Coverage, State, Stretches
 from harvester.results import (
@@ -160,7 +160,7 @@ class Facts:
         self.restarts = self.superseded = self.partitions = 0
         self.first_at = self.last_at = 0.0  # epoch seconds
         self._failed = {failure.key: failure for failure in noted.listed}
-        self._paginators = {r.name: r.paginator for r in asked.config.resources}
+        self._paginators = {r.name: paginator_of(r.paginator) for r in asked.config.resources}
         self._rows: list[tuple[int, int, Listed]] = []
 
     @property

@@ -13,7 +13,7 @@ from harvester.config import Config, Resource
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.model import Doubts, Key, Partition, parse
 from harvester.page import Field, FieldParser, Take, lone
-from harvester.paging import first_cursor
+from harvester.paging import paginator_of
 from harvester.planning import Plan, kept_early
 from harvester.results.last_run import read_last_run
 from harvester.results.summary import ResourceSummary, Summary
@@ -206,7 +206,7 @@ class _Check:
     def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
         self._fingerprints = asked.fingerprints[resource.name]
         self._parts = PartCheck(resource, asked.config, deep=deep)
-        self._paginator = resource.paginator
+        self._first = paginator_of(resource.paginator).first_cursor()
 
     def problems(
         self, folder: Path, partition: Partition, found: Verification
@@ -248,9 +248,9 @@ class _Check:
             yield "stands behind the line that says the partition is done"
         elif before is not None and not before.done and before.next != entry.cursor:
             yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
-        elif before is None and entry.cursor != first_cursor(self._paginator):
+        elif before is None and entry.cursor != self._first:
             yield f"the first page was asked for with {entry.cursor!r}"
-        if entry.restarts and entry.next != first_cursor(self._paginator):
+        if entry.restarts and entry.next != self._first:
             yield f"begins the chain again, but with {entry.next!r}"
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from harvester.config import Config, Resource
 from harvester.model import Doubt, Doubts, FromResource, Partition, find, parse
-from harvester.paging import NeverThere
+from harvester.paging import NeverThere, paginator_of
 from harvester.planning import partition_records
 from harvester.store import Checkpoint
 
@@ -26,7 +26,9 @@ class WholeRun:
     def __init__(self, out: Path, config: Config) -> None:
         self._out = out
         self._resources = {resource.name: resource for resource in config.resources}
-        self._led = {name: NeverThere(r.paginator) for name, r in self._resources.items()}
+        self._led = {
+            name: NeverThere(paginator_of(r.paginator)) for name, r in self._resources.items()
+        }
         self._with_records: dict[str, Partition] = {}
         self._planned: set[str] = set()
 

@@ -25,10 +25,8 @@ from harvester.paging import (
     Done,
     Page,
     Shared,
-    fields_wanted,
-    first_cursor,
     judge,
-    next_cursor,
+    paginator_of,
     shared,
 )
 from harvester.scaffold.looking import Sample, said_no, values_at
@@ -102,7 +100,7 @@ class Probe:
     def first(self, config: Config) -> Sample:
         """The first page; raises AttemptFailed where there is none."""
         resource = config.resources[0]
-        return self._fetched(config, None, first_cursor(resource.paginator), 1)
+        return self._fetched(config, None, paginator_of(resource.paginator).first_cursor(), 1)
 
     def proof(self, config: Config, first: Sample, path: PagePath | None) -> Proof:
         """What becomes of the page after `first`; raises OutOfRequests."""
@@ -114,7 +112,8 @@ class Probe:
         came = values_at(first.page, path) if path is not None else None
         page = Page(1, first.url, fields, len(came or ()), first.headers)
         try:
-            cursor = next_cursor(resource.paginator, first_cursor(resource.paginator), page)
+            paginator = paginator_of(resource.paginator)
+            cursor = paginator.next_cursor(paginator.first_cursor(), page)
         except PageRefused as error:
             return Proof("refused", str(error))
         if isinstance(cursor, Done):
@@ -142,10 +141,12 @@ class Probe:
 
     def own_first(self, config: Config, first: Sample) -> Sample:
         """The first page as the configuration asks for it, where it adds a number or an offset."""
-        return self._fetched(config, first, first_cursor(config.resources[0].paginator), 1)
+        cursor = paginator_of(config.resources[0].paginator).first_cursor()
+        return self._fetched(config, first, cursor, 1)
 
     def _fields(self, config: Config, sample: Sample) -> dict[str, Any]:
-        parser = FieldParser(fields_wanted(config.resources[0].paginator), config.client.limits)
+        wanted = paginator_of(config.resources[0].paginator).fields_wanted()
+        parser = FieldParser(wanted, config.client.limits)
         parser.feed(sample.body)
         return parser.close()
 

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from harvester.config import Keyset, Resource
+from harvester.config import Resource
 from harvester.model import Partition, Window, as_text, duration, size
-from harvester.paging import CURSOR, LARGEST, REACHED, RUN_START, Unit, counted_in, total_of
+from harvester.paging import (
+    CURSOR,
+    LARGEST,
+    REACHED,
+    RUN_START,
+    Unit,
+    counted_in,
+    paginator_of,
+    total_of,
+)
 from harvester.store import Checkpoint
 from harvester.terminal.reach import Reach, moments
 
@@ -31,14 +40,14 @@ class Paging:
     @classmethod
     def of(cls, resource: Resource) -> "Paging":
         """As the resource is declared."""
-        tells = None
+        tells, paginator = None, paginator_of(resource.paginator)
         if resource.progress_path:
             tells = REACHED
         elif resource.incremental:
             tells = LARGEST
-        elif isinstance(resource.paginator, Keyset):
+        elif paginator.follows_values:
             tells = CURSOR
-        return cls(counted_in(resource.paginator), tells)
+        return cls(counted_in(paginator), tells)
 
     def reach(self, partition: Partition, now: float) -> Reach | None:
         """For a partition that covers a stretch of time: a window, or what is new since a run."""

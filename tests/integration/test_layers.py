@@ -72,7 +72,7 @@ PURE = (
     "paging.cursor_pattern",
     "http.headers",
     "model.partitions",
-    "paging.pagination",
+    "paging.paginator",
     "paging.endpoint",
     "security.origins",
     "paging.response_rules",
@@ -200,7 +200,9 @@ def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None
         assert any(name == room or (room[-1] == "." and name.startswith(room)) for room in rooms)
 
 
-@pytest.mark.parametrize("name", PURE)
+@pytest.mark.parametrize(
+    "name", sorted({*PURE, *(name for name in MODULES if name.startswith("paging.paginators."))})
+)
 def test_pure_modules(name: str) -> None:
     """No clock, socket or path: neither imported nor asked for."""
     for each in imports(MODULES[name]):

@@ -19,21 +19,22 @@ from harvester.config import (
     Limits,
     Offset,
     PageNumber,
-    Paginator,
+    PaginatorConfig,
     SinglePage,
 )
 from harvester.errors import PageRefused
 from harvester.model.jsonpath import parse
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.paging.link_header import link_target
-from harvester.paging.pagination import Done, Page, fields_wanted, first_cursor, next_cursor
+from harvester.paging.paginator import Done, Page
+from harvester.paging.paginators import paginator_of
 from harvester.store.entries import Checkpoint
 
 URL = "https://api.example.org/v1/items?page=1&api_key=s3cret"
 
 
 def after(
-    paginator: Paginator,
+    paginator: PaginatorConfig,
     body: Any,
     *,
     cursor: Any = None,
@@ -46,12 +47,13 @@ def after(
     `past` is what came before it.
     """
     parser = FieldParser(
-        [Field("records", parse("items"), Take.COUNT), *fields_wanted(paginator)], Limits()
+        [Field("records", parse("items"), Take.COUNT), *paginator_of(paginator).fields_wanted()],
+        Limits(),
     )
     parser.feed((body if isinstance(body, str) else json.dumps(body)).encode())
     fields = parser.close()
     page = Page(number, url, fields, fields.get("records", 0), headers or {})
-    return next_cursor(paginator, cursor, page, past or Checkpoint())
+    return paginator_of(paginator).next_cursor(cursor, page, past or Checkpoint())
 
 
 def came(*sizes: int, **fields: Any) -> Checkpoint:
@@ -113,9 +115,9 @@ TWO = items(1, 2)
         (HeaderCursor(type="header_cursor", cursor_header_name="X-Next"), None),
     ],
 )
-def test_first_cursor(paginator: Paginator, cursor: Any) -> None:
+def test_first_cursor(paginator: PaginatorConfig, cursor: Any) -> None:
     """Each type says what its first page is asked for with."""
-    assert first_cursor(paginator) == cursor
+    assert paginator_of(paginator).first_cursor() == cursor
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_first_cursor(paginator: Paginator, cursor: Any) -> None:
         ),
     ],
 )  # fmt: skip
-def test_next_cursor(paginator: Paginator, cursor: Any, body: Any, expected: Any) -> None:
+def test_next_cursor(paginator: PaginatorConfig, cursor: Any, body: Any, expected: Any) -> None:
     """The table of DESIGN §3: what follows, or why nothing does."""
     following = after(paginator, body, cursor=cursor)
     assert following == expected

@@ -21,7 +21,7 @@ from harvester.engine.events import (
 )
 from harvester.model.partitions import Partition
 from harvester.model.templates import Window
-from harvester.paging.pagination import CURSOR, LARGEST, RUN_START
+from harvester.paging.page_fields import CURSOR, LARGEST, RUN_START
 from harvester.store.journal import Checkpoint
 from harvester.terminal.progress import Progress
 from tests.story import Story, config
