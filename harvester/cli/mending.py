@@ -73,6 +73,9 @@ def repair(
     else:
         _told(found, f"{program()} redo {shlex.quote(str(harvest))}", out)
         named = shlex.quote(str(folder))
+        again = shlex.quote(str(harvest)) + (f" --out {shlex.quote(str(out))}" if out else "")
+        if found.failed:
+            say(f"once what failed is mended:\n  {program()} repair {again}")
         say(f"next:\n  {program()} verify {named}")
     raise typer.Exit(0 if found.ok else _NOT_ALL)
 

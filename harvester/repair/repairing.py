@@ -42,6 +42,9 @@ from harvester.store import (
 
 #: More are counted, not listed.
 _MOST_LISTED: Final = 1000
+#: What a server says of a cursor that it will not know tomorrow either; not of credentials that it
+#: does not take now, nor of a budget that is spent.
+_LOST: Final = (400, 404, 410, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,10 @@ class _CannotMend(Exception):
     """The partition must begin anew; says why."""
 
 
+class _NotNow(Exception):
+    """A page is not to be had now, which says nothing against the next try."""
+
+
 class _Mending:
     """One partition: its journal is read line by line, and written anew where it has to be."""
 
@@ -138,6 +145,7 @@ class _Mending:
         self._found = found
         self._pages = Pages(run, partition)
         self._changed = False
+        self._is_lost = False  # the page that could not be had last, for good
         self._counts = Span()
         self._created_at = iso(run.now())
 
@@ -157,6 +165,8 @@ class _Mending:
                 if self._changed:
                     journal.replace()
             self._clear_beyond(at)
+        except _NotNow:
+            pass  # noted as failed; nothing was changed
         except _CannotMend as error:
             self._found.note(self._found.anew, Anew(self._partition, str(error)))
 
@@ -201,6 +211,8 @@ class _Mending:
             if at.done:
                 raise _CannotMend(f"line {at.seq + 2} of its journal is lost behind its last page")
             fetched = self._fetched(at)
+            if fetched is None and not self._is_lost:
+                raise _NotNow
             if fetched is None:
                 raise _CannotMend(f"line {at.seq + 2} of its journal is lost, and so is its page")
             told = f"page {at.live_pages + 1}: its line was damaged; asked for again"
@@ -255,6 +267,8 @@ class _Mending:
                 return self._pages.judged(self._pages.fetch(at, threading.Event()), at)
         except (PartitionFailed, AttemptFailed) as error:
             self._found.note(self._found.failed, str(error))
+            cause = error.__cause__ if isinstance(error, PartitionFailed) else error
+            self._is_lost = getattr(cause, "status", None) in _LOST
             return None
 
     def _put(self, fetched: Fetched, at: Checkpoint, told: str) -> None:

@@ -463,3 +463,19 @@ def test_a_later_format_changes_nothing(
     with pytest.raises(DataRefused, match="journal format 2 is not known"):
         command(loaded, out=out)
     assert {item: item.read_bytes() for item in out.rglob("*") if item.is_file()} == before
+
+
+@pytest.mark.parametrize(("status", "anew"), [(403, 0), (410, 1)])
+def test_what_is_not_to_be_had_now_is_not_lost(
+    api: tuple[Scripted, Changing], tmp_path: Path, status: int, anew: int
+) -> None:
+    """A key that is not taken costs no partition; a cursor that is gone does."""
+    server, changing = api
+    loaded, out, folder = harvested(tmp_path, server)
+    line(3)(folder)
+    changing.respond = lambda path, parameters: Reply({"error": "no"}, status=status)
+    found = repair(loaded, out)
+    assert (found.ok, len(found.failed), len(found.anew)) == (False, 1, anew)
+    changing.respond = chain(PAGES)
+    assert repair(loaded, out).ok
+    assert ids(out) == whole()
