@@ -82,6 +82,8 @@ _NO_PAGE_ADVICE: Final = (
 _NOTHING_CAME: Final = Checkpoint()
 #: What APIs answer to a cursor that they have given and no longer know.
 _EXPIRED: Final = (400, 404, 410)
+#: What APIs answer to a number or an offset behind their last page (WordPress: 400).
+_BEHIND_THE_LAST: Final = (400, 416, 422)
 
 _KINDS: Final = {
     "retry": PageRejected,
@@ -319,6 +321,9 @@ class PageReader:
         if self._paginator.may_expire and place.number > 1 and status in _EXPIRED:
             rule = f"{{status: {status}, action: restart}}"
             return f"; if that means that the cursor has expired, add a rule {rule}{advice}"
+        if place.number > 1 and status in _BEHIND_THE_LAST:
+            rule = f"{{status: {status}, action: ignore}}"
+            return f"; if that only means that there is no further page, add a rule {rule}"
         return advice
 
     def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
