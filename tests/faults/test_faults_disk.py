@@ -596,7 +596,7 @@ _MEASURED = """
 import os, sys
 from pathlib import Path
 from harvester import harvest, load_config
-from harvester.events import PageCommitted
+from harvester import PageCommitted
 
 def measure():
     status = Path("/proc/self/status").read_text()
@@ -633,6 +633,7 @@ def test_row_44_ten_thousand_pages(tmp_path: Path) -> None:
     """Memory and open files are those of the five-hundredth page."""
     path = write_config(tmp_path, ITEMS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)  # a harvest that does not begin must not hang the test
         server = threading.Thread(target=serve_chain, args=(listener, 10_000))
         server.start()
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
