@@ -50,7 +50,8 @@ def harvest_folder(ctx: typer.Context, path: Path) -> Path:
         raise typer.BadParameter(f"there is no folder {path}{_near(str(path), here)}")
     inside = [name for name in harvests(f"{path}/") if not name.endswith("/")]
     if inside:
-        raise DataRefused(f"{path}: not the folder of a harvest{_near(path.name, inside)}")
+        meant = f"; did you mean {inside[0]}?" if len(inside) == 1 else _near(path.name, inside)
+        raise DataRefused(f"{path}: not the folder of a harvest{meant}")
     return path  # whoever reads it says what is missing
 
 

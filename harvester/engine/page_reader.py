@@ -208,7 +208,8 @@ class PageReader:
                 if ended := self._judged(response, None, now):
                     return ended
                 _refuse_other_type(response, snippet)
-                if response.has_framing and came.decoded:
+                # A body that goes on for long is not waited for, only to know it again.
+                if response.has_framing and came.decoded and not _is_long(response.headers):
                     error.same = mark_of(pairs, came, _ERROR_BODY_BYTES)
                 raise
             if ended := self._judged(response, fields, now):
@@ -401,6 +402,12 @@ def _refuse_other_type(response: Response, snippet: bytes) -> None:
         what=f" with {kind}, which is no JSON",
     )
     raise PageRefused(told, status=response.status)
+
+
+def _is_long(headers: Mapping[str, str]) -> bool:
+    """Whether the body was announced as larger than an answer that is no page may be."""
+    announced = headers.get("content-length", "")
+    return announced.isdecimal() and int(announced[:20]) > _ERROR_BODY_BYTES
 
 
 def _goes_on(moment: datetime, value: Any, *, beyond: bool) -> bool:

@@ -509,9 +509,10 @@ def test_a_bug(config: Path, tmp_path: Path) -> None:
     """1: the one with a traceback; it says what to do with it, and that nothing is lost."""
     code = (
         f"import sys; sys.argv = ['harvester', 'run', {str(config)!r}, '--out', 'out']\n"
-        "import harvester.engine.page_reader, harvester.cli\n"
+        "import harvester.cli\n"
+        "from harvester.paging import Paginator\n"
         "def broken(*args): raise ZeroDivisionError('of ours')\n"
-        "harvester.engine.page_reader.next_cursor = broken\n"
+        "Paginator.next_cursor = broken\n"
         "harvester.cli.main()"
     )
     with FaultServer(with_second(good(2))) as server:

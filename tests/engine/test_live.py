@@ -188,9 +188,11 @@ def _on_terminal(arguments: Sequence[str], columns: int, env: dict[str, str]) ->
     """Run a command whose stderr is a terminal of that width; its exit code and what it wrote."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    # Where tests run side by side, these say how wide another terminal is.
+    sized = {key: each for key, each in ENVIRONMENT.items() if key not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         [sys.executable, "-m", "harvester", *arguments],
-        env={**ENVIRONMENT, "TERM": "xterm-256color", **env},
+        env={**sized, "TERM": "xterm-256color", **env},
         stdout=subprocess.DEVNULL,
         stderr=theirs,
     )
