@@ -61,6 +61,7 @@ def through(
 ) -> tuple[dict[str, Any], StoredPart, bytes]:
     """One page as a harvest reads it: its fields, its part, and what was decoded of it."""
     seen = b""
+    (folder / part_name(1)).unlink(missing_ok=True)  # no part takes another's place
     with Part(folder, 1, fsync=False) as part:
         for stored, decoded in tee(wire, codings, LIMITS):
             part.write(stored)
