@@ -181,13 +181,17 @@ def test_row_91_in_place_of_a_file_that_is_read(
 def test_row_91_in_place_of_a_file_that_is_replaced(
     tmp_path: Path, api: Scripted, name: str, put: Callable[[Path, Path], None]
 ) -> None:
-    """A link there goes, and not what it leads to; a folder is refused, with what is in it."""
+    """A link there goes, and not what it leads to; a folder stops the run, with what is in it."""
     go(tmp_path, api, max_pages=1)
     out, other = tmp_path / "out", tmp_path / "precious"
     other.write_text("precious")
     (out / name).unlink(missing_ok=True)
     put(out / name, other)
-    if put is a_folder:
+    if put is a_folder and name.startswith("last_run"):  # the pages are there: the note is not
+        ended = go(tmp_path, api)
+        assert (ended.exit_code, ended.complete) == (4, True)
+        assert name.removesuffix(".tmp") in str(ended.ended_by)
+    elif put is a_folder:
         assert name.removesuffix(".tmp") in refused(tmp_path, api)
     else:
         assert go(tmp_path, api).complete
