@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
@@ -95,6 +95,19 @@ def read(data: bytes) -> tuple[bytes, int, int, int]:
     return bytes(out), longest["string"], longest["number"], longest["blank"]
 
 
+def has_escape_outside(data: bytes) -> bool:
+    """Whether a surrogate escape stands outside of strings."""
+    inside, at = False, 0
+    while at < len(data):
+        escape = ESCAPE.match(data, at)
+        token = escape[0] if escape else data[at : at + 1]
+        at += len(token)
+        if len(token) == 6 and not inside:
+            return True
+        inside ^= token == b'"'
+    return False
+
+
 def kind_of(byte: int) -> str:
     """Say what run a byte outside of strings belongs to."""
     if byte in b"0123456789+-.eE":
@@ -107,6 +120,7 @@ def kind_of(byte: int) -> str:
 def test_what_passes_is_the_input_whatever_the_borders(data: bytes, borders: list[int]) -> None:
     """Only lone surrogates are changed, and no cut between chunks changes anything."""
     data = b"[[[[" + data
+    assume(not has_escape_outside(data))  # no JSON, whatever becomes of it: the parser says so
     assert guarded(cut(data, borders)) == guarded(bytewise(data)) == read(data)[0]
 
 
