@@ -85,7 +85,9 @@ SPOILED: dict[str, Callable[[bytes, float], Steps]] = {
     "429": lambda body, where: page(
         b"{}", f"Retry-After: {where / 20:.3f}", status="429 Too Many Requests"
     ),
-    "HTML": lambda body, where: page(b"<html>Log in</html>", "Content-Type: text/html"),
+    "HTML": lambda body, where: page(
+        b"<html>Log in</html>", "Content-Type: text/html", status="503 Busy"
+    ),
 }
 
 

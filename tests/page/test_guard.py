@@ -102,7 +102,7 @@ def has_escape_outside(data: bytes) -> bool:
         escape = ESCAPE.match(data, at)
         token = escape[0] if escape else data[at : at + 1]
         at += len(token)
-        if len(token) == 6 and not inside:
+        if len(token) > 1 and not inside:
             return True
         inside ^= token == b'"'
     return False

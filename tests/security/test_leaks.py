@@ -355,8 +355,8 @@ def test_a_traceback_holds_no_secret(tmp_path: Path, fault: str) -> None:
     code = (
         f"import base64, sys, urllib.parse; sys.argv = ['harvester', 'run', {str(config)!r}]\n"
         "import harvester.engine.scheduler as schedule, harvester.cli\n"
-        f"def broken(config, secrets):\n    {fault}\n"
-        "schedule.sources = broken\n"
+        f"def broken(config, *more):\n    {fault}\n"
+        "schedule.sources_of = broken\n"
         "harvester.cli.main()"
     )
     done = subprocess.run(
@@ -441,6 +441,7 @@ def test_who_may_read_what(tmp_path: Path, umask: int, files: int, folders: int)
         )  # fmt: skip
     modes = {path: path.stat().st_mode & 0o777 for path in [out, *out.rglob("*")]}
     assert modes.pop(out / ".tokens.json") == 0o600
+    assert modes.pop(out / ".tokens.json.lock", 0o600) == 0o600
     assert {mode for path, mode in modes.items() if path.is_file()} == {files}
     assert {mode for path, mode in modes.items() if path.is_dir()} == {folders}
 

@@ -343,7 +343,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path) -> None:
     """The kernel releases it with the process."""
     out = tmp_path / "out"
     script = (
-        "import sys, pathlib; from harvester import folder\n"
+        "import sys, pathlib; from harvester.store import manifest as folder\n"
         "with folder.locked(pathlib.Path(sys.argv[1]), fsync=False):\n"
         "    print('locked', flush=True); sys.stdin.read()\n"
     )
