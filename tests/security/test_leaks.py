@@ -363,7 +363,7 @@ def test_a_traceback_holds_no_secret(tmp_path: Path, fault: str) -> None:
         [sys.executable, "-c", code], env={**ENVIRONMENT, **ENV}, cwd=tmp_path,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == (4 if "OSError" in fault else 1)  # the machine's fault, or ours
     assert "rror: " in done.stderr
     assert leaks({"stdout": done.stdout, "stderr": done.stderr}) == []
 
