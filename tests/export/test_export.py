@@ -654,10 +654,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 #: The command line, which sends itself a signal when it has written 20,000 records.
 _SIGNALLED = """
-import os, sys
+import os, signal, sys
 from harvester.cli import main
 from harvester.terminal.steps import Steps
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 number = int(sys.argv.pop())
 
 def take(self, step):
