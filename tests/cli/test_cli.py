@@ -202,7 +202,7 @@ def test_a_missing_configuration_is_told_by_name(tmp_path: Path) -> None:
         (["run", "config.yaml", "--resource", "item"], "unknown resource 'item': did you mean 'it"),
         (["status", "config.yaml"], "config.yaml is a file; give the folder that a harvest is in"),
         (["status", "outt"], "there is no folder outt; did you mean out?"),
-        (["status", "."], "not the folder of a harvest; there is ./out"),
+        (["status", "."], "not the folder of a harvest; did you mean ./out?"),
         (["records", "out", "--resource", "item"], "unknown resource 'item': did you mean 'items'"),
         (["records", "out", "--partition", "shrd=a"], "unknown partition key 'shrd': did you mean"),
         (["records", "out", "--partition", "shard=c"], "unknown shard 'c' (known: a, b)"),
