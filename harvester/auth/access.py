@@ -1,4 +1,4 @@
-"""What the requests of a run carry to be let in: one object for all of its workers.
+"""Holds what the requests of a run carry to be let in: one object for all of its workers.
 
 A static scheme gives the same credentials to each. A scheme with tokens fetches one when the
 first request needs it, and another before it expires or when the API refuses it. One worker does
@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from harvester.auth.schemes import credentials, placed
+from harvester.auth.scheme import Asking, RenewableScheme, Token
+from harvester.auth.schemes import scheme_of
 from harvester.auth.token_file import TokenFile
-from harvester.auth.token_requests import Token, read_token, token_request
-from harvester.config import RENEWABLE, Config, OAuth2RefreshToken, Renewable, SessionToken
+from harvester.config import Config, SecretText
 from harvester.errors import (
     AttemptFailed,
     CredentialsRefused,
@@ -58,13 +58,19 @@ class Access:
         stopping: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`out` is the harvest's folder. Raises `ConfigError` as `auth.credentials` does."""
-        auth = config.client.auth
-        self._auth: Renewable | None = auth if isinstance(auth, RENEWABLE) else None
-        self._static = credentials(auth, config.env)
+        """`out` is the harvest's folder. Raises `ConfigError` where a scheme lacks its library."""
+        scheme = scheme_of(config.client.auth, config.env)
+        self._renewable: RenewableScheme[Any] | None = None
+        self._static = Credentials()
+        self._store = TokenFile(out / TOKENS)
+        if isinstance(scheme, RenewableScheme):
+            self._renewable = scheme
+            if (named := scheme.token_file()) is not None:
+                self._store = TokenFile(config.home / named)
+        else:
+            self._static = scheme.credentials()
         self._config = config
         self._secrets = secrets
-        self._store = TokenFile(_place(config, out))
         self._stopping = stopping
         self._clock = clock
         self._lock = threading.Lock()
@@ -76,7 +82,7 @@ class Access:
     @property
     def renewable(self) -> bool:
         """Whether refused credentials can be replaced."""
-        return self._auth is not None
+        return self._renewable is not None
 
     def close(self) -> None:
         """Close the connection to the token endpoint."""
@@ -89,12 +95,12 @@ class Access:
         Raises `PageRejected` or `PageRefused` where no token can be had, `Interrupted`, and
         `DiskError` or `DataRefused` for the file of a refresh token.
         """
-        if self._auth is None:
+        if self._renewable is None:
             return self._static
         held = self._held
         if held is None or self._clock() >= held.renew_at:
             with self._lock:
-                held = self._current(self._auth)
+                held = self._current(self._renewable)
         return held.credentials
 
     def accepted(self, used: Credentials) -> None:
@@ -109,7 +115,7 @@ class Access:
         Raises `PageRefused` where new ones were refused too, or cannot be replaced; else as
         `credentials` does.
         """
-        if self._auth is None:
+        if self._renewable is None:
             raise refusal
         with self._lock:
             if self._held is None or self._held.credentials is not used:
@@ -121,15 +127,15 @@ class Access:
                     status=refusal.status,
                 )
             self._unproven, self._held = True, None
-            self._current(self._auth)
+            self._current(self._renewable)
 
-    def _current(self, auth: Renewable) -> _Held:
+    def _current(self, scheme: RenewableScheme[Any]) -> _Held:
         """The token in use, fetched if there is none or it is due. The lock is held."""
         held, now = self._held, self._clock()
         if held is not None and now < held.renew_at:
             return held
         try:
-            self._held = self._fetch(auth)
+            self._held = self._fetch(scheme)
         except PageRejected:
             if held is None or now >= held.expires_at:
                 raise
@@ -137,46 +143,42 @@ class Access:
             self._held = replace(held, renew_at=min(held.expires_at, now + _POSTPONED_S))
         return self._held
 
-    def _fetch(self, auth: Renewable) -> _Held:
+    def _fetch(self, scheme: RenewableScheme[Any]) -> _Held:
         if self._stopping():
             raise Interrupted("interrupted")
         if self._refused is not None:
             raise PageRefused(str(self._refused), status=self._refused.status)
-        rotates = isinstance(auth, OAuth2RefreshToken)
+        configured = scheme.refresh_token()
+        rotates = configured is not None
         with self._store.locked(self._stopping) if rotates else contextlib.nullcontext():
             began = self._clock()
-            token = self._asked(auth, began)
+            token = self._asked(scheme, configured, began)
             self._secrets.learn("auth.access_token", token.value)
-            if isinstance(auth, OAuth2RefreshToken) and token.refresh_token is not None:
-                self._keep(auth, token.refresh_token)
-        name, location, prefix = "Authorization", "header", "Bearer "
-        if isinstance(auth, SessionToken):
-            name, location, prefix = auth.name, auth.location, auth.written_prefix
+            if configured is not None and token.refresh_token is not None:
+                self._keep(configured, token.refresh_token)
         lives_s = float("inf") if token.lives_s is None else token.lives_s
         early_s = min(_EARLY_S, _EARLY * lives_s)
-        return _Held(
-            placed(prefix + token.value, name, location),
-            began + lives_s - early_s,
-            began + lives_s,
-        )
+        return _Held(scheme.placed(token.value), began + lives_s - early_s, began + lives_s)
 
-    def _asked(self, auth: Renewable, began: float) -> Token:
+    def _asked(
+        self, scheme: RenewableScheme[Any], configured: SecretText | None, began: float
+    ) -> Token:
         """The token of one request to the endpoint."""
         timeout = self._config.client.timeout
         limit_s = min(_LONGEST_S, timeout.page)
         watch = Watch(self._clock, began + limit_s, timeout.read, self._stopping)
         refresh = None
-        if isinstance(auth, OAuth2RefreshToken):
-            refresh = self._store.current(self._configured(auth))
+        if configured is not None:
+            refresh = self._store.current(configured)
             self._secrets.learn("auth.refresh_token", refresh)
         if self._transport is None:
             self._transport = Transport(self._config.client)
-        what = "the login" if isinstance(auth, SessionToken) else "the token endpoint"
+        what = scheme.asked
         try:
-            request = token_request(auth, self._config, refresh)
+            request = scheme.token_request(Asking(self._config.base_url, self._agent(), refresh))
             what += f" at {origin_of(request.url)}"
             with self._transport.open(request, watch) as response:
-                return read_token(auth, response, self._config, time.time())
+                return scheme.read(response, self._config.client.limits, time.time())
         except PageRejected as error:
             kind = Unreached if isinstance(error, Unreached) else PageRejected
             told = kind(f"{what}: {error}", status=error.status, hint_s=error.hint_s)
@@ -187,19 +189,17 @@ class Access:
             self._refused = PageRefused(f"{what}: {error}", status=error.status)
             raise self._refused from error
 
-    def _configured(self, auth: OAuth2RefreshToken) -> str:
-        return str(render(auth.refresh_token, Scope(env=self._config.env)))
+    def _agent(self) -> dict[str, str]:
+        """The User-Agent, the one header of the client that goes to a token endpoint."""
+        scope = Scope(env=self._config.env)
+        return {
+            name: str(render(value, scope))
+            for name, value in self._config.client.headers.items()
+            if name.lower() == "user-agent"
+        }
 
-    def _keep(self, auth: OAuth2RefreshToken, token: str) -> None:
+    def _keep(self, configured: SecretText, token: SecretText) -> None:
         """Write a new refresh token back, before anything that came with it is used."""
         self._secrets.learn("auth.refresh_token", token)
-        configured = self._configured(auth)
         if token != self._store.current(configured):
             self._store.write(configured, token)
-
-
-def _place(config: Config, out: Path) -> Path:
-    auth = config.client.auth
-    if isinstance(auth, OAuth2RefreshToken) and auth.token_file is not None:
-        return config.home / str(render(auth.token_file, Scope(env=config.env)))
-    return out / TOKENS

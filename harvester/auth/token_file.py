@@ -1,4 +1,4 @@
-"""The file of a refresh token that the server has replaced (RFC 6749 section 6).
+"""Keeps the refresh token that the server has replaced in a file (RFC 6749 section 6).
 
 A server that rotates refresh tokens takes each of them once: the new one *must* be durable here
 before the access token that came with it is used. Several runs may share a file: whoever asks for
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harvester.config import SecretText
 from harvester.errors import DataRefused, DiskError, Interrupted, PageRejected
 from harvester.store import TOKENS_LOCK as LOCK
 from harvester.store import DurableFile, disk_errors, make_folder, reading, remove_temporary
@@ -38,14 +39,14 @@ class TokenFile:
 
     path: Path
 
-    def current(self, configured: str) -> str:
+    def current(self, configured: SecretText) -> SecretText:
         """The refresh token to use: the stored one if it descends from `configured`.
 
         Raises `DataRefused` where the file cannot be read.
         """
         return self._stored().get(_digest(configured), configured)
 
-    def write(self, configured: str, token: str) -> None:
+    def write(self, configured: SecretText, token: SecretText) -> None:
         """Keep `token`, which descends from `configured`, durably; raises `DiskError`.
 
         What descends from another one is kept too: it may be that of another run.
@@ -98,13 +99,15 @@ class TokenFile:
         if not folder.exists():
             make_folder(folder, within=next(filter(Path.is_dir, folder.parents)))
 
-    def _stored(self) -> dict[str, str]:
+    def _stored(self) -> dict[str, SecretText]:
         """The tokens in use, by the digest of the one that each began as."""
         try:
             with reading(self.path) as file:
                 value = json.loads(file.read())
-            found = {str(began): str(token) for began, token in value.get("others", {}).items()}
-            return {**found, str(value["began_as"]): str(value["refresh_token"])}
+            found = {
+                str(began): SecretText(token) for began, token in value.get("others", {}).items()
+            }
+            return {**found, str(value["began_as"]): SecretText(value["refresh_token"])}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -9,8 +9,9 @@ YAML.
 """
 
 from harvester.config.auth_forms import (
-    CREDENTIALS,
-    RENEWABLE,
+    AUTH_OPTIONS,
+    AuthOptions,
+    RenewableOptions,
 )
 from harvester.config.client import (
     Limits,
@@ -54,7 +55,6 @@ from harvester.config.models import (
     PageNumber,
     PaginatorConfig,
     PagingOptions,
-    Renewable,
     Resource,
     ResponseAction,
     Retry,
@@ -81,6 +81,10 @@ from harvester.config.references import (
 from harvester.config.schema import (
     json_schema,
 )
+from harvester.config.secret_text import (
+    SecretText,
+    secret_options,
+)
 from harvester.config.variables import (
     hidden,
 )
@@ -92,11 +96,11 @@ from harvester.config.yamlfile import (
 )
 
 __all__ = [
-    "CREDENTIALS",
-    "RENEWABLE",
+    "AUTH_OPTIONS",
     "AllowedHost",
     "ApiKey",
     "Auth",
+    "AuthOptions",
     "Bearer",
     "Budget",
     "Change",
@@ -122,10 +126,11 @@ __all__ = [
     "PageNumber",
     "PaginatorConfig",
     "PagingOptions",
-    "Renewable",
+    "RenewableOptions",
     "Resource",
     "ResponseAction",
     "Retry",
+    "SecretText",
     "SessionToken",
     "SinglePage",
     "Timeout",
@@ -148,6 +153,7 @@ __all__ = [
     "references_in",
     "reopen",
     "salt_of",
+    "secret_options",
     "shapes",
     "unknown",
 ]

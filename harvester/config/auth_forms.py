@@ -1,30 +1,71 @@
-"""The `auth` of a client: what its requests show to be let in.
+"""Declares the `auth` of a client: what its requests show to be let in.
 
-`bearer`, `api_key` and `http_basic` never change. The others hold a token for a while and renew
-it: `RENEWABLE`. `oauth1` signs each request anew. Secrets are references to the environment;
-where one is written out, it is kept out of reprs and masked in harvest.json.
+Each scheme is one model under `AuthOptions`, or under `RenewableOptions` where it holds a token for
+a while and can get another; what it does is one class in `harvester.auth.schemes`. An option that
+holds a secret is a `SecretText`: all that is done with secrets follows from that.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from harvester.config.options import Duration, OneLine, PagePath, Section, SectionError, Text
 from harvester.config.request_options import (
     Headers,
-    JsonBody,
     Parameters,
     URLPath,
     header_name,
     url_problem,
 )
+from harvester.config.secret_text import (
+    Referring,
+    SecretBody,
+    SecretLine,
+    SecretParameters,
+    SecretText,
+    referring_options,
+    secret_options,
+)
+from harvester.config.wording import KeyPath
 
 
-class Bearer(Section):
+class AuthOptions(Section):
+    """What lets the requests of a client in. `type` names the scheme."""
+
+    @property
+    def secrets(self) -> dict[str, SecretText]:
+        """The secrets that are set, by their options."""
+        found = ((name, getattr(self, name)) for name in secret_options(type(self)))
+        return {name: text for name, text in found if text is not None}
+
+
+class RenewableOptions(AuthOptions):
+    """A scheme that gets a token, and can get another."""
+
+    @property
+    def asked_at(self) -> tuple[KeyPath, str]:
+        """The URL that a token is asked for at, and the place of it here."""
+        raise NotImplementedError
+
+    @property
+    def asked_with(self) -> tuple[KeyPath, Mapping[str, Any]]:
+        """What a token is asked for with, other than `secrets`, and the place of it here; what is a
+        secret in it is known by its name.
+        """
+        return (), {}
+
+    @property
+    def token_at(self) -> str:
+        """The path to the token in an answer."""
+        return "access_token"
+
+
+class Bearer(AuthOptions):
     """A token in the Authorization header (RFC 6750)."""
 
     type: Literal["bearer"]
-    token: OneLine = Field(repr=False)
+    token: SecretLine
     """The token, as a reference: `"{env.TOKEN}"`."""
 
 
@@ -36,13 +77,13 @@ def _check_header(name: str, location: str) -> None:
             raise SectionError([(("name",), str(error))]) from None
 
 
-class ApiKey(Section):
+class ApiKey(AuthOptions):
     """A key in a header or a query parameter."""
 
     type: Literal["api_key"]
     name: Text
     """The name of the header or parameter."""
-    value: OneLine = Field(repr=False)
+    value: SecretLine
     """The key, as a reference: `"{env.API_KEY}"`."""
     location: Literal["header", "query"] = "header"
     """Where the key goes."""
@@ -55,14 +96,20 @@ class ApiKey(Section):
         return self
 
 
-class HttpBasic(Section):
+class HttpBasic(AuthOptions):
     """A user name and password (RFC 7617)."""
 
     type: Literal["http_basic"]
-    username: str = Field(repr=False)
+    username: SecretText
     """The user name; some APIs want their key here."""
-    password: str = Field(default="", repr=False)
+    password: SecretText = SecretText()
     """The password; some APIs want none."""
+
+    @property
+    def secrets(self) -> dict[str, SecretText]:
+        """A user name is only one where there is no password: a key (Stripe)."""
+        found = super().secrets
+        return {"password": self.password} if self.password else found
 
 
 def _token_url(url: str) -> str:
@@ -74,33 +121,46 @@ def _token_url(url: str) -> str:
 
 _TokenURL = Annotated[
     Text,
+    Referring(),
     AfterValidator(_token_url),
     WithJsonSchema({"type": "string", "pattern": r"^(https?://[^/?#]|\{env\.)"}),
 ]
 
 
-class _OAuth2(Section):
+class _OAuth2(RenewableOptions):
     """What the ways to a token of OAuth 2.0 (RFC 6749) have in common."""
 
     access_token_url: _TokenURL
     """The URL of the token endpoint. Nothing but what is named here goes there."""
-    client_id: OneLine = Field(repr=False)
+    client_id: Annotated[OneLine, Referring()] = Field(repr=False)
     """The client's id, as a reference: `"{env.CLIENT_ID}"`."""
-    scope: Text | None = None
+    scope: Annotated[Text, Referring()] | None = None
     """The scopes to ask for, with blanks between them."""
-    access_token_request_data: Parameters = Field(default_factory=dict, repr=False)
+    access_token_request_data: Annotated[Parameters, Referring()] = Field(
+        default_factory=dict, repr=False
+    )
     """Further parameters of the token request's form, such as an `audience`."""
     client_auth: Literal["body", "basic"] = "body"
     """Whether id and secret go into the form or into a header (RFC 6749, section 2.3.1)."""
     default_token_expiration: Duration = 3600
     """How long a token lives where the answer has no `expires_in`."""
 
+    @property
+    def asked_at(self) -> tuple[KeyPath, str]:
+        """The token endpoint."""
+        return ("access_token_url",), self.access_token_url
+
+    @property
+    def asked_with(self) -> tuple[KeyPath, Mapping[str, Any]]:
+        """The form's further parameters."""
+        return ("access_token_request_data",), self.access_token_request_data
+
 
 class OAuth2ClientCredentials(_OAuth2):
     """OAuth 2.0 for a program on its own behalf (RFC 6749, section 4.4)."""
 
     type: Literal["oauth2_client_credentials"]
-    client_secret: OneLine = Field(repr=False)
+    client_secret: SecretLine
     """The client's secret, as a reference: `"{env.CLIENT_SECRET}"`."""
 
 
@@ -108,11 +168,11 @@ class OAuth2RefreshToken(_OAuth2):
     """OAuth 2.0 on behalf of a person who has agreed once (RFC 6749, section 6)."""
 
     type: Literal["oauth2_refresh_token"]
-    refresh_token: OneLine = Field(repr=False)
+    refresh_token: SecretLine
     """The refresh token, as a reference: `"{env.REFRESH_TOKEN}"`."""
-    client_secret: OneLine | None = Field(default=None, repr=False)
+    client_secret: SecretLine | None = None
     """The client's secret, where it has one."""
-    token_file: Text | None = None
+    token_file: Annotated[Text, Referring()] | None = None
     """Where a refresh token that the server replaces is kept; relative to this file. Left out:
     in the harvest's folder."""
 
@@ -130,13 +190,13 @@ class LoginRequest(Section):
     """The path, relative to base_url, or a full URL."""
     method: Literal["GET", "POST"] = "POST"
     """The method."""
-    params: Parameters = Field(default_factory=dict, repr=False)
+    params: SecretParameters = Field(default_factory=dict, repr=False)
     """Query parameters."""
     headers: Headers = Field(default_factory=dict, repr=False)
     """Headers; those of the client do not go here."""
-    json_body: JsonBody = Field(default=None, alias="json", repr=False)
+    json_body: SecretBody = Field(default=None, alias="json", repr=False)
     """A JSON body."""
-    form: Parameters = Field(default_factory=dict, repr=False)
+    form: SecretParameters = Field(default_factory=dict, repr=False)
     """A form as the body, instead of `json`."""
 
     @model_validator(mode="after")
@@ -152,11 +212,11 @@ class LoginRequest(Section):
         return self
 
 
-class SessionToken(Section):
+class SessionToken(RenewableOptions):
     """A login request, and its token in every other request."""
 
     type: Literal["session_token"]
-    login: LoginRequest
+    login: Annotated[LoginRequest, Referring()]
     """The request that gets a token."""
     token_path: PagePath
     """Path to the token in the answer."""
@@ -175,27 +235,48 @@ class SessionToken(Section):
         return self
 
     @property
+    def asked_at(self) -> tuple[KeyPath, str]:
+        """The path of the login."""
+        return ("login", "path"), self.login.path
+
+    @property
+    def token_at(self) -> str:
+        """As it is declared."""
+        return self.token_path
+
+    @property
+    def asked_with(self) -> tuple[KeyPath, Mapping[str, Any]]:
+        """All parts of the login."""
+        login = self.login
+        return ("login",), {
+            "params": login.params,
+            "headers": login.headers,
+            "json": login.json_body,
+            "form": login.form,
+        }
+
+    @property
     def written_prefix(self) -> str:
         """The text before the token; the default is that of a header."""
         in_query = self.location == "query" and "prefix" not in self.model_fields_set
         return "" if in_query else self.prefix
 
 
-class OAuth1(Section):
+class OAuth1(AuthOptions):
     """A signature over each request (RFC 5849). Needs `pip install 'harvester[oauth1]'`."""
 
     type: Literal["oauth1"]
-    client_key: OneLine = Field(repr=False)
+    client_key: SecretLine
     """The client's key, also called consumer key, as a reference."""
-    client_secret: OneLine = Field(repr=False)
+    client_secret: SecretLine
     """The client's secret, also called consumer secret, as a reference."""
-    resource_owner_key: OneLine | None = Field(default=None, repr=False)
+    resource_owner_key: SecretLine | None = None
     """The token, also called access token, as a reference."""
-    resource_owner_secret: OneLine | None = Field(default=None, repr=False)
+    resource_owner_secret: SecretLine | None = None
     """The token's secret, as a reference."""
     signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"] = "HMAC-SHA1"
     """How it is signed."""
-    realm: Text | None = None
+    realm: Annotated[Text, Referring()] | None = None
     """The realm, where the API wants one (NetSuite's account)."""
 
     @model_validator(mode="after")
@@ -224,16 +305,15 @@ Auth = Annotated[
 ]
 """Any of them, told apart by `type`."""
 
-Renewable = OAuth2ClientCredentials | OAuth2RefreshToken | SessionToken
-"""Those that get a token, and can get another."""
+AUTH_OPTIONS: tuple[type[AuthOptions], ...] = get_args(get_args(Auth)[0])
+"""The same, as classes."""
 
-RENEWABLE = (OAuth2ClientCredentials, OAuth2RefreshToken, SessionToken)
-"""The same, for isinstance."""
 
-#: The keys of `auth` whose values are secrets, and are masked where they are written out.
-CREDENTIALS = (
-    "token", "value", "username", "password", "client_secret", "refresh_token", "client_key",
-    "resource_owner_key", "resource_owner_secret",
-)  # fmt: skip
-#: The parts of a login request whose every value is taken for one.
-LOGIN_PARTS = ("params", "json", "form")
+def auth_secrets() -> frozenset[str]:
+    """The options of any scheme that hold secrets."""
+    return frozenset(name for options in AUTH_OPTIONS for name in secret_options(options))
+
+
+def auth_references() -> Iterator[str]:
+    """The options of any scheme in which references to the environment are read."""
+    yield from dict.fromkeys(name for each in AUTH_OPTIONS for name in referring_options(each))

@@ -7,17 +7,15 @@ meant: real configurations do these things (the numbers are from 4,940 declared 
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from harvester.config.auth_forms import CREDENTIALS
+from harvester.config.auth_forms import AuthOptions, RenewableOptions
 from harvester.config.models import (
     Config,
-    LoginRequest,
     Offset,
     PageNumber,
     Resource,
-    SessionToken,
 )
 from harvester.config.references import references_in
 from harvester.config.wording import KeyPath
@@ -52,31 +50,31 @@ def _client(config: Config) -> Iterator[Lint]:
     url = urlsplit(config.base_url)
     if url.scheme == "http" and config.client.auth and url.hostname not in _LOOPBACK:
         yield ("client", "base_url"), "http:// sends the credentials in clear text; use https://"
-    auth = config.client.auth
-    for key in CREDENTIALS:
-        text = getattr(auth, key, None)
-        if text and (key != "username" or not getattr(config.client.auth, "password", "")):
-            yield from _written_out(("client", "auth", key), text)
-            if 0 < len(str(render(text, Scope(env=config.env)))) < SHORTEST:
-                yield ("client", "auth", key), _TOO_SHORT
-    if isinstance(auth, SessionToken):
-        for path, text in strings(auth.login.model_dump(by_alias=True)):
-            if any(isinstance(key, str) and is_secret_name(key) for key in path):
-                yield from _written_out(("client", "auth", "login", *path), text)
-    for key in ("access_token_url", "login"):
-        yield from _in_clear_text(("client", "auth", key), getattr(auth, key, None), config)
+    if config.client.auth:
+        yield from _auth(config.client.auth, config)
     for name, text in config.client.headers.items():
         if is_secret_name(name):
             yield from _written_out(("client", "headers", name), text)
 
 
-def _in_clear_text(place: KeyPath, asked: Any, config: Config) -> Iterator[Lint]:
-    """A token that is asked for over http."""
-    if isinstance(asked, LoginRequest):
-        place, asked = (*place, "path"), asked.path
-    url = urlsplit(str(render(asked, Scope(env=config.env)))) if asked else None
-    if url and url.scheme == "http" and url.hostname not in _LOOPBACK:
-        yield place, "http:// sends the credentials in clear text; use https://"
+def _auth(auth: AuthOptions, config: Config) -> Iterator[Lint]:
+    section: KeyPath = ("client", "auth")
+    scope = Scope(env=config.env)
+    for key, text in auth.secrets.items():
+        if text:
+            yield from _written_out((*section, key), text)
+            if 0 < len(str(render(text, scope))) < SHORTEST:
+                yield (*section, key), _TOO_SHORT
+    if not isinstance(auth, RenewableOptions):
+        return
+    place, asked_with = auth.asked_with
+    for path, given in strings(asked_with):
+        if any(isinstance(key, str) and is_secret_name(key) for key in path):
+            yield from _written_out((*section, *place, *path), given)
+    place, asked_at = auth.asked_at
+    url = urlsplit(str(render(asked_at, scope)))
+    if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        yield (*section, *place), "http:// sends the credentials in clear text; use https://"
 
 
 def _resource(resource: Resource) -> Iterator[Lint]:

@@ -22,8 +22,9 @@ from pydantic import ValidationError
 from harvester.config import references, secret_keys
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
-from harvester.config.models import MASK, Config
+from harvester.config.models import Config
 from harvester.config.request_options import url_problem
+from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
 from harvester.model import Scope, TemplateError, render, strings

@@ -12,16 +12,13 @@ The text under each attribute is its description in the JSON Schema (`schema`).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from harvester.config.auth_forms import (
-    CREDENTIALS,
-    LOGIN_PARTS,
-    RENEWABLE,
     ApiKey,
     Auth,
     Bearer,
@@ -30,8 +27,9 @@ from harvester.config.auth_forms import (
     OAuth1,
     OAuth2ClientCredentials,
     OAuth2RefreshToken,
-    Renewable,
+    RenewableOptions,
     SessionToken,
+    auth_secrets,
 )
 from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
 from harvester.config.options import (
@@ -61,6 +59,7 @@ from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
+from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, unknown
 from harvester.model import FromResource, Scope, render
 from harvester.security import is_secret_name, masked_url
@@ -70,7 +69,7 @@ __all__ = [
     "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "Incremental", "JsonLink",
     "Keyset", "Limits", "LoginRequest", "NextRequest", "OAuth1", "OAuth2ClientCredentials",
     "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "PaginatorConfig",
-    "PagingOptions", "Renewable", "Resource",
+    "PagingOptions", "RenewableOptions", "Resource",
     "ResponseAction", "Retry", "SessionToken", "SinglePage", "Timeout", "When",
 ]  # fmt: skip
 
@@ -381,7 +380,7 @@ class Config(Section):
             (("resources", index, "response_actions", number, "action"), told)
             for index, resource in enumerate(self.resources)
             for number, rule in enumerate(resource.response_actions)
-            if rule.action == "reauth" and not isinstance(auth, RENEWABLE)
+            if rule.action == "reauth" and not isinstance(auth, RenewableOptions)
         ]
         if faults:
             raise SectionError(faults)
@@ -415,14 +414,22 @@ class Config(Section):
         client = tree["client"]
         if "proxy" in client:
             client["proxy"] = re.sub("//[^/@]*@", f"//{MASK}@", client["proxy"])
+        of_auth = auth_secrets()
+        if "auth" in client:  # also where a token is asked for with parameters of these names
+            client["auth"] = _masked(client["auth"], lambda n: n in of_auth or is_secret_name(n))
         for section, part in (
-            (client, "auth"),
             (client, "headers"),
             *((resource, part) for resource in tree["resources"] for part in REQUEST_PARTS),
         ):
             if part in section:
-                section[part] = _masked(section[part], part == "auth")
+                section[part] = _masked(section[part], is_secret_name)
         return tree
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the values of the environment out of pickles: `with_env` gives them back."""
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_env": {}}
+        return {**state, "__pydantic_private__": private}
 
 
 def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
@@ -433,25 +440,13 @@ def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
     return found
 
 
-#: What stands in harvest.json where a secret stood in the YAML.
-MASK: Final = "***"
-
-
-def _masked(tree: Any, auth: bool, secret: bool = False) -> Any:
-    """Mask what stands under a secret name, unless it is a reference to the secret."""
+def _masked(tree: Any, named: Callable[[str], bool]) -> Any:
+    """Mask what stands under the name of a secret, unless it is a reference to it."""
     if isinstance(tree, Mapping):
         return {
-            key: _masked(
-                branch,
-                auth,
-                secret or is_secret_name(key) or (auth and key in (*CREDENTIALS, *LOGIN_PARTS)),
-            )
+            key: masked(branch) if named(key) else _masked(branch, named)
             for key, branch in tree.items()
         }
     if isinstance(tree, list):
-        return [_masked(branch, auth, secret) for branch in tree]
-    if not secret:
-        return masked_url(tree) if isinstance(tree, str) else tree
-    if tree is None or any(True for _ in references_in(tree)):
-        return tree
-    return MASK
+        return [_masked(branch, named) for branch in tree]
+    return masked_url(tree) if isinstance(tree, str) else tree

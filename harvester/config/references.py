@@ -12,6 +12,7 @@ Anywhere else braces are text, and `{env.…}` there is a mistake.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from harvester.config.auth_forms import auth_references
 from harvester.config.wording import KeyPath, listed, nearest
 from harvester.model import Reference, Template, TemplateError, strings
 
@@ -20,15 +21,10 @@ REQUEST_PARTS: Final = (
     "path", "params", "headers", "json", "form", "first_params", "next_request",
 )  # fmt: skip
 
-_AUTH: Final = (
-    "token", "value", "username", "password", "access_token_url", "client_id", "client_secret",
-    "scope", "access_token_request_data", "refresh_token", "token_file", "login", "client_key",
-    "resource_owner_key", "resource_owner_secret", "realm",
-)  # fmt: skip
 _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
     ("client", "base_url"),
     ("client", "headers"),
-    *(("client", "auth", key) for key in _AUTH),
+    *(("client", "auth", key) for key in auth_references()),
     ("client", "ca_bundle"),
     ("client", "proxy"),
     ("output", "path"),

@@ -12,10 +12,9 @@ case, whatever it is called.
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from harvester.config.auth_forms import CREDENTIALS
-from harvester.config.models import Config, HttpBasic
+from harvester.config.models import Config
 from harvester.config.references import references_in
 from harvester.config.wording import KeyPath
 from harvester.security import is_secret_name
@@ -94,11 +93,9 @@ def _places(config: Config) -> Iterator[tuple[KeyPath, str]]:
 def _lets_in(config: Config, path: KeyPath) -> bool:
     keys = [key for key in path if isinstance(key, str)]
     if path[:2] == ("client", "auth"):
-        key = keys[2]
-        auth: Any = config.client.auth
-        if key == "username":  # a key as the user name (Stripe)
-            return isinstance(auth, HttpBasic) and not auth.password
-        return key in CREDENTIALS or any(map(is_secret_name, keys[3:]))
+        auth = config.client.auth
+        shown = auth.secrets if auth else {}
+        return keys[2] in shown or any(map(is_secret_name, keys[3:]))
     return path[:2] == ("client", "proxy") or any(map(is_secret_name, _below_headers(keys)))
 
 

@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from harvester.auth import client_header, credentials
-from harvester.config import (
-    CREDENTIALS,
-    Auth,
-    Config,
-    HttpBasic,
-    OAuth1,
-    OAuth2ClientCredentials,
-    OAuth2RefreshToken,
-    SessionToken,
-    fingerprints,
-    hidden,
-)
+from harvester.auth import scheme_of
+from harvester.config import Config, RenewableOptions, fingerprints, hidden
 from harvester.engine.page_reader import PageReader
 from harvester.model import Reference, Scope, Template, render, strings
 from harvester.paging import Endpoint
@@ -69,20 +58,16 @@ def secrets_of(config: Config) -> Secrets:
     # In journals that were begun before only credentials were concealed.
     former = {f"env.{name}": value for name, value in config.env.items() if name not in kept_back}
     scope = Scope(env=config.env)
-    auth = config.client.auth
+    scheme = scheme_of(config.client.auth, config.env)
     for place, url in _urls(config):
         values |= {f"{place}.{name}": text for name, text in written_in(url).items()}
     if client_proxy := config.client.proxy:  # sent as a header of its own
         password = urlsplit(str(render(client_proxy, scope))).password
         values["client.proxy"] = unquote(password or "")
-    for key in CREDENTIALS:
-        if key != "username" and (text := getattr(auth, key, None)) is not None:
-            values[f"auth.{key}"] = str(render(text, scope))
-    if isinstance(auth, HttpBasic) and not auth.password:  # a key as the user name (Stripe)
-        values["auth.username"] = str(render(auth.username, scope))
+    values |= {f"auth.{name}": text for name, text in scheme.secrets()}
     for place, parts in (
         ("client", {"headers": config.client.headers}),
-        ("auth", _asked_with(auth)),
+        ("auth", _asked_with(config)),
         *((resource.name, resource.request_parts) for resource in config.resources),
     ):
         for path, text in strings(parts):
@@ -92,7 +77,7 @@ def secrets_of(config: Config) -> Secrets:
             if names and all(reference.kind == "env" for reference in references):
                 name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
                 values[name] = str(render(text, scope))
-    return Secrets(values, _derived(auth, config.env), former)
+    return Secrets(values, scheme.derived(), former)
 
 
 def _urls(config: Config) -> Iterator[tuple[str, str]]:
@@ -102,34 +87,15 @@ def _urls(config: Config) -> Iterator[tuple[str, str]]:
         yield resource.name, resource.path
         if resource.next_request and resource.next_request.path:
             yield f"{resource.name}.next_request", resource.next_request.path
-    if isinstance(auth, SessionToken):
-        yield "auth.login", auth.login.path
-    if isinstance(auth, OAuth2ClientCredentials | OAuth2RefreshToken):
-        yield "auth", auth.access_token_url
+    if isinstance(auth, RenewableOptions):
+        place, url = auth.asked_at
+        yield ".".join(map(str, ("auth", *place[:-1]))), url
 
 
-def _asked_with(auth: Auth | None) -> dict[str, Any]:
-    """What a token is asked for with, beside `CREDENTIALS`."""
-    match auth:
-        case SessionToken():
-            return auth.login.model_dump(by_alias=True)
-        case OAuth2ClientCredentials() | OAuth2RefreshToken():
-            return dict(auth.access_token_request_data)
-    return {}
-
-
-def _derived(auth: Auth | None, env: Mapping[str, str]) -> Iterator[str]:
-    """What is made of the secrets and gives them away."""
-    match auth:
-        case OAuth1():
-            return
-        case OAuth2ClientCredentials() | OAuth2RefreshToken() if auth.client_auth == "basic":
-            yield client_header(auth, env).removeprefix("Basic ")
-    granted = credentials(auth, env)
-    yield from granted.headers.values()
-    yield from granted.params.values()
-    if isinstance(auth, HttpBasic):
-        yield granted.headers["Authorization"].removeprefix("Basic ")
+def _asked_with(config: Config) -> Mapping[str, Any]:
+    """What a token is asked for with, other than the secrets themselves."""
+    auth = config.client.auth
+    return auth.asked_with[1] if isinstance(auth, RenewableOptions) else {}
 
 
 def _configured(config: Config) -> Iterator[Origin]:

@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 from harvester.config import (
     Config,
-    OAuth2ClientCredentials,
-    OAuth2RefreshToken,
+    RenewableOptions,
     Resource,
     ResponseAction,
-    SessionToken,
 )
 from harvester.model import Key, parse
 from harvester.security import resolve
@@ -41,18 +39,13 @@ def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
 
 def tokens(config: Config, base_url: str) -> Mapping[str, Any]:
     """By path, what a request for a token is answered with. Nobody checks it afterwards."""
-    match config.client.auth:
-        case SessionToken() as auth:
-            body = _put(auth.token_path, _TOKEN)
-            return {urlsplit(resolve(base_url, auth.login.path)).path: body or {}}
-        case OAuth2ClientCredentials() | OAuth2RefreshToken() as auth:
-            answer = {
-                "access_token": _TOKEN,
-                "token_type": "Bearer",
-                "expires_in": _TOKEN_SECONDS,
-            }
-            return {urlsplit(resolve(base_url, auth.access_token_url)).path: answer}
-    return {}
+    auth = config.client.auth
+    if not isinstance(auth, RenewableOptions):
+        return {}
+    _, url = auth.asked_at
+    body = _put(auth.token_at, _TOKEN) or {}
+    answer = {"token_type": "Bearer", "expires_in": _TOKEN_SECONDS, **body}
+    return {urlsplit(resolve(base_url, url)).path: answer}
 
 
 def as_json(value: Any) -> bytes:

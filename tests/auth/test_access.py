@@ -17,6 +17,7 @@ from harvester import harvest, iter_records, verify
 from harvester.auth.access import Access
 from harvester.auth.token_file import TokenFile
 from harvester.config import Config
+from harvester.config import SecretText as S
 from harvester.config.load import parse_config
 from harvester.engine.check import check_live
 from harvester.engine.events import AttemptLost, Event
@@ -470,7 +471,7 @@ def test_the_token_is_on_disk_before_the_access_token_is_used(
 
     def look(asked: Asked) -> Answer:
         looked.set()
-        assert stored.current(ENV["REFRESH"]) == server.refresh_token
+        assert stored.current(S(ENV["REFRESH"])) == server.refresh_token
         return items(asked)
 
     server.api = look
@@ -529,13 +530,13 @@ def test_two_runs_share_a_file(tmp_path: Path) -> None:
 def test_two_configured_tokens_share_a_file(tmp_path: Path) -> None:
     """What descends from the one does not take the place of what descends from the other."""
     file = TokenFile(tmp_path / "t.json")
-    file.write("a", "a1")
-    file.write("b", "b1")
-    file.write("b", "b2")
-    assert (file.current("a"), file.current("b"), file.current("c")) == ("a1", "b2", "c")
+    file.write(S("a"), S("a1"))
+    file.write(S("b"), S("b1"))
+    file.write(S("b"), S("b2"))
+    assert (file.current(S("a")), file.current(S("b")), file.current(S("c"))) == ("a1", "b2", "c")
     for number in range(20):
-        file.write(str(number), "x")
-    assert file.current("a") == "a"
+        file.write(S(str(number)), S("x"))
+    assert file.current(S("a")) == "a"
     assert len(json.loads((tmp_path / "t.json").read_bytes())["others"]) == 7
 
 
@@ -554,11 +555,11 @@ def test_who_waits_for_the_lock_can_be_stopped(tmp_path: Path) -> None:
 def test_a_killed_write_leaves_the_token_before(tmp_path: Path) -> None:
     """The temporary file of a killed run is in nobody's way."""
     file = TokenFile(tmp_path / "t.json")
-    file.write("a", "b")
+    file.write(S("a"), S("b"))
     (tmp_path / "t.json.tmp").write_text('{"began')
-    assert file.current("a") == "b"
-    file.write("a", "c")
-    assert (file.current("a"), file.current("x")) == ("c", "x")
+    assert file.current(S("a")) == "b"
+    file.write(S("a"), S("c"))
+    assert (file.current(S("a")), file.current(S("x"))) == ("c", "x")
     assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
 
 
@@ -566,7 +567,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     """Rather than using up the configured token, which may revoke all others."""
     (tmp_path / "t.json").write_text("{")
     with pytest.raises(DataRefused, match=r"t\.json: cannot be read"):
-        TokenFile(tmp_path / "t.json").current("a")
+        TokenFile(tmp_path / "t.json").current(S("a"))
 
 
 def test_static_credentials_cannot_be_renewed(tmp_path: Path) -> None:

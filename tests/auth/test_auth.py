@@ -11,12 +11,13 @@ from urllib.parse import quote, unquote
 import pytest
 
 from harvester import harvest
-from harvester.auth.schemes import credentials
 from harvester.config import ApiKey, Auth, Bearer, HttpBasic, OAuth1
+from harvester.config import SecretText as S
 from harvester.config.load import parse_config
 from harvester.errors import ConfigError
 from harvester.http.request import Credentials
 from tests.api_server import Answer, ApiServer, Asked
+from tests.auth.granted import credentials
 
 ENV = {"TOKEN": "mF_9.B5f-4.1JqM", "PASSWORD": "open sesame"}
 
@@ -27,40 +28,40 @@ ENV = {"TOKEN": "mF_9.B5f-4.1JqM", "PASSWORD": "open sesame"}
         (None, {}, {}),
         # RFC 6750 section 2.1
         (
-            Bearer(type="bearer", token="{env.TOKEN}"),
+            Bearer(type="bearer", token=S("{env.TOKEN}")),
             {"Authorization": "Bearer mF_9.B5f-4.1JqM"},
             {},
         ),
         # RFC 7617 section 2
         (
-            HttpBasic(type="http_basic", username="Aladdin", password="{env.PASSWORD}"),
+            HttpBasic(type="http_basic", username=S("Aladdin"), password=S("{env.PASSWORD}")),
             {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
             {},
         ),
         # RFC 7617 section 2.1, UTF-8
         (
-            HttpBasic(type="http_basic", username="test", password="123£"),
+            HttpBasic(type="http_basic", username=S("test"), password=S("123£")),
             {"Authorization": "Basic dGVzdDoxMjPCow=="},
             {},
         ),
         # Stripe: the key as the user name, no password
         (
-            HttpBasic(type="http_basic", username="sk_test"),
+            HttpBasic(type="http_basic", username=S("sk_test")),
             {"Authorization": "Basic c2tfdGVzdDo="},
             {},
         ),
         (
-            ApiKey(type="api_key", name="X-Api-Key", value="{env.TOKEN}"),
+            ApiKey(type="api_key", name="X-Api-Key", value=S("{env.TOKEN}")),
             {"X-Api-Key": "mF_9.B5f-4.1JqM"},
             {},
         ),
         (
-            ApiKey(type="api_key", name="Authorization", value="{env.TOKEN}", prefix="Token "),
+            ApiKey(type="api_key", name="Authorization", value=S("{env.TOKEN}"), prefix="Token "),
             {"Authorization": "Token mF_9.B5f-4.1JqM"},
             {},
         ),
         (
-            ApiKey(type="api_key", name="key", value="a{env.TOKEN}", location="query"),
+            ApiKey(type="api_key", name="key", value=S("a{env.TOKEN}"), location="query"),
             {},
             {"key": "amF_9.B5f-4.1JqM"},
         ),
@@ -73,9 +74,9 @@ def test_credentials(auth: Auth | None, headers: dict[str, str], params: dict[st
 
 def test_no_repr_shows_credentials() -> None:
     """Neither the credentials nor the scheme show a secret, even one written into the YAML."""
-    basic = HttpBasic(type="http_basic", username="user-s3cret", password="pass-s3cret")
-    bearer = Bearer(type="bearer", token="token-s3cret")
-    key = ApiKey(type="api_key", name="k", value="value-s3cret", location="query")
+    basic = HttpBasic(type="http_basic", username=S("user-s3cret"), password=S("pass-s3cret"))
+    bearer = Bearer(type="bearer", token=S("token-s3cret"))
+    key = ApiKey(type="api_key", name="k", value=S("value-s3cret"), location="query")
     for auth in (basic, bearer, key):
         assert "s3cret" not in repr(auth) + str(auth)
         assert "s3cret" not in repr(credentials(auth, {}))
@@ -161,12 +162,12 @@ def test_oauth1_signs_each_request(tmp_path: Path, caplog: pytest.LogCaptureFixt
 def test_oauth1_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A configuration that cannot be followed, with the command that helps."""
     monkeypatch.setitem(sys.modules, "requests_oauthlib", None)
-    auth = OAuth1(type="oauth1", client_key="k", client_secret="s")
+    auth = OAuth1(type="oauth1", client_key=S("k"), client_secret=S("s"))
     with pytest.raises(ConfigError, match=r"pip install 'harvester\[oauth1\]'"):
         credentials(auth, {})
 
 
 def test_no_repr_shows_a_signature() -> None:
     """Nor what it is made with."""
-    auth = OAuth1(type="oauth1", client_key="k-s3cret", client_secret="s-s3cret")
+    auth = OAuth1(type="oauth1", client_key=S("k-s3cret"), client_secret=S("s-s3cret"))
     assert "s3cret" not in repr(auth) + repr(credentials(auth, {}))

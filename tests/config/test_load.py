@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harvester.config import Bearer, HeaderLink
+from harvester.config import Bearer, HeaderLink, SecretText
 from harvester.config.load import load_config, parse_config, parse_resolved
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
@@ -94,7 +94,7 @@ def test_overrides_come_before_the_checks() -> None:
     assert found.resources[0].params["query"] == "cats"
     assert list(found.resources[0].partitions) == ["window"]
     assert found.client.timeout.read == 300
-    assert found.client.auth == Bearer(type="bearer", token="{env.OTHER}")
+    assert found.client.auth == Bearer(type="bearer", token=SecretText("{env.OTHER}"))
 
 
 def test_problems_of_overrides_name_the_option() -> None:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester import __version__
-from harvester.auth.schemes import credentials
 from harvester.config import Config
 from harvester.engine.sources import secrets_of, sources_of
 from harvester.errors import PageRefused
@@ -19,6 +18,7 @@ from harvester.http.request import Credentials, Request
 from harvester.model.partitions import Partition
 from harvester.model.templates import Window
 from harvester.paging.endpoint import Endpoint
+from tests.auth.granted import credentials
 from tests.yaml_texts import config
 
 BASE = "https://api.example.org/"
