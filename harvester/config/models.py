@@ -425,11 +425,13 @@ class Config(Section):
                 section[part] = _masked(section[part], is_secret_name)
         return tree
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the values of the environment out of pickles: `with_env` gives them back."""
-        state = super().__getstate__()
-        private = {**(state["__pydantic_private__"] or {}), "_env": {}}
-        return {**state, "__pydantic_private__": private}
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what harvest.json says, without any secret; `with_env` brings the environment."""
+        return _unpickled, (type(self), self.reference_dict(), self._home)
+
+
+def _unpickled(kind: type[Config], tree: dict[str, Any], home: Path) -> Config:
+    return kind.model_validate(tree).with_env({}, home)
 
 
 def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,102 @@
+"""Has a sample of each auth scheme, and the servers that it lets a harvest into.
+
+Whoever adds a scheme adds a `Sample` here; the suite in `test_schemes` runs over it by itself. All
+secrets in it hold `s3cret`, so that they can be looked for.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+
+from harvester.config import (
+    ApiKey,
+    Bearer,
+    HttpBasic,
+    OAuth1,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    SessionToken,
+)
+from tests.api_server import Answer, Asked
+from tests.authorization_server import CLIENT_SECRET, Authorization
+
+Api = Callable[[Asked], Answer]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A scheme as it is configured. `auth` is the YAML's section, with `ORIGIN` for the server's;
+    `env` has what it refers to; `lets_in` says whether a request shows what it should, and is None
+    where an authorization server stands before the API; `derived` is what else gives a secret away.
+    """
+
+    auth: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    lets_in: Callable[[Asked], bool] | None = None
+    derived: tuple[str, ...] = ()
+
+    def guarded(self, api: Api) -> Api:
+        """The API, behind what lets requests in. A refusal says what it was shown."""
+        if self.lets_in is None:
+            return Authorization(api, uses=2, rotates=True, refresh_token="refresh-s3cret-0")
+        lets_in = self.lets_in
+
+        def guard(asked: Asked) -> Answer:
+            shown = {"headers": dict(asked.headers), "query": dict(asked.query)}
+            return api(asked) if lets_in(asked) else Answer({"error": "no", **shown}, 401)
+
+        return guard
+
+    @property
+    def written_out(self) -> str:
+        """The section with its secrets in it, as nobody should write it."""
+        text = self.auth
+        for name, value in self.env.items():
+            text = text.replace(f"{{env.{name}}}", value)
+        return text
+
+
+def _header(name: str, value: str) -> Callable[[Asked], bool]:
+    return lambda asked: asked.headers.get(name) == value
+
+
+PAIR = b64encode(b"user-s3cret-2:pass-s3cret-1").decode()
+CLIENT = 'access_token_url: "ORIGIN/token", client_id: the-client, client_secret: "{env.SECRET}"'
+OWNER = 'resource_owner_key: "{env.OWNER}", resource_owner_secret: "{env.OWN}"'
+OF_CLIENT = {"NAME": "ann", "SECRET": CLIENT_SECRET}
+
+SAMPLES: dict[type, Sample] = {
+    NoneType: Sample("null", lets_in=lambda asked: "authorization" not in asked.headers),
+    Bearer: Sample(
+        '{type: bearer, token: "{env.TOKEN}"}',
+        {"TOKEN": "token-s3cret-1"},
+        _header("authorization", "Bearer token-s3cret-1"),
+    ),
+    ApiKey: Sample(
+        '{type: api_key, name: X-Key, prefix: "Key ", value: "{env.KEY}"}',
+        {"KEY": "key-s3cret-1"},
+        _header("x-key", "Key key-s3cret-1"),
+    ),
+    HttpBasic: Sample(
+        '{type: http_basic, username: "{env.NAME}", password: "{env.PASSWORD}"}',
+        {"NAME": "user-s3cret-2", "PASSWORD": "pass-s3cret-1"},
+        _header("authorization", f"Basic {PAIR}"),
+        derived=(PAIR,),
+    ),
+    OAuth1: Sample(
+        f'{{type: oauth1, client_key: "{{env.KEY}}", client_secret: "{{env.SECRET}}", {OWNER}}}',
+        {"KEY": "k-s3cret-1", "SECRET": "c-s3cret-2", "OWNER": "o-s3cret-3", "OWN": "o-s3cret-4"},
+        lambda asked: 'oauth_consumer_key="k-s3cret-1"' in asked.headers.get("authorization", ""),
+    ),
+    OAuth2ClientCredentials: Sample(f"{{type: oauth2_client_credentials, {CLIENT}}}", OF_CLIENT),
+    OAuth2RefreshToken: Sample(
+        f'{{type: oauth2_refresh_token, {CLIENT}, refresh_token: "{{env.REFRESH}}"}}',
+        {**OF_CLIENT, "REFRESH": "refresh-s3cret-0"},
+    ),
+    SessionToken: Sample(
+        '{type: session_token, login: {path: login, json: {user: "{env.NAME}", password: "{env.SECRET}"}},'
+        " token_path: session.jwt}",
+        OF_CLIENT,
+    ),
+}
