@@ -95,8 +95,8 @@ SAMPLES: dict[type, Sample] = {
         {**OF_CLIENT, "REFRESH": "refresh-s3cret-0"},
     ),
     SessionToken: Sample(
-        '{type: session_token, login: {path: login, json: {user: "{env.NAME}", password: "{env.SECRET}"}},'
-        " token_path: session.jwt}",
+        "{type: session_token, token_path: session.jwt,"
+        ' login: {path: login, json: {user: "{env.NAME}", password: "{env.SECRET}"}}}',
         OF_CLIENT,
     ),
 }
