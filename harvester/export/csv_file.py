@@ -7,19 +7,17 @@ objects as JSON. The `csv` module cannot tell null from an empty text in Python 
 few lines of its own here.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from harvester.export.columns import Row, Table
+from harvester.export.blocks import Block
+from harvester.export.cells import NULL, CellReader, quoted, spelled
+from harvester.export.columns import Table
 from harvester.export.values import members, sound, value_of
 from harvester.export.writer import Rows, Writer
 from harvester.model import as_text
 
 _BUFFER_BYTES: Final = 1 << 20
-#: What is safe only within quotes. Blanks at an end are, but some readers strip them.
-_UNSAFE: Final = re.compile(r'[",\r\n]|^\s|\s$|^$')
-_NULL: Final = ""
 _EMPTY: Final = '""'
 
 
@@ -33,19 +31,32 @@ class CSV(Writer):
         table = rows.table()
         # newline="": a line break within a text stays what it is.
         with self._path.open("w", encoding="utf-8", newline="", buffering=_BUFFER_BYTES) as file:
-            file.write(",".join(_quoted(column.name) for column in table.columns) + "\n")
-            file.writelines(_lines(table, rows))
+            file.write(",".join(quoted(column.name) for column in table.columns) + "\n")
+            for lines in _lines(table, rows.blocks()):
+                file.write(lines)
 
 
-def _lines(table: Table, rows: Iterable[Row]) -> Iterator[str]:
+def _lines(table: Table, blocks: Iterable[Block]) -> Iterator[str]:
+    reader = CellReader(table)
+    for block in (chunk for each in blocks for chunk in each.chunks()):  # few at a time
+        front = [
+            [quoted(as_text(value)) for value in block.column(str(column.key))]
+            for column in table.partition
+        ]
+        cells = reader.read(block)
+        if cells is None:
+            cells = list(zip(*_rows(table, block), strict=True))
+        found = map(",".join, zip(*front, *cells, strict=True))
+        if len(table.columns) == 1:
+            found = map(_or_empty, found)
+        yield "\n".join((*found, ""))
+
+
+def _rows(table: Table, block: Block) -> Iterator[list[str]]:
+    """The cells of the records, record by record."""
     places = {column.key: place for place, column in enumerate(table.record)}
-    nothing = [_NULL] * len(table.record)
-    own: Mapping[str, Any] | None = None
-    front: list[str] = []
-    for values, record in rows:
-        if values is not own:
-            own = values
-            front = [_quoted(as_text(values[str(column.key)])) for column in table.partition]
+    nothing = [NULL] * len(table.record)
+    for record in block.records:
         cells = nothing.copy()
         text = sound(record)
         if table.folded or not text.startswith("{"):
@@ -54,14 +65,13 @@ def _lines(table: Table, rows: Iterable[Row]) -> Iterator[str]:
         else:
             for name, plain, raw in members(text):
                 cells[places[name]] = _cell(plain, raw)
-        yield (",".join(front + cells) or _EMPTY) + "\n"
+        yield cells
 
 
 def _cell(plain: str | None, raw: str) -> str:
-    if plain is not None:
-        return plain if plain.isalnum() else _quoted(plain)
-    return _NULL if raw == "null" else _quoted(raw)
+    return spelled(raw) if plain is None else quoted(plain)
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _UNSAFE.search(text) else text
+def _or_empty(row: str) -> str:
+    """A row of one cell: readers skip an empty line."""
+    return row or _EMPTY

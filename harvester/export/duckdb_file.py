@@ -4,18 +4,20 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, assert_never
+from typing import Final
 
 from harvester.errors import ConfigError
-from harvester.export.columns import ListOf, Row, Scalar, Struct, Table, Type
+from harvester.export.blocks import Block
+from harvester.export.columns import Table
+from harvester.export.sql import sql_name, sql_type
 from harvester.export.writer import Rows, Writer
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": "512MB",
-    "threads": 2,
+    "threads": 1,  # rows come one after the other; a second one costs more than it helps
 }
 
-_GROUP: Final = "the next rows"  # no name that a resource would have
+_ROWS: Final = "the rows"  # no name that a resource would have
 
 
 class DuckDB(Writer):
@@ -66,21 +68,22 @@ class DuckDB(Writer):
         table = rows.table()
         full = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException)
         with _disk_errors(*full):
-            self._add(name, table, rows)
+            self._add(name, table, rows.blocks())
 
-    def _add(self, name: str, table: Table, rows: Iterable[Row]) -> None:
-        from harvester.export.arrow import groups
+    def _add(self, name: str, table: Table, blocks: Iterable[Block]) -> None:
+        from harvester.export.arrow import schema
+        from harvester.export.tables import Stream, tables
 
         run = self._connection.execute
         columns = ", ".join(
-            f"{_quoted(column.name)} {_sql_type(column.type)}" for column in table.columns
+            f"{sql_name(column.name)} {sql_type(column.type)}" for column in table.columns
         )
         run("BEGIN")
-        run(f"CREATE TABLE {_quoted(name)} ({columns})")
-        for group in groups(table, rows):
-            self._connection.register(_GROUP, group)
-            run(f"INSERT INTO {_quoted(name)} SELECT * FROM {_quoted(_GROUP)}")  # noqa: S608  # quoted
-            self._connection.unregister(_GROUP)
+        run(f"CREATE TABLE {sql_name(name)} ({columns})")
+        with Stream(schema(table), tables(table, blocks)) as stream:
+            self._connection.register(_ROWS, stream.reader)
+            run(f"INSERT INTO {sql_name(name)} SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+            self._connection.unregister(_ROWS)
         run("COMMIT")
 
 
@@ -91,19 +94,3 @@ def _disk_errors(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         raise OSError(None, str(error).partition("\n")[0]) from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _sql_type(kind: Type) -> str:
-    match kind:
-        case ListOf(items):
-            return f"{_sql_type(items)}[]"
-        case Struct(members):
-            inner = ", ".join(f"{_quoted(name)} {_sql_type(each)}" for name, each in members)
-            return f"STRUCT({inner})"
-        case Scalar():
-            return kind.value
-    assert_never(kind)

@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from harvester.config import Resource
 from harvester.errors import ConfigError
-from harvester.export.columns import Row, Table, partition_names, table_of
+from harvester.export.block_survey import BlockSurvey
+from harvester.export.blocks import Block, BlockBuilder, plain_parts
+from harvester.export.columns import Table, partition_names, table_of
 from harvester.export.repeats import Repeats, key_path
 from harvester.export.scratch import publish, refuse_existing, scratch
-from harvester.export.snapshot import CommittedPage, Snapshot, chosen
+from harvester.export.snapshot import Snapshot, chosen
 from harvester.export.survey import Survey
 from harvester.export.targets import refuse_missing, writer_for
-from harvester.export.values import values_of
 from harvester.export.writer import Writer
 from harvester.store import disk_errors, read_asked
 
 PREFIX: Final = "_"
 _STEP_RECORDS: Final = 5000
-_BATCH_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class _Rows:
             else None
         )
         self._looked_through = False
+        self._plain: list[bytes] = []  # of each block of the first pass, its chunks
 
     @property
     def resource(self) -> str:
@@ -148,74 +149,69 @@ class _Rows:
 
     def table(self) -> Table:
         """The columns, from all records and partition values."""
-        records, partitions = Survey(), Survey()
+        records, partitions = BlockSurvey(), Survey()
         partitions.observe(dict.fromkeys(self._snapshot.keys))
-        self._look_through(records.observe, partitions.observe)
+        self._plain = []
+        own: Mapping[str, Any] | None = None
+        for block in self._look_through():
+            for run in block.runs:
+                if run.values is not own:
+                    own = run.values
+                    partitions.observe(own)
+            self._plain.append(records.observe(block))
         made = table_of(self._snapshot.name, records.root, partitions.root, self._job.prefix)
         self._job.done.notes += made.notes
         return made
 
-    def _look_through(
-        self,
-        observe: Callable[[Any], None] = lambda value: None,
-        observe_partition: Callable[[Any], None] = lambda values: None,
-    ) -> None:
+    def _look_through(self) -> Iterator[Block]:
         """The first pass."""
         self._looked_through = True
-        own: Mapping[str, Any] | None = None
         position = 0
-        for page, records in self._batches():
-            if page.values is not own:
-                own = page.values
-                observe_partition(own)
-            for value in values_of(records):
-                observe(value)
-                if self._repeats:
-                    self._repeats.observe(position, page.fetched_at, value)
-                    position += 1
+        for block in self._blocks("reading"):
+            if self._repeats:
+                for run, values in block.values():
+                    for value in values:
+                        self._repeats.observe(position, run.fetched_at, value)
+                        position += 1
+            yield block
         if self._repeats:
             self._check_keys(self._repeats)
 
-    def _batches(self) -> Iterator[tuple[CommittedPage, list[bytes]]]:
-        """The records of the first pass, of one page each time, few enough for memory."""
-        before: CommittedPage | None = None
-        batch: list[bytes] = []
-        size = 0
-        for page, record in self._records("reading"):
-            if before is not None and (page is not before or size >= _BATCH_BYTES):
-                yield before, batch
-                batch, size = [], 0
-            before = page
-            batch.append(record)
-            size += len(record)
-        if before is not None:
-            yield before, batch
-
-    def __iter__(self) -> Iterator[Row]:
+    def blocks(self) -> Iterator[Block]:
         """The second pass: the rows, without those that are repeated."""
         if self._repeats and not self._looked_through:
-            self._look_through()
+            for _ in self._look_through():
+                pass
         repeated = self._repeats.positions() if self._repeats else iter(())
         leave_out = next(repeated, None)
-        count = 0
-        for position, (page, record) in enumerate(self._records("writing")):
-            if position == leave_out:
-                leave_out = next(repeated, None)
-                self._job.done.repeated += 1
-                continue
-            count += 1
-            yield page.values, record
+        begin = count = 0
+        for number, block in enumerate(self._blocks("writing")):
+            pieces = plain_parts(block, self._plain[number]) if self._plain else [block]
+            for piece in pieces:
+                end = begin + len(piece)
+                places = []
+                while leave_out is not None and leave_out < end:
+                    places.append(leave_out - begin)
+                    leave_out = next(repeated, None)
+                begin = end
+                self._job.done.repeated += len(places)
+                count += len(piece) - len(places)
+                if len(places) < len(piece):
+                    yield piece.without(places)
         self._job.done.records[self._snapshot.name] = count
 
-    def _records(self, phase: str) -> Iterator[tuple[CommittedPage, bytes]]:
-        snapshot, count = self._snapshot, 0
+    def _blocks(self, phase: str) -> Iterator[Block]:
+        snapshot, count, told = self._snapshot, 0, 0
+        builder = BlockBuilder()
         self._job.on_step(Step(phase, snapshot.name, 0, snapshot.records))
         for page in snapshot:
-            for record in snapshot.records_of(page):
-                count += 1
-                if not count % _STEP_RECORDS:
+            for records in snapshot.records_of(page):
+                count += len(records)
+                yield from builder.add(page.values, page.fetched_at, records)
+                if count - told >= _STEP_RECORDS:
+                    told = count
                     self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
-                yield page, record
+        yield from builder.rest()
         self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
 
     def _check_keys(self, repeats: Repeats) -> None:

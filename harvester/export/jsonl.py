@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Final
 
-from harvester.export.columns import VALUE, Row, collision
+from harvester.export.blocks import Block
+from harvester.export.columns import VALUE, collision
 from harvester.export.values import value_of
 from harvester.export.writer import Rows, Writer
 
@@ -25,7 +26,7 @@ class JSONLines(Writer):
         """Write the rows, a block of them at a time."""
         with self._opened() as file:
             pieces = bytearray()
-            for line in _lines(rows.resource, rows.partition_names, rows):
+            for line in _lines(rows.resource, rows.partition_names, rows.blocks()):
                 pieces += line
                 pieces += b"\n"
                 if len(pieces) >= _BUFFER_BYTES:
@@ -38,15 +39,15 @@ class JSONLines(Writer):
         return self._path.open("wb")
 
 
-def _lines(resource: str, names: Mapping[str, str], rows: Iterable[Row]) -> Iterator[bytes]:
+def _lines(resource: str, names: Mapping[str, str], blocks: Iterable[Block]) -> Iterator[bytes]:
     if not names:
-        for _, record in rows:
-            yield record
+        for block in blocks:
+            yield from block.records
         return
     quoted = [json.dumps(name).encode() for name in names.values()]
     own: Mapping[str, Any] | None = None
     front = b""
-    for values, record in rows:
+    for values, record in (row for block in blocks for row in block.rows()):
         if values is not own:
             own = values
             named = {name: values[key] for key, name in names.items()}

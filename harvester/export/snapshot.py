@@ -13,7 +13,7 @@ from typing import Any
 from harvester.config import Resource
 from harvester.errors import ConfigError, DataRefused
 from harvester.model import Partition, parse
-from harvester.page import iter_elements
+from harvester.page import Record, iter_batches
 from harvester.results import planned
 from harvester.store import Asked, decoded_chunks, place_of, read_pages
 
@@ -70,16 +70,17 @@ class Snapshot:
                     place, records, fetched_at = noted
                     yield CommittedPage(values, self._out / place, records, fetched_at)
 
-    def records_of(self, page: CommittedPage) -> Iterator[bytes]:
-        """The records of a page, as `iter_records` gives them.
+    def records_of(self, page: CommittedPage) -> Iterator[Sequence[Record]]:
+        """The records of a page, as `iter_records` gives them, some at a time.
 
         Raises `DataRefused` where the part is damaged, or holds not as many as were committed.
         """
         count = 0
         try:
-            for record in iter_elements(decoded_chunks(page.path), self._selector, page.records):
-                count += 1
-                yield record
+            chunks = decoded_chunks(page.path)
+            for records in iter_batches(chunks, self._selector, page.records):
+                count += len(records)
+                yield records
         except (OSError, ValueError) as error:
             raise DataRefused(f"{page.path}: {error}; see `harvester verify`") from error
         if count != page.records:

@@ -21,7 +21,7 @@ _MOST_SIGNATURES: Final = 4096
 
 #: Up to here every integer is a double as well.
 EXACT_DOUBLE: Final = 2**53
-_INT64: Final = 2**63
+INT64: Final = 2**63
 _DECIMAL: Final = 10**38
 
 
@@ -164,7 +164,7 @@ def _inner(shape: Shape) -> Iterable[Shape]:
 def _integer(value: int) -> Kind:
     if -EXACT_DOUBLE <= value <= EXACT_DOUBLE:
         return Kind.INT
-    if -_INT64 <= value < _INT64:
+    if -INT64 <= value < INT64:
         return Kind.INT | Kind.WIDE
     if -_DECIMAL < value < _DECIMAL:
         return Kind.INT | Kind.WIDE | Kind.BIG

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public in 3.11, not in its stubs
 from typing import Any, Final
 
+from harvester.page import Record
+
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 # In reading order, so that an escaped backslash before a `u` is not taken for an escape. Only a
 # surrogate without its other half is captured.
@@ -31,15 +33,15 @@ _MEMBERS: Final = re.compile(
 )
 
 
-def sound(record: bytes) -> str:
+def sound(record: Record) -> str:
     """The text of a record, each half of a surrogate pair replaced."""
-    text = record.decode(errors="replace")
+    text = bytes(record).decode(errors="replace")
     if _SURROGATE.search(record):
         return _ESCAPES.sub(lambda found: "\\ufffd" if found[1] else found[0], text)
     return text
 
 
-def value_of(record: bytes) -> Any:
+def value_of(record: Record) -> Any:
     """The JSON value of a record."""
     return _decode(sound(record))
 
@@ -49,7 +51,7 @@ def json_text(value: Any) -> str:
     return _encode(value)
 
 
-def values_of(records: Sequence[bytes]) -> list[Any]:
+def values_of(records: Sequence[Record]) -> list[Any]:
     """The JSON values of records: all in one go, which saves a third of the time."""
     values: list[Any] = value_of(b"[" + b",".join(records) + b"]")
     return values

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
 
-from harvester.export.columns import Row, Table
+from harvester.export.blocks import Block
+from harvester.export.columns import Table
 
 
 class Rows(Protocol):
@@ -32,8 +33,8 @@ class Rows(Protocol):
     def table(self) -> Table:
         """The columns, from all records and partition values: to be asked for once, and first."""
 
-    def __iter__(self) -> Iterator[Row]:
-        """The rows, without those that are repeated."""
+    def blocks(self) -> Iterator[Block]:
+        """The rows, many at a time, without those that are repeated."""
 
 
 class Writer(ABC):
