@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.engine import (
-    attempts as tries,
-)
-from harvester.engine import (
-    check,
     commits,
+    fetching,
+    look,
     sources,
     turns,
 )
@@ -197,7 +195,7 @@ def late_page_kept() -> None:
     def bug(clock: Any, deadline: float, read_timeout_s: float, stopping: Any) -> Watch:
         return Watch(clock, float("inf"), read_timeout_s, stopping)
 
-    put(tries, "Watch", bug)
+    put(fetching, "Watch", bug)
 
 
 def unchecked_gzip_end() -> None:
@@ -449,7 +447,7 @@ def error_page_believed() -> None:
 
 def second_page_believed() -> None:
     """`check --live` looks at what came, and does not compare it."""
-    put(check, "compared", lambda resource, first, second, records: Second("other records"))
+    put(look, "compared", lambda resource, first, second, records: Second("other records"))
 
 
 def same_page_kept() -> None:

@@ -60,13 +60,13 @@ def untrusted_tried_on() -> None:
 
 def turn_before_credentials() -> None:
     """All that wait for a slow token have taken their turn, and leave at once."""
-    await_turn = Tries._await_turn
+    turn = Tries.turn
 
-    def bug(self: Tries, ready: Callable[[], Any] = lambda: None) -> Any:
-        await_turn(self)
+    def bug(self: Tries, ready: Callable[[], Any]) -> Any:
+        turn(self, lambda: None)
         return ready()
 
-    put(Tries, "_await_turn", bug)
+    put(Tries, "turn", bug)
 
 
 def hops_not_counted() -> None:

@@ -25,6 +25,13 @@ from harvester.engine.events import (
     Waiting,
     Warned,
 )
+from harvester.engine.fetching import (
+    Channel,
+    Ready,
+    WaitingPolicy,
+    Wanted,
+    fetch_page,
+)
 from harvester.engine.partition_runner import (
     Pages,
 )
@@ -44,6 +51,7 @@ from harvester.engine.turns import (
 __all__ = [
     "AttemptLost",
     "BytesArrived",
+    "Channel",
     "Doubted",
     "Event",
     "Fetched",
@@ -54,13 +62,17 @@ __all__ = [
     "PartitionLost",
     "PartitionPaused",
     "PartitionStarted",
+    "Ready",
     "Run",
     "RunStarted",
     "Seen",
     "Source",
     "Waiting",
+    "WaitingPolicy",
+    "Wanted",
     "Warned",
     "check_live",
+    "fetch_page",
     "harvest",
     "iso",
     "running",

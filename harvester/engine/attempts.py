@@ -1,8 +1,8 @@
-"""Attempts at one page: each from waiting for its turn to the durable part.
+"""Tries to get one page in a run: when each request may leave, and what its failure means.
 
-A try takes what is current at its own moment: credentials, and cursors that hold a token. Where
-the API refuses the credentials, others are got and the same is asked again at once; every other
-failure is left to the page loop.
+The exchange itself is `fetching`'s. Here is what a run adds: budgets and the server's waits that
+hold for all workers, an end when the run is to stop, counts, and which failures another try cannot
+mend. All others are left to the page loop.
 """
 
 import threading
@@ -20,6 +20,14 @@ from typing import Any, Final
 from harvester.auth import Access
 from harvester.config import Config
 from harvester.engine.events import AttemptLost, BytesArrived, OnEvent, Waiting
+from harvester.engine.fetching import (
+    Channel,
+    Exchanged,
+    Ready,
+    WaitingPolicy,
+    Wanted,
+    fetch_page,
+)
 from harvester.engine.page_reader import Kept, Place
 from harvester.engine.sources import Source
 from harvester.errors import (
@@ -35,13 +43,12 @@ from harvester.errors import (
 from harvester.http import (
     USED_UP,
     Cookies,
-    Credentials,
     RateLimit,
     Reach,
     Request,
+    Response,
     Transport,
     Wait,
-    Watch,
     exhausted,
     origin_in,
 )
@@ -52,7 +59,6 @@ from harvester.store import Checkpoint, Fingerprints, Held
 
 _BYTES_EVENT_S: Final = 0.1  # how often a page on its way is told of
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
-_MOST_RENEWALS: Final = 3  # of credentials, for one try at a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +87,7 @@ class Run:
     reach: Reach = field(default_factory=lambda: Reach(time.monotonic))
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A page, what it was asked for with, and how long that took; `asked` is the cursor, which may
-    hold a secret.
-    """
-
-    kept: Kept
-    request: Request
-    elapsed_s: float
-    asked: Any = field(repr=False, default=None)
-
-
-class Tries:
+class Tries(WaitingPolicy):
     """The tries at one page of a partition; `count` counts them.
 
     They end, in `Interrupted`, when the run is to stop or nobody wants the page any more.
@@ -114,84 +108,79 @@ class Tries:
         self._dropped = dropped
         self._folder = folder
         self._recognition = recognition
-        self._cookies = cookies
-        self._source = run.sources[partition.resource]
-        self._secrets = self._source.endpoint.secrets
+        self._source = source = run.sources[partition.resource]
+        self._secrets = source.endpoint.secrets
+        timeout = run.config.client.timeout
+        self._channel = Channel(
+            source.endpoint, run.access, timeout, run.transport, cookies, run.clock
+        )
+        self._attempt = 0  # the one under way, from 1; renewals are of the same one
         self._said: str | None = None  # by the last answer that was whole and no page
 
-    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
+    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Exchanged[Kept]:
         """One try, and how much patience is left where nothing could be reached."""
-        try:
-            return self._one(attempt, cursor, at)
-        except Unreached as error:
-            error.patience_s = self._run.reach.missed(error.origin)
-            raise
-
-    def _one(self, attempt: int, cursor: Any, at: Checkpoint) -> Tried:
-        """One try with credentials that are taken; refused ones are replaced, at once."""
-        access = self._run.access
-        for renewals in range(_MOST_RENEWALS + 1):
-            used = self._await_turn(access.credentials)
-            self.count += 1
-            try:
-                tried = self._request(cursor, at, used)
-            except CredentialsRefused as error:
-                if not access.renewable or renewals == _MOST_RENEWALS:
-                    raise
-                self.lost(attempt, 0.0, error)
-                access.renew(used, error)
-            else:
-                access.accepted(used)
-                return tried
-        raise AssertionError("the last renewal has raised")
-
-    def _request(self, cursor: Any, at: Checkpoint, credentials: Credentials) -> Tried:
-        """One request, from its making to the durable part."""
+        self._attempt = attempt
         run = self._run
-        page = at.live_pages + 1
-        asked = self._secrets.reveal(cursor)  # now: it may hold the token of now
-        request = self._source.endpoint.request(self._partition, asked, page, credentials)
+        wanted = Wanted(self._partition, cursor, at.live_pages + 1)
         known = self._recognition
-        origin = origin_in(request.url)
-        if self.count == 1:
-            run.reach.refuse_lost(origin)
-        place = Place(page, at.pages + 1, asked, request.url, known.by, known.below, at.records > 0)
-        transport = run.transport()
-        sent = transport.requests
-        began = run.clock()
-        timeout = run.config.client.timeout
-        watch = Watch(run.clock, began + timeout.page, timeout.read, self._stopping)
-        try:
-            with transport.open(request, watch, self._cookies, self._await_turn) as response:
-                run.reach.answered(origin)
-                if run.held:  # it may be a while ago that the last page was committed
-                    run.held.look()
-                kept = self._source.reader.read(
-                    response, self._folder, place, self._progress(), run.now().timestamp()
-                )
-        except (AttemptFailed, RunStopped) as error:
-            error.asked = self._secrets.redact(f"{request.method} {request.url}")
-            if isinstance(error, RunStopped):
-                raise
-            with run.counting:
-                run.retries[self._partition.resource] += 1
-            if isinstance(error, PageRejected) and not request.idempotent:
-                told = f"{error}; not asked again (idempotent: false): run again to begin anew"
-                raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
-            if isinstance(error, PageRejected) and error.same:
-                if error.same == self._said:
-                    told = f"{error}; the same came twice, so it is not asked for again"
-                    raise PageRefused(told, status=error.status) from error
-                self._said = error.same
-            raise
-        finally:
-            with run.counting:
-                run.requests[self._partition.resource] += transport.requests - sent
-        if announced := exhausted(kept.headers, run.now().timestamp()):
-            run.limit.hold(self._partition.resource, announced)
-        return Tried(kept, request, run.clock() - began, asked)
 
-    def _await_turn(self, ready: Callable[[], Any] = lambda: None) -> Any:
+        def read(response: Response, request: Request, asked: Any) -> Kept:
+            place = Place(
+                wanted.number, at.pages + 1, asked, request.url, known.by, known.below,
+                at.records > 0,
+            )  # fmt: skip
+            now = run.now().timestamp()
+            return self._source.reader.read(response, self._folder, place, self._progress(), now)
+
+        try:
+            tried = fetch_page(self._channel, self, wanted, read)
+        except Unreached as error:
+            error.patience_s = run.reach.missed(error.origin)
+            raise
+        if announced := exhausted(tried.got.headers, run.now().timestamp()):
+            run.limit.hold(self._partition.resource, announced)
+        return tried
+
+    def asking(self, request: Request) -> None:
+        """Count it; the first of a page is not made where nobody has ever answered."""
+        self.count += 1
+        if self.count == 1:
+            self._run.reach.refuse_lost(origin_in(request.url))
+
+    def answered(self, request: Request) -> None:
+        """Somebody is there; and the folder is still the run's, since the last commit may be long
+        ago.
+        """
+        self._run.reach.answered(origin_in(request.url))
+        if self._run.held:
+            self._run.held.look()
+
+    def failed(self, request: Request, error: AttemptFailed | RunStopped) -> None:
+        """Count it as a retry; raise `PageLost` or `PageRefused` where there must be no other."""
+        if isinstance(error, RunStopped):
+            return
+        with self._run.counting:
+            self._run.retries[self._partition.resource] += 1
+        if not isinstance(error, PageRejected):
+            return
+        if not request.idempotent:
+            told = f"{error}; not asked again (idempotent: false): run again to begin anew"
+            raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
+        if error.same and error.same == self._said:
+            told = f"{error}; the same came twice, so it is not asked for again"
+            raise PageRefused(told, status=error.status) from error
+        self._said = error.same or self._said
+
+    def spent(self, requests: int) -> None:
+        """Count them."""
+        with self._run.counting:
+            self._run.requests[self._partition.resource] += requests
+
+    def renewing(self, error: CredentialsRefused) -> None:
+        """Tell of the refusal; the same is asked again at once."""
+        self.lost(self._attempt, 0.0, error)
+
+    def turn(self, ready: Callable[[], Ready]) -> Ready:
         """Wait until every budget, and the server, lets the next request leave; gives what `ready`
         gave at that moment.
 
@@ -226,11 +215,12 @@ class Tries:
         told = self._secrets.redact(str(error))
         self._run.emit(AttemptLost(self._partition, attempt, told, seconds))
 
-    def _stopping(self) -> bool:
+    def stopping(self) -> bool:
+        """Whether the run ends, or the page is no longer wanted."""
         return self._run.stop.is_set() or self._dropped.is_set()
 
     def _sleep(self, seconds: float) -> None:
-        while not self._stopping():
+        while not self.stopping():
             if seconds <= 0:
                 return
             self._run.stop.wait(min(seconds, _SLICE_S))
@@ -245,7 +235,7 @@ class Tries:
 
         def arrived(more_wire: int, more_decoded: int) -> None:
             nonlocal wire, decoded, told
-            if self._stopping():
+            if self.stopping():
                 raise Interrupted("interrupted")
             wire += more_wire
             decoded += more_decoded

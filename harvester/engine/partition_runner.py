@@ -263,8 +263,8 @@ class Pages:
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
             tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
-            self._refuse_open(tried.kept)
-            unkept_cookies = self._cookies is None and "set-cookie" in tried.kept.headers
+            self._refuse_open(tried.got)
+            unkept_cookies = self._cookies is None and "set-cookie" in tried.got.headers
             return Arrived(tried, cursor, tries.count, unkept_cookies)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from harvester.config import Resource
-from harvester.engine.attempts import Tried
 from harvester.engine.commits import Fetched
+from harvester.engine.fetching import Exchanged
+from harvester.engine.page_reader import Kept
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
@@ -42,15 +43,15 @@ _MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
 class Arrived:
     """A page in its part, not yet judged. `cursor` is what it was asked for with, concealed."""
 
-    tried: Tried
+    tried: Exchanged[Kept]
     cursor: Any
     attempts: int
     cookies: bool = False  # whether the server set any, which nobody keeps
 
     def discard(self) -> None:
         """Leave nothing of it."""
-        if self.tried.kept.part is not None:
-            self.tried.kept.part.discard()
+        if self.tried.got.part is not None:
+            self.tried.got.part.discard()
 
 
 class Turns:
@@ -66,7 +67,7 @@ class Turns:
         """The line of a page that follows `at`. Raises `PageRefused`, and discards the page, where
         it contradicts itself or the end that it says.
         """
-        kept, request, secrets = came.tried.kept, came.tried.request, self._secrets
+        kept, request, secrets = came.tried.got, came.tried.request, self._secrets
         try:
             following = kept.following(self._paginator, came.tried.asked, at)
             done = following if isinstance(following, Done) else None
@@ -108,7 +109,7 @@ class Turns:
 
     def _at_the_end(self, came: Arrived, at: Checkpoint, entry: Entry) -> Iterator[Doubt]:
         """What speaks against the end that the page says."""
-        after, kept = at.after(entry), came.tried.kept
+        after, kept = at.after(entry), came.tried.got
         yield from at_the_end(self._paginator, came.tried.asked, after)
         selector = parse(self._resource.data_selector or "$")
         if kept.part is not None and selector and kept.bytes <= _MOST_LOOKED_INTO:

@@ -14,10 +14,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.auth import Access
-from harvester.config import Config, parse_config
-from harvester.engine import Source, secrets_of, sources_of
-from harvester.errors import AttemptFailed, HarvesterError, PageRefused, PageRejected
-from harvester.http import Request, Response, Transport, Watch, exhausted, server_wait
+from harvester.config import Config, Limits, parse_config
+from harvester.engine import (
+    Channel,
+    Ready,
+    WaitingPolicy,
+    Wanted,
+    fetch_page,
+    secrets_of,
+    sources_of,
+)
+from harvester.errors import (
+    AttemptFailed,
+    CredentialsRefused,
+    HarvesterError,
+    PageRefused,
+    PageRejected,
+)
+from harvester.http import Request, Response, Transport, exhausted, server_wait
 from harvester.model import Partition, duration
 from harvester.model import Path as PagePath
 from harvester.page import FieldParser, tee
@@ -40,6 +54,9 @@ _LIMITS: Final = (
     "client.limits.wire_bytes=8MiB", "client.limits.decoded_bytes=8MiB", "client.limits.depth=200",
     "client.timeout.page=60s",
 )  # fmt: skip
+
+
+_KINDS: Final = {"retry": PageRejected, "reauth": CredentialsRefused}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,7 @@ class OutOfRequests(HarvesterError):
     """The bound on requests is reached."""
 
 
-class Probe:
+class Probe(WaitingPolicy):
     """Asks one API, at most `MOST_REQUESTS` times."""
 
     def __init__(
@@ -100,7 +117,7 @@ class Probe:
     def first(self, config: Config) -> Sample:
         """The first page; raises AttemptFailed where there is none."""
         resource = config.resources[0]
-        return self._fetched(config, None, paginator_of(resource.paginator).first_cursor(), 1)
+        return self._fetched(config, paginator_of(resource.paginator).first_cursor(), 1)
 
     def proof(self, config: Config, first: Sample, path: PagePath | None) -> Proof:
         """What becomes of the page after `first`; raises OutOfRequests."""
@@ -118,13 +135,11 @@ class Probe:
             return Proof("refused", str(error))
         if isinstance(cursor, Done):
             return Proof("last", f"the first page is the only one ({cursor.reason})")
-        return self._compared(config, first, cursor, path, came)
+        return self._compared(config, cursor, path, came)
 
-    def _compared(
-        self, config: Config, first: Sample, cursor: Any, path: PagePath | None, came: Any
-    ) -> Proof:
+    def _compared(self, config: Config, cursor: Any, path: PagePath | None, came: Any) -> Proof:
         try:
-            second = self._fetched(config, first, cursor, 2)
+            second = self._fetched(config, cursor, 2)
         except PageRefused as error:
             return Proof("refused", secrets_of(config).redact(str(error)), error.status)
         if said := said_no(second.page):
@@ -139,10 +154,10 @@ class Probe:
             return Proof("empty", "the next page is empty", second=second)
         return _verdict(shared(came or (), following), second)
 
-    def own_first(self, config: Config, first: Sample) -> Sample:
+    def own_first(self, config: Config) -> Sample:
         """The first page as the configuration asks for it, where it adds a number or an offset."""
         cursor = paginator_of(config.resources[0].paginator).first_cursor()
-        return self._fetched(config, first, cursor, 1)
+        return self._fetched(config, cursor, 1)
 
     def _fields(self, config: Config, sample: Sample) -> dict[str, Any]:
         wanted = paginator_of(config.resources[0].paginator).fields_wanted()
@@ -150,17 +165,24 @@ class Probe:
         parser.feed(sample.body)
         return parser.close()
 
-    def _fetched(self, config: Config, first: Sample | None, cursor: Any, page: int) -> Sample:
+    def _fetched(self, config: Config, cursor: Any, page: int) -> Sample:
         """One page, tried again where the server says that it is too early."""
         secrets = secrets_of(config)
-        source = sources_of(config, secrets)[config.resources[0].name]
+        endpoint = sources_of(config, secrets)[config.resources[0].name].endpoint
         access = Access(config, secrets, Path())
         transport = Transport(config.client)
+        channel = Channel(endpoint, access, config.client.timeout, lambda: transport)
+        partition = Partition(endpoint.resource.name, {})
+        wanted = Wanted(partition, secrets.conceal(cursor), page)
+
+        def read(response: Response, request: Request, asked: Any) -> Sample:
+            return _sample(response, request, config.client.limits)
+
         try:
-            request = self._request(source, cursor, page, access)
             for attempt in range(1, _MOST_TRIES + 1):
+                self._refuse_more()
                 try:
-                    return self._once(config, transport, request)
+                    return self._heeded(fetch_page(channel, self, wanted, read).got)
                 except PageRejected as error:
                     wait = 1.0 if error.hint_s is None else error.hint_s
                     if attempt == _MOST_TRIES or self.left <= 0 or wait > _LONGEST_WAIT_S:
@@ -172,40 +194,43 @@ class Probe:
             access.close()
             transport.close()
 
-    def _request(self, source: Source, cursor: Any, page: int, access: Access) -> Request:
-        partition = Partition(source.endpoint.resource.name, {})
-        return source.endpoint.request(partition, cursor, page, access.credentials())
-
-    def _once(self, config: Config, transport: Transport, request: Request) -> Sample:
-        if self.left <= 0:
-            raise OutOfRequests(f"{MOST_REQUESTS} requests were made, the most that init makes")
-        self._asking(self.left)
-        self.left -= 1
+    def turn(self, ready: Callable[[], Ready]) -> Ready:
+        """Wait for as long as the server has asked to."""
         if (wait := self._earliest - self._clock()) > 0:
             self._sleep(wait)
-        timeout = config.client.timeout
-        watch = Watch(time.monotonic, time.monotonic() + timeout.page, timeout.read, lambda: False)
-        with transport.open(request, watch) as response:
-            sample = self._read(config, request, response)
+        return ready()
+
+    def asking(self, request: Request) -> None:
+        """Count it, and tell how many are left."""
+        self._refuse_more()
+        self._asking(self.left)
+        self.left -= 1
+
+    def _refuse_more(self) -> None:
+        if self.left <= 0:
+            raise OutOfRequests(f"{MOST_REQUESTS} requests were made, the most that init makes")
+
+    def _heeded(self, sample: Sample) -> Sample:
         if (told := exhausted(sample.headers, time.time())) and told.seconds < _LONGEST_WAIT_S:
             self._earliest = self._clock() + told.seconds
         return sample
 
-    def _read(self, config: Config, request: Request, response: Response) -> Sample:
-        limits = config.client.limits
-        body = b"".join(piece for _, piece in tee(response.chunks(), response.encodings, limits))
-        verdict, _ = judge((), response.status, response.headers, None)
-        if verdict != "keep":
-            said = " ".join(body[:_LONGEST_ERROR].decode("utf-8", "replace").split())
-            told = f"the server answered {response.status}{f': {said}' if said else ''}"
-            kind = PageRejected if verdict == "retry" else PageRefused
-            hint = server_wait(response.headers, time.time())
-            raise kind(told, status=response.status, hint_s=hint)
-        try:
-            page = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            said = " ".join(body[:80].decode("utf-8", "replace").split())
-            raise PageRefused(
-                f"the answer is no JSON ({error}); it begins with {said!r}", status=response.status
-            ) from None
-        return Sample(request.url, response.status, response.headers, body, page)
+
+def _sample(response: Response, request: Request, limits: Limits) -> Sample:
+    """A page read whole; raises AttemptFailed where it is none."""
+    body = b"".join(piece for _, piece in tee(response.chunks(), response.encodings, limits))
+    verdict, _ = judge((), response.status, response.headers, None)
+    if verdict != "keep":
+        said = " ".join(body[:_LONGEST_ERROR].decode("utf-8", "replace").split())
+        told = f"the server answered {response.status}{f': {said}' if said else ''}"
+        kind = _KINDS.get(verdict, PageRefused)
+        hint = server_wait(response.headers, time.time())
+        raise kind(told, status=response.status, hint_s=hint)
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        said = " ".join(body[:80].decode("utf-8", "replace").split())
+        raise PageRefused(
+            f"the answer is no JSON ({error}); it begins with {said!r}", status=response.status
+        ) from None
+    return Sample(request.url, response.status, response.headers, body, page)

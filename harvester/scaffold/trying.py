@@ -152,7 +152,7 @@ class Trial:
 
     def _read(self, guess: Guess) -> list[Any]:
         """The records of the guess's own first page."""
-        sample = self.probe.own_first(self.config(guess), self.sample)
+        sample = self.probe.own_first(self.config(guess))
         return [] if said_no(sample.page) else self._records(sample)
 
     def _read_or_none(self, guess: Guess) -> list[Any]:

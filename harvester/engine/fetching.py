@@ -1,0 +1,151 @@
+"""Fetches one page: the one exchange with an API that a run, `check --live` and `init` share.
+
+    credentials → request → watch → open → read → renew
+
+Credentials, and secrets in the cursor, are those of the moment at which the request leaves. Where
+the API refuses the credentials and others can be got, they are, and the same is asked again at
+once; every other failure is left to whoever asks. What differs between the three is how they wait
+and what they take note of, which their `WaitingPolicy` says, and how they read an answer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from harvester.auth import Access
+from harvester.config import Timeout
+from harvester.errors import AttemptFailed, CredentialsRefused, RunStopped
+from harvester.http import Cookies, Credentials, Request, Response, Transport, Watch
+from harvester.model import Partition
+from harvester.paging import Endpoint
+
+_MOST_RENEWALS: Final = 3  # of credentials, for one page
+
+Got = TypeVar("Got")
+Ready = TypeVar("Ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What the pages of one resource are asked through. `transport` gives this thread's own."""
+
+    endpoint: Endpoint
+    access: Access
+    timeout: Timeout
+    transport: Callable[[], Transport]
+    cookies: Cookies | None = None
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which page is asked for: `number` counts from 1, `cursor` is concealed."""
+
+    partition: Partition
+    cursor: Any
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged(Generic[Got]):
+    """What was read of an answer, what it was asked for with, and how long that took; `asked` is
+    the cursor, which may hold a secret.
+    """
+
+    got: Got
+    request: Request
+    elapsed_s: float
+    asked: Any = field(repr=False, default=None)
+
+
+class WaitingPolicy:
+    """How long a page is waited for, and what is taken note of on the way. This one asks at once,
+    and notes nothing.
+    """
+
+    def turn(self, ready: Callable[[], Ready]) -> Ready:
+        """Wait until the next request may leave; give what `ready` gave at that moment."""
+        return ready()
+
+    def stopping(self) -> bool:
+        """Whether nobody wants the page any more."""
+        return False
+
+    def asking(self, request: Request) -> None:
+        """A request is made, and about to leave."""
+
+    def answered(self, request: Request) -> None:
+        """The head of an answer has come."""
+
+    def failed(self, request: Request, error: AttemptFailed | RunStopped) -> None:
+        """It came to nothing; raises another error where there is a better one."""
+
+    def spent(self, requests: int) -> None:
+        """So many requests have left, redirects included, whatever came of it."""
+
+    def renewing(self, error: CredentialsRefused) -> None:
+        """The credentials are refused, and others are got."""
+
+
+def fetch_page(
+    channel: Channel,
+    policy: WaitingPolicy,
+    wanted: Wanted,
+    read: Callable[[Response, Request, Any], Got],
+) -> Exchanged[Got]:
+    """One page, with credentials that are taken. `read` gets the answer, its request and the
+    cursor as it was sent.
+
+    Raises what the policy, the access, the transport and `read` raise.
+    """
+    access = channel.access
+    for renewals in range(_MOST_RENEWALS + 1):
+        used = policy.turn(access.credentials)
+        try:
+            exchanged = _exchanged(channel, policy, wanted, used, read)
+        except CredentialsRefused as error:
+            if not access.renewable or renewals == _MOST_RENEWALS:
+                raise
+            policy.renewing(error)
+            access.renew(used, error)
+        else:
+            access.accepted(used)
+            return exchanged
+    raise AssertionError("the last renewal has raised")
+
+
+def _exchanged(
+    channel: Channel,
+    policy: WaitingPolicy,
+    wanted: Wanted,
+    credentials: Credentials,
+    read: Callable[[Response, Request, Any], Got],
+) -> Exchanged[Got]:
+    """One request, from its making to the answer read to its end."""
+    secrets = channel.endpoint.secrets
+    asked = secrets.reveal(wanted.cursor)  # now: it may hold the token of now
+    request = channel.endpoint.request(wanted.partition, asked, wanted.number, credentials)
+    policy.asking(request)
+    transport = channel.transport()
+    sent = transport.requests
+    began = channel.clock()
+    timeout = channel.timeout
+    watch = Watch(channel.clock, began + timeout.page, timeout.read, policy.stopping)
+    further = partial(policy.turn, _nothing)
+    try:
+        with transport.open(request, watch, channel.cookies, further) as response:
+            policy.answered(request)
+            got = read(response, request, asked)
+    except (AttemptFailed, RunStopped) as error:
+        error.asked = secrets.redact(f"{request.method} {request.url}")
+        policy.failed(request, error)
+        raise
+    finally:
+        policy.spent(transport.requests - sent)
+    return Exchanged(got, request, channel.clock() - began, asked)
+
+
+def _nothing() -> None:
+    """What a redirect needs to have ready."""
