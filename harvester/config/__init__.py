@@ -10,6 +10,9 @@ YAML.
 
 from harvester.config.auth_forms import (
     AUTH_OPTIONS,
+    Auth,
+)
+from harvester.config.auth_options import (
     AuthOptions,
     RenewableOptions,
 )
@@ -30,9 +33,6 @@ from harvester.config.load import (
 )
 from harvester.config.models import (
     AllowedHost,
-    ApiKey,
-    Auth,
-    Bearer,
     Budget,
     Client,
     Concurrency,
@@ -41,15 +41,10 @@ from harvester.config.models import (
     HeaderCursor,
     HeaderLink,
     HeaderWhen,
-    HttpBasic,
     Incremental,
     JsonLink,
     Keyset,
-    LoginRequest,
     NextRequest,
-    OAuth1,
-    OAuth2ClientCredentials,
-    OAuth2RefreshToken,
     Offset,
     Output,
     PageNumber,
@@ -58,7 +53,6 @@ from harvester.config.models import (
     Resource,
     ResponseAction,
     Retry,
-    SessionToken,
     SinglePage,
     Timeout,
     When,
@@ -84,6 +78,18 @@ from harvester.config.schema import (
 from harvester.config.secret_text import (
     SecretText,
     secret_options,
+)
+from harvester.config.static_auth import (
+    ApiKey,
+    Bearer,
+    HttpBasic,
+    OAuth1,
+)
+from harvester.config.token_auth import (
+    LoginRequest,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    SessionToken,
 )
 from harvester.config.variables import (
     hidden,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from harvester.config.auth_forms import AuthOptions, RenewableOptions
+from harvester.config.auth_options import AuthOptions, RenewableOptions
 from harvester.config.models import (
     Config,
     Offset,

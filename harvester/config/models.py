@@ -18,19 +18,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from harvester.config.auth_forms import (
-    ApiKey,
-    Auth,
-    Bearer,
-    HttpBasic,
-    LoginRequest,
-    OAuth1,
-    OAuth2ClientCredentials,
-    OAuth2RefreshToken,
-    RenewableOptions,
-    SessionToken,
-    auth_secrets,
-)
+from harvester.config.auth_forms import auth_secrets
+from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
 from harvester.config.options import (
     Count,
@@ -65,12 +54,12 @@ from harvester.model import FromResource, Scope, render
 from harvester.security import is_secret_name, masked_url
 
 __all__ = [
-    "AllowedHost", "ApiKey", "Auth", "Bearer", "Budget", "Client", "Concurrency", "Config",
-    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "HttpBasic", "Incremental", "JsonLink",
-    "Keyset", "Limits", "LoginRequest", "NextRequest", "OAuth1", "OAuth2ClientCredentials",
-    "OAuth2RefreshToken", "Offset", "Output", "PageNumber", "PaginatorConfig",
-    "PagingOptions", "RenewableOptions", "Resource",
-    "ResponseAction", "Retry", "SessionToken", "SinglePage", "Timeout", "When",
+    "AllowedHost", "Budget", "Client", "Concurrency", "Config",
+    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "Incremental", "JsonLink",
+    "Keyset", "Limits", "NextRequest",
+    "Offset", "Output", "PageNumber", "PaginatorConfig",
+    "PagingOptions", "Resource",
+    "ResponseAction", "Retry", "SinglePage", "Timeout", "When",
 ]  # fmt: skip
 
 # --- Resources -----------------------------------------------------------------------------------

@@ -11,14 +11,7 @@ from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
 
-from harvester.config import (
-    auth_forms,
-    client,
-    models,
-    paginators,
-    partition_forms,
-    response_actions,
-)
+from harvester.config import models
 from harvester.config.options import JSONSchema, Section
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,11 +39,11 @@ def json_schema() -> JSONSchema:
     return {"$schema": _DIALECT, **tidy, "title": "harvester configuration"}
 
 
-def _sections() -> Iterator[type[Section]]:
-    for module in (auth_forms, client, models, paginators, partition_forms, response_actions):
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Section):
-                yield value
+def _sections(root: type[Section] = Section) -> Iterator[type[Section]]:
+    """All models."""
+    for section in root.__subclasses__():
+        yield section
+        yield from _sections(section)
 
 
 def _describe(section: type[Section], schema: JSONSchema) -> None:

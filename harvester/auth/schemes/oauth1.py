@@ -1,16 +1,12 @@
 """Signs each request (OAuth 1.0, RFC 5849), with requests-oauthlib."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from harvester.auth.scheme import StaticScheme
 from harvester.config import OAuth1
 from harvester.errors import ConfigError
 from harvester.http import Credentials
-
-_SIGNED_WITH: Final = (
-    "client_key", "client_secret", "resource_owner_key", "resource_owner_secret", "realm",
-)  # fmt: skip
 
 
 class Signature1(StaticScheme[OAuth1], options=OAuth1):
@@ -24,11 +20,9 @@ class Signature1(StaticScheme[OAuth1], options=OAuth1):
             raise ConfigError(
                 "auth: oauth1 needs a library to sign with: pip install 'harvester[oauth1]'"
             ) from None
-        rendered: dict[str, Any] = {
-            name: self.text(value)
-            for name in _SIGNED_WITH
-            if (value := getattr(self.options, name)) is not None
-        }
+        rendered: dict[str, Any] = dict(self.secrets())
+        if self.options.realm is not None:
+            rendered["realm"] = self.text(self.options.realm)
         method = self.options.signature_method
         sign: Callable[[Any], Any] = Signature(**rendered, signature_method=method)
         return Credentials(sign=sign)

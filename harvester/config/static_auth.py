@@ -1,0 +1,83 @@
+"""Declares the auth schemes that show or use what is configured: a key, a password, a signature."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import model_validator
+
+from harvester.config.auth_options import AuthOptions, check_header
+from harvester.config.options import SectionError, Text
+from harvester.config.secret_text import Referring, SecretLine, SecretText
+
+
+class Bearer(AuthOptions):
+    """A token in the Authorization header (RFC 6750)."""
+
+    type: Literal["bearer"]
+    token: SecretLine
+    """The token, as a reference: `"{env.TOKEN}"`."""
+
+
+class ApiKey(AuthOptions):
+    """A key in a header or a query parameter."""
+
+    type: Literal["api_key"]
+    name: Text
+    """The name of the header or parameter."""
+    value: SecretLine
+    """The key, as a reference: `"{env.API_KEY}"`."""
+    location: Literal["header", "query"] = "header"
+    """Where the key goes."""
+    prefix: str = ""
+    """Text before the key, such as `"Token "`."""
+
+    @model_validator(mode="after")
+    def _name_of_header(self) -> Self:
+        check_header(self.name, self.location)
+        return self
+
+
+class HttpBasic(AuthOptions):
+    """A user name and password (RFC 7617)."""
+
+    type: Literal["http_basic"]
+    username: SecretText
+    """The user name; some APIs want their key here."""
+    password: SecretText = SecretText()
+    """The password; some APIs want none."""
+
+    @property
+    def secrets(self) -> dict[str, SecretText]:
+        """A user name is only one where there is no password: a key (Stripe)."""
+        found = super().secrets
+        return {"password": self.password} if self.password else found
+
+
+class OAuth1(AuthOptions):
+    """A signature over each request (RFC 5849). Needs `pip install 'harvester[oauth1]'`."""
+
+    type: Literal["oauth1"]
+    client_key: SecretLine
+    """The client's key, also called consumer key, as a reference."""
+    client_secret: SecretLine
+    """The client's secret, also called consumer secret, as a reference."""
+    resource_owner_key: SecretLine | None = None
+    """The token, also called access token, as a reference."""
+    resource_owner_secret: SecretLine | None = None
+    """The token's secret, as a reference."""
+    signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"] = "HMAC-SHA1"
+    """How it is signed."""
+    realm: Annotated[Text, Referring()] | None = None
+    """The realm, where the API wants one (NetSuite's account)."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        there = [
+            name
+            for name in ("resource_owner_key", "resource_owner_secret")
+            if getattr(self, name) is not None
+        ]
+        if len(there) == 1:
+            raise SectionError(
+                [((there[0],), "resource_owner_key and resource_owner_secret go together")]
+            )
+        return self
