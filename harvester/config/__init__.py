@@ -83,6 +83,7 @@ from harvester.config.static_auth import (
     ApiKey,
     Bearer,
     HttpBasic,
+    HttpDigest,
     OAuth1,
 )
 from harvester.config.token_auth import (
@@ -118,6 +119,7 @@ __all__ = [
     "HeaderLink",
     "HeaderWhen",
     "HttpBasic",
+    "HttpDigest",
     "Incremental",
     "JsonLink",
     "Keyset",

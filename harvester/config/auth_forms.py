@@ -12,13 +12,14 @@ from pydantic import Field
 
 from harvester.config.auth_options import AuthOptions
 from harvester.config.secret_text import referring_options, secret_options
-from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, OAuth1
+from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, HttpDigest, OAuth1
 from harvester.config.token_auth import OAuth2ClientCredentials, OAuth2RefreshToken, SessionToken
 
 Auth = Annotated[
     Bearer
     | ApiKey
     | HttpBasic
+    | HttpDigest
     | OAuth2ClientCredentials
     | OAuth2RefreshToken
     | SessionToken

@@ -52,6 +52,21 @@ class HttpBasic(AuthOptions):
         return {"password": self.password} if self.password else found
 
 
+class HttpDigest(AuthOptions):
+    """A user name and password that are never sent, only a proof of them (RFC 7616)."""
+
+    type: Literal["http_digest"]
+    username: SecretText
+    """The user name. It is sent as it is."""
+    password: SecretText
+    """The password."""
+
+    @property
+    def secrets(self) -> dict[str, SecretText]:
+        """The password; names are sent in the open."""
+        return {"password": self.password}
+
+
 class OAuth1(AuthOptions):
     """A signature over each request (RFC 5849). Needs `pip install 'harvester[oauth1]'`."""
 

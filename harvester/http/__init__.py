@@ -27,6 +27,7 @@ from harvester.http.recent_requests import (
 from harvester.http.request import (
     Credentials,
     Request,
+    Signature,
 )
 from harvester.http.retry import (
     Backoff,
@@ -47,6 +48,7 @@ __all__ = [
     "Recent",
     "Request",
     "Response",
+    "Signature",
     "Transport",
     "Wait",
     "Watch",

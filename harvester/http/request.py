@@ -5,6 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Signature:
+    """Signs a prepared request (of requests) each time that it leaves."""
+
+    def __call__(self, prepared: Any) -> Any:
+        """Add the signature, and give the request back."""
+        return prepared
+
+    def challenged(self, challenge: str) -> bool:
+        """The request was refused with this WWW-Authenticate header: whether it may be let in when
+        it is signed again.
+        """
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Headers, query parameters, and a signature over the prepared request (of requests).

@@ -13,6 +13,7 @@ import contextlib
 import http.client
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin
 
@@ -29,7 +30,7 @@ from harvester.http.certificates import check_bundle, tls_trouble
 from harvester.http.connection import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
 from harvester.http.cookies import Cookies
 from harvester.http.reachability import origin_in
-from harvester.http.request import Request
+from harvester.http.request import Request, Signature
 from harvester.security import origin_of
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -137,7 +138,7 @@ class Transport:
         for hop in range(_MOST_REDIRECTS + 1):
             if hop:
                 exchange.await_turn()
-            response = self._send_twice(request, exchange)
+            response = self._answering(request, exchange)
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or location is None:
                 return response
@@ -158,6 +159,20 @@ class Transport:
                 )
             request = replace(request, url=target)
         raise PageRefused(f"more than {_MOST_REDIRECTS} redirects")
+
+    def _answering(self, request: Request, exchange: "_Exchange") -> Response:
+        """The answer; where it is a challenge that the request's signature takes, that to the
+        request signed again.
+        """
+        response = self._send_twice(request, exchange)
+        challenge = response.headers.get("www-authenticate")
+        if response.status != HTTPStatus.UNAUTHORIZED or challenge is None:
+            return response
+        if not (isinstance(request.sign, Signature) and request.sign.challenged(challenge)):
+            return response
+        response.raw.close()  # unread, as a redirect's
+        exchange.await_turn()
+        return self._send_twice(request, exchange)
 
     def _send_twice(self, request: Request, exchange: "_Exchange") -> Response:
         """A kept-alive connection may have died meanwhile: one free try on a fresh one."""

@@ -4,6 +4,8 @@ Whoever adds a scheme adds a `Sample` here; the suite in `test_schemes` runs ove
 secrets in it hold `s3cret`, so that they can be looked for.
 """
 
+import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from harvester.config import (
     ApiKey,
     Bearer,
     HttpBasic,
+    HttpDigest,
     OAuth1,
     OAuth2ClientCredentials,
     OAuth2RefreshToken,
@@ -57,6 +60,39 @@ class Sample:
         return text
 
 
+@dataclass(frozen=True)
+class Challenging(Sample):
+    """Answers with a challenge, by whose nonce the proof is made; each is good for two requests."""
+
+    def guarded(self, api: Api) -> Api:
+        """The API, behind a check of RFC 7616."""
+        nonces: dict[str, int] = {}
+
+        def guard(asked: Asked) -> Answer:
+            scheme, _, rest = asked.headers.get("authorization", "").partition(" ")
+            given = dict(re.findall(r'(\w+)="?([^",]*)"?', rest))
+            nonce = given.get("nonce", "")
+            if scheme == "Digest" and nonces.get(nonce, 0) > 0:
+                nonces[nonce] -= 1
+                if given["response"] == self._proof(asked, given):
+                    return api(asked)
+            nonces[f"nonce-{len(nonces)}"] = 2
+            challenge = f'Digest realm="items", nonce="nonce-{len(nonces) - 1}", qop="auth"'
+            told = {"WWW-Authenticate": f"{challenge}, algorithm=SHA-256"}
+            return Answer({"error": asked.headers.get("authorization")}, 401, told)
+
+        return guard
+
+    def _proof(self, asked: Asked, given: Mapping[str, str]) -> str:
+        def digest(*texts: str) -> str:
+            return hashlib.sha256(":".join(texts).encode()).hexdigest()
+
+        owner = digest(self.env["NAME"], "items", self.env["PASSWORD"])
+        asked_for = digest(asked.method, asked.target)
+        assert given["uri"] == asked.target
+        return digest(owner, given["nonce"], given["nc"], given["cnonce"], "auth", asked_for)
+
+
 def _header(name: str, value: str) -> Callable[[Asked], bool]:
     return lambda asked: asked.headers.get(name) == value
 
@@ -83,6 +119,11 @@ SAMPLES: dict[type, Sample] = {
         {"NAME": "user-s3cret-2", "PASSWORD": "pass-s3cret-1"},
         _header("authorization", f"Basic {PAIR}"),
         derived=(PAIR,),
+    ),
+    HttpDigest: Challenging(
+        '{type: http_digest, username: "{env.NAME}", password: "{env.PASSWORD}"}',
+        {"NAME": "user-s3cret-2", "PASSWORD": "pass-s3cret-1"},
+        lambda asked: False,
     ),
     OAuth1: Sample(
         f'{{type: oauth1, client_key: "{{env.KEY}}", client_secret: "{{env.SECRET}}", {OWNER}}}',

@@ -14,7 +14,7 @@ from pydantic import Field
 from harvester import harvest, verify
 from harvester.auth.scheme import RenewableScheme, Scheme, StaticScheme
 from harvester.auth.schemes import scheme_of
-from harvester.config import AUTH_OPTIONS, Auth, AuthOptions, Config, SecretText
+from harvester.config import AUTH_OPTIONS, Auth, AuthOptions, Config, HttpDigest, SecretText
 from harvester.config.load import parse_config
 from harvester.config.secret_text import SecretLine, secret_options
 from harvester.engine.events import Event
@@ -173,6 +173,30 @@ def test_static_credentials_that_are_refused_end_it(tmp_path: Path, member: type
         summary, _ = harvested(sample, configured(sample, api.origin), tmp_path / "out")
         assert len(api.asked) == 1
     assert "401" in summary.failures[0].error
+
+
+def test_a_challenge_is_answered_at_once(tmp_path: Path) -> None:
+    """With each nonce, good for two pages, comes one request more; a wrong password is said."""
+    sample = SAMPLES[HttpDigest]
+    with ApiServer(sample.guarded(items)) as api:
+        config = configured(sample, api.origin)
+        summary, _ = harvested(sample, config, tmp_path / "out")
+        assert (summary.complete, summary.resources[0].records) == (True, PAGES)
+        assert len(api.asked) == summary.resources[0].requests == PAGES + 3
+        wrong = config.with_env({**sample.env, "PASSWORD": "wrong-s3cret"})
+        summary, _ = harvested(sample, wrong, tmp_path / "wrong")
+        assert len(api.asked) == PAGES + 3 + 2
+    assert "are the credentials right" in summary.failures[0].error
+
+
+def test_a_challenge_of_another_kind_is_none(tmp_path: Path) -> None:
+    """Nothing is sent in answer to one for a basic password, or to one without a nonce."""
+    sample = SAMPLES[HttpDigest]
+    for challenge in ('Basic realm="items"', 'Digest realm="items"'):
+        told = {"WWW-Authenticate": challenge}
+        with ApiServer(lambda asked, told=told: Answer({}, 401, told)) as api:  # type: ignore[misc]
+            harvested(sample, configured(sample, api.origin), tmp_path / challenge[:5])
+            assert len(api.asked) == 1
 
 
 @pytest.mark.parametrize("member", RENEWABLE)

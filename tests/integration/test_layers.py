@@ -44,7 +44,7 @@ ROOMS = {
     "pydantic": ("config.",),
     "pydantic_core": ("config.",),
     "yaml": ("config.yamlfile",),
-    "requests": ("http.transport", "http.connection", "http.certificates"),
+    "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
     "requests_oauthlib": ("auth.",),
     "urllib3": ("http.",),
     "http.client": ("http.",),
