@@ -7,10 +7,9 @@ them (`survey`, `columns`), which of them are repeated (`repeats`), and the file
 
 from harvester.export.exporting import (
     Exported,
-    OnStep,
-    Step,
     export,
 )
+from harvester.export.steps import OnStep, Step
 from harvester.export.targets import WRITERS
 from harvester.export.writer import Rows, Writer
 

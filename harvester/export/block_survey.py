@@ -22,6 +22,7 @@ class BlockSurvey:
     def __init__(self) -> None:
         self._survey = Survey()
         self._patterns: dict[bytes, bytes] = {}
+        self.learned = 0  # how often there was anything new, or text that parsers differ in
         self._decoder: msgspec.json.Decoder[list[Any]] | None = None
 
     @property
@@ -33,16 +34,11 @@ class BlockSurvey:
         """Take the records into account; of each chunk of the block whether it is plain (1 or 0):
         what was met accepts it, so that all parsers read it alike.
         """
-        found = bytes(self._accepts(chunk) or self._learn(chunk) for chunk in block.chunks())
+        found = bytes(self.accepts(chunk) or self._learn(chunk) for chunk in block.chunks())
         return self._patterns.setdefault(found, found)  # one object for all that are alike
 
-    def _learn(self, chunk: Block) -> bool:
-        for value in values_of(chunk.records):
-            self._survey.observe(value)
-        self._decoder = acceptor(self.root)
-        return self._accepts(chunk)
-
-    def _accepts(self, block: Block) -> bool:
+    def accepts(self, block: Block) -> bool:
+        """Whether all records look as what was met."""
         if self._decoder is None:
             return False
         try:
@@ -50,3 +46,10 @@ class BlockSurvey:
         except _REFUSED:
             return False
         return True
+
+    def _learn(self, chunk: Block) -> bool:
+        self.learned += 1
+        for value in values_of(chunk.records):
+            self._survey.observe(value)
+        self._decoder = acceptor(self.root)
+        return self.accepts(chunk)

@@ -9,6 +9,7 @@ from typing import Final
 from harvester.errors import ConfigError
 from harvester.export.blocks import Block
 from harvester.export.columns import Table
+from harvester.export.rows import TableChanged
 from harvester.export.sql import sql_name, sql_type
 from harvester.export.writer import Rows, Writer
 
@@ -80,9 +81,14 @@ class DuckDB(Writer):
         )
         run("BEGIN")
         run(f"CREATE TABLE {sql_name(name)} ({columns})")
-        with Stream(schema(table), tables(table, blocks)) as stream:
-            self._connection.register(_ROWS, stream.reader)
-            run(f"INSERT INTO {sql_name(name)} SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+        try:
+            with Stream(schema(table), tables(table, blocks)) as stream:
+                self._connection.register(_ROWS, stream.reader)
+                run(f"INSERT INTO {sql_name(name)} SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+        except TableChanged:
+            run("ROLLBACK")
+            raise
+        finally:
             self._connection.unregister(_ROWS)
         run("COMMIT")
 

@@ -1,39 +1,23 @@
 """The export itself: which passes over the records, and what is written with them."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import ConfigError
-from harvester.export.block_survey import BlockSurvey
-from harvester.export.blocks import Block, BlockBuilder, plain_parts
-from harvester.export.columns import Table, partition_names, table_of
-from harvester.export.repeats import Repeats, key_path
+from harvester.export.repeats import key_path
+from harvester.export.rows import ResourceRows, TableChanged
 from harvester.export.scratch import publish, refuse_existing, scratch
 from harvester.export.snapshot import Snapshot, chosen
-from harvester.export.survey import Survey
+from harvester.export.steps import OnStep
 from harvester.export.targets import refuse_missing, writer_for
 from harvester.export.writer import Writer
 from harvester.store import disk_errors, read_asked
 
 PREFIX: Final = "_"
-_STEP_RECORDS: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far an export has come: in which pass, `reading` (what the values look like) or
-    `writing`, over which resource, and how many of its committed records.
-    """
-
-    phase: str
-    resource: str
-    records: int
-    of_records: int
 
 
 @dataclass(slots=True)
@@ -44,9 +28,6 @@ class Exported:
     records: dict[str, int] = field(default_factory=dict)
     repeated: int = 0  # records left out, since a newer one has the same key
     notes: list[str] = field(default_factory=list)
-
-
-OnStep = Callable[[Step], None]
 
 
 def export(
@@ -112,117 +93,15 @@ class _Export:
         """Write the file, whole."""
         with writer(self.file) as file:
             for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
-                with _Rows(self, snapshot, number) as rows:
-                    file.add(name, rows)
-
-
-class _Rows:
-    """The rows of one resource: looked through once for the columns and the repeats, then given."""
-
-    def __init__(self, job: _Export, snapshot: Snapshot, number: int) -> None:
-        self._job = job
-        self._snapshot = snapshot
-        self._stack = ExitStack()
-        self._repeats = (
-            self._stack.enter_context(Repeats(job.folder / f"seen-{number}.sqlite", job.dedupe))
-            if job.dedupe
-            else None
-        )
-        self._looked_through = False
-        self._plain: list[bytes] = []  # of each block of the first pass, its chunks
-
-    @property
-    def resource(self) -> str:
-        """The name of the resource."""
-        return self._snapshot.name
-
-    @property
-    def partition_names(self) -> Mapping[str, str]:
-        """The column of each partition key."""
-        return partition_names(self._snapshot.keys, self._job.prefix)
-
-    def __enter__(self) -> "_Rows":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def table(self) -> Table:
-        """The columns, from all records and partition values."""
-        records, partitions = BlockSurvey(), Survey()
-        partitions.observe(dict.fromkeys(self._snapshot.keys))
-        self._plain = []
-        own: Mapping[str, Any] | None = None
-        for block in self._look_through():
-            for run in block.runs:
-                if run.values is not own:
-                    own = run.values
-                    partitions.observe(own)
-            self._plain.append(records.observe(block))
-        made = table_of(self._snapshot.name, records.root, partitions.root, self._job.prefix)
-        self._job.done.notes += made.notes
-        return made
-
-    def _look_through(self) -> Iterator[Block]:
-        """The first pass."""
-        self._looked_through = True
-        position = 0
-        for block in self._blocks("reading"):
-            if self._repeats:
-                for run, values in block.values():
-                    for value in values:
-                        self._repeats.observe(position, run.fetched_at, value)
-                        position += 1
-            yield block
-        if self._repeats:
-            self._check_keys(self._repeats)
-
-    def blocks(self) -> Iterator[Block]:
-        """The second pass: the rows, without those that are repeated."""
-        if self._repeats and not self._looked_through:
-            for _ in self._look_through():
-                pass
-        repeated = self._repeats.positions() if self._repeats else iter(())
-        leave_out = next(repeated, None)
-        begin = count = 0
-        for number, block in enumerate(self._blocks("writing")):
-            pieces = plain_parts(block, self._plain[number]) if self._plain else [block]
-            for piece in pieces:
-                end = begin + len(piece)
-                places = []
-                while leave_out is not None and leave_out < end:
-                    places.append(leave_out - begin)
-                    leave_out = next(repeated, None)
-                begin = end
-                self._job.done.repeated += len(places)
-                count += len(piece) - len(places)
-                if len(places) < len(piece):
-                    yield piece.without(places)
-        self._job.done.records[self._snapshot.name] = count
-
-    def _blocks(self, phase: str) -> Iterator[Block]:
-        snapshot, count, told = self._snapshot, 0, 0
-        builder = BlockBuilder()
-        self._job.on_step(Step(phase, snapshot.name, 0, snapshot.records))
-        for page in snapshot:
-            for records in snapshot.records_of(page):
-                count += len(records)
-                yield from builder.add(page.values, page.fetched_at, records)
-                if count - told >= _STEP_RECORDS:
-                    told = count
-                    self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
-        yield from builder.rest()
-        self._job.on_step(Step(phase, snapshot.name, count, snapshot.records))
-
-    def _check_keys(self, repeats: Repeats) -> None:
-        """Refuse a key that no record has, and tell of records without it."""
-        name, keys = self._snapshot.name, " ".join(f"--dedupe {key}" for key in self._job.dedupe)
-        if repeats.unkeyed and not repeats.keyed:
-            raise ConfigError(f"{name}: {keys}: no record has a value there")
-        if repeats.unkeyed:
-            self._job.done.notes.append(
-                f"{name}: {repeats.unkeyed:,} records have no value at {keys}; all were kept"
-            )
+                seen = self.folder / f"seen-{number}.sqlite"
+                with ResourceRows(snapshot, self.prefix, self.dedupe, seen, self.on_step) as rows:
+                    try:
+                        file.add(name, rows)
+                    except TableChanged:
+                        file.add(name, rows)
+                self.done.records[snapshot.name] = rows.count
+                self.done.repeated += rows.repeated
+                self.done.notes += rows.notes
 
 
 def _refuse_several(target: Path, writer: type[Writer], found: Sequence[Resource]) -> None:

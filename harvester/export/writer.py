@@ -2,8 +2,10 @@
 
 A writer *must* put every row that it is given into the file at `path`, in their order, and *must*
 have the file complete when its block is left without an error. It *must* raise OSError where the
-disk is full, and *must not* write anywhere but in the folder of `path`, which is its own. What it
-imports beyond the harvester itself it *must* name in `libraries`, and import only when it is made.
+disk is full. Where the rows raise `TableChanged`, it *must* let that through, and begin anew when
+`add` is called again. It *must not* write anywhere but in the folder of `path`, which is its own.
+What it imports beyond the harvester itself it *must* name in `libraries`, and import only when it
+is made.
 
 A new target is one class in one file, and one line in `targets.WRITERS`; `tests/export` then runs
 over it by itself.
@@ -31,10 +33,13 @@ class Rows(Protocol):
         """The column of each partition key."""
 
     def table(self) -> Table:
-        """The columns, from all records and partition values: to be asked for once, and first."""
+        """The columns, from all records and partition values: to be asked for first."""
 
     def blocks(self) -> Iterator[Block]:
-        """The rows, many at a time, without those that are repeated."""
+        """The rows, many at a time, without those that are repeated.
+
+        Raises `TableChanged` where they do not fit what `table` said.
+        """
 
 
 class Writer(ABC):

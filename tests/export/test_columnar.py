@@ -15,11 +15,19 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harvester.export import blocks, export
+from harvester.export import Step, blocks, export, rows
 from harvester.export.blocks import Block, BlockBuilder, plain_parts
 from harvester.export.cells import CellReader
 from harvester.export.columnar import ColumnReader
-from tests.export.test_export import PAGES, TEXTS, harvest_of, replace_page, schema_of, table_in
+from tests.export.test_export import (
+    PAGES,
+    PARTITIONED,
+    TEXTS,
+    harvest_of,
+    replace_page,
+    schema_of,
+    table_in,
+)
 
 COLUMNS, CELLS = ColumnReader.read, CellReader.read
 
@@ -87,11 +95,11 @@ def both(out: Path, folder: Path) -> None:
             for ending in (".parquet", ".duckdb", ".csv"):
                 export(out, place / f"o{ending}")
             parquet = pq.read_table(place / "o.parquet")
-            names, kinds, rows = table_in(place / "o.duckdb")
+            names, kinds, found_rows = table_in(place / "o.duckdb")
             # `repr` tells 0.0 from -0.0, and 1 from True.
             found[way] = [
                 str(parquet.schema), repr(parquet.to_pylist()), names, list(map(str, kinds)),
-                repr(rows), (place / "o.csv").read_bytes(),
+                repr(found_rows), (place / "o.csv").read_bytes(),
             ]  # fmt: skip
     for columns, values in zip(*found.values(), strict=True):
         assert columns == values
@@ -235,6 +243,50 @@ def test_without_duckdb_parquet_is_the_same(
     assert pq.read_table(tmp_path / "with.parquet") == pq.read_table(tmp_path / "without.parquet")
 
 
+# --- A table that turns out to be another -------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampled", [0, 50])
+@pytest.mark.parametrize(
+    "late",
+    [{"id": 1, "new": 2}, {"id": 1.5}, {"id": "x"}, {"o": {"k": 1, "late": "x"}}, {"o": 3},
+     {"l": [1]}, 7, {"id": 2**53 + 1}, {"id": 2**63}],
+)  # fmt: skip
+def test_what_comes_late_is_in_the_table(
+    sampled: int, late: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The writer has begun by then, or samples have told; the files are the same either way."""
+    monkeypatch.setattr(blocks, "BLOCK_RECORDS", 20)
+    monkeypatch.setattr(rows, "SAMPLED_PAGES", sampled)
+    records: list[Any] = [{"id": n, "o": {"k": n}, "l": []} for n in range(100)]
+    pages = [records, records, [*records, late], records]
+    harvest_of(tmp_path / "out", {"orders": pages})
+    met: list[Step] = []
+    export(tmp_path / "out", tmp_path / "late.parquet", on_step=met.append)
+    monkeypatch.setattr(rows, "HEAD_BLOCKS", 1000)
+    export(tmp_path / "out", tmp_path / "known.parquet")
+    known = pq.read_table(tmp_path / "known.parquet")
+    assert known.num_rows == 401
+    assert pq.read_table(tmp_path / "late.parquet").equals(known)
+    again = [step.phase for step in met if step.records == 0].count("writing") > 1
+    assert again == (not sampled and late != {"id": 2**53 + 1})
+    monkeypatch.setattr(rows, "HEAD_BLOCKS", 1)
+    both(tmp_path / "out", tmp_path)
+
+
+def test_a_partition_of_another_kind_comes_late(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its values make a column, too."""
+    monkeypatch.setattr(blocks, "BLOCK_RECORDS", 5)
+    text = PARTITIONED.replace("[2020, 2021]", "[1, 2, 3, 4, 2.5, x]")
+    harvest_of(tmp_path / "out", {"orders": [[{"a": n} for n in range(10)]]}, text)
+    export(tmp_path / "out", tmp_path / "o.parquet")
+    years = pq.read_table(tmp_path / "o.parquet")["_year"].to_pylist()
+    assert years[::10] == ["1", "2", "3", "4", "2.5", "x"] * 2
+    both(tmp_path / "out", tmp_path)
+
+
 # --- Blocks --------------------------------------------------------------------------------------
 
 
@@ -254,13 +306,13 @@ def test_blocks_lose_no_record(sizes: list[int], limit: int, data: st.DataObject
     assert [row for block in found for row in block.rows()] == wanted
     for block in found:
         assert block.column("p") == [values["p"] for values, _ in block.rows()]
-        rows = list(block.rows())
-        assert [row for chunk in block.chunks() for row in chunk.rows()] == rows
+        of_it = list(block.rows())
+        assert [row for chunk in block.chunks() for row in chunk.rows()] == of_it
         plain = bytes(data.draw(st.booleans()) for _ in block.chunks())
         pieces = list(plain_parts(block, plain))
-        assert [row for piece in pieces for row in piece.rows()] == rows
+        assert [row for piece in pieces for row in piece.rows()] == of_it
         assert all(one.plain != other.plain for one, other in pairwise(pieces))
         out = sorted(data.draw(st.sets(st.integers(0, len(block) - 1))))
         assert list(block.without(out).rows()) == [
-            row for place, row in enumerate(rows) if place not in out
+            row for place, row in enumerate(of_it) if place not in out
         ]

@@ -1,0 +1,204 @@
+"""The rows of one resource: what its columns are, and the records in blocks.
+
+Two passes would do: one that looks at all records for the columns, one that gives them. Most
+harvests need one. What the first records and samples from the whole harvest look like is taken for
+the table, and each block is looked at before it is given. Where one shows the table to be another,
+the rest is looked through, and `TableChanged` has the writer begin anew, with the right table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from harvester.errors import ConfigError
+from harvester.export.block_survey import BlockSurvey
+from harvester.export.blocks import Block, BlockBuilder, plain_parts
+from harvester.export.columns import Table, partition_names, table_of
+from harvester.export.repeats import Repeats
+from harvester.export.snapshot import Snapshot
+from harvester.export.steps import OnStep, Step
+from harvester.export.survey import Survey
+
+#: Looked at before anything is written: so many blocks, and pages from all over the harvest.
+HEAD_BLOCKS: Final = 2
+SAMPLED_PAGES: Final = 50
+_SAMPLED_BATCHES: Final = 4  # of each: a small page has no more
+_STEP_RECORDS: Final = 5000
+
+
+class TableChanged(Exception):
+    """A block has shown the columns to be others than `table` had said. `table` now has all of
+    them, and `blocks` begins anew.
+    """
+
+
+class ResourceRows:
+    """The rows of one resource. `seen` is a new file for what `dedupe` needs."""
+
+    def __init__(
+        self, snapshot: Snapshot, prefix: str, dedupe: Sequence[str], seen: Path, on_step: OnStep
+    ) -> None:
+        self.count = self.repeated = 0
+        self.notes: list[str] = []
+        self._snapshot = snapshot
+        self._prefix = prefix
+        self._dedupe = dedupe
+        self._on_step = on_step
+        self._stack = ExitStack()
+        self._repeats = self._stack.enter_context(Repeats(seen, dedupe)) if dedupe else None
+        self._looked_through = False
+        self._phase = "reading"
+        self._records, self._partitions = BlockSurvey(), Survey()
+        self._partitions.observe(dict.fromkeys(snapshot.keys))
+        self._values: Mapping[str, Any] | None = None
+        self._plain: list[bytes] = []  # of each block that was looked at, its chunks
+        self._table: Table | None = None
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource."""
+        return self._snapshot.name
+
+    @property
+    def partition_names(self) -> Mapping[str, str]:
+        """The column of each partition key."""
+        return partition_names(self._snapshot.keys, self._prefix)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def table(self) -> Table:
+        """The columns, from all records and partition values, or so it seems."""
+        if self._table is None:
+            found = self._look_through(self._repeats) if self._repeats else self._blocks("reading")
+            looked_at = 0
+            for block in islice(found, HEAD_BLOCKS):
+                self._observe(block)
+                looked_at += len(block)
+            several = looked_at < self._snapshot.records
+            if self._repeats or (several and not self._samples_are_alike()):
+                for block in found:
+                    self._observe(block)
+            self._table = self._seen()
+        return self._table
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows, many at a time, without those that are repeated. Raises `TableChanged`."""
+        if self._repeats and not self._looked_through:
+            for _ in self._look_through(self._repeats):
+                pass
+        repeated = self._repeats.positions() if self._repeats else iter(())
+        leave_out = next(repeated, None)
+        begin = self.count = self.repeated = 0
+        for block in self._seen_blocks():
+            end = begin + len(block)
+            places = []
+            while leave_out is not None and leave_out < end:
+                places.append(leave_out - begin)
+                leave_out = next(repeated, None)
+            begin = end
+            self.repeated += len(places)
+            self.count += len(block) - len(places)
+            if len(places) < len(block):
+                yield block.without(places)
+        if self._table is not None:
+            self.notes += self._table.notes
+
+    def _seen_blocks(self) -> Iterator[Block]:
+        """All blocks, each after it was looked at, if there is to be a table."""
+        found = self._blocks("writing")
+        for number, block in enumerate(found):
+            if self._table is None:
+                yield block
+                continue
+            if number == len(self._plain) and self._observe(block) and self._seen() != self._table:
+                self._phase = "reading"
+                for rest in found:
+                    self._observe(rest)
+                self._table = self._seen()
+                raise TableChanged
+            yield from plain_parts(block, self._plain[number])
+
+    def _seen(self) -> Table:
+        """The columns of what was seen so far."""
+        name = self._snapshot.name
+        return table_of(name, self._records.root, self._partitions.root, self._prefix)
+
+    def _observe(self, block: Block) -> bool:
+        """Look at a block; whether it had anything new."""
+        learned, partitions = self._records.learned, self._partition_kinds()
+        self._plain.append(self._records.observe(block))
+        for run in block.runs:
+            if run.values is not self._values:
+                self._values = run.values
+                self._partitions.observe(run.values)
+        return learned != self._records.learned or partitions != self._partition_kinds()
+
+    def _partition_kinds(self) -> list[int]:
+        return [shape.kinds for shape in (self._partitions.root.members or {}).values()]
+
+    def _samples_are_alike(self) -> bool:
+        """Whether pages from all over the harvest look as what was seen so far."""
+        step = max(1, self._snapshot.pages // (SAMPLED_PAGES or 1))
+        for page in islice(self._snapshot, 0, None, step):
+            builder = BlockBuilder()
+            batches = islice(self._snapshot.records_of(page), _SAMPLED_BATCHES)
+            found = [
+                block
+                for records in batches
+                for block in builder.add(page.values, page.fetched_at, records)
+            ]
+            if not all(map(self._records.accepts, (*found, *builder.rest()))):
+                return False
+        return True
+
+    def _look_through(self, repeats: Repeats) -> Iterator[Block]:
+        """The first pass over all records, where repeated ones are left out."""
+        self._looked_through = True
+        position = 0
+        for block in self._blocks("reading"):
+            for run, values in block.values():
+                for value in values:
+                    repeats.observe(position, run.fetched_at, value)
+                    position += 1
+            yield block
+        self._check_keys(repeats)
+
+    def _blocks(self, phase: str) -> Iterator[Block]:
+        snapshot, count, told = self._snapshot, 0, 0
+        builder = BlockBuilder()
+        self._phase = phase
+        self._tell(0)
+        for page in snapshot:
+            for records in snapshot.records_of(page):
+                count += len(records)
+                yield from builder.add(page.values, page.fetched_at, records)
+                if count - told >= _STEP_RECORDS:
+                    told = count
+                    self._tell(count)
+        yield from builder.rest()
+        self._tell(count)
+
+    def _tell(self, records: int) -> None:
+        self._on_step(Step(self._phase, self._snapshot.name, records, self._snapshot.records))
+
+    def _check_keys(self, repeats: Repeats) -> None:
+        """Refuse a key that no record has, and tell of records without it."""
+        name, keys = self._snapshot.name, " ".join(f"--dedupe {key}" for key in self._dedupe)
+        if repeats.unkeyed and not repeats.keyed:
+            raise ConfigError(f"{name}: {keys}: no record has a value there")
+        if repeats.unkeyed:
+            self.notes.append(
+                f"{name}: {repeats.unkeyed:,} records have no value at {keys}; all were kept"
+            )

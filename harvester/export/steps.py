@@ -1,0 +1,19 @@
+"""How far an export has come, as it tells whoever asked for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far an export has come: in which pass, `reading` (what the values look like) or
+    `writing`, over which resource, and how many of its committed records.
+    """
+
+    phase: str
+    resource: str
+    records: int
+    of_records: int
+
+
+OnStep = Callable[[Step], None]
