@@ -23,7 +23,7 @@ from harvester.export.steps import OnStep, Step
 from harvester.export.survey import Survey
 
 #: Looked at before anything is written: so many blocks, and pages from all over the harvest.
-HEAD_BLOCKS: Final = 2
+HEAD_BLOCKS: Final = 1
 SAMPLED_PAGES: Final = 50
 _SAMPLED_BATCHES: Final = 4  # of each: a small page has no more
 _STEP_RECORDS: Final = 5000
