@@ -22,6 +22,8 @@ from pydantic import ValidationError
 from harvester.config import references, secret_keys
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
+from harvester.config.given import faults as given_faults
+from harvester.config.given import given
 from harvester.config.models import Config
 from harvester.config.request_options import url_problem
 from harvester.config.secret_text import MASK
@@ -142,7 +144,6 @@ def reopen(
     masked in harvest.json.
     """
     config = parse_resolved(resolved, source)
-    env = os.environ if env is None else env
     document = Document(source, dict(resolved), {(): Place(source, 0, ())})
     problems = [
         document.problem(path, "the secret stood in the YAML and is not kept here; give the YAML")
@@ -150,10 +151,11 @@ def reopen(
         if MASK in text and path[:1] in (("client",), ("resources",))
     ]
     needed = list(references.variables(resolved))
-    problems += [document.problem(*fault) for fault in _environment_faults(needed, env)]
+    values = given((name for _, name in needed), os.environ if env is None else env)
+    problems += [document.problem(*fault) for fault in given_faults(needed, values)]
     if problems:
         raise ConfigError(problems)
-    return config.with_env({name: env[name] for _, name in needed})
+    return config.with_env(values)
 
 
 def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> Config:
@@ -164,19 +166,20 @@ def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> C
     except ValidationError as error:
         problems += explain(error, document)
     needed = list(references.variables(document.tree))
+    values = given((name for _, name in needed), env)
     for faults in (
         references.faults(document.tree),
         references.unread(document.tree) if config else (),
         _name_faults(document.tree),
         secret_keys.faults(document.tree),
-        _environment_faults(needed, env),
-        _url_faults(document.tree, env),
+        given_faults(needed, values),
+        _url_faults(document.tree, values),
     ):
         problems += [document.problem(path, message) for path, message in faults]
     if config is None or problems:
         # One mistake in resource_defaults is met in every resource.
         raise ConfigError(list(dict.fromkeys(problems)))
-    return config.with_env({name: env[name] for _, name in needed}, home)
+    return config.with_env(values, home)
 
 
 # --- Before the checks ---------------------------------------------------------------------------
@@ -249,20 +252,6 @@ def _name_faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             yield path, f"the name {name!r} ends in a dot, which some systems drop from a folder's"
         if (taken := first.setdefault(name.lower(), path)) != path:
             yield path, f"the name {name!r} is taken by {dotted(taken[:-1])}"
-
-
-def _environment_faults(
-    needed: Sequence[tuple[KeyPath, str]], env: Mapping[str, str]
-) -> Iterator[tuple[KeyPath, str]]:
-    for path, name in needed:
-        if name not in env:
-            yield path, f"the environment variable {name} is not set"
-        elif not env[name]:
-            yield path, f"the environment variable {name} is empty"
-        elif re.search(r"[\x00-\x1f\x7f]", env[name]):
-            yield path, f"the environment variable {name} holds a line break or control character"
-        elif _SURROGATE.search(env[name]):  # how Python hands on bytes that are no UTF-8
-            yield path, f"the environment variable {name} is not UTF-8 text"
 
 
 def _url_faults(tree: Any, env: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harvester.config.models import Config, Resource
-from harvester.config.references import references_in
+from harvester.config.references import is_given, references_in
 from harvester.config.variables import is_free_header, renewable
 from harvester.config.wording import listed
 from harvester.security import is_secret_name
@@ -201,7 +201,7 @@ def _without_secrets(tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return {
             key: "***"
-            if is_secret_name(key) and isinstance(branch, str) and "{env." in branch
+            if is_secret_name(key) and isinstance(branch, str) and is_given(branch)
             else _without_secrets(branch)
             for key, branch in tree.items()
         }

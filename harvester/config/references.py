@@ -41,6 +41,11 @@ def references_in(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
         yield from ((path, reference) for reference in found)
 
 
+def is_given(text: str) -> bool:
+    """Whether a text seems to refer to a variable, or to a secret's file."""
+    return "{env." in text or "{file./" in text
+
+
 def variables(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """List the environment variables that a configuration names, with the places."""
     for path, text in strings(tree):
@@ -55,7 +60,7 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     for path, text in strings(tree):
         resource = _request_of(path, tree)
         if resource is None and not _environment_only(path):
-            if "{env." in text and "partitions" in path:
+            if is_given(text) and "partitions" in path:
                 yield path, "an environment variable here would name a folder; write the value"
             continue
         try:
@@ -78,7 +83,7 @@ def unread(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """
     for path, text in strings(tree):
         read = _environment_only(path) or _request_of(path, tree) is not None
-        if "{env." in text and not read and "partitions" not in path:
+        if is_given(text) and not read and "partitions" not in path:
             yield path, "references are not read here"
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from harvester.config.models import Config
 from harvester.config.references import references_in
 from harvester.config.wording import KeyPath
+from harvester.model import file_of
 from harvester.security import is_secret_name
 
 _SECRET_VARIABLE: Final = re.compile(
@@ -65,7 +66,7 @@ def looks_secret(value: str) -> bool:
 
 def renewable(config: Config) -> frozenset[str]:
     """The variables that hold credentials, so that their values may change at any time."""
-    named = {name for name in config.env if is_secret_variable(name)}
+    named = {name for name in config.env if is_secret_variable(name) or file_of(name)}
     return frozenset(named | {name for path, name in _places(config) if _lets_in(config, path)})
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from harvester.auth import scheme_of
 from harvester.config import Config, RenewableOptions, fingerprints, hidden
 from harvester.engine.page_reader import PageReader
-from harvester.model import Reference, Scope, Template, render, strings
+from harvester.model import Reference, Scope, Template, file_of, render, strings
 from harvester.paging import Endpoint
 from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
 
@@ -54,9 +54,9 @@ def secrets_of(config: Config) -> Secrets:
     straight into the YAML.
     """
     kept_back = hidden(config)
-    values = {f"env.{name}": config.env[name] for name in config.env if name in kept_back}
+    values = {_named(name): config.env[name] for name in config.env if name in kept_back}
     # In journals that were begun before only credentials were concealed.
-    former = {f"env.{name}": value for name, value in config.env.items() if name not in kept_back}
+    former = {_named(name): value for name, value in config.env.items() if name not in kept_back}
     scope = Scope(env=config.env)
     scheme = scheme_of(config.client.auth, config.env)
     for place, url in _urls(config):
@@ -78,6 +78,10 @@ def secrets_of(config: Config) -> Secrets:
                 name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
                 values[name] = str(render(text, scope))
     return Secrets(values, scheme.derived(), former)
+
+
+def _named(name: str) -> str:
+    return name if file_of(name) else f"env.{name}"
 
 
 def _urls(config: Config) -> Iterator[tuple[str, str]]:

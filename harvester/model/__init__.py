@@ -70,6 +70,7 @@ from harvester.model.templates import (
     TemplateError,
     Window,
     as_text,
+    file_of,
     render,
     strings,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "canonical",
     "count",
     "duration",
+    "file_of",
     "find",
     "fit",
     "fit_ends",

@@ -78,7 +78,8 @@ class Reference:
     """What stands between braces.
 
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
-    or a partition value. `name` is the variable or partition key (for the other kinds, the kind),
+    or a partition value. `name` is the variable or partition key (for the other kinds, the kind);
+    a secret's file is one of the environment, by the name `file./its/whole/path`;
     `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon: of a
     cursor it is `json`, for APIs that want JSON inside a parameter, where text has its quotes.
     `raw` is a value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays.
@@ -92,10 +93,16 @@ class Reference:
 
     def __str__(self) -> str:
         """Write the reference as it was read, braces included."""
-        name = f"env.{self.name}" if self.kind == "env" else self.name
+        is_variable = self.kind == "env" and file_of(self.name) is None
+        name = f"env.{self.name}" if is_variable else self.name
         attribute = f".{self.attribute}" if self.attribute else ""
         raw = _RAW if self.raw else ""
         return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}{raw}}}"
+
+
+def file_of(name: str) -> str | None:
+    """The path of a secret's file, where a reference has the name of one."""
+    return name.removeprefix("file.") if name.startswith(_FILE) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,8 @@ def _plain(value: Any) -> Any:
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)
+_FILE: Final = "file./"
+_FILE_PATH: Final = re.compile(r"file\./[^{}:|\x00-\x1f\x7f]+")
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
 _DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
@@ -267,6 +276,10 @@ def _reference(body: str, at: int) -> Reference:
         shown = body if len(body) <= 40 else body[:40] + "…"
         return TemplateError(f"'{{{shown}}}' at character {at + 1}: {why}", at)
 
+    if body.startswith(_FILE):
+        if not _FILE_PATH.fullmatch(body):
+            raise refuse("a secret's file is written {file./its/whole/path}, without : or |")
+        return Reference("env", body)
     raw = body.endswith(_RAW)
     found = _REFERENCE.fullmatch(body.removesuffix(_RAW))
     if found is None:
@@ -327,6 +340,8 @@ def _value(reference: Reference, scope: Scope) -> Any:
             return scope.page
         case "env":
             if reference.name not in scope.env:
+                if file_of(reference.name):
+                    raise TemplateError(f"the file of {reference} has not been read")
                 raise TemplateError(f"the environment variable {reference.name} is not set")
             return scope.env[reference.name]
         case "value":

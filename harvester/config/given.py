@@ -1,0 +1,61 @@
+"""Finds what a configuration refers to outside of itself: variables, and the files of secrets.
+
+A secret's file, `{file./run/secrets/NAME}`, is read once, when the configuration is loaded. It goes
+by the name `file./run/secrets/NAME` where a variable goes by its own, and is a secret whatever it
+is called.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from harvester.config.wording import KeyPath
+from harvester.model import file_of
+
+_MOST_BYTES: Final = 64 * 1024  # of a secret's file
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def given(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
+    """The values of what is named, as far as they can be had."""
+    found = {}
+    for name in dict.fromkeys(names):
+        path = file_of(name)
+        if path is None and name in env:
+            found[name] = env[name]
+        elif path is not None and isinstance(text := _read(path), str):
+            found[name] = text
+    return found
+
+
+def faults(
+    needed: Sequence[tuple[KeyPath, str]], values: Mapping[str, str]
+) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong with the values of what is named, with the places that name it."""
+    for path, name in needed:
+        file = file_of(name)
+        what = f"the environment variable {name}" if file is None else f"the file {file}"
+        if name not in values:
+            missing = "is not set" if file is None else f"cannot be read: {_read(file)}"
+            yield path, f"{what} {missing}"
+        elif not values[name]:
+            yield path, f"{what} is empty"
+        elif _CONTROL.search(values[name]):
+            yield path, f"{what} holds a line break or control character"
+        elif _SURROGATE.search(values[name]):  # how Python hands on bytes that are no UTF-8
+            yield path, f"{what} is not UTF-8 text"
+
+
+def _read(path: str) -> str | OSError:
+    """A file's text, without the line break at its end; or why there is none."""
+    try:
+        with Path(path).open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        return OSError(error.strerror or str(error))
+    if len(found) > _MOST_BYTES:
+        return OSError(f"it has more than {_MOST_BYTES:,} bytes")
+    text = found.decode(errors="surrogateescape")
+    return text.removesuffix("\n").removesuffix("\r")
