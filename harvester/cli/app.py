@@ -11,6 +11,7 @@ from harvester.terminal import answer
 #: The sections of the first help page, by the rooms that hold their commands.
 _SECTIONS: Final = {
     "declaring": "Before a harvest",
+    "importing": "Before a harvest",
     "harvesting": "A harvest",
     "using": "After a harvest",
     "mending": "A way back",
@@ -24,15 +25,19 @@ class InOrder(TyperGroup):
         """Write the commands, each with the first line of its help."""
         commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
         room = formatter.width - 6 - max(len(name) for name, _ in commands)
-        for module, title in _SECTIONS.items():
+        for title in dict.fromkeys(_SECTIONS.values()):
             rows = [
                 (name, command.get_short_help_str(room))
                 for name, command in commands
-                if getattr(command.callback, "__module__", "").endswith(f".{module}")
+                if _SECTIONS.get(_module(command)) == title
             ]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _module(command: Any) -> str:
+    return str(getattr(command.callback, "__module__", "")).rpartition(".")[2]
 
 
 app = typer.Typer(

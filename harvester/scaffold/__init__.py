@@ -18,6 +18,9 @@ from harvester.scaffold.saving import (
     refuse_existing,
     save,
 )
+from harvester.scaffold.writing import (
+    yaml_text,
+)
 
 __all__ = [
     "Proposal",
@@ -26,4 +29,5 @@ __all__ = [
     "propose",
     "refuse_existing",
     "save",
+    "yaml_text",
 ]

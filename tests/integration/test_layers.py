@@ -33,6 +33,7 @@ LAYERS = [
     engine
     repair export replay
     scaffold report
+    importer
     terminal
     emulator
     cli
@@ -43,7 +44,7 @@ LAYERS = [
 ROOMS = {
     "pydantic": ("config.",),
     "pydantic_core": ("config.",),
-    "yaml": ("config.yamlfile",),
+    "yaml": ("config.yamlfile", "importer.reading"),
     "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
     "requests_oauthlib": ("auth.",),
     "urllib3": ("http.",),

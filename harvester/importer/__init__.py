@@ -1,0 +1,10 @@
+"""From a connector's declaration to a YAML that harvests, each stream whole or named as missing.
+
+`reading` gives the document, `importing` finds out what it is; `airbyte` reads low-code manifests;
+`writing` makes the files and proves that the loader takes them. `outcome` is what they share.
+"""
+
+from harvester.importer.importing import import_file
+from harvester.importer.outcome import Imported, Stream
+
+__all__ = ["Imported", "Stream", "import_file"]

@@ -1,0 +1,149 @@
+"""Reads a low-code manifest: its streams one by one, their parents, and who shares a client."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harvester.importer.airbyte.references import resolved
+from harvester.importer.airbyte.streams import Translated, translated
+from harvester.importer.outcome import Group, Stream, UnsaidError
+
+
+def is_manifest(tree: Any) -> bool:
+    """Whether a document is a manifest."""
+    return (
+        isinstance(tree, Mapping)
+        and bool({"streams", "dynamic_streams"} & tree.keys())
+        and ("definitions" in tree or tree.get("type") == "DeclarativeSource" or "check" in tree)
+    )
+
+
+def read_manifest(tree: Mapping[str, Any]) -> tuple[list[Stream], list[Group]]:
+    """The streams with what is missing, and the resources of those that are whole."""
+    reading = _Reading(tree)
+    for at, node in enumerate(tree.get("streams") or ()):
+        reading.stream(node, f"stream_{at + 1}")
+    outcomes = [Stream(one.name, tuple(one.missing)) for one in reading.listed]
+    outcomes += [Stream(name, (why,)) for name, why in _dynamic(tree)]
+    return outcomes, reading.groups()
+
+
+class _Reading:
+    """The streams of one manifest, each translated once; parents are found by what they hold."""
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        self._tree = tree
+        spec = tree.get("spec") or {}
+        self._spec = spec.get("connection_specification") or {}
+        self.listed: list[Translated] = []
+        self._all: list[tuple[Mapping[str, Any], Translated]] = []
+
+    def stream(self, node: Any, fallback: str) -> None:
+        """Translate a stream of the list."""
+        self.listed.append(self._translated(node, fallback, ()))
+
+    def _translated(
+        self, node: Any, fallback: str, above: tuple[Mapping[str, Any], ...]
+    ) -> Translated:
+        try:
+            whole = resolved(node, self._tree)
+        except UnsaidError as error:
+            return Translated(fallback, missing=[str(error)])
+        for known, found in self._all:
+            if known == whole:
+                return found
+        name = self._name(whole, fallback)
+        found = translated(whole, name, self._spec)
+        self._all.append((whole, found))
+        for key, parent in found.parents.items():
+            self._parent(found, key, parent, (*above, whole))
+        return found
+
+    def _parent(
+        self, found: Translated, key: str, node: Any, above: tuple[Mapping[str, Any], ...]
+    ) -> None:
+        if len(above) > 8:
+            found.missing.append("parents that lead back to themselves")
+            return
+        parent = self._translated(node, f"{found.name}_parent", above)
+        found.resource["partitions"][key]["resource"] = parent.name
+        found.missing += [f"its parent {parent.name}: {why}" for why in parent.missing]
+        filtered = [note for note in parent.notes if note.startswith("the source keeps")]
+        if filtered:
+            found.missing.append("a filter on the parents' records: only")
+        if (parent.auth, parent.base_url) != (found.auth, found.base_url):
+            found.missing += _apart(found, parent)
+
+    def _name(self, whole: Mapping[str, Any], fallback: str) -> str:
+        name = str(whole.get("name") or (whole.get("$parameters") or {}).get("name") or fallback)
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-")[:120] or fallback
+        taken = {found.name.lower() for _, found in self._all}
+        names = [name, *(f"{name}_{number}" for number in range(2, 1000))]
+        return next(one for one in names if one.lower() not in taken)
+
+    def groups(self) -> list[Group]:
+        """The resources of whole streams and their parents, by the client that they share."""
+        wanted: list[Translated] = []
+        for one in self.listed:
+            if not one.missing:
+                self._with_parents(one, wanted)
+        clients: list[tuple[Any, list[Translated]]] = []
+        for one in wanted:
+            client = (one.base_url, one.auth)
+            among = next((found for known, found in clients if known == client), None)
+            if among is None:
+                clients.append((client, [one]))
+            else:
+                among.append(one)
+        return [
+            Group(
+                {"base_url": base_url, **({"auth": auth} if auth else {})},
+                tuple(_ordered(one.resource) for one in found),
+                {one.name: tuple(one.notes) for one in found},
+            )
+            for (base_url, auth), found in clients
+        ]
+
+    def _with_parents(self, one: Translated, wanted: list[Translated]) -> None:
+        names = {
+            spec["resource"]
+            for spec in (one.resource.get("partitions") or {}).values()
+            if isinstance(spec, Mapping) and spec.get("resource")
+        }
+        for _, parent in self._all:
+            if parent.name in names:
+                self._with_parents(parent, wanted)
+        if one not in wanted:
+            wanted.append(one)
+
+
+def _apart(found: Translated, parent: Translated) -> Iterator[str]:
+    """Why a child cannot be asked for with its parent's client, unless only the URL differs."""
+    if found.auth != parent.auth:
+        yield "other credentials than its parent's"
+        return
+    if found.base_url.startswith("http") and _origin(found.base_url) == _origin(parent.base_url):
+        found.resource["path"] = f"{found.base_url.rstrip('/')}/{found.resource['path']}"
+        found.base_url = parent.base_url
+        return
+    yield "another host than its parent's"
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/")[:3])
+
+
+def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for node in tree.get("dynamic_streams") or ():
+        name = node.get("name") if isinstance(node, Mapping) else None
+        yield str(name or "dynamic_streams"), "streams that are made from what the server answers"
+
+
+_ORDER = (
+    "name", "path", "method", "params", "headers", "json", "form", "partitions", "data_selector",
+    "allow_missing", "key", "paginator", "response_actions",
+)  # fmt: skip
+
+
+def _ordered(resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: resource[key] for key in _ORDER if key in resource}

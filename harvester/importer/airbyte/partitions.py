@@ -1,0 +1,70 @@
+"""Turns partition routers into keys of `partitions`, and says which parents they need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.importer.airbyte.paths import dotted
+from harvester.importer.airbyte.texts import Texts, key_name
+from harvester.importer.outcome import UnsaidError
+
+
+@dataclass(slots=True)
+class Routed:
+    """The keys, the parents by the key that they give, and what is put into the request."""
+
+    keys: dict[str, Any] = field(default_factory=dict)
+    parents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: list[tuple[Mapping[str, Any], str]] = field(default_factory=list)
+
+
+def routed(router: Any, texts: Texts) -> Routed:
+    """The partition keys of a stream. Raises `UnsaidError`."""
+    found = Routed()
+    for each in router if isinstance(router, list) else [router] if router else []:
+        match each.get("type"):
+            case "ListPartitionRouter":
+                _list(found, each, texts.below(each))
+            case "SubstreamPartitionRouter":
+                _parent(found, each, texts.below(each))
+            case "GroupingPartitionRouter":
+                raise UnsaidError("several ids in one request: batch")
+            case kind:
+                name = each.get("class_name", "")
+                raise UnsaidError(f"the partition router {kind} {name}".rstrip())
+    if len(found.parents) > 1:
+        raise UnsaidError("two parents whose values are combined")
+    return found
+
+
+def _list(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:
+    key = key_name(texts.constant(router.get("cursor_field")))
+    values = router.get("values")
+    if not isinstance(values, list):
+        of = texts.term(values)
+        values = of.value if of.kind == "const" else texts.list_of(of)
+    else:
+        values = [texts.constant(value) for value in values]
+    if isinstance(values, list):
+        values = list(dict.fromkeys(map(str, values)))
+    found.keys[key] = values
+    if option := router.get("request_option"):
+        found.options.append((option, f"{{{key}}}"))
+
+
+def _parent(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:
+    configs = router.get("parent_stream_configs") or []
+    if len(configs) != 1:
+        raise UnsaidError("values from the records of several parents, one after another")
+    config = configs[0]
+    key = key_name(texts.constant(config.get("partition_field")))
+    if config.get("lazy_read_pointer"):
+        raise UnsaidError("children embedded in the parents' page: lazy_read_pointer")
+    path = str(texts.constant(config.get("parent_key"))).replace("/", ".").split(".")
+    spec: dict[str, Any] = {"resource": "", "field": dotted(path)}
+    if extra := config.get("extra_fields"):
+        spec["include"] = {key_name(str(keys[-1])): dotted(keys) for keys in extra}
+    found.keys[key] = spec
+    found.parents[key] = config.get("stream") or {}
+    if option := config.get("request_option"):
+        found.options.append((option, f"{{{key}}}"))

@@ -1,0 +1,190 @@
+"""Turns one stream of a manifest into a resource of the YAML, or says what stands against it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from harvester.importer.airbyte.auth import auth
+from harvester.importer.airbyte.paginators import Paging, paging, put_into
+from harvester.importer.airbyte.partitions import Routed, routed
+from harvester.importer.airbyte.paths import selector
+from harvester.importer.airbyte.rules import rules
+from harvester.importer.airbyte.texts import Texts
+from harvester.importer.airbyte.windows import Intervals, intervals
+from harvester.importer.outcome import UnsaidError
+
+_DECODERS: Final = (None, "JsonDecoder")
+
+
+@dataclass(slots=True)
+class Translated:
+    """A stream as far as the YAML says it: its client, its resource, its parents by key."""
+
+    name: str
+    base_url: str = ""
+    auth: dict[str, Any] | None = None
+    resource: dict[str, Any] = field(default_factory=dict)
+    parents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def translated(stream: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> Translated:
+    """One resolved stream."""
+    found = Translated(name)
+    if stream.get("type") == "StateDelegatingStream":
+        found.missing.append("a first run that asks another endpoint than later ones")
+        return found
+    retriever = stream.get("retriever") or {}
+    if (kind := retriever.get("type", "SimpleRetriever")) != "SimpleRetriever":
+        what = "an asynchronous job" if kind == "AsyncRetriever" else retriever.get("class_name")
+        found.missing.append(f"the retriever {kind}: {what}")
+        return found
+    _Reading(found, stream, retriever, spec).read()
+    return found
+
+
+class _Reading:
+    """Reads the parts of one stream, and goes on behind what cannot be said."""
+
+    def __init__(
+        self,
+        found: Translated,
+        stream: Mapping[str, Any],
+        retriever: Mapping[str, Any],
+        spec: Mapping[str, Any],
+    ) -> None:
+        self._found, self._stream, self._retriever = found, stream, retriever
+        self._requester: Mapping[str, Any] = retriever.get("requester") or {}
+        self._spec = spec
+        self._texts = Texts(spec, stream.get("$parameters") or {}, {})
+
+    def read(self) -> None:
+        """Fill in what was found."""
+        found, resource = self._found, self._found.resource
+        times = self._try(lambda: intervals(self._stream.get("incremental_sync"), self._texts))
+        times = times or Intervals()
+        found.notes += times.notes
+        parameters = self._requester.get("$parameters") or self._stream.get("$parameters") or {}
+        texts = Texts(self._spec, parameters, times.references)
+        keys = self._try(lambda: routed(self._retriever.get("partition_router"), texts)) or Routed()
+        found.parents = keys.parents
+        at = self._try(lambda: self._selector(texts)) or "$"
+        paged = self._try(lambda: paging(self._retriever.get("paginator"), at, texts)) or Paging()
+        resource["name"] = found.name
+        self._try(lambda: self._request(texts))
+        for option, value in (*keys.options, *times.options):
+            self._try(partial(put_into, paged.put, option, value))
+        self._put(paged.put)
+        self._partition(keys, times)
+        if self._retriever.get("paginator") or at:
+            resource["data_selector"] = at
+            resource["allow_missing"] = True
+        if key := _key(self._stream.get("primary_key")):
+            resource["key"] = key
+        resource["paginator"] = paged.options
+        if actions := self._try(lambda: rules(self._requester.get("error_handler"), texts)):
+            resource["response_actions"] = actions
+        found.auth = self._try(lambda: auth(self._requester.get("authenticator"), texts))
+
+    def _try(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except UnsaidError as error:
+            if str(error) not in self._found.missing:
+                self._found.missing.append(str(error))
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            self._found.missing.append(f"a part that is not of the usual shape ({error})")
+        return None
+
+    def _selector(self, texts: Texts) -> str:
+        records = self._retriever.get("record_selector") or {}
+        decoder = (self._retriever.get("decoder") or records.get("decoder") or {}).get("type")
+        if decoder not in _DECODERS:
+            raise UnsaidError(f"answers that are not JSON: {decoder}")
+        extractor = records.get("extractor") or {}
+        kind = extractor.get("type", "DpathExtractor")
+        if kind != "DpathExtractor":
+            raise UnsaidError(f"the extractor {kind} {extractor.get('class_name', '')}".rstrip())
+        if condition := records.get("record_filter"):
+            if condition.get("type", "RecordFilter") != "RecordFilter":
+                raise UnsaidError(f"the record filter {condition.get('class_name')}")
+            shown = " ".join(str(condition.get("condition")).split())
+            self._found.notes.append(f"the source keeps of these records: {shown}")
+        texts = texts.below(extractor)
+        keys = [texts.constant(key) for key in extractor.get("field_path") or ()]
+        return selector([key for key in keys if key not in ("", None)])
+
+    def _request(self, texts: Texts) -> None:
+        asked, resource = self._requester, self._found.resource
+        if asked.get("type", "HttpRequester") != "HttpRequester":
+            raise UnsaidError(f"the requester {asked.get('type')} {asked.get('class_name', '')}")
+        base, path = asked.get("url_base") or asked.get("url") or "", asked.get("path") or ""
+        self._found.base_url = str(texts.text(base)).strip()
+        resource["path"] = str(texts.text(path)).strip().lstrip("/")
+        method = str(texts.constant(asked.get("http_method") or "GET")).upper()
+        if method not in ("GET", "POST"):
+            raise UnsaidError(f"requests by {method}")
+        if method == "POST":
+            resource["method"] = method
+        self._params(texts)
+        for part, key in (("json", "request_body_json"), ("form", "request_body_data")):
+            if body := asked.get(key):
+                resource[part] = self._mapping(body, key, texts)
+        if body := asked.get("request_body"):
+            self._body(body, texts)
+
+    def _params(self, texts: Texts) -> None:
+        for part, key in (("params", "request_parameters"), ("headers", "request_headers")):
+            if values := self._requester.get(key):
+                said = self._mapping(values, key, texts)
+                if part == "headers":
+                    said = {name: str(value) for name, value in said.items()}
+                self._found.resource[part] = {k: v for k, v in said.items() if v not in ("", None)}
+
+    def _mapping(self, value: Any, key: str, texts: Texts) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise UnsaidError(f"{key} as one text")
+        said: dict[str, Any] = texts.tree(value, typed=key == "request_body_json")
+        return said
+
+    def _body(self, body: Mapping[str, Any], texts: Texts) -> None:
+        parts = {"RequestBodyJsonObject": "json", "RequestBodyUrlEncodedForm": "form"}
+        kind = str(body.get("type"))
+        if kind not in parts:
+            raise UnsaidError(f"the body {kind}")
+        self._found.resource[parts[kind]] = self._mapping(body.get("value"), kind, texts)
+
+    def _put(self, put: Mapping[str, Mapping[str, Any]]) -> None:
+        resource = self._found.resource
+        for part, values in put.items():
+            resource[part] = {**(resource.get(part) or {}), **values}
+        has_body = resource.get("json") or resource.get("form")
+        if has_body and resource.get("method") != "POST":
+            self._found.missing.append("a GET with a body")
+
+    def _partition(self, keys: Routed, times: Intervals) -> None:
+        """The keys that the request names; those it does not would ask the same again."""
+        used = str([self._found.resource.get(part) for part in
+                    ("path", "params", "headers", "json", "form")])  # fmt: skip
+        partitions = dict(keys.keys)
+        if times.window and "{window." in used:
+            self._found.missing.append("windows that end now: open: true")
+            partitions["window"] = times.window
+        if unused := [key for key in keys.keys if f"{{{key}}}" not in used]:
+            included = [n for key in unused for n in (keys.keys[key] or {}).get("include", ())]
+            if not any(f"{{{name}}}" in used for name in included):
+                self._found.missing.append(f"a partition value that no request names: {unused[0]}")
+        if partitions:
+            self._found.resource["partitions"] = partitions
+
+
+def _key(primary: Any) -> Any:
+    """The key of a record; none where it is a path of several keys into lists."""
+    keys = [primary] if isinstance(primary, str) else primary
+    if not isinstance(keys, list) or not keys or not all(isinstance(k, str) for k in keys):
+        return None
+    if not all(key.replace("_", "a").isalnum() and not key[0].isdecimal() for key in keys):
+        return None
+    return keys[0] if len(keys) == 1 else keys

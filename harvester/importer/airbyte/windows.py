@@ -1,0 +1,139 @@
+"""Turns a stream's `incremental_sync` into windows of time, and says which references name them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from harvester.importer.airbyte.expressions import NO_DEFAULT, Term
+from harvester.importer.airbyte.texts import Texts, env_name, form_of
+from harvester.importer.outcome import UnsaidError
+
+_DURATION: Final = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?"
+)
+_UNITS: Final = ("y", "mo", "w", "d", "h", "m", "s")
+_USUAL: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
+
+
+@dataclass(slots=True)
+class Intervals:
+    """The windows, the references for a slice's start and end, and where both are sent."""
+
+    window: dict[str, Any] | None = None
+    references: dict[str, str] = field(default_factory=dict)
+    options: list[tuple[Mapping[str, Any], str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
+    """What a stream's slices are. Raises `UnsaidError`."""
+    if not sync:
+        return Intervals()
+    if sync.get("type") != "DatetimeBasedCursor":
+        name = sync.get("class_name", "")
+        raise UnsaidError(f"the incremental sync {sync.get('type')} {name}".rstrip())
+    texts = texts.below(sync)
+    form = form_of(texts.constant(sync.get("datetime_format") or _USUAL))
+    edge = _edge(sync.get("cursor_granularity"))
+    found = Intervals()
+    start = texts.constant(sync.get("partition_field_start") or "start_time")
+    end = texts.constant(sync.get("partition_field_end") or "end_time")
+    found.references = {start: f"window.start:{form}", end: f"window.{edge}:{form}"}
+    for key, name in (("start_time_option", start), ("end_time_option", end)):
+        if option := sync.get(key):
+            found.options.append((option, f"{{{found.references[name]}}}"))
+    found.window = {"start": _start(sync.get("start_datetime"), texts, found.notes)}
+    found.window["end"] = _end(sync.get("end_datetime"), texts)
+    if step := _step(sync.get("step"), texts):
+        found.window["step"] = step
+    if lookback := _step(sync.get("lookback_window"), texts):
+        found.window["overlap"] = lookback
+    return found
+
+
+def _edge(granularity: Any) -> str:
+    """Which end of a window is sent: the next one's start, or the last moment before it."""
+    found = _DURATION.fullmatch(str(granularity or ""))
+    return "last" if found and any(found.groups()) and "PT0." not in str(granularity) else "end"
+
+
+def _moment(given: Any, texts: Texts) -> tuple[Term, str | None]:
+    """A date's term, and its format where that is said."""
+    if isinstance(given, Mapping):
+        if given.get("min_datetime") or given.get("max_datetime"):
+            raise UnsaidError("a start with a lower or upper bound")
+        return texts.below(given).term(given.get("datetime")), given.get("datetime_format")
+    return texts.term(given), None
+
+
+def _start(given: Any, texts: Texts, notes: list[str]) -> str:
+    of, form = _moment(given, texts)
+    match of.kind:
+        case "const":
+            return _iso(of.value, form)
+        case "config":
+            if of.default is not NO_DEFAULT:
+                default = of.default
+                usual = "a time relative to now" if isinstance(default, Term) else str(default)
+                notes.append(f"{env_name(of.path)}: where to begin; the source's own is {usual}")
+            return f"{{env.{env_name(of.path)}}}"
+    raise UnsaidError("a start that is relative to now")
+
+
+def _end(given: Any, texts: Texts) -> str:
+    if given is None:
+        return "now"
+    of, form = _moment(given, texts)
+    match of.kind:
+        case "now":
+            if of.value:
+                raise UnsaidError("an end that is relative to now")
+            return "now"
+        case "const":
+            return _iso(of.value, form)
+        case "config":
+            return f"{{env.{env_name(of.path)}?now}}"
+    raise UnsaidError("an end of time that is neither now nor a date")
+
+
+def _iso(value: Any, form: Any) -> str:
+    """A date as the YAML writes it; read by its format where it has one of its own."""
+    text = str(value)
+    try:
+        if isinstance(form, str) and "%" in form and "%s" not in form:
+            moment = datetime.strptime(text, form)
+        elif text.isdecimal() and len(text) > 8:
+            moment = datetime.fromtimestamp(int(text)).astimezone()
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise UnsaidError(f"the date {text[:60]}") from None
+    if (moment.hour, moment.minute, moment.second) == (0, 0, 0):
+        return moment.date().isoformat()
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+def _step(given: Any, texts: Texts) -> str | None:
+    """An ISO 8601 duration as the YAML writes it; of a variable one its default, or none."""
+    if given is None:
+        return None
+    text = re.sub(r"\{\{(.*?)\}\}", lambda found: _usual(found[0], texts), str(given))
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        return None
+    parts = [(int(n), unit) for n, unit in zip(found.groups(), _UNITS, strict=True) if n]
+    parts = [part for part in parts if part[0]]
+    if len(parts) > 1:
+        raise UnsaidError(f"a duration of several units, {text}")
+    return f"{parts[0][0]}{parts[0][1]}" if parts else None
+
+
+def _usual(template: str, texts: Texts) -> str:
+    of = texts.term(template)
+    value = of.value if of.kind == "const" else of.default
+    return str(value) if isinstance(value, int | str) else ""

@@ -1,0 +1,224 @@
+"""Low-code manifests become YAML that loads, stream by stream, or what is missing is named."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvester.config import load_config
+from harvester.importer import Imported, import_file
+
+HEAD = """
+type: DeclarativeSource
+check: {type: CheckStream, stream_names: [items]}
+definitions:
+  requester:
+    type: HttpRequester
+    url_base: https://api.example.org/v1
+    authenticator: {type: BearerAuthenticator, api_token: "{{ config['api_key'] }}"}
+  selector:
+    type: RecordSelector
+    extractor: {type: DpathExtractor, field_path: [data]}
+spec:
+  connection_specification:
+    type: object
+    required: [api_key]
+    properties: {api_key: {type: string}, start_date: {type: string}, tag: {type: string}}
+"""
+
+STREAM = """
+  - type: DeclarativeStream
+    name: {name}
+    $parameters: {{path: {name}}}
+    {more}
+    retriever:
+      type: SimpleRetriever
+      requester: {{$ref: "#/definitions/requester"{asked}}}
+      record_selector: {{$ref: "#/definitions/selector"}}
+      {retriever}
+"""
+
+
+def imported(tmp_path: Path, *streams: str) -> Imported:
+    """What comes of a manifest with these streams."""
+    path = tmp_path / "source-example.yaml"
+    path.write_text(f"{HEAD}\nstreams:\n{''.join(streams)}", encoding="utf-8")
+    return import_file(path)
+
+
+def resource(tmp_path: Path, **parts: str) -> dict[str, object]:
+    """The resource that a single stream becomes, as the loader reads it."""
+    found = imported(tmp_path, stream("items", **parts))
+    assert [one.missing for one in found.streams] == [()]
+    (text,) = found.texts.values()
+    file = tmp_path / "made.yaml"
+    file.write_text(text, encoding="utf-8")
+    config = load_config(file, env={"API_KEY": "x" * 20, "START_DATE": "2021-01-01"})
+    made: dict[str, object] = config.reference_dict()["resources"][0]
+    return made
+
+
+def stream(name: str, *, more: str = "", asked: str = "", retriever: str = "") -> str:
+    """One stream of a manifest."""
+    return STREAM.format(name=name, more=more, asked=asked, retriever=retriever)
+
+
+def paginator(strategy: str, option: str = "{type: RequestPath}", size: str = "") -> str:
+    """A paginator of a manifest."""
+    return (
+        "paginator: {type: DefaultPaginator, "
+        f"pagination_strategy: {{{strategy}}}, page_token_option: {option}{size}}}"
+    )
+
+
+def option(name: str, where: str = "request_parameter") -> str:
+    """A request option of a manifest."""
+    return f"{{type: RequestOption, inject_into: {where}, field_name: {name}}}"
+
+
+def test_references_and_parameters_are_resolved(tmp_path: Path) -> None:
+    """The path comes from `$parameters`, the requester from `$ref`, the token from a variable."""
+    found = imported(tmp_path, stream("items"))
+    assert [one.as_dict() for one in found.streams] == [
+        {"name": "items", "imported": True, "missing": []}
+    ]
+    (text,) = found.texts.values()
+    assert 'auth: {type: bearer, token: "{env.API_KEY}"}' in text
+    assert "path: items" in text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "token", "expected"),
+    [
+        (
+            "type: CursorPagination, cursor_value: \"{{ response.get('links', {}).get('next') }}\"",
+            "{type: RequestPath}",
+            {"type": "json_link", "next_url_path": "links.next"},
+        ),
+        (
+            "type: CursorPagination, cursor_value: \"{{ headers['link']['next']['url'] }}\"",
+            "{type: RequestPath}",
+            {"type": "header_link"},
+        ),
+        (
+            (
+                "type: CursorPagination, cursor_value: '{{ response.meta.cursor }}', "
+                "stop_condition: '{{ response.meta.has_more is false }}'"
+            ),
+            option("after"),
+            {
+                "type": "cursor",
+                "cursor_path": "meta.cursor",
+                "has_more_path": "meta.has_more",
+                "cursor_param": "after",
+            },
+        ),
+        (
+            (
+                "type: CursorPagination, cursor_value: \"{{ last_record['id'] }}\", "
+                "stop_condition: '{{ last_page_size == 0 }}'"
+            ),
+            option("after"),
+            {
+                "type": "keyset",
+                "cursor_path": "data[-1].id",
+                "cursor_param": "after",
+                "stop_after_empty_page": True,
+            },
+        ),
+        (
+            "type: PageIncrement, start_from_page: 1, inject_on_first_request: true",
+            option("p"),
+            {"type": "page_number", "page_param": "p"},
+        ),
+        (
+            "type: OffsetIncrement, page_size: 50, inject_on_first_request: true",
+            option("skip"),
+            {"type": "offset", "offset_param": "skip", "limit": 50},
+        ),
+    ],
+)
+def test_paginators(strategy: str, token: str, expected: dict[str, object], tmp_path: Path) -> None:
+    """Each pagination strategy is the paginator that asks for the same pages."""
+    made = resource(tmp_path, retriever=paginator(strategy, token))["paginator"]
+    assert isinstance(made, dict)
+    assert {key: made.get(key) for key in expected} == expected
+
+
+def test_parents_are_imported_with_their_children(tmp_path: Path) -> None:
+    """A parent that only a child names comes too, and the child names its records' field."""
+    parent = stream("shops").strip().removeprefix("- ").replace("\n    ", "\n                ")
+    child = stream(
+        "orders",
+        asked=", path: \"shops/{{ stream_partition['shop_id'] }}/orders\"",
+        retriever=f"""partition_router:
+          type: SubstreamPartitionRouter
+          parent_stream_configs:
+            - type: ParentStreamConfig
+              parent_key: id
+              partition_field: shop_id
+              stream:
+                {parent}""",
+    )
+    found = imported(tmp_path, child)
+    assert [one.missing for one in found.streams] == [()]
+    (text,) = found.texts.values()
+    assert "shop_id: {resource: shops, field: id}" in text
+    assert '"shops/{shop_id}/orders"' in text
+
+
+def test_errors_that_are_ignored(tmp_path: Path) -> None:
+    """A response filter is a rule; how long it waits chooses no records."""
+    handler = (
+        ", error_handler: {type: DefaultErrorHandler, response_filters: "
+        "[{type: HttpResponseFilter, http_codes: [404], action: IGNORE}]}"
+    )
+    made = resource(tmp_path, asked=handler)["response_actions"]
+    assert made == [{"status": [404], "action": "ignore"}]
+
+
+@pytest.mark.parametrize(
+    ("parts", "missing"),
+    [
+        (
+            {"retriever": "decoder: {type: XmlDecoder}"},
+            "answers that are not JSON: XmlDecoder",
+        ),
+        (
+            {"asked": ", error_handler: {type: CustomErrorHandler, class_name: a.B}"},
+            "the error handler CustomErrorHandler a.B",
+        ),
+        (
+            {"asked": ", path: \"{{ config['tag'] + 1 }}\""},
+            "the template {{ config['tag'] + 1 }}",
+        ),
+    ],
+)
+def test_what_cannot_be_said_is_named(parts: dict[str, str], missing: str, tmp_path: Path) -> None:
+    """Such a stream is left out, its name and reason are told, and stand in the file of others."""
+    found = imported(tmp_path, stream("items", **parts), stream("others"))
+    assert [one.missing for one in found.streams] == [(missing,), ()]
+    (text,) = found.texts.values()
+    assert f"#   items: {missing}" in text
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """It writes the files and prints what came; 3 where no stream did."""
+    imported(tmp_path, stream("items"))
+    command = [sys.executable, "-m", "harvester", "import", "--out", str(tmp_path / "made")]
+    whole = subprocess.run(
+        [*command, str(tmp_path / "source-example.yaml"), "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert whole.returncode == 0, whole.stderr
+    assert json.loads(whole.stdout)["streams"][0]["imported"]
+    assert (tmp_path / "made" / "source-example.yaml").exists()
+    imported(tmp_path, stream("items", retriever="decoder: {type: XmlDecoder}"))
+    nothing = subprocess.run(
+        [*command, str(tmp_path / "source-example.yaml"), "--json", "--force"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert nothing.returncode == 3
+    assert json.loads(nothing.stdout)["streams"][0]["missing"]
