@@ -57,7 +57,8 @@ def export(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="TARGET", help="The file: .jsonl, .jsonl.gz, .csv, .parquet or .duckdb."
+            metavar="TARGET",
+            help="The file: .jsonl, .jsonl.gz, .csv, .parquet, .feather or .duckdb.",
         ),
     ],
     resource: Resources = None,

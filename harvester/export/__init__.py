@@ -1,4 +1,4 @@
-"""Writes the committed records of a harvest into one file: JSON Lines, CSV, Parquet or DuckDB.
+"""Writes the committed records of a harvest into one file, of many formats.
 
 The way of the data: which pages (`snapshot`), records as values (`values`), one schema over all of
 them (`survey`, `columns`), which of them are repeated (`repeats`), and the file itself, by the

@@ -18,7 +18,7 @@ JSON text within a LIST or STRUCT is of the type JSON in DuckDB, and a plain str
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from harvester.errors import ConfigError
 from harvester.export.survey import Kind, Shape
@@ -147,6 +147,18 @@ def type_of(shape: Shape, *, without_members: bool = False) -> Type:
             return Scalar.JSON
         return Struct(tuple((name, type_of(member)) for name, member in members.items()))
     return _scalar(kinds)
+
+
+def leaves(kind: Type) -> int:
+    """How many columns without an inner structure a type comes down to."""
+    match kind:
+        case ListOf(items):
+            return leaves(items)
+        case Struct(members):
+            return sum(leaves(member) for _, member in members)
+        case Scalar():
+            return 1
+    assert_never(kind)
 
 
 def _partition_type(shape: Shape) -> Type:

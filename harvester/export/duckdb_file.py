@@ -8,13 +8,17 @@ from typing import Final
 
 from harvester.errors import ConfigError
 from harvester.export.blocks import Block
-from harvester.export.columns import Table
+from harvester.export.columns import Table, leaves
 from harvester.export.rows import TableChanged
 from harvester.export.sql import sql_name, sql_type
 from harvester.export.writer import Rows, Writer
 
+#: Enough for tables of a few columns; rows are held until 122,880 of them make a group.
+_MEMORY_MB: Final = 128
+_NARROW: Final = 16
+_COLUMN_MB: Final = 4
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "memory_limit": "512MB",
+    "memory_limit": f"{_MEMORY_MB}MB",
     "threads": 1,  # rows come one after the other; a second one costs more than it helps
 }
 
@@ -79,6 +83,8 @@ class DuckDB(Writer):
         columns = ", ".join(
             f"{sql_name(column.name)} {sql_type(column.type)}" for column in table.columns
         )
+        wide = sum(leaves(column.type) for column in table.columns) - _NARROW
+        run(f"SET memory_limit = '{_MEMORY_MB + max(0, wide) * _COLUMN_MB}MB'")
         run("BEGIN")
         run(f"CREATE TABLE {sql_name(name)} ({columns})")
         try:

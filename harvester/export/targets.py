@@ -8,6 +8,7 @@ from typing import Final
 from harvester.errors import ConfigError
 from harvester.export.csv_file import CSV
 from harvester.export.duckdb_file import DuckDB
+from harvester.export.feather import Feather
 from harvester.export.jsonl import JSONLines
 from harvester.export.jsonl_gzip import GzippedJSONLines
 from harvester.export.parquet import Parquet
@@ -15,7 +16,7 @@ from harvester.export.writer import Writer
 
 #: Each writer by its suffix, in the order in which people are told of them.
 WRITERS: Final[Mapping[str, type[Writer]]] = {
-    writer.suffix: writer for writer in (JSONLines, GzippedJSONLines, CSV, Parquet, DuckDB)
+    writer.suffix: writer for writer in (JSONLines, GzippedJSONLines, CSV, Parquet, Feather, DuckDB)
 }
 
 

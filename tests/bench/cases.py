@@ -6,9 +6,11 @@ take part in every `every`-th round only. A target is a number made of the round
 """
 
 import os
+import shlex
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -392,6 +394,71 @@ def b7(ground: Ground) -> Case:
     )  # fmt: skip
 
 
+#: DuckDB's own way from JSON Lines on stdin to a target: it guesses the types from the first ones.
+_BY_DUCKDB: Final = {
+    "parquet": "COPY ({read}) TO '{target}' (COMPRESSION zstd)",
+    "duckdb": "ATTACH '{target}' AS made; CREATE TABLE made.t AS {read}; DETACH made",
+    "csv": "COPY ({read}) TO '{target}'",
+}
+_READ: Final = "SELECT * FROM read_json('/dev/stdin', format = 'newline_delimited')"
+
+
+def b9(ground: Ground) -> Case:
+    """B9: exports, by the CPU that they take, beside DuckDB reading the same records."""
+    count = max(2, ground.sizes.stored_bytes // 79_000)
+    folder, made = ground.folder / "exported", ground.folder / "made"
+    made.mkdir()
+    expected = ground.stored(ground.config("search", f"{{of: {count}}}"), folder, count, "large")
+    million_bytes = expected["bytes"] / _MB
+    contenders: list[Contender] = []
+    targets: list[Target] = []
+
+    def exported(target: Path) -> Sample:
+        return ground.run(*ground.harvester, "export", str(folder), str(target), "--force")
+
+    def by_duckdb(target: Path, statement: str) -> Sample:
+        target.unlink(missing_ok=True)
+        code = f'import duckdb; duckdb.sql("SET threads = 1"); duckdb.sql("{statement}")'
+        return ground.shell(
+            f"{_typed(ground)} records {folder} | {ground.python} -c {shlex.quote(code)}"
+        )
+
+    for ending, statement in _BY_DUCKDB.items():
+        ours, theirs = f"{OURS} export, .{ending}", f"records | duckdb, .{ending}"
+        target = made / f"theirs.{ending}"
+        run = statement.format(read=_READ, target=target)
+        contenders += [
+            Contender(ours, partial(exported, made / f"ours.{ending}")),
+            Contender(theirs, partial(by_duckdb, target, run)),
+        ]
+        targets += [
+            Target(f".{ending}: ≥ 70 MB/s of CPU", _speed(ours, million_bytes), 70.0,
+                   at_least=True, unit=" MB/s"),
+            Target(f".{ending}: CPU ≤ that of records | duckdb", _cpu_ratio(ours, theirs), 1.0),
+            Target(f".{ending}: peak RSS < 400 MB", median(ours, peak_mb), 400.0, unit=" MB"),
+        ]  # fmt: skip
+    return Case(
+        f"{expected['records']:,} records, {_amount(expected['bytes'])} of JSON, to one file",
+        contenders,
+        targets,
+    )
+
+
+def _speed(name: str, million_bytes: float) -> Callable[[Rounds], float | None]:
+    took = median(name, lambda sample: sample.cpu_s)
+    return lambda rounds: None if (cpu_s := took(rounds)) is None else million_bytes / cpu_s
+
+
+def _cpu_ratio(one: str, other: str) -> Callable[[Rounds], float | None]:
+    def value(rounds: Rounds) -> float | None:
+        both = sorted(rounds[one].keys() & rounds[other].keys())
+        if not both:
+            return None
+        return statistics.median(rounds[one][at].cpu_s / rounds[other][at].cpu_s for at in both)
+
+    return value
+
+
 def _typed(ground: Ground) -> str:
     return " ".join(ground.harvester)
 
@@ -452,6 +519,7 @@ CASES: Final[dict[str, Callable[[Ground], Case]]] = {
     "B6": b6,
     "B7": b7,
     "B8": b8,
+    "B9": b9,
 }
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from harvester.config.load import parse_config
 from harvester.errors import ConfigError, DataRefused, FolderLocked
@@ -190,6 +192,9 @@ def test_odd_records_come_back(tmp_path_factory: pytest.TempPathFactory, pages: 
 
     names, kinds, rows = table_in(folder / "orders.duckdb")
     assert rows_of(folder / "orders.parquet") == rows
+    tables = [feather.read_table(folder / "orders.feather")]
+    tables.append(pq.read_table(folder / "orders.parquet"))
+    assert repr(tables[0].to_pylist()) == repr(tables[1].to_pylist())
     keys = keys_of(names, records)
     assert len(rows) == len(records)
     for row, record in zip(rows, records, strict=True):
@@ -487,6 +492,8 @@ def numbers_in(target: Path) -> list[int]:
             return [int(row["n"]) for row in csv.DictReader(file)]
     if target.suffix == ".parquet":
         return [int(n) for n in pd.read_parquet(target)["n"]]
+    if target.suffix == ".feather":
+        return [int(n) for n in feather.read_table(target)["n"].to_pylist()]
     if target.suffix == ".duckdb":
         names, _, rows = table_in(target)
         return [row[names.index("n")] for row in rows]
@@ -554,7 +561,10 @@ def test_a_page_with_other_records_than_committed_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("o.xlsx", "name a file that ends in one of .jsonl, .jsonl.gz, .csv, .parquet, .duckdb"),
+        (
+            "o.xlsx",
+            f"name a file that ends in one of {', '.join(WRITERS)}",
+        ),
         (".csv", "name a file that ends in"),
         ("nowhere/o.csv", "there is no folder"),
         ("out", "name a file that ends in"),
@@ -697,6 +707,8 @@ def test_a_killed_export_leaves_no_target(
         assert len(table_in(target)[2]) == 32_000
     elif ending == ".parquet":
         assert len(rows_of(target)) == 32_000
+    elif ending == ".feather":
+        assert feather.read_table(target).num_rows == 32_000
     else:
         data = target.read_bytes()
         lines = gzip.decompress(data) if ending.endswith(".gz") else data
@@ -742,6 +754,15 @@ def test_memory_is_flat(
     assert peaks[1] - peaks[0] < (64 if ending == ".duckdb" else 4), peaks
 
 
+@pytest.mark.slow("memory")
+def test_a_table_of_many_columns_is_written(tmp_path: Path) -> None:
+    """A database holds its rows until they make a group; what it may hold grows with the width."""
+    page = [{f"k{i}": n * i for i in range(1500)} for n in range(1000)]
+    harvest_of(tmp_path / "out", {"orders": [page] * 15})
+    done = export(tmp_path / "out", tmp_path / "o.duckdb")
+    assert done.records == {"orders": 15_000}
+
+
 _FULL = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
@@ -774,7 +795,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         "import sys; sys.modules['pyarrow'] = sys.modules['duckdb'] = None\n"
         "from harvester.cli import main; main()"
     )
-    for ending, status in ((".parquet", 2), (".duckdb", 2), (".csv", 0)):
+    for ending, status in ((".parquet", 2), (".feather", 2), (".duckdb", 2), (".csv", 0)):
         found = subprocess.run(
             [sys.executable, "-c", code, "export", tmp_path / "out", tmp_path / f"o{ending}"],
             env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,

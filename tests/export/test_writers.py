@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import duckdb
 import pytest
+from pyarrow import feather
 
 import harvester.export
 from harvester.errors import ConfigError
@@ -57,6 +58,7 @@ READERS: Mapping[str, Callable[[Path], list[Row]]] = {
     ".jsonl.gz": lines_of,
     ".csv": _csv_rows,
     ".parquet": lambda path: _asked(f"read_parquet('{path}')"),
+    ".feather": lambda path: cast(list[Row], feather.read_table(path).to_pylist()),
     ".duckdb": _table,
 }
 
