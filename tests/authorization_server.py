@@ -22,7 +22,8 @@ class Authorization:
     """Answers `/token` and `/login`, and guards `api`, which answers everything else.
 
     `uses` is what an access token is good for; `expires_in` what the answer says of its life;
-    `trouble` answers instead of the token endpoint where it gives an answer.
+    `takes` says whether a signed assertion is right; `trouble` answers instead of the token
+    endpoint where it gives an answer.
     """
 
     api: Callable[[Asked], Answer]
@@ -30,6 +31,7 @@ class Authorization:
     expires_in: object = 3600
     rotates: bool = False
     refresh_token: str = "refresh-s3cret-0"
+    takes: Callable[[str], bool] = lambda assertion: False
     trouble: Callable[[Asked], Answer | None] = lambda asked: None
     token_requests: int = 0
     refused: int = 0
@@ -56,6 +58,9 @@ class Authorization:
     def _token(self, asked: Asked) -> Answer:
         form = dict(asked.form)
         self.forms.append(form)
+        if form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            taken = self.takes(form["assertion"])
+            return self._granted() if taken else Answer({"error": "invalid_grant"}, 400)
         if asked.headers.get("authorization") != BASIC and (
             (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET)
         ):

@@ -64,6 +64,7 @@ class Access:
         self._static = Credentials()
         self._store = TokenFile(out / TOKENS)
         if isinstance(scheme, RenewableScheme):
+            scheme.check()
             self._renewable = scheme
             if (named := scheme.token_file()) is not None:
                 self._store = TokenFile(config.home / named)
@@ -167,6 +168,8 @@ class Access:
         timeout = self._config.client.timeout
         limit_s = min(_LONGEST_S, timeout.page)
         watch = Watch(self._clock, began + limit_s, timeout.read, self._stopping)
+        if (made := scheme.made()) is not None:
+            return made
         refresh = None
         if configured is not None:
             refresh = self._store.current(configured)

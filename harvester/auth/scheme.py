@@ -109,6 +109,14 @@ class RenewableScheme(Scheme[Renewing]):
     #: What is asked, in words.
     asked: ClassVar[str] = "the token endpoint"
 
+    def check(self) -> None:
+        """See that a token can be asked for at all; raises `ConfigError`."""
+        return
+
+    def made(self) -> Token | None:
+        """A token that needs no request; None where one must be asked for. Raises `PageRefused`."""
+        return None
+
     @abstractmethod
     def token_request(self, asking: Asking) -> Request:
         """The request for a token. Nothing else of the harvest may be in it."""

@@ -87,6 +87,7 @@ from harvester.config.static_auth import (
     OAuth1,
 )
 from harvester.config.token_auth import (
+    JwtBearer,
     LoginRequest,
     OAuth2ClientCredentials,
     OAuth2RefreshToken,
@@ -122,6 +123,7 @@ __all__ = [
     "HttpDigest",
     "Incremental",
     "JsonLink",
+    "JwtBearer",
     "Keyset",
     "Limits",
     "LoginRequest",

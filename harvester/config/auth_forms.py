@@ -11,9 +11,15 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from harvester.config.auth_options import AuthOptions
-from harvester.config.secret_text import referring_options, secret_options
+from harvester.config.secret_text import block_options, referring_options, secret_options
 from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, HttpDigest, OAuth1
-from harvester.config.token_auth import OAuth2ClientCredentials, OAuth2RefreshToken, SessionToken
+from harvester.config.token_auth import (
+    JwtBearer,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    SessionToken,
+)
+from harvester.config.wording import KeyPath
 
 Auth = Annotated[
     Bearer
@@ -23,6 +29,7 @@ Auth = Annotated[
     | OAuth2ClientCredentials
     | OAuth2RefreshToken
     | SessionToken
+    | JwtBearer
     | OAuth1,
     Field(discriminator="type"),
 ]
@@ -40,3 +47,9 @@ def auth_secrets() -> frozenset[str]:
 def auth_references() -> Iterator[str]:
     """The options of any scheme in which references to the environment are read."""
     yield from dict.fromkeys(name for each in AUTH_OPTIONS for name in referring_options(each))
+
+
+def may_break(path: KeyPath) -> bool:
+    """Whether the text at a place of the YAML may have several lines."""
+    blocks = {name for each in AUTH_OPTIONS for name in block_options(each)}
+    return path[:2] == ("client", "auth") and path[2:3] != () and path[2] in blocks

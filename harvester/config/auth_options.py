@@ -23,8 +23,10 @@ class RenewableOptions(AuthOptions):
     """A scheme that gets a token, and can get another."""
 
     @property
-    def asked_at(self) -> tuple[KeyPath, str]:
-        """The URL that a token is asked for at, and the place of it here."""
+    def asked_at(self) -> tuple[KeyPath, str] | None:
+        """The URL that a token is asked for at, and the place of it here; None where it is made
+        without asking.
+        """
         raise NotImplementedError
 
     @property

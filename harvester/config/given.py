@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from harvester.config.auth_forms import may_break
 from harvester.config.wording import KeyPath
 from harvester.model import file_of
 
 _MOST_BYTES: Final = 64 * 1024  # of a secret's file
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_ODD: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in text of several lines
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -42,7 +44,7 @@ def faults(
             yield path, f"{what} {missing}"
         elif not values[name]:
             yield path, f"{what} is empty"
-        elif _CONTROL.search(values[name]):
+        elif (_ODD if may_break(path) else _CONTROL).search(values[name]):
             yield path, f"{what} holds a line break or control character"
         elif _SURROGATE.search(values[name]):  # how Python hands on bytes that are no UTF-8
             yield path, f"{what} is not UTF-8 text"

@@ -71,6 +71,8 @@ def _auth(auth: AuthOptions, config: Config) -> Iterator[Lint]:
     for path, given in strings(asked_with):
         if any(isinstance(key, str) and is_secret_name(key) for key in path):
             yield from _written_out((*section, *place, *path), given)
+    if auth.asked_at is None:
+        return
     place, asked_at = auth.asked_at
     url = urlsplit(str(render(asked_at, scope)))
     if url.scheme == "http" and url.hostname not in _LOOPBACK:

@@ -82,6 +82,20 @@ SecretLine = Annotated[SecretText, _OneLine()]
 """A secret that a header can hold, not empty."""
 
 
+class _Block:
+    """Marks a secret of several lines."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Any text, not empty."""
+        return _secret(SecretText, core_schema.str_schema(min_length=1))
+
+
+SecretBlock = Annotated[SecretText, _Block()]
+"""A secret that may have several lines, such as a private key. It goes into no header."""
+
+
 class _Masked:
     """Marks values any of which may be a secret."""
 
@@ -108,6 +122,11 @@ class Referring:
 def secret_options(section: type[Section]) -> tuple[str, ...]:
     """The options that hold a secret, by their names in the YAML."""
     return _options(section, SecretText)
+
+
+def block_options(section: type[Section]) -> tuple[str, ...]:
+    """The options whose secret may have several lines."""
+    return _options(section, _Block)
 
 
 def referring_options(section: type[Section]) -> tuple[str, ...]:

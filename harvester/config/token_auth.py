@@ -8,7 +8,13 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from harvester.config.auth_options import RenewableOptions, check_header
 from harvester.config.options import Duration, OneLine, PagePath, Section, SectionError, Text
 from harvester.config.request_options import Headers, Parameters, URLPath, url_problem
-from harvester.config.secret_text import Referring, SecretBody, SecretLine, SecretParameters
+from harvester.config.secret_text import (
+    Referring,
+    SecretBlock,
+    SecretBody,
+    SecretLine,
+    SecretParameters,
+)
 from harvester.config.wording import KeyPath
 
 
@@ -160,3 +166,56 @@ class SessionToken(RenewableOptions):
         """The text before the token; the default is that of a header."""
         in_query = self.location == "query" and "prefix" not in self.model_fields_set
         return "" if in_query else self.prefix
+
+
+class JwtBearer(RenewableOptions):
+    """A token that is signed here, a JWT (RFC 7519): sent as it is, or exchanged for an access
+    token (RFC 7523). Needs `pip install 'harvester[jwt]'`.
+    """
+
+    type: Literal["jwt_bearer"]
+    key: SecretBlock
+    """The private key (PEM), or the shared secret of HS256, as a reference: `"{env.KEY}"` or
+    `"{file./run/secrets/key.pem}"`. A Google service account's JSON file is one, too: it also gives
+    `issuer` and `key_id`."""
+    algorithm: Literal["RS256", "ES256", "HS256"] = "RS256"
+    """How it is signed."""
+    key_id: Annotated[Text, Referring()] | None = None
+    """Which key it is, for the server: the header `kid`."""
+    issuer: Annotated[Text, Referring()] | None = None
+    """Who signs: the claim `iss`."""
+    subject: Annotated[Text, Referring()] | None = None
+    """On whose behalf: the claim `sub`."""
+    audience: Annotated[Text, Referring()] | None = None
+    """Whom it is for: the claim `aud`. Left out: `access_token_url`, where there is one."""
+    scope: Annotated[Text, Referring()] | None = None
+    """The claim `scope`: what is asked for, with blanks between."""
+    claims: Annotated[Parameters, Referring()] = Field(default_factory=dict, repr=False)
+    """Further claims."""
+    lifetime: Duration = 300
+    """How long the JWT is good for."""
+    access_token_url: _TokenURL | None = None
+    """Where it is exchanged for an access token. Left out: the JWT is the token itself."""
+    exchange: Literal["grant", "header"] = "grant"
+    """Whether it goes to that URL as a grant (Google), or in the Authorization header (GitHub
+    Apps)."""
+    token_path: PagePath = "access_token"  # noqa: S105 - a path
+    """Path to the token in the answer."""
+    default_token_expiration: Duration = 3600
+    """How long an access token lives where the answer has no `expires_in`."""
+
+    @property
+    def asked_at(self) -> tuple[KeyPath, str] | None:
+        """The token endpoint, where there is one."""
+        url = self.access_token_url
+        return None if url is None else (("access_token_url",), url)
+
+    @property
+    def asked_with(self) -> tuple[KeyPath, Mapping[str, Any]]:
+        """The claims."""
+        return ("claims",), self.claims
+
+    @property
+    def token_at(self) -> str:
+        """As it is declared."""
+        return self.token_path

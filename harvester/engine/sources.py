@@ -91,7 +91,7 @@ def _urls(config: Config) -> Iterator[tuple[str, str]]:
         yield resource.name, resource.path
         if resource.next_request and resource.next_request.path:
             yield f"{resource.name}.next_request", resource.next_request.path
-    if isinstance(auth, RenewableOptions):
+    if isinstance(auth, RenewableOptions) and auth.asked_at is not None:
         place, url = auth.asked_at
         yield ".".join(map(str, ("auth", *place[:-1]))), url
 

@@ -40,7 +40,7 @@ def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
 def tokens(config: Config, base_url: str) -> Mapping[str, Any]:
     """By path, what a request for a token is answered with. Nobody checks it afterwards."""
     auth = config.client.auth
-    if not isinstance(auth, RenewableOptions):
+    if not isinstance(auth, RenewableOptions) or auth.asked_at is None:
         return {}
     _, url = auth.asked_at
     body = _put(auth.token_at, _TOKEN) or {}

@@ -16,6 +16,7 @@ from harvester.config import (
     Bearer,
     HttpBasic,
     HttpDigest,
+    JwtBearer,
     OAuth1,
     OAuth2ClientCredentials,
     OAuth2RefreshToken,
@@ -31,13 +32,15 @@ Api = Callable[[Asked], Answer]
 class Sample:
     """A scheme as it is configured. `auth` is the YAML's section, with `ORIGIN` for the server's;
     `env` has what it refers to; `lets_in` says whether a request shows what it should, and is None
-    where an authorization server stands before the API; `derived` is what else gives a secret away.
+    where an authorization server stands before the API; `derived` is what else gives a secret away;
+    `needs` is a library without which there is no such scheme.
     """
 
     auth: str
     env: Mapping[str, str] = field(default_factory=dict)
     lets_in: Callable[[Asked], bool] | None = None
     derived: tuple[str, ...] = ()
+    needs: str = "json"  # a library
 
     def guarded(self, api: Api) -> Api:
         """The API, behind what lets requests in. A refusal says what it was shown."""
@@ -93,6 +96,24 @@ class Challenging(Sample):
         return digest(owner, given["nonce"], given["nc"], given["cnonce"], "auth", asked_for)
 
 
+JWT_KEY = "hmac-s3cret-0123456789abcdef0123456789"
+
+
+@dataclass(frozen=True)
+class Asserting(Sample):
+    """Exchanges a signed token."""
+
+    def guarded(self, api: Api) -> Api:
+        """The API behind a server that knows the key."""
+        import jwt
+
+        def takes(assertion: str) -> bool:
+            found = jwt.decode(assertion, JWT_KEY, ["HS256"], audience="items", issuer="me")
+            return bool(0 < found["exp"] - found["iat"] <= 300)
+
+        return Authorization(api, uses=2, takes=takes)
+
+
 def _header(name: str, value: str) -> Callable[[Asked], bool]:
     return lambda asked: asked.headers.get(name) == value
 
@@ -134,6 +155,12 @@ SAMPLES: dict[type, Sample] = {
     OAuth2RefreshToken: Sample(
         f'{{type: oauth2_refresh_token, {CLIENT}, refresh_token: "{{env.REFRESH}}"}}',
         {**OF_CLIENT, "REFRESH": "refresh-s3cret-0"},
+    ),
+    JwtBearer: Asserting(
+        '{type: jwt_bearer, access_token_url: "ORIGIN/token", algorithm: HS256, issuer: me,'
+        ' audience: items, key: "{env.KEY}"}',
+        {"KEY": JWT_KEY},
+        needs="jwt",
     ),
     SessionToken: Sample(
         "{type: session_token, token_path: session.jwt,"

@@ -46,6 +46,7 @@ ROOMS = {
     "pydantic_core": ("config.",),
     "yaml": ("config.yamlfile", "importer.reading"),
     "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
+    "jwt": ("auth.schemes.jwt_bearer",),
     "requests_oauthlib": ("auth.",),
     "urllib3": ("http.",),
     "http.client": ("http.",),
