@@ -46,6 +46,9 @@ class PagingOptions(Section):
     """Path to the total number of records, or of pages. It tells how far a run is, and is compared
     with what came: far fewer fail the partition. It ends only `offset` and `page_number`, at a
     short page, or at an empty one or an error beyond it."""
+    total_header: HeaderName | None = None
+    """The response header with that total (`X-WP-Total`, `X-Total-Count`, Content-Range), in the
+    place of `total_path`."""
     total_unit: Literal["records", "pages"] | None = None
     """What the total counts. Left out: as its name says (`total_pages`, `total_count`); a name
     that does not tell means records, and either for `page_number`."""
@@ -56,14 +59,21 @@ class PagingOptions(Section):
     again; it is not kept. `keep`: nothing; this API does repeat itself."""
 
     @property
+    def total_place(self) -> str | None:
+        """Where the total stands: a path of the page or the name of a header; None: nowhere."""
+        return self.total_path or self.total_header
+
+    @property
     def full_page(self) -> int | None:
         """How many records a full page has, or None where that is not known."""
         return None
 
     def faults(self) -> list[tuple[KeyPath, str]]:
         """Say what contradicts itself, as (path, message)."""
-        if self.total_unit and not self.total_path:
-            return [(("total_unit",), "needs total_path, the place of the total")]
+        if self.total_path and self.total_header:
+            return [(("total_header",), "only one of total_path and total_header")]
+        if self.total_unit and not self.total_place:
+            return [(("total_unit",), "needs total_path or total_header, the place of the total")]
         if self.stop_after_short_page and self.full_page is None:
             size = "limit" if isinstance(self, Offset) else "page_size"
             return [(("stop_after_short_page",), f"needs {size}, to know what is short")]

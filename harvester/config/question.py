@@ -34,7 +34,8 @@ WHEN_PAGING_ENDS: Final = frozenset(
     (
         "cursor_may_repeat", "has_more_path", "last_page_path", "maximum_empty_pages",
         "maximum_page", "maximum_pages", "repeated_page", "stop_after_empty_page",
-        "stop_after_short_page", "total_path", "total_unit",
+        "stop_after_short_page", "total_header", "total_path",
+        "total_unit",
     )
 )  # fmt: skip
 #: As soon as a run has begun, it goes on from its own value: this is for the next one.

@@ -215,6 +215,7 @@ class PageReader:
             if ended := self._judged(response, fields, now):
                 return ended
             records = self._records(fields, part, place)
+            fields = {**fields, **self._paginator.header_total(response.headers)}
             page = Page(
                 place.number, place.url, fields, records, response.headers, response.several
             )

@@ -73,14 +73,14 @@ def claimed(resource: Resource, page: Path, headers: Mapping[str, str], came: in
 
 
 def total_told(paginator: Paginator[Any], value: Any) -> str:
-    """What `total_path` found, with its unit; nothing where there is none."""
-    if paginator.options.total_path is None:
+    """What stands in the place of the total, with its unit; nothing where there is none."""
+    if paginator.options.total_place is None:
         return ""
     total = as_number(value)
     if total is None:
-        return f"{paginator.options.total_path} has no number"
+        return f"{paginator.options.total_place} has no number"
     unit = counted_in(paginator) or "records or pages"
-    return f"{paginator.options.total_path} says {total:,} {unit}"
+    return f"{paginator.options.total_place} says {total:,} {unit}"
 
 
 def ends_told(paginator: Paginator[Any]) -> str:

@@ -19,7 +19,7 @@ from harvester.model import Doubt, Key, parse
 from harvester.page import Field
 from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, TOTAL
 from harvester.paging.request_parts import CursorPlaces, RequestParts
-from harvester.paging.signs import flag
+from harvester.paging.signs import flag, total_in
 from harvester.store import Checkpoint
 
 #: The values that say that there is no cursor.
@@ -108,6 +108,12 @@ class Paginator(ABC, Generic[Options]):
         if self.options.last_page_path:
             wanted.append(Field(LAST_PAGE, parse(self.options.last_page_path)))
         return wanted
+
+    def header_total(self, headers: Mapping[str, str]) -> dict[str, int]:
+        """The total that stands in a header, as a field of the page; nothing without one."""
+        name = self.options.total_header
+        total = total_in(headers.get(name.lower(), "")) if name else None
+        return {} if total is None else {TOTAL: total}
 
     def next_cursor(self, cursor: Any, page: Page, past: Checkpoint = _NOTHING_CAME) -> Any | Done:
         """The cursor of the page after `page`, which was asked for with `cursor`; or `Done`. `past`
@@ -250,11 +256,13 @@ class Paginator(ABC, Generic[Options]):
             yield f"{self.options.maximum_pages:,} pages"
 
     def looked_at(self) -> Iterator[str]:
-        """Where options look already for what leads on, as signs write places."""
+        """Where options look already for what leads on or counts, as signs write places."""
         keys = ("has_more_path", "last_page_path", "total_path", "cursor_path", "next_url_path")
         for key in keys:
             if text := getattr(self.options, key, None):
                 yield ".".join(segment.name for segment in parse(text) if isinstance(segment, Key))
+        if name := self.options.total_header:
+            yield "Content-Range" if name.lower() == "content-range" else name.lower()
 
     # --- Common to all ---------------------------------------------------------------------------
 

@@ -191,6 +191,20 @@ def unit_of(path: str) -> Unit | None:
     return "records" if last in TOTALS or (last == "value" and above in TOTALS) else None
 
 
+def unit_of_header(name: str) -> Unit | None:
+    """What a total in a header counts, by the header's name; None where that does not tell."""
+    name = name.lower()
+    if _PAGES_HEADER.fullmatch(name):
+        return "pages"
+    return "records" if name == "content-range" or _TOTAL_HEADER.fullmatch(name) else None
+
+
+def total_in(text: str) -> int | None:
+    """The total in the text of a header: a number, or what follows the slash of a range."""
+    ranged = _RANGE.fullmatch(text)
+    return int(ranged[2]) if ranged else whole(text.strip())
+
+
 def whole(value: Any) -> int | None:
     """A JSON value as a whole number from 0 up, where it is one or is text that is one."""
     if isinstance(value, bool):

@@ -15,7 +15,7 @@ from harvester.config import PagingOptions
 from harvester.model import Doubt
 from harvester.page import as_number
 from harvester.paging.paginator import Paginator
-from harvester.paging.signs import Unit, unit_of
+from harvester.paging.signs import Unit, unit_of, unit_of_header
 from harvester.store import Checkpoint
 
 #: Ends that somebody asked for, at which there is nothing to compare.
@@ -32,10 +32,10 @@ def counted_in(paginator: Paginator[Any]) -> Unit | None:
     not tell and either may be meant.
     """
     options: PagingOptions = paginator.options
-    path, unit = options.total_path, options.total_unit
-    if path is None or unit is not None:
+    place, unit = options.total_place, options.total_unit
+    if place is None or unit is not None:
         return unit
-    told = unit_of(path)
+    told = unit_of(options.total_path) if options.total_path else unit_of_header(place)
     return told if told or paginator.counts_pages else "records"
 
 
@@ -129,7 +129,8 @@ def compared(
     if found is None or at.reason in _ASKED_FOR:
         return
     total, came, unit = found.claimed, found.came, found.unit
-    says = f"the API's total ({paginator.options.total_path}) is {total:,} {unit}"
+    key = "total_header" if paginator.options.total_header else "total_path"
+    says = f"the API's total ({paginator.options.total_place}) is {total:,} {unit}"
     if at.total_changed:
         says += ", not what it was at first"
     if came == total:
@@ -148,7 +149,7 @@ def compared(
         yield Doubt(
             "total_missed",
             f"{says} until the list ended ({at.reason}): some are missing, or the total is only an "
-            "estimate; if it is, take total_path out of the paginator",
+            f"estimate; if it is, take {key} out of the paginator",
             strong=True,
         )
     else:

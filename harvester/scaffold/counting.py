@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
+from harvester.paging import of_headers
 from harvester.scaffold import names
 from harvester.scaffold.guess import Guess, Place, View, first_number, number
 from harvester.scaffold.looking import first_named
@@ -65,6 +66,8 @@ def numbered(
         start["total_path"] = pages[0]
     elif total := _total(view):
         start |= {"total_path": total, "total_unit": "records"}
+    else:
+        start |= _total_in_header(view, "records", "pages")
     unsure = () if base is not None else ("base_page",)
     told = place.value is not None or bool(pages)
     return _counted("page_number", "page", place, start, why, told, unsure)
@@ -154,6 +157,8 @@ def offset_guess(view: View, place: Place, base: int, why: str, *, told: bool) -
     start: dict[str, Any] = {"base_offset": base} if base else {}
     if total := _total(view):
         start["total_path"] = total
+    else:
+        start |= _total_in_header(view, "records")
     return _counted("offset", "offset", place, start, why, told, ())
 
 
@@ -162,6 +167,19 @@ def _total(view: View) -> str | None:
     came = len(view.records.values) if view.records else 0
     found = first_named(view.page, names.TOTALS, lambda value: number(value, 0) > came)
     return found[0] if found else None
+
+
+def _total_in_header(view: View, *units: str) -> dict[str, Any]:
+    """The header with a total, and its unit: of records, if there is one, that are more than came.
+    WordPress has both, and answers 400 beyond the last page.
+    """
+    came = len(view.records.values) if view.records else 0
+    signs = [one for one in of_headers(view.sample.headers) if ": " not in one.where]
+    for unit in units:
+        for sign in signs:
+            if sign.kind == unit and sign.value > (came if unit == "records" else 1):
+                return {"total_header": sign.where, "total_unit": unit}
+    return {}
 
 
 def _counted(

@@ -563,3 +563,33 @@ def test_row_56_the_end_is_the_same_however_it_is_come_to(tmp_path: Path, pagina
     assert ends_of(tmp_path / "steps") == whole_lines
     assert ends_of(tmp_path / "beside") == whole_lines
     assert kinds(beside) == kinds(whole) == kinds(status(tmp_path / "steps" / "out"))
+
+
+def test_a_total_in_a_header_ends_numbered_pages(tmp_path: Path) -> None:
+    """WordPress: the total is in headers only, and behind the last page is an error."""
+
+    def answer(path: str, asked: Mapping[str, str]) -> Reply:
+        found = by_page(asked, 10, 40)
+        headers = {"X-WP-Total": "40", "X-WP-TotalPages": "4"}
+        return Reply({"items": found}, 200, headers) if found else Reply({"code": "bad"}, 400)
+
+    for number, key in enumerate(("X-WP-Total", "x-wp-totalpages")):
+        out = tmp_path / str(number)
+        summary, asked = harvested(out, answer, f"{{type: page_number, total_header: {key}}}")
+        assert (summary.complete, len(asked)) == (True, 5)
+        assert not summary.doubts
+
+
+def test_a_total_in_a_header_is_held_against_what_came(tmp_path: Path) -> None:
+    """Far fewer records than the header says fail the partition, as with `total_path`."""
+
+    def answer(path: str, asked: Mapping[str, str]) -> Reply:
+        start = int(asked.get("offset", "0"))
+        return Reply({"items": by_offset(asked, 10, 20)}, 200,
+                     {"Content-Range": f"items {start}-{start + 9}/200"})  # fmt: skip
+
+    paginator = "{type: offset, limit: 10, total_header: Content-Range}"
+    summary, _ = harvested(tmp_path, answer, paginator)
+    assert not summary.complete
+    assert "total (Content-Range) is 200 records" in summary.failures[0].error
+    assert "take total_header out" in summary.failures[0].error

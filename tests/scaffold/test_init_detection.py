@@ -97,6 +97,16 @@ def _page_has_more(asked: Asked) -> Answer:
     return Answer({"entries": cut((page - 1) * 20, 20), "meta": {"page": page, "has_more": more}})
 
 
+def _wordpress(asked: Asked) -> Answer:
+    """The total in headers only, and an error behind the last page."""
+    number = whole(asked.params.get("page"), 1)
+    if number > -(-len(ROWS) // 20):
+        return Answer({"code": "rest_post_invalid_page_number"}, 400)
+    pages = str(-(-len(ROWS) // 20))
+    headers = {"X-WP-Total": str(len(ROWS)), "X-WP-TotalPages": pages}
+    return Answer(cut((number - 1) * 20, 20), headers=headers)
+
+
 def _json_api(asked: Asked) -> Answer:
     number = whole(asked.params.get("page[number]"), 1)
     query = f"page[number]={number + 1}&page[size]=20"
@@ -463,6 +473,10 @@ APIS: dict[str, Api] = {
         URL + "'?limit=20&offset=0'", _offset, {"type": "offset", "offset_param": "offset"}),
     "an offset, unsaid": Api(
         URL, _blind_offset, {"type": "offset", "offset_param": "offset"}),
+    "totals in headers (WordPress)": Api(
+        URL + "?page=1", _wordpress,
+        {"type": "page_number", "page_param": "page", "base_page": 1,
+         "total_header": "x-wp-total", "total_unit": "records"}),
     "an index from 1 (SCIM)": Api(
         URL, _scim, {"type": "offset", "offset_param": "startIndex", "base_offset": 1,
                      "total_path": "totalResults"}),
