@@ -128,7 +128,7 @@ def strictly(text: bytes, *, controls: bool = True) -> Any:
 class EveryByte(FieldParser):
     """Is spared nothing: the reference for what is."""
 
-    def idle_depth(self) -> None:
+    def _spare(self) -> None:
         """Nowhere."""
 
 

@@ -11,13 +11,13 @@ harmless, and what nests deeper than it can go is for the parser to read.
 """
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from harvester.errors import NotJSON
 from harvester.page.array_validator import UNPROVEN, check
 from harvester.page.control_characters import blanked
 from harvester.page.guard import last_outside
+from harvester.page.parser import check_deep
 from harvester.page.portions import without_lone_surrogates
 
 #: What is proven at once is this long at least, for what goes around it to cost little.
@@ -44,13 +44,9 @@ _ENDS: Final = (b"", b'"', b'":0')
 
 
 class Grammar:
-    """Takes the text of one container after the other, from before a comma in it to its end.
+    """Takes the text of one container after the other, from before a comma in it to its end."""
 
-    `look_closer` reads a whole JSON text of any depth, and raises `NotJSON` where it is none.
-    """
-
-    def __init__(self, look_closer: Callable[[bytes], None]) -> None:
-        self._look_closer = look_closer
+    def __init__(self) -> None:
         self.control_characters = 0  # so many stood in strings
         self._opened = b""  # the brackets that are open where the held text begins
         self._begins = _VALUES
@@ -157,7 +153,7 @@ class Grammar:
         try:
             check(whole)
         except RecursionError:
-            self._look_closer(whole)
+            check_deep(whole)
         except UNPROVEN as error:
             raise NotJSON(self._told(str(error), stretch, len(before))) from error
 

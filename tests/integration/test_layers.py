@@ -50,7 +50,7 @@ ROOMS = {
     "requests_oauthlib": ("auth.",),
     "urllib3": ("http.",),
     "http.client": ("http.",),
-    "ijson": ("page.fields", "page.grammar"),
+    "ijson": ("page.parser",),
     "isal": ("page.body", "store.entries", "export.jsonl_gzip"),
     "pyarrow": ("export.",),
     "duckdb": ("export.",),

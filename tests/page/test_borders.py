@@ -162,7 +162,7 @@ _EXTREMES = (Take.MIN, Take.MAX)
 
 def _extreme(document: Any, path: Path, take: Take) -> Any:
     """The smallest or largest, the first of equal ones; TypeError where two do not compare."""
-    found = [plain(value) for value in matched(document, path)]
+    found = [plain(value) for value in matched(document, path) if value is not None]
     if not found:
         return ABSENT
     best = found[0]

@@ -534,6 +534,6 @@ def test_running_out_of_memory_is_no_verdict(monkeypatch: pytest.MonkeyPatch) ->
     def no_memory(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("harvester.page.fields._Matcher._value", no_memory)
+    monkeypatch.setattr("harvester.page.matcher.Matcher._value", no_memory)
     with pytest.raises(MemoryError):
         parser.feed(b'{"a": 1}')

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.model.jsonpath import parse
-from harvester.page import grammar
-from harvester.page import skimmer as skim
+from harvester.page import grammar, scanner
 from harvester.page.fields import Field, FieldParser, Take
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
@@ -55,8 +54,8 @@ def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin to skim after a few bytes, so that small pages are skimmed too, and prove the grammar
     of a few bytes at a time.
     """
-    monkeypatch.setattr(skim, "_FIRST_PORTION", 8)
-    monkeypatch.setattr(skim, "_LARGEST_PORTION", 32)
+    monkeypatch.setattr(scanner, "_FIRST_PORTION", 8)
+    monkeypatch.setattr(scanner, "_LARGEST_PORTION", 32)
     monkeypatch.setattr(grammar, "_LEAST", 3)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model.jsonpath import parse
-from harvester.page import leaps as leap
+from harvester.page import windows
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.guard import Guard
 from tests.bench.pages import Large, search_page
@@ -43,7 +43,7 @@ class Counting(Guard):
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
     """Parsers whose lexical pass counts."""
-    monkeypatch.setattr("harvester.page.fields.Guard", Counting)
+    monkeypatch.setattr("harvester.page.scanner.Guard", Counting)
     Counting.fed = 0
     return Counting
 
@@ -64,7 +64,7 @@ def read(
 def by_the_lexical_pass(chunks: Iterable[bytes], limits: Limits = USUAL) -> Any:
     """The same, leaping over nothing."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(leap, "_MOST_MISSES", 0)
+        patched.setattr(windows, "_MOST_MISSES", 0)
         return read(chunks, limits)
 
 

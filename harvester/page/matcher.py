@@ -1,0 +1,252 @@
+"""Matches the paths of fields against the events of a parsed page.
+
+The matcher walks the parser's events with a stack of open containers, each holding the states of
+the paths that are still alive in it. Where no path is alive, only depth is counted. Nothing is kept
+but the fields: memory does not grow with the page.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from harvester.config import Limits
+from harvester.errors import AttemptFailed, PageRefused
+from harvester.model import Every, Index, Key, Last, Path, Where
+from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Builder, Take, Tally, usable
+from harvester.page.scanner import Spare
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named value to pick out of a page. One that is `told` is for people, or a hint: what
+    cannot be kept of it is none, where a page would else be refused.
+    """
+
+    name: str
+    path: Path
+    take: Take = Take.FIRST
+    within: Callable[[Any], bool] | None = None
+    """Which values count, for `MIN` and `MAX`."""
+    told: bool = False
+
+
+_NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """The target of a filter's left side: opens the element's tally when the values agree."""
+
+    where: Where
+    tally: Tally
+    take: Take = Take.FIRST
+
+    def put(self, value: Any) -> None:
+        if self.where.accepts(value):
+            self.tally.matched = True
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A path that is alive in a container: the segments left to match there, and its target."""
+
+    path: Path
+    target: Tally | _Comparison
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open container on the way to a field."""
+
+    is_map: bool
+    states: tuple[_State, ...]
+    position: str | int = -1
+    counting: list[Tally] = field(default_factory=list)  # each item here is one record
+    seen: set[str] = field(default_factory=set)  # keys that led on: no second time
+    last: list[tuple[Tally, Tally]] = field(default_factory=list)  # [-1]: newest element, parent
+    gates: list[tuple[Tally, Tally]] = field(default_factory=list)  # filters decided at its end
+
+
+class Matcher:
+    """Events in, fields out. Knows nothing of bytes."""
+
+    def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
+        self._tallies = {item.name: Tally(item.take, within=item.within) for item in fields}
+        self._paths = {item.name: item.path for item in fields}
+        self._told = {item.name for item in fields if item.told}
+        self._limits = limits
+        self._stack: list[_Frame] = []
+        self._skipping = False  # a container was opened in which no path is alive
+        self._builders: list[Builder] = []
+
+    def results(self) -> dict[str, Any]:
+        return {
+            name: self._kept(name, tally.value)
+            for name, tally in self._tallies.items()
+            if tally.value is not NOTHING
+        }
+
+    def _kept(self, name: str, value: Any) -> Any:
+        try:
+            return usable(value, self._paths[name], self._limits.cursor_bytes)
+        except AttemptFailed:
+            if name not in self._told:
+                raise
+            return None
+
+    def events(self) -> Any:
+        """The coroutine that ijson sends `(event, value)` pairs to, primed."""
+        coroutine = self._run()
+        next(coroutine)
+        return coroutine
+
+    def spare(self) -> Spare | None:
+        """The outermost open container in which nothing but items may be counted; None where a
+        path is alive here, or a value is being built.
+        """
+        depth = len(self._stack)
+        if self._builders:
+            return None
+        if depth and not self._stack[-1].states:
+            return Spare(depth)
+        return Spare(depth + 1) if self._skipping else None
+
+    def skipped(self, items: int) -> None:
+        """Count items of that container, which have not been sent."""
+        frame = self._stack[-1] if self._stack else None
+        if frame is not None and not frame.states:
+            for tally in frame.counting:
+                tally.put(items)
+
+    def _run(self) -> Generator[None, tuple[str, Any], None]:
+        stack, builders, nesting = self._stack, self._builders, _NESTING
+        while True:
+            event, value = yield
+            if builders:
+                self._build(event, value)
+            if event == "map_key":
+                stack[-1].position = value
+            elif event in CLOSING:
+                self._leave(stack.pop())
+            else:
+                self._value(event, value)
+            if not self._skipping:
+                continue
+            # The hot loop: most of a page is below a container in which no path is alive.
+            depth, room = 1, self._limits.depth - len(stack)
+            while depth:
+                event, value = yield
+                if builders:
+                    self._build(event, value)
+                if event in nesting:
+                    depth += nesting[event]
+                    if depth > room:
+                        self._refuse_depth()
+            self._skipping = False
+
+    def _value(self, event: str, value: Any) -> None:
+        """A value begins: find which paths go on into it, and which end at it."""
+        gates: list[tuple[Tally, Tally]] = []
+        if self._stack:
+            frame = self._stack[-1]
+            if not frame.is_map:
+                frame.position += 1  # type: ignore[operator]  # an array's position is an int
+            for tally in frame.counting:
+                tally.put(1)
+            if not frame.states:  # items are only counted, and there may be millions
+                if event in OPENING:
+                    self._skip()
+                return
+            states = self._step(frame, gates)
+        else:
+            states = [_State(path, self._tallies[name]) for name, path in self._paths.items()]
+        alive = tuple(state for state in states if state.path)
+        targets = [state.target for state in states if not state.path]
+        if event in OPENING:
+            counting = self._open_targets(event, targets)
+            if alive or counting or gates:
+                self._stack.append(
+                    _Frame(event == "start_map", alive, counting=counting, gates=gates)
+                )
+                if len(self._stack) > self._limits.depth:
+                    self._refuse_depth()
+            else:
+                self._skip()
+        else:
+            for target in targets:
+                if target.take is Take.COUNT:
+                    target.put(0 if value is None else 1)
+                else:
+                    target.put(value)
+            for tally, parent in gates:  # a scalar element has no members to filter by
+                tally.merge_into(parent)
+
+    def _step(self, frame: _Frame, gates: list[tuple[Tally, Tally]]) -> list[_State]:
+        """The states that are alive in (or end at) the child at `frame.position`."""
+        found: list[_State] = []
+        position = frame.position
+        newest: list[tuple[Tally, Tally]] = []
+        led_on = False
+        for state in frame.states:
+            segment, rest, target = state.path[0], state.path[1:], state.target
+            match segment:
+                case Key(name):
+                    if frame.is_map and name == position:
+                        led_on = True
+                        found.append(_State(rest, target))
+                case Index(index):
+                    if not frame.is_map and index == position:
+                        found.append(_State(rest, target))
+                case Every():
+                    found.append(_State(rest, target))
+                case Last():
+                    if not frame.is_map and isinstance(target, Tally):
+                        tally = Tally(target.take, within=target.within)
+                        newest.append((tally, target))
+                        found.append(_State(rest, tally))
+                case Where():
+                    if isinstance(target, Tally):
+                        tally = Tally(target.take, within=target.within, matched=False)
+                        gates.append((tally, target))
+                        found.append(_State(rest, tally))
+                        found.append(
+                            _State(tuple(map(Key, segment.path)), _Comparison(segment, tally))
+                        )
+        if newest:
+            frame.last = newest
+        if led_on:
+            if position in frame.seen:
+                raise PageRefused(f"the key {position!r} stands twice in one object of the page")
+            frame.seen.add(str(position))
+        return found
+
+    def _open_targets(self, event: str, targets: list[Tally | _Comparison]) -> list[Tally]:
+        """Paths that end at a container: count it, or build it. Returns who counts its items."""
+        counting = []
+        for target in targets:
+            if target.take is Take.COUNT and isinstance(target, Tally):
+                target.put(0 if event == "start_array" else 1)
+                if event == "start_array":
+                    counting.append(target)
+            elif target.take is Take.EXISTS:
+                target.put(True)
+            elif isinstance(target, Tally) and target.wants_more:
+                self._builders.append(Builder(event, target.put, self._limits.cursor_bytes))
+        return counting
+
+    def _build(self, event: str, value: Any) -> None:
+        for builder in self._builders:
+            builder.event(event, value)
+        self._builders[:] = [builder for builder in self._builders if not builder.finished]
+
+    def _leave(self, frame: _Frame) -> None:
+        for tally, parent in (*frame.last, *frame.gates):
+            tally.merge_into(parent)
+
+    def _skip(self) -> None:
+        self._skipping = True
+        if len(self._stack) >= self._limits.depth:
+            self._refuse_depth()
+
+    def _refuse_depth(self) -> NoReturn:
+        raise PageRefused(f"the page nests deeper than {self._limits.depth} (limits.depth)")

@@ -1,0 +1,302 @@
+r"""Scans a page once and says what of it must be parsed: `Parse(bytes)`, or `Skipped(items)`.
+
+Most of a page is an array of records that no field looks into. The parser reads at 60 MB/s, far
+less with Python called for each event; all that paging needs of such an array is how many items it
+has, and where it ends. So the parser's copy of the page lacks them:
+
+    chunks ──► PageScanner ──► Parse(text)     to the parser, which finds the fields
+                  │  ▲     └─► Skipped(items)  only counted
+                  │  └──────── spare           said after each Parse: in which container is the
+                  │                            parser of no use now, and how to read its items
+                  ├─ windows   guess where records end, prove many at once          650+ MB/s
+                  ├─ guard     blocks: what is in strings, their limits and numbers'  800 MB/s
+                  ├─ brackets  which are open, how deep, how many items between
+                  ├─ grammar   the proof of what is skipped, stretch by stretch
+                  └─ portions  what the parser could not take, changed
+
+Each of these is below: it takes bytes, says what it found and knows none of the others. A page of
+61 bytes, of which the fields are the number of records in `data` and the cursor in `next`:
+
+    {"data":[{"id":1,"t":"a"},{"id":2,"t":"]"},{"id":3}],"next":7}
+    └───────┘└──────────────────────────────────────────┘└───────┘
+     1        2                                       3   4
+
+1. The lexical pass: the guard makes a block, the brackets follow it (`{[` are open), and the text
+   before a comma between values is a portion: `Parse('{"data":[{"id":1,"t":"a"}')`. The parser
+   says `spare = Spare(2)`: nothing at depth 2 and below is a field.
+2. Behind an item, before `,{"id":`, which is how items begin here: a window. The last place that
+   begins so is before the third record, msgspec reads `[{"id":2,"t":"]"}]` and finds one item that
+   is JSON: `Skipped(1)`. In a large page it is 64 KiB and a hundred items.
+3. No further item begins: the lexical pass again. Its brackets say where depth 2 is left, the
+   commas that there is one more item, and the grammar proves `,{"id":3}]`: `Skipped(1)`.
+4. The parser gets what closes the container that it has open, `Parse(']')`, and reads on:
+   `Parse(',"next":7}')`. Its copy of the page was `{"data":[{"id":1,"t":"a"}],"next":7}`.
+
+Any doubt goes from a window to the lexical pass. Wherever chunks end, the same bytes are judged by
+the same rules; no byte is looked at more often than a few times; memory holds a window and a block.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from harvester.config import Limits
+from harvester.errors import NotJSON
+from harvester.page.brackets import Brackets, closers_after, closing, outside_strings
+from harvester.page.grammar import Grammar
+from harvester.page.guard import Block, Guard, last_outside, outline
+from harvester.page.portions import Portions
+from harvester.page.utf8 import UTF8Check
+from harvester.page.windows import WINDOW, Windows, window
+
+#: The parser is given this much at first, until it is known whether the rest is worth its while;
+#: twice as much each time that it was.
+_FIRST_PORTION: Final = 128
+_LARGEST_PORTION: Final = 64 * 1024
+#: The lexical pass is given so much at first, until it is known where items can be skipped.
+_FIRST_PIECE: Final = 1024
+_LARGEST_PIECE: Final = 128 * 1024
+_SPACE: Final = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """Text for the parser, not empty."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """So many items of the spare container, maybe none, are not in the parser's copy."""
+
+    items: int
+
+
+Step = Parse | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """The container at `depth`, from 1, of which the parser need not see every item.
+
+    Without `read`, it needs none, and nothing in it but items is counted. Else it is an array, and
+    of whole items in brackets those need not be parsed for which `read` is True: it has seen all
+    that is in them.
+    """
+
+    depth: int
+    read: Callable[[bytes], bool] | None = None
+
+
+class PageScanner:
+    """Takes the chunks of a page, cut anywhere, and yields its steps.
+
+    Whoever takes a `Parse` *must* set `spare` before asking on. Raises `NotJSON` where what is
+    skipped, or the text's encoding, is not right, or the page ends in the midst of it; and
+    `PageRefused` where a limit stands against it. What is parsed is the parser's to judge.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.spare: Spare | None = None
+        self._guard = Guard(string_bytes=limits.string_bytes, number_chars=limits.number_chars)
+        self._brackets = Brackets(limits.depth)
+        self._portions = Portions()
+        self._grammar = Grammar()
+        self._windows = Windows()
+        self._utf8 = UTF8Check()
+        self._piece = _FIRST_PIECE
+        self._portion = _FIRST_PORTION
+        self._held = bytearray()  # stands behind an item; no further one begins in it
+        self._enough = 0  # bytes held with which it is worth another look
+        self._sent_open = b""  # the brackets that are open where the parser stands
+        self._last = b""  # byte that the parser was given, but for blanks
+        self._outlined = 0  # bytes of the block's outline that have been read
+        self._base = 0  # the depth of what is being skipped; 0: nothing is
+        self._skipped = 0  # bytes of it
+
+    @property
+    def control_characters(self) -> int:
+        """How many stood raw in strings."""
+        return self._portions.control_characters + self._grammar.control_characters
+
+    def feed(self, chunk: bytes) -> Iterator[Step]:
+        """The steps of one more chunk."""
+        text, at = self._with_held(chunk), 0
+        while at < len(text):
+            end, items = self._ahead(text, at)
+            if items:
+                yield Skipped(items)
+            elif end > at:
+                yield from self._lexical(text[at:end])
+            else:  # the end of an item, or the beginning of the next, is in what is to come
+                self._held += text[at:]
+                self._enough = len(self._held) + _FIRST_PIECE
+                break
+            at = end
+        self._utf8.feed(chunk)
+
+    def close(self) -> Iterator[Step]:
+        """The last steps; raises `NotJSON` where the page is not complete."""
+        yield from self._lexical(bytes(self._held))
+        for block in self._guard.close():
+            yield from self._block(block)
+        self._utf8.close()
+        if self._guard.in_string:  # the parser lets an open string behind the document pass
+            raise NotJSON("the body is not complete, valid JSON: it ends inside a string")
+        if self._base:
+            raise NotJSON("the body is not complete, valid JSON: it ends inside the records")
+        if rest := self._portions.rest():
+            yield Parse(rest)
+
+    # --- Windows: over whole items, many at a time -----------------------------------------------
+
+    def _with_held(self, chunk: bytes) -> bytes:
+        if not self._held:
+            return chunk
+        self._held += chunk
+        if len(self._held) < self._enough:
+            return b""
+        chunk = bytes(self._held)
+        self._held.clear()
+        return chunk
+
+    def _ahead(self, text: bytes, at: int) -> tuple[int, int]:
+        """Where the next step ends, and how many items are skipped by it. None: up to there it is
+        the lexical pass's; and where that is `at`, more has to come.
+        """
+        if not (self._behind_item and self._windows.begins_at(text, at)):
+            return self._end_of_piece(text, at), 0
+        later = self._windows.last(text, at)
+        end = later if later > at else at + WINDOW
+        if (found := self._skip(text, at, end))[1]:
+            return found
+        if later > at:
+            self._windows.miss()
+            return later, 0
+        # Perhaps the last item of the array.
+        return (at if len(text) - at < WINDOW else len(text)), 0
+
+    def _skip(self, text: bytes, at: int, end: int) -> tuple[int, int]:
+        """Skip the items with which `text[at:end]` begins, each behind its comma: where they end,
+        and how many they are.
+        """
+        found = window(text, at, end)
+        if found is None or not (
+            found.ends_with_bracket
+            and self._guard.is_harmless(found.array)
+            and found.nests_within(self._brackets.room)
+        ):
+            return at, 0
+        if self._base:
+            self._grammar.leapt(found.size)
+            self._skipped += found.size
+        elif not (self.spare and self.spare.read and self.spare.read(found.array)):
+            return at, 0
+        self._windows.hit()
+        self._guard.leapt(found.size)
+        return at + found.size, len(found.items)
+
+    @property
+    def _skipping(self) -> bool:
+        """Whether what comes next may be skipped, and is items of an array."""
+        if self._base:
+            return self._brackets.is_array(self._base)
+        return self.spare is not None and self.spare.read is not None
+
+    @property
+    def _behind_item(self) -> bool:
+        """Whether none of these items is open."""
+        if not (self._windows.trusted and self._skipping and self._guard.between_tokens):
+            return False
+        if self._base:
+            return len(self._brackets) == self._base
+        # The parser has been given all of the last item.
+        return self.spare is not None and self.spare.depth == len(self._brackets) and (
+            self._last in (b"}", b"]") and self._brackets.is_array(self.spare.depth)
+        )  # fmt: skip
+
+    def _end_of_piece(self, text: bytes, at: int) -> int:
+        """Where a piece for the lexical pass ends that begins at `at`: before an item, if that can
+        be told, where items are skipped or are about to be.
+        """
+        end = len(text)
+        if not (self._base or self._skipping):
+            first = self._piece == _FIRST_PIECE
+            self._windows.forget()
+            end = min(at + self._piece, end)
+            self._piece = min(2 * self._piece, _LARGEST_PIECE)
+            if not first:
+                return end
+        elif self._behind_item or not (self._skipping and self._windows.trusted):
+            return end  # the array ends, or is not as others are
+        else:
+            self._windows.miss()  # until an item is skipped
+        return self._windows.next(text, at, end)
+
+    # --- The lexical pass: block by block --------------------------------------------------------
+
+    def _lexical(self, text: bytes) -> Iterator[Step]:
+        if text:
+            for block in self._guard.feed(text):
+                yield from self._block(block)
+
+    def _block(self, block: Block) -> Iterator[Step]:
+        at = self._outlined = 0
+        while at < len(block.text):
+            at = yield from self._pass_over(block, at) if self._base else self._read(block, at)
+
+    def _read(self, block: Block, at: int) -> Generator[Step, None, int]:
+        """Let the parser read on from `at`; where it stopped."""
+        in_string = block.in_string and at == 0
+        end, whole = at, len(block.text)
+        cut = -1
+        while cut <= at and end < whole:
+            end = min(at + max(self._portion, 2 * (end - at)), whole)
+            ends_in_string = in_string ^ (block.plain.count(b'"', at, end) % 2 == 1)
+            # Before a comma, every value that has begun at this depth is complete.
+            cut = last_outside(block.plain, b",", at, end, ends_in_string)
+        complete = cut > at
+        cut, open_bytes = (cut, 0) if complete else (whole, block.open_bytes)
+        plain = block.plain[at:cut]
+        outlined = outline(plain)
+        self._outlined += len(outlined)
+        self._brackets.follow(outside_strings(outlined, in_string))
+        if portion := self._portions.take(
+            block.text[at:cut], plain, in_string, open_bytes, complete=complete
+        ):
+            yield Parse(portion)
+        self._last = plain.rstrip(_SPACE)[-1:] or self._last
+        if cut < whole and self.spare and not self.spare.read:
+            self._begin(self.spare.depth, block.start + cut)
+        self._portion = min(2 * self._portion, _LARGEST_PORTION)
+        return cut
+
+    def _begin(self, base: int, at: int) -> None:
+        """Skip what is left of the container at depth `base`, from byte `at` of the page."""
+        self._base, self._sent_open, self._skipped = base, bytes(self._brackets), 0
+        self._grammar.begin(self._sent_open[base - 1 :], at, self._last)
+
+    def _pass_over(self, block: Block, at: int) -> Generator[Step, None, int]:
+        """Skip what no field is in, from `at`; where it ended, or the block did."""
+        base, depth, in_string = self._base, len(self._brackets), block.in_string and at == 0
+        outside = outside_strings(block.outline[self._outlined :], in_string)
+        yield Skipped(self._brackets.follow(outside, base))
+        self._skipped += len(block.text) - at
+        if len(self._brackets) >= base:
+            opened, inside = bytes(self._brackets)[base - 1 :], block.ends_in_string
+            self._grammar.take(block.text[at:], block.plain[at:], opened, in_string=inside)
+            return len(block.text)
+        closers = closing(self._sent_open[base - 1 :])
+        yield Parse(closers)
+        self._base, self._last = 0, closers[-1:]
+        if self._skipped > _LARGEST_PORTION:
+            self._portion = _FIRST_PORTION
+        # Where it ended is found from the block's end: less is behind it than before.
+        closer = closers[-1:]
+        after = closers_after(outside, depth, base, closer)
+        whole, ends_in_string = len(block.plain), block.ends_in_string
+        end = 1 + last_outside(block.plain, closer, at, whole, ends_in_string, after)
+        self._grammar.end(block.text[at:end], block.plain[at:end])
+        self._outlined = len(block.outline) - len(outline(block.plain[end:]))
+        return end
