@@ -97,8 +97,9 @@ class StaticScheme(Scheme[Options]):
         """What each request carries. Raises `ConfigError` where a library is missing."""
 
     def derived(self) -> Iterator[str]:
-        """The headers and parameters."""
+        """The headers, parameters and members of the body."""
         granted = self.credentials()
+        yield from granted.body.values()
         yield from granted.headers.values()
         yield from granted.params.values()
 
@@ -169,7 +170,9 @@ AnyScheme = StaticScheme[Any] | RenewableScheme[Any]
 
 
 def placed(text: str, name: str, location: str) -> Credentials:
-    """A key or token in the header or query parameter of this name."""
+    """A key or token in the header, query parameter or member of the body of this name."""
+    if location == "body":
+        return Credentials(body={name: text})
     if location == "query":
         return Credentials(params={name: text})
     return Credentials(headers={name: text})

@@ -13,6 +13,11 @@ class AuthOptions(Section):
     """What lets the requests of a client in. `type` names the scheme."""
 
     @property
+    def needs_body(self) -> bool:
+        """Whether it is shown in the body of each request."""
+        return False
+
+    @property
     def secrets(self) -> dict[str, SecretText]:
         """The secrets that are set, by their options."""
         found = ((name, getattr(self, name)) for name in secret_options(type(self)))

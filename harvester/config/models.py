@@ -376,6 +376,20 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _bodies_for_keys(self) -> Self:
+        auth = self.client.auth
+        if auth is None or not auth.needs_body:
+            return self
+        faults: list[tuple[KeyPath, str]] = [
+            (("client", "auth", "location"), f"{item.name!r} sends a GET, which has no body")
+            for item in self.resources
+            if "GET" in (item.method, item.next_request and item.next_request.method)
+        ]
+        if faults:
+            raise SectionError(faults)
+        return self
+
+    @model_validator(mode="after")
     def _parents_exist(self) -> Self:
         parents = {item.name: item.parent.resource for item in self.resources if item.parent}
         faults: list[tuple[KeyPath, str]] = []

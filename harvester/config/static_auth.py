@@ -18,15 +18,15 @@ class Bearer(AuthOptions):
 
 
 class ApiKey(AuthOptions):
-    """A key in a header or a query parameter."""
+    """A key in a header, in a query parameter or in the body."""
 
     type: Literal["api_key"]
     name: Text
-    """The name of the header or parameter."""
+    """The name of the header, parameter, or member of the body (its form or JSON)."""
     value: SecretLine
     """The key, as a reference: `"{env.API_KEY}"`."""
-    location: Literal["header", "query"] = "header"
-    """Where the key goes."""
+    location: Literal["header", "query", "body"] = "header"
+    """Where the key goes; into a body that is sent, so with method: POST only."""
     prefix: str = ""
     """Text before the key, such as `"Token "`."""
 
@@ -34,6 +34,11 @@ class ApiKey(AuthOptions):
     def _name_of_header(self) -> Self:
         check_header(self.name, self.location)
         return self
+
+    @property
+    def needs_body(self) -> bool:
+        """As it is declared."""
+        return self.location == "body"
 
 
 class HttpBasic(AuthOptions):

@@ -21,7 +21,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Headers, query parameters, and a signature over the prepared request (of requests).
+    """Headers, query parameters, members of the body, and a signature over the prepared request
+    (of requests).
 
     Kept out of every repr: these are the secrets.
     """
@@ -29,6 +30,7 @@ class Credentials:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     sign: Callable[[Any], Any] | None = field(default=None, repr=False)
+    body: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,11 @@ class Endpoint:
             url = resolve(url, link["href"])
             method, body = _linked(link, method, body)
         form = render(self.resource.form, scope)
-        content = (None, None) if method == "GET" else _content(body, form)
-        return self._complete(method, url, params, content, headers, credentials)
+        if method == "GET":
+            body, form = None, {}
+        elif credentials.body and self.origins.check(url):
+            body, form = _with_members(body, form, credentials.body)
+        return self._complete(method, url, params, _content(body, form), headers, credentials)
 
     def _asked(self, page: int) -> "_Asked":
         resource, following = self.resource, self.resource.next_request
@@ -160,6 +163,15 @@ def _linked(link: Mapping[str, Any], method: str, body: Any) -> tuple[str, Any]:
     if link.get("merge") and isinstance(body, Mapping) and isinstance(given, Mapping):
         return asked, {**body, **given}
     return asked, given
+
+
+def _with_members(body: Any, form: Any, members: Mapping[str, str]) -> tuple[Any, Any]:
+    """The body, or the form, with further members."""
+    if form:
+        return body, {**form, **members}
+    if body is None or isinstance(body, Mapping):
+        return {**(body or {}), **members}, form
+    raise PageRefused("the body is a list: the key of auth has no place in it")
 
 
 def _path(template: str, scope: Scope) -> str:

@@ -171,3 +171,58 @@ def test_no_repr_shows_a_signature() -> None:
     """Nor what it is made with."""
     auth = OAuth1(type="oauth1", client_key=S("k-s3cret"), client_secret=S("s-s3cret"))
     assert "s3cret" not in repr(auth) + repr(credentials(auth, {}))
+
+
+# --- In the body ---------------------------------------------------------------------------------
+
+IN_BODY = """
+version: 1
+name: posted
+client:
+  base_url: ORIGIN/
+  auth: {type: api_key, name: api_key, value: "{env.KEY}", location: body}
+  allowed_hosts: HOSTS
+resources:
+  - {name: items, path: items, method: POST, MORE
+     data_selector: data, paginator: {type: json_link, next_url_path: next}}
+"""
+
+
+@pytest.mark.parametrize("more", ["json: {q: a},", "form: {q: a},", ""])
+def test_a_key_in_the_body(tmp_path: Path, more: str) -> None:
+    """In the form where there is one, else in the JSON; of it nothing is stored."""
+
+    def answer(asked: Asked) -> Answer:
+        sent = asked.form if "form" in more else asked.json
+        assert sent == {**({"q": "a"} if more else {}), "api_key": "body-s3cret"}
+        said = {"echo": "body-s3cret", "next": f"{asked.origin}/items?page=2&k=body-s3cret"}
+        return Answer({"data": [len(asked.query)], **({} if asked.query else said)})
+
+    with ApiServer(answer) as api:
+        text = IN_BODY.replace("ORIGIN", api.origin).replace("MORE", more).replace("HOSTS", "[]")
+        config = parse_config(text, "x.yaml", env={"KEY": "body-s3cret"})
+        assert harvest(config, out=tmp_path / "out").complete
+        assert len(api.asked) == 2
+    for file in (tmp_path / "out").rglob("*.json*"):
+        if not file.name.startswith("part-"):
+            assert "s3cret" not in file.read_text(), file
+
+
+def test_a_key_in_the_body_goes_to_no_other_host(tmp_path: Path) -> None:
+    """A host that is only allowed gets the body without it."""
+    with ApiServer(lambda asked: Answer({"data": [2]})) as other:
+        link = f"{other.origin}/items"
+        with ApiServer(lambda asked: Answer({"data": [1], "next": link})) as api:
+            hosts = f'["{other.origin.removeprefix("http://")}"]'
+            text = IN_BODY.replace("ORIGIN", api.origin).replace("MORE", "json: {q: a},")
+            config = parse_config(text.replace("HOSTS", hosts), "x", env={"KEY": "body-s3cret"})
+            assert harvest(config, out=tmp_path / "out").complete
+        (asked,) = other.asked
+        assert asked.json == {"q": "a"}
+
+
+def test_a_get_has_no_body_for_a_key() -> None:
+    """It is said when the YAML is loaded."""
+    text = IN_BODY.replace("method: POST, MORE", "").replace("HOSTS", "[]")
+    with pytest.raises(ConfigError, match=r"auth\.location: 'items' sends a GET"):
+        parse_config(text.replace("ORIGIN", "http://127.0.0.1:1"), "x", env={"KEY": "k-s3cret"})

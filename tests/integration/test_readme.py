@@ -148,7 +148,7 @@ def test_an_auth_is_what_the_loader_takes(text: str, instance: str) -> None:
     env = dict.fromkeys(re.findall(r"\{env\.(\w+)\}", text), "a-secret-value")
     config = parse_config(
         f"version: 1\nname: auth\nclient: {{base_url: 'https://api.example.org/', auth: {text}}}\n"
-        "resources: [{name: items}]\n",
+        "resources: [{name: items, method: POST}]\n",
         "README.md",
         env=env,
     )
