@@ -29,21 +29,20 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """The fast half: all tests but faults, whole harvests and slow ones."""
-    ignored = (f"--ignore=tests/{name}" for name in ("faults", "integration", "slow"))
-    _run(session, "pytest", "-q", "-n", "auto", *ignored)
+    """The fast half: all tests but faults and slow ones, with fewer random examples."""
+    _run(session, "pytest", "-q", "-n", "auto", "-m", "not slow and not faults")
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Each row of the table of faults, and whole harvests."""
-    _run(session, "pytest", "-q", "-n", "auto", "tests/faults", "tests/integration")
+    """Each row of the table of faults: servers, disks and processes that misbehave."""
+    _run(session, "pytest", "-q", "-n", "auto", "-m", "faults and not slow")
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """What takes minutes."""
-    _run(session, "pytest", "-q", "tests/slow")
+    """What takes long, or holds time or memory to a bound: one test at a time."""
+    _run(session, "pytest", "-q", "-m", "slow")
 
 
 @nox.session

@@ -35,19 +35,31 @@ if TYPE_CHECKING:
     from harvester.engine import Waiting as Waiting
     from harvester.engine import Warned as Warned
     from harvester.engine import harvest as harvest
+    from harvester.errors import AttemptFailed as AttemptFailed
+    from harvester.errors import ChainExpired as ChainExpired
     from harvester.errors import ConfigError as ConfigError
+    from harvester.errors import ConnectionDropped as ConnectionDropped
+    from harvester.errors import CredentialsRefused as CredentialsRefused
     from harvester.errors import DataRefused as DataRefused
     from harvester.errors import DiskError as DiskError
     from harvester.errors import FolderLocked as FolderLocked
+    from harvester.errors import FolderLost as FolderLost
     from harvester.errors import HarvesterError as HarvesterError
     from harvester.errors import Interrupted as Interrupted
+    from harvester.errors import NotJSON as NotJSON
+    from harvester.errors import PageLost as PageLost
+    from harvester.errors import PageRefused as PageRefused
+    from harvester.errors import PageRejected as PageRejected
     from harvester.errors import PartitionFailed as PartitionFailed
     from harvester.errors import Problem as Problem
     from harvester.errors import RunStopped as RunStopped
+    from harvester.errors import Unreached as Unreached
+    from harvester.errors import WindowOpen as WindowOpen
     from harvester.export import Exported as Exported
     from harvester.export import OnStep as OnStep
     from harvester.export import Step as Step
     from harvester.handle import Harvest as Harvest
+    from harvester.model import Doubt as Doubt
     from harvester.model import Partition as Partition
     from harvester.planning import plan as plan
     from harvester.repair import Repair as Repair
@@ -61,18 +73,23 @@ if TYPE_CHECKING:
     from harvester.results import iter_records as iter_records
     from harvester.results import status as status
     from harvester.results import verify as verify
+    from harvester.store import Checkpoint as Checkpoint
+    from harvester.store import Entry as Entry
 
 #: Each name of the library by the module it lives in. An export is `harvester.export.export`: a
 #: package cannot hand out a name that its own part has.
 _HOMES = {
     "config": "Config",
     "config.load": "load_config",
-    "errors": "ConfigError DataRefused DiskError FolderLocked HarvesterError Interrupted "
-    "PartitionFailed Problem RunStopped",
+    "errors": "AttemptFailed ChainExpired ConfigError ConnectionDropped CredentialsRefused "
+    "DataRefused DiskError FolderLocked FolderLost HarvesterError Interrupted "
+    "NotJSON PageLost PageRefused PageRejected PartitionFailed Problem RunStopped "
+    "Unreached WindowOpen",
     "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PageCommitted PartitionDone "
     "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
     "export.exporting": "Exported OnStep Step",
     "handle": "Harvest",
+    "model.doubts": "Doubt",
     "model.partitions": "Partition",
     "planning.plans": "plan",
     "results.records": "iter_records",
@@ -80,6 +97,7 @@ _HOMES = {
     "repair.repairing": "Repair",
     "report": "write_report",
     "engine.scheduler": "harvest",
+    "store.entries": "Checkpoint Entry",
     "results.summary": "Failure PartitionCounts ResourceSummary Summary",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

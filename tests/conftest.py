@@ -1,29 +1,36 @@
 """Settings of the whole suite."""
 
+import re
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from tests.examples import QUICK, QUICK_EXAMPLES
+
 # How long an example takes says more of the machine, and of what else runs on it, than of the code.
 hypothesis.settings.register_profile("harvester", deadline=None)
 hypothesis.settings.load_profile("harvester")
 # Whoever leaves the slow tests out wants a quick word; the whole suite looks at all examples.
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
+hypothesis.settings.register_profile(QUICK, deadline=None, max_examples=QUICK_EXAMPLES)
 
 #: Folders whose tests all have a marker, that of the folder's name.
 _MARKED = ("faults", "slow")
+#: Rows of the table of faults, and processes that are killed, stand next to what they are about.
+_FAULT = re.compile(r"test_row_\d+_|test_\w*killed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer random examples in the fast half."""
     if "not slow" in str(config.getoption("markexpr")):
-        hypothesis.settings.load_profile("quick")
+        hypothesis.settings.load_profile(QUICK)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder that they lie in."""
+    """Mark tests by the folder that they lie in, and faults also by their name."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in _MARKED:
             item.add_marker(folder)
+        elif _FAULT.match(item.name):
+            item.add_marker("faults")

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -65,6 +66,17 @@ def test_errors_can_be_caught_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataRefused):
         status(tmp_path)
     assert issubclass(FolderLocked, HarvesterError)
+
+
+def test_every_error_and_what_events_hold_can_be_imported() -> None:
+    """From the package itself: nobody has to know in which module a name is."""
+    known = {HarvesterError}
+    while more := {sub for each in known for sub in each.__subclasses__()} - known:
+        known |= more
+    errors = {each.__name__ for each in known if each.__module__ == "harvester.errors"}
+    assert errors <= {*harvester.__all__}
+    events = {each.__name__ for each in get_args(Event)}
+    assert events | {"Checkpoint", "Doubt", "Entry", "Partition"} <= {*harvester.__all__}
 
 
 @pytest.mark.parametrize("form", [str, Path, Elsewhere])

@@ -13,6 +13,7 @@ from harvester.config import Bearer, HeaderLink, SecretText
 from harvester.config.load import load_config, parse_config, parse_resolved
 from harvester.config.yamlfile import read
 from harvester.errors import ConfigError
+from tests.examples import examples
 from tests.yaml_texts import ENV, TWITTER, config, said, told, whole
 
 
@@ -240,7 +241,7 @@ def mutated(draw: st.DrawFn) -> Any:
     return tree
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(mutated())
 @example({})
 def test_a_broken_configuration_raises_config_error_only(tree: Any) -> None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.emulator.shapes import TWEET_FIELDS, v1_tweet, v2_tweets
 from harvester.emulator.tweets import EPOCH_MS, Tweets, snowflake
+from tests.examples import examples
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 END = datetime(2022, 1, 1, tzinfo=UTC)
@@ -35,7 +36,7 @@ def test_the_stream_never_changes() -> None:
     place=st.floats(0, 1, exclude_max=True),
     span_s=st.integers(1, 10**9),
 )
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_ids_rise_and_lead_back(
     total: int, seed: int, query: str, place: float, span_s: int
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.config import Budget
 from harvester.http.ratelimit import RateLimit, Wait, exhausted, server_wait, window_reset
+from tests.examples import examples
 
 NOW = 1_700_000_000.0
 
@@ -300,7 +301,7 @@ NAMES = [
 ODD = st.text(max_size=40) | st.text(alphabet="0123456789.eE+-:,;=rtmsh \"'GMTNovZ", max_size=40)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.dictionaries(st.sampled_from(NAMES), ODD, max_size=4))
 def test_no_header_makes_it_fail(headers: Mapping[str, str]) -> None:
     """Any text is a wait of 0 or more finite seconds, or none; nothing is raised."""

@@ -22,6 +22,8 @@ import pytest
 from harvester.export import WRITERS
 from tests.datasette_server import datasette
 
+pytestmark = pytest.mark.slow("336,776 real rows")
+
 FEWEST_ROWS = 100_000
 YAML = """
 version: 1

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -23,6 +23,7 @@ from harvester.page.body import (
     tee,
 )
 from harvester.store.stored_pages import decoded_chunks
+from tests.examples import examples
 from tests.fault_server import compressed
 
 LIMITS = Limits()
@@ -155,7 +156,7 @@ def test_gzip_too_short_to_be_any_is_rejected(body: bytes) -> None:
     st.integers(0, 40),
     st.lists(st.integers(0, 3000), max_size=20),
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_members_and_borders(contents: list[bytes], zeros: int, borders: list[int]) -> None:
     """However many members, and however they are cut into chunks, all comes out once."""
     members = b"".join(map(compressed, contents))

@@ -17,7 +17,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -26,6 +26,7 @@ from harvester.model.jsonpath import Every, Path, canonical, parse
 from harvester.page.body import tee
 from harvester.page.fields import Field, FieldParser, Take, as_number
 from harvester.store.parts import Part, StoredPart, part_name
+from tests.examples import examples
 from tests.fuzz_targets import EveryByte, pieces, strictly
 from tests.mutations import TOKENS
 from tests.page.test_fields import (
@@ -200,7 +201,7 @@ def test_fields_are_those_of_the_whole_page(name: str) -> None:
     make = PARSERS[name]
 
     @given(pages, wanteds, st.lists(st.integers(0, 10**6), max_size=8), styles, st.booleans())
-    @settings(max_examples=300, deadline=None)
+    @examples(300)
     def one(
         page: Any, wanted: Wanted, borders: list[int], style: dict[str, Any], bom: bool
     ) -> None:
@@ -231,7 +232,7 @@ def test_fields_are_those_of_the_whole_page(name: str) -> None:
     pages, st.sampled_from(["identity", "gzip", "members", "padded"]),
     st.lists(st.integers(0, 10**6), max_size=8), styles,
 )  # fmt: skip
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_part_and_hash_are_those_of_the_whole_page(
     page: Any, coding: str, borders: list[int], style: dict[str, Any]
 ) -> None:
@@ -317,7 +318,7 @@ def test_what_is_no_json_is_no_page(name: str) -> None:
     @example([1], [(10**6, "put", b"}", 0)], [((Every(),), Take.COUNT)], [], {})
     @example({"data": [{"a": "x"}]}, [(14, "put", b"\x01", 0)], [((), Take.EXISTS)], [], {})
     @example({"data": [{"a": "x"}]}, [(14, "put", b"\xff", 0)], [((), Take.EXISTS)], [], {})
-    @settings(max_examples=500, deadline=None)
+    @examples(500)
     def one(
         page: Any, changes: list[tuple[int, str, bytes, int]], wanted: Wanted, borders: list[int],
         style: dict[str, Any],

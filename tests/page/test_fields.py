@@ -8,13 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.model.jsonpath import Every, Index, Key, Last, Path, Where, canonical, parse
 from harvester.page.fields import Field, FieldParser, Take
+from tests.examples import examples
 
 LIMITS = Limits()
 
@@ -181,7 +182,7 @@ def exactly(value: Any) -> str:
     st.lists(st.integers(0, 1000), max_size=10),
     st.booleans(),
 )  # fmt: skip
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 def test_any_document_and_paths(
     document: Any, wanted: list[tuple[Path, Take]], borders: list[int], ascii_only: bool
 ) -> None:
@@ -214,7 +215,7 @@ short_paths = st.lists(
 @given(doubled, short_paths, st.sampled_from([Take.FIRST, Take.COUNT, Take.EXISTS]))
 @example('{"a":{"b":1},"a":{}}', (Key("a"), Key("b")), Take.FIRST)
 @example('{"a":{"b":1},"c":1,"c":1}', (Key("a"), Key("b")), Take.FIRST)
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 def test_keys_that_stand_twice(text: str, path: Path, take: Take) -> None:
     """On a field's way they are refused, wherever else they stand they are nobody's business."""
     compare(text.encode(), [(path, take)], [])
@@ -449,7 +450,7 @@ def test_any_json_value_is_json(text: bytes) -> None:
 @given(
     st.binary(max_size=40) | st.text(alphabet='{}[]",:01e-.tfn\\ u"', max_size=30).map(str.encode)
 )
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_arbitrary_bytes_give_fields_or_a_verdict(body: bytes) -> None:
     """Nothing but a verdict ever leaves the parser; what json.loads takes, it takes."""
     try:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harvester.config.load import parse_config
 from harvester.errors import ConfigError
+from tests.examples import examples
 from tests.fuzz_targets import TARGETS
 from tests.mutations import mutated
 
@@ -77,7 +78,7 @@ def test_any_bytes_hold(name: str) -> None:
     """Bytes that nobody has thought of."""
 
     @given(st.binary(max_size=200))
-    @settings(max_examples=300, deadline=None)
+    @examples(300)
     def one(data: bytes) -> None:
         quickly(name, data)
 

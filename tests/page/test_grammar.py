@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -18,6 +18,7 @@ from harvester.model.jsonpath import parse
 from harvester.page import grammar, guard
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.portions import without_lone_surrogates
+from tests.examples import examples
 from tests.fuzz_targets import EveryByte, strictly
 from tests.page.test_borders import cut
 
@@ -168,7 +169,7 @@ def raw(value: Any) -> bytes:
     st.sampled_from([b"", b",", b'"', b"\\", b"[", b"}", b":", b"\t", b"1", b"\xff", b"e"]),
     st.integers(0, 2), st.lists(st.integers(0, 10**6), max_size=8),
 )  # fmt: skip
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_any_stretch(
     items: list[Any], place: int, token: bytes, drop: int, borders: list[int]
 ) -> None:

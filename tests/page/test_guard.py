@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.page.guard import Block, Guard
 from harvester.page.portions import Portions
+from tests.examples import examples
 
 BOM = b"\xef\xbb\xbf"
 STRING_BYTES, NUMBER_CHARS = 20, 6
@@ -116,7 +117,7 @@ def kind_of(byte: int) -> str:
 
 
 @given(inputs, st.lists(st.integers(0, 400), max_size=12))
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_what_passes_is_the_input_whatever_the_borders(data: bytes, borders: list[int]) -> None:
     """Only lone surrogates are changed, and no cut between chunks changes anything."""
     data = b"[[[[" + data
@@ -125,7 +126,7 @@ def test_what_passes_is_the_input_whatever_the_borders(data: bytes, borders: lis
 
 
 @given(inputs, st.lists(st.integers(0, 400), max_size=12))
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_limits_hold_exactly_whatever_the_borders(data: bytes, borders: list[int]) -> None:
     """A string, number or run of white space above its limit is refused, one at it is not."""
     data = b"[[[[" + data

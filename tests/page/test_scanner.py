@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -15,6 +15,7 @@ from harvester.errors import AttemptFailed, NotJSON, PageRefused
 from harvester.model.jsonpath import parse
 from harvester.page import grammar, scanner
 from harvester.page.fields import Field, FieldParser, Take
+from tests.examples import examples
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
 
@@ -87,7 +88,7 @@ def written(page: Any, style: int) -> bytes:
 
 
 @given(PAGES, st.integers(0, 5), BORDERS, st.sets(st.integers(0, len(WANTED) - 1)))
-@settings(max_examples=700, deadline=None)
+@examples(700)
 @example({"data": [{"a": [1, 2]}, 5, "x", "y", {"b": {}}], "meta": {"next": "n"}}, 0, [], {0, 2})
 @example({"data": ["a", "b", "c"], "more": [[[]]]}, 0, [3, 9, 12, 15], {0})
 def test_the_same_fields(page: Any, style: int, borders: list[int], chosen: set[int]) -> None:
@@ -100,7 +101,7 @@ def test_the_same_fields(page: Any, style: int, borders: list[int], chosen: set[
 
 
 @given(st.lists(VALUES, max_size=20), st.integers(0, 5), BORDERS)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_an_array_at_the_root(items: list[Any], style: int, borders: list[int]) -> None:
     """Its items are counted, whatever they are."""
     wanted = [Field("records", parse("$"), Take.COUNT)]
@@ -108,7 +109,7 @@ def test_an_array_at_the_root(items: list[Any], style: int, borders: list[int]) 
 
 
 @given(PAGES, st.integers(0, 5), st.integers(0, 5000), st.binary(max_size=2), BORDERS)
-@settings(max_examples=700, deadline=None)
+@examples(700)
 def test_damage(page: Any, style: int, at: int, other: bytes, borders: list[int]) -> None:
     """What the whole parser takes is taken alike, and nothing else."""
     text = bytearray(written(page, style))
@@ -124,7 +125,7 @@ def test_damage(page: Any, style: int, at: int, other: bytes, borders: list[int]
 
 
 @given(PAGES, st.integers(0, 5), st.integers(0, 5000), BORDERS)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_a_page_that_is_cut(page: Any, style: int, at: int, borders: list[int]) -> None:
     """No beginning of a page passes for a page."""
     text = written(page, style)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.config.load import parse_config
@@ -23,6 +23,7 @@ from harvester.scaffold.guess import SINGLE
 from harvester.scaffold.saving import refuse_existing, save
 from harvester.scaffold.variables import filled, mark, quoted, template
 from harvester.scaffold.writing import yaml_text
+from tests.examples import examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 SCALAR = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | TEXT
@@ -33,7 +34,7 @@ TREE = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.dictionaries(TEXT, TREE, min_size=1, max_size=4))
 @example({"a": "x\ny\n", "b": " x\ny", "c": "\n", "d": "x\n\ny", "e": "x \ny", "f": "x\n\n"})
 @example({"yes": "no", "~": "null", "1": "1", "-": "- a", "?": "a: b", "#": "a #b", "<<": "*x"})
@@ -58,7 +59,7 @@ def test_comments_stand_above_their_keys() -> None:
     assert read(text, "test").tree == tree
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(st.tuples(TEXT.filter(bool), TEXT), max_size=4, unique_by=lambda pair: pair[0]),
     st.dictionaries(TEXT, TREE, max_size=3),

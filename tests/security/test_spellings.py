@@ -5,10 +5,11 @@ import time
 from base64 import b64encode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.security.encodings import mixed, mixture, mixtures, one_way, reversible, without_cut
+from tests.examples import examples
 
 VALUE = 'p@ss/w+rd "\u00e9" %=\\~x'
 
@@ -17,7 +18,7 @@ VALUE = 'p@ss/w+rd "\u00e9" %=\\~x'
     st.text(st.sampled_from('ab%25+ /"\\&=~\u00e9(?:)\U0001f600.-_'), min_size=4, max_size=12),
     st.lists(st.sampled_from("rulpj"), min_size=12, max_size=12),
 )
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_mixture_is_found_and_written_again(value: str, letters: list[str]) -> None:
     """Each sign plain or encoded in its own way, in any combination."""
     text = mixed(value, f"mixed.{''.join(letters)}")

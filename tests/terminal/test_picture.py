@@ -11,6 +11,8 @@ import pytest
 from tests.picture.__main__ import PICTURE
 from tests.support import ENVIRONMENT
 
+pytestmark = pytest.mark.slow("a whole run is recorded as it is seen")
+
 
 def lines(svg: str) -> list[str]:
     """The text of a picture, line by line."""
