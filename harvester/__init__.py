@@ -87,7 +87,8 @@ _HOMES = {
     "Unreached WindowOpen",
     "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PageCommitted PartitionDone "
     "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
-    "export.exporting": "Exported OnStep Step",
+    "export.exporting": "Exported",
+    "export.steps": "OnStep Step",
     "handle": "Harvest",
     "model.doubts": "Doubt",
     "model.partitions": "Partition",
