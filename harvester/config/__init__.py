@@ -22,6 +22,9 @@ from harvester.config.client import (
 from harvester.config.growth import (
     changed_partitions,
 )
+from harvester.config.hmac_auth import (
+    Hmac,
+)
 from harvester.config.lint import (
     lints,
 )
@@ -119,6 +122,7 @@ __all__ = [
     "HeaderCursor",
     "HeaderLink",
     "HeaderWhen",
+    "Hmac",
     "HttpBasic",
     "HttpDigest",
     "Incremental",

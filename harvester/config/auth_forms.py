@@ -11,6 +11,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from harvester.config.auth_options import AuthOptions
+from harvester.config.hmac_auth import Hmac
 from harvester.config.secret_text import block_options, referring_options, secret_options
 from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, HttpDigest, OAuth1
 from harvester.config.token_auth import (
@@ -30,7 +31,8 @@ Auth = Annotated[
     | OAuth2RefreshToken
     | SessionToken
     | JwtBearer
-    | OAuth1,
+    | OAuth1
+    | Hmac,
     Field(discriminator="type"),
 ]
 """Any of them, told apart by `type`."""

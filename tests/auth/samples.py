@@ -5,6 +5,7 @@ secrets in it hold `s3cret`, so that they can be looked for.
 """
 
 import hashlib
+import hmac
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from types import NoneType
 from harvester.config import (
     ApiKey,
     Bearer,
+    Hmac,
     HttpBasic,
     HttpDigest,
     JwtBearer,
@@ -118,6 +120,13 @@ def _header(name: str, value: str) -> Callable[[Asked], bool]:
     return lambda asked: asked.headers.get(name) == value
 
 
+def _signature(asked: Asked) -> str | None:
+    if asked.headers.get("x-key") != "key-s3cret-1":
+        return None
+    text = f"{asked.headers['x-time']}{asked.method}{asked.target}".encode() + asked.body
+    return hmac.digest(b"sign-s3cret-2", text, "sha256").hex()
+
+
 PAIR = b64encode(b"user-s3cret-2:pass-s3cret-1").decode()
 CLIENT = 'access_token_url: "ORIGIN/token", client_id: the-client, client_secret: "{env.SECRET}"'
 OWNER = 'resource_owner_key: "{env.OWNER}", resource_owner_secret: "{env.OWN}"'
@@ -145,6 +154,13 @@ SAMPLES: dict[type, Sample] = {
         '{type: http_digest, username: "{env.NAME}", password: "{env.PASSWORD}"}',
         {"NAME": "user-s3cret-2", "PASSWORD": "pass-s3cret-1"},
         lambda asked: False,
+    ),
+    Hmac: Sample(
+        '{type: hmac, key: "{env.KEY}", key_name: X-Key, secret: "{env.SECRET}",'
+        ' signed: "{timestamp}{method}{path_and_query}{body}", timestamp_name: X-Time,'
+        " name: X-Sign}",
+        {"KEY": "key-s3cret-1", "SECRET": "sign-s3cret-2"},
+        lambda asked: asked.headers.get("x-sign") == _signature(asked),
     ),
     OAuth1: Sample(
         f'{{type: oauth1, client_key: "{{env.KEY}}", client_secret: "{{env.SECRET}}", {OWNER}}}',
