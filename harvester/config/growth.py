@@ -11,6 +11,7 @@ from harvester.config.models import Config
 from harvester.model import (
     FromFile,
     FromResource,
+    OpenWindows,
     Range,
     Spec,
     Step,
@@ -61,6 +62,9 @@ def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str
             return f"was {_range(old)}, is {_range(new)}"
         case Windows(), Windows():
             return _windows_not_grown(old, planned_at, new, now)
+        case OpenWindows(), OpenWindows():
+            same = old.start == new.start
+            return None if same else f"start was {_iso(old.start)}, is {_iso(new.start)}"
         case FromFile(), FromFile():  # its values so far have been taken over, wherever they were
             return None
         case FromResource(), FromResource():

@@ -50,7 +50,7 @@ from harvester.config.request_options import Headers, JsonBody, Parameters, URLP
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, unknown
-from harvester.model import FromResource, Scope, render
+from harvester.model import FromResource, OpenWindows, Scope, render
 from harvester.security import is_secret_name, masked_url
 
 __all__ = [
@@ -191,6 +191,11 @@ class Resource(Section):
             )
         for key in parents[1:]:
             yield ("partitions", key), f"one key may have parents, and {parents[0]!r} has already"
+        open_keys = [k for k, spec in self.partitions.items() if isinstance(spec, OpenWindows)]
+        if open_keys and open_keys != list(self.partitions)[-1:]:
+            yield ("partitions", open_keys[0]), "open windows are the last key, and the only ones"
+        elif open_keys and self.incremental:
+            yield ("incremental",), "open windows go on from run to run by themselves"
         taken = {"env", "cursor", "page", *(("run",) if self.incremental else ())}
         for key, spec in self.partitions.items():
             included = [name for name, _ in getattr(spec, "include", ())]

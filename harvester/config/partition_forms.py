@@ -39,6 +39,7 @@ from harvester.config.wording import KeyPath, shown
 from harvester.model import (
     FromFile,
     FromResource,
+    OpenWindows,
     Outside,
     Range,
     Spec,
@@ -111,10 +112,24 @@ class WindowForm(Section):
     ]
     """Where the last window ends, or `now`: only windows that have closed, so that a run each
     day adds a day."""
-    step: Annotated[Step, Reads(quantities.step, _STEP)]
-    """The length of a window: `1h`, `1d`, `1w`, `1mo`, `1y`."""
+    step: Annotated[Step, Reads(quantities.step, _STEP)] | None = None
+    """The length of a window: `1h`, `1d`, `1w`, `1mo`, `1y`. Needed unless `open`: then, without
+    it, each run has one window."""
     settle: DurationOrZero = 0
     """How long after its end a window is left alone, for data that comes late."""
+    open: bool = False
+    """Whether the last window ends at the time of the run, and the next run's begins there."""
+    overlap: DurationOrZero = 0
+    """How long before its start an open window asks, for records that change late; those come
+    again."""
+
+    @model_validator(mode="after")
+    def _step_or_open(self) -> Self:
+        if self.step is None and not self.open:
+            raise SectionError([(("step",), "missing: how long is a window? (or open: true)")])
+        if self.overlap and not self.open:
+            raise SectionError([(("overlap",), "is for open windows: add open: true")])
+        return self
 
 
 class FileForm(Section):
@@ -193,7 +208,11 @@ def _spec(form: tuple[Scalar, ...] | RangeForm | WindowForm | FileForm | ParentF
             return Range(*form.range, form.step)
         case WindowForm():
             end = None if form.end == "now" else form.end
-            return Windows(form.start, end, form.step, timedelta(seconds=form.settle))
+            settle = timedelta(seconds=form.settle)
+            if form.open or form.step is None:
+                overlap = timedelta(seconds=form.overlap)
+                return OpenWindows(form.start, end, form.step, settle, overlap)
+            return Windows(form.start, end, form.step, settle)
     return Values(form)
 
 
@@ -210,10 +229,18 @@ def _written(spec: Spec) -> Any:
             return {"file": spec.path, **column, **_included(spec)}
         case FromResource():
             return {"resource": spec.resource, "field": spec.field, **_included(spec)}
+    return _window_written(spec)
+
+
+def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:
     end = "now" if spec.end is None else quantities.moment_text(spec.end)
     settle = {"settle": spec.settle.total_seconds()} if spec.settle else {}
-    start, step_text = quantities.moment_text(spec.start), quantities.step_text(spec.step)
-    return {"start": start, "end": end, "step": step_text, **settle}
+    step = {"step": quantities.step_text(spec.step)} if spec.step else {}
+    written = {"start": quantities.moment_text(spec.start), "end": end, **step, **settle}
+    if isinstance(spec, OpenWindows):
+        overlap = {"overlap": spec.overlap.total_seconds()} if spec.overlap else {}
+        return {**written, "open": True, **overlap}
+    return written
 
 
 def _included(spec: Outside) -> dict[str, Any]:

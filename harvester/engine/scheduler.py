@@ -43,7 +43,7 @@ from harvester.errors import (
     no_more_threads,
 )
 from harvester.http import SHARED, RateLimit, Recent, Transport
-from harvester.model import Partition, Windows
+from harvester.model import OpenWindows, Partition, Windows
 from harvester.paging import paginator_of
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
 from harvester.results import Failure, Failures, Summary, status, write_last_run
@@ -141,7 +141,9 @@ def _by_true_clock(out: Path, asked: Asked) -> Asked:
         return asked
     plan = Plan(asked.config, asked.planned_at, out)
     for resource in asked.config.resources:
-        if not any(isinstance(spec, Windows) for spec in resource.partitions.values()):
+        if not any(
+            isinstance(spec, Windows | OpenWindows) for spec in resource.partitions.values()
+        ):
             continue
         for partition in plan.partitions(resource):
             place = place_of(out, partition)

@@ -39,13 +39,10 @@ from harvester.model.partitions import (
     Partition,
     Range,
     Spec,
-    Step,
     Supply,
     Values,
-    Windows,
     count,
     partitions_of,
-    windows,
 )
 from harvester.model.phrases import (
     duration,
@@ -74,6 +71,14 @@ from harvester.model.templates import (
     render,
     strings,
 )
+from harvester.model.time_windows import (
+    OpenWindows,
+    Step,
+    Windows,
+    open_windows,
+    window_of,
+    windows,
+)
 
 __all__ = [
     "ABSENT",
@@ -89,6 +94,7 @@ __all__ = [
     "Key",
     "Last",
     "LoopGuard",
+    "OpenWindows",
     "Outside",
     "Partition",
     "Path",
@@ -118,6 +124,7 @@ __all__ = [
     "is_time_beside",
     "number",
     "one_line",
+    "open_windows",
     "pad",
     "parse",
     "partitions_of",
@@ -132,6 +139,7 @@ __all__ = [
     "table",
     "weak",
     "width",
+    "window_of",
     "windows",
     "wrap",
 ]

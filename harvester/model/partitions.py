@@ -3,27 +3,22 @@
 A `Spec` says which values one key takes: a list, a range of whole numbers, or windows of time.
 The plan is their product, in the order the keys are written, the last one fastest. It is lazy and
 knows its length without listing, so that a plan of ten million windows costs nothing.
-
-Windows are cut at start + k * step, always counted from the start and never from the window
-before, so that 31 January goes to 28 February and then to 31 March, and so that each window is
-the same whichever day the plan is made: a later run adds windows and moves none.
 """
 
 import json
 import re
-from bisect import bisect_left, bisect_right
-from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
 from harvester.model.cycle_guard import LoopGuard
-from harvester.model.templates import Window, as_text
+from harvester.model.templates import as_text
+from harvester.model.time_windows import OpenWindows, Windows, open_windows, window_count, windows
 
 _LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
 _HASH_DIGITS: Final = 16
@@ -65,46 +60,6 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """The length of a window: calendar months or seconds, one of the two above zero."""
-
-    months: int = 0
-    seconds: float = 0
-
-    def __post_init__(self) -> None:
-        if min(self.months, self.seconds) < 0 or (self.months > 0) == (self.seconds > 0):
-            raise ValueError(f"a step is a number of months or of seconds, above zero: {self}")
-        if self.seconds > timedelta.max.total_seconds():
-            raise ValueError("a step is no longer than the calendar")
-        if self.seconds and not timedelta(seconds=self.seconds):
-            raise ValueError("a step is at least one microsecond")
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows of one step from `start` to `end`; `end` None is now.
-
-    With a fixed end the last window may be shorter. Only windows that have closed are planned:
-    those whose end is at most now - `settle`, the time late data may take to arrive. One that is
-    still open, or lies in the future, waits for a later run. ValueError for times without a zone,
-    or an end that is not after the start.
-    """
-
-    start: datetime
-    end: datetime | None
-    step: Step
-    settle: timedelta = timedelta(0)
-
-    def __post_init__(self) -> None:
-        if self.start.tzinfo is None or (self.end is not None and self.end.tzinfo is None):
-            raise ValueError(f"windows need times with a zone: {self.start}, {self.end}")
-        if self.end is not None and self.end <= self.start:
-            raise ValueError(f"the end, {self.end}, is not after the start, {self.start}")
-        if self.settle < timedelta(0):
-            raise ValueError("settle is not negative")
-
-
-@dataclass(frozen=True, slots=True)
 class FromFile:
     """Values in a file: the column `column` of a CSV, or that member of each JSON line.
 
@@ -128,7 +83,7 @@ class FromResource:
     include: tuple[tuple[str, str], ...] = ()
 
 
-Spec = Values | Range | Windows | FromFile | FromResource
+Spec = Values | Range | Windows | OpenWindows | FromFile | FromResource
 Outside = FromFile | FromResource
 """Specs whose values lie outside the YAML."""
 
@@ -220,17 +175,6 @@ def count(specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply) 
     return total
 
 
-def windows(spec: Windows, now: datetime) -> Iterator[Window]:
-    """List the planned windows, in order, without gap or overlap, in UTC. See `Windows`."""
-    end = None if spec.end is None else spec.end.astimezone(UTC)
-    start = _cut(spec, 0)
-    for k in range(1, _window_count(spec, now) + 1):
-        cut = _cut(spec, k)
-        stop = cut if end is None else min(cut, end)
-        yield Window(start, stop)
-        start = stop
-
-
 _Alike = Callable[[Any], bool]
 """Whether another value differs from this one in case only."""
 
@@ -290,6 +234,8 @@ def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapp
             return ((number, {}) for number in spec.numbers)
         case Windows():
             return ((window, {}) for window in windows(spec, now))
+        case OpenWindows():
+            return ((window, {}) for window in open_windows(spec, (), now))
     return supply(spec)
 
 
@@ -301,51 +247,10 @@ def _size(spec: Spec, now: datetime, supply: Supply) -> int:
             numbers = spec.numbers  # len() refuses over 2**63
             return (numbers[-1] - numbers[0]) // spec.step + 1
         case Windows():
-            return _window_count(spec, now)
+            return window_count(spec, now)
+        case OpenWindows():
+            return sum(1 for _ in open_windows(spec, (), now))
     return sum(1 for _ in supply(spec))
-
-
-# --- Windows -------------------------------------------------------------------------------------
-
-
-def _window_count(spec: Windows, now: datetime) -> int:
-    ready = _earlier(now, spec.settle)  # the latest end that a planned window may have
-    cuts = range(1, _last_cut(spec) + 1)
-    if spec.end is not None and spec.end <= ready:
-        return bisect_left(cuts, spec.end, key=lambda k: _cut(spec, k)) + 1
-    return bisect_right(cuts, ready, key=lambda k: _cut(spec, k))
-
-
-def _cut(spec: Windows, k: int) -> datetime:
-    """Give start + k steps in UTC; the end of the calendar where that is beyond it."""
-    start = spec.start.astimezone(UTC)
-    if k > _last_cut(spec):
-        return datetime.max.replace(tzinfo=UTC)
-    if spec.step.seconds:
-        return start + timedelta(seconds=spec.step.seconds) * k
-    year, month = divmod(_months(start) + k * spec.step.months, 12)
-    return start.replace(
-        year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])
-    )
-
-
-def _last_cut(spec: Windows) -> int:
-    """Give the largest k whose cut the calendar (to the year 9999) still holds."""
-    start, end = spec.start.astimezone(UTC), datetime.max.replace(tzinfo=UTC)
-    if spec.step.seconds:
-        return (end - start) // timedelta(seconds=spec.step.seconds)
-    return (_months(end) - _months(start)) // spec.step.months
-
-
-def _months(moment: datetime) -> int:
-    return moment.year * 12 + moment.month - 1
-
-
-def _earlier(now: datetime, settle: timedelta) -> datetime:
-    try:
-        return now - settle
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
 
 
 # --- Text ----------------------------------------------------------------------------------------

@@ -47,17 +47,24 @@ ABSENT: Final = _Absent.ABSENT
 class Window:
     """A stretch of time, [start, end): the start belongs to it, the end does not.
 
-    Both are aware and end lies after start; anything else raises ValueError.
+    Both are aware and end lies after start; anything else raises ValueError. `overlap` is how far
+    before its start a request asks, for records that change late: no part of what the window is.
     """
 
     start: datetime
     end: datetime
+    overlap: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError(f"a window needs times with a zone: {self.start}, {self.end}")
         if self.end <= self.start:
             raise ValueError(f"a window ends after it starts: {self.start}, {self.end}")
+
+    @property
+    def asked_from(self) -> datetime:
+        """Where a request begins: the start, less the overlap."""
+        return self.start - self.overlap
 
     @property
     def last(self) -> datetime:
@@ -353,10 +360,10 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
         known = ", ".join(values) or "none"
         raise TemplateError(f"{reference}: no partition key {reference.name!r} (known: {known})")
     value = values[reference.name]
-    if reference.attribute is not None:
+    if (attribute := reference.attribute) is not None:
         if not isinstance(value, Window):
-            raise TemplateError(f"{reference}: only a window has a .{reference.attribute}")
-        value = getattr(value, reference.attribute)
+            raise TemplateError(f"{reference}: only a window has a .{attribute}")
+        value = value.asked_from if attribute == "start" else getattr(value, attribute)
     if isinstance(value, datetime):
         return _formatted(value, reference.format or "iso")
     if reference.format is not None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from harvester.model import Partition, Spec, Window, Windows, server_time
+from harvester.model import OpenWindows, Partition, Spec, Window, Windows, server_time
 from harvester.store import Entry, read_entries
 
 #: Clocks that differ by more are worth a word.
@@ -47,7 +47,7 @@ def closes_at(partition: Partition, specs: Mapping[str, Spec]) -> datetime | Non
     ends = [
         (value.end, spec.settle)
         for key, value in partition.values.items()
-        if isinstance(value, Window) and isinstance(spec := specs.get(key), Windows)
+        if isinstance(value, Window) and isinstance(spec := specs.get(key), Windows | OpenWindows)
     ]
     try:
         return max((end + settle for end, settle in ends), default=None)

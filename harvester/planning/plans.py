@@ -15,6 +15,7 @@ from typing import Any
 from harvester.config import Config, Resource
 from harvester.model import LoopGuard, Partition, count, partitions_of
 from harvester.planning.incremental import next_run, runs
+from harvester.planning.open_partitions import closed_specs, with_open_windows
 from harvester.planning.partition_values import supply
 from harvester.security import Secrets
 from harvester.store import has_generation, is_done, place_of
@@ -79,6 +80,8 @@ class Plan:
     def count(self, resource: Resource) -> int:
         """How many partitions a resource without parents and runs has, without listing them."""
         values = supply(self.out, self.config, resource, files=self._files)
+        if len(closed_specs(resource.partitions)) < len(resource.partitions):
+            return sum(1 for _ in self._planned(resource, None))
         return count(resource.partitions, self.now, values)
 
     def awaits_parents(self, resource: Resource) -> bool:
@@ -108,7 +111,9 @@ class Plan:
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         values = supply(self.out, self.config, resource, parent, files=self._files)
-        return partitions_of(resource.name, resource.partitions, self.now, values)
+        specs = closed_specs(resource.partitions)
+        for base in partitions_of(resource.name, specs, self.now, values):
+            yield from with_open_windows(self.out, base, resource.partitions, self.now)
 
     def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
         if resource.incremental is None:

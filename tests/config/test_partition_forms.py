@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harvester.config.load import parse_resolved
-from harvester.model.partitions import Range, Spec, Step, Values, Windows
+from harvester.model.partitions import Range, Spec, Values
+from harvester.model.time_windows import OpenWindows, Step, Windows
 from tests.yaml_texts import config, said
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
@@ -18,6 +19,9 @@ START = datetime(2021, 1, 1, tzinfo=UTC)
         ("{range: [1, 100]}", Range(1, 100)),
         ("{range: [100, 1], step: -1}", Range(100, 1, -1)),
         ("{start: 2021-01-01, end: now, step: 1d}", Windows(START, None, Step(seconds=86400))),
+        ("{start: 2021-01-01, end: now, open: true}", OpenWindows(START)),
+        ("{start: 2021-01-01, end: now, step: 1d, open: true, overlap: 1h}",
+         OpenWindows(START, None, Step(seconds=86400), overlap=timedelta(hours=1))),
         ("{start: 2021-01-01, end: 2022-01-01, step: 1mo, settle: 1h}",
          Windows(START, datetime(2022, 1, 1, tzinfo=UTC), Step(months=1), timedelta(hours=1))),
     ],
@@ -48,7 +52,7 @@ def test_the_forms(written: str, spec: Spec) -> None:
          "[1, 100]")),
         ("{range: [2, 1]}", ": no number from 2 to 1 with step 1"),
         ("{range: [1, 2], step: 0}", ": a range with step 0 never ends"),
-        ("{start: 2021-01-01, end: now}", ".step: this key is missing"),
+        ("{start: 2021-01-01, end: now}", ".step: missing: how long is a window? (or open: true)"),
         ("{start: 2021, end: now, step: 1d}", (".start: expected a date or time such as 2021-01-01 "
          "or 2021-01-01T12:00:00Z, got 2021")),
         ("{start: 2021-01-01, end: later, step: 1d}", (".end: expected a date or time such as "

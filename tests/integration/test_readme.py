@@ -17,6 +17,7 @@ README = (ROOT / "README.md").read_text()
 IDIOMS = (ROOT / "docs" / "idioms.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 COMMANDS = (
+    "import",
     "init",
     "run",
     "plan",

@@ -16,13 +16,11 @@ from harvester.model.partitions import (
     Partition,
     Range,
     Spec,
-    Step,
     Values,
-    Windows,
     count,
     partitions_of,
-    windows,
 )
+from harvester.model.time_windows import Step, Windows, windows
 
 NOW = datetime(2021, 6, 15, 12, tzinfo=UTC)
 LATE = datetime.max.replace(tzinfo=UTC)  # every window has closed

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harvester.config import quantities
 from harvester.config.quantities import moment, moment_text, seconds, size, step, step_text
-from harvester.model.partitions import Step
+from harvester.model.time_windows import Step
 
 
 @pytest.mark.parametrize(

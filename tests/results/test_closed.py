@@ -11,8 +11,9 @@ import pytest
 
 from harvester import harvest, iter_records, status, verify
 from harvester.engine.events import Event, Warned
-from harvester.model.partitions import Partition, Step, Windows
+from harvester.model.partitions import Partition
 from harvester.model.templates import Window
+from harvester.model.time_windows import Step, Windows
 from harvester.planning.closed_windows import ServerClock, closes_at, end_of, kept_early
 from harvester.store import manifest as folder
 from harvester.store.journal import REDONE, RESTARTED, read_entries

@@ -170,7 +170,6 @@ class _Reading:
                     ("path", "params", "headers", "json", "form")])  # fmt: skip
         partitions = dict(keys.keys)
         if times.window and "{window." in used:
-            self._found.missing.append("windows that end now: open: true")
             partitions["window"] = times.window
         if unused := [key for key in keys.keys if f"{{{key}}}" not in used]:
             included = [n for key in unused for n in (keys.keys[key] or {}).get("include", ())]

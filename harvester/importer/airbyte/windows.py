@@ -46,6 +46,7 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
             found.options.append((option, f"{{{found.references[name]}}}"))
     found.window = {"start": _start(sync.get("start_datetime"), texts, found.notes)}
     found.window["end"] = _end(sync.get("end_datetime"), texts)
+    found.window["open"] = True
     if step := _step(sync.get("step"), texts):
         found.window["step"] = step
     if lookback := _step(sync.get("lookback_window"), texts):

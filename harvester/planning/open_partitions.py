@@ -1,0 +1,40 @@
+"""Finds the open windows of a resource: those that earlier runs began, and what is new since.
+
+The folders are what says where earlier runs ended: a window that was begun keeps its end, also
+where it is not done, and the windows of this run lie between and behind those.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+from harvester.model import OpenWindows, Partition, Spec, Window, open_windows, window_of
+from harvester.store import place_of
+
+
+def closed_specs(specs: Mapping[str, Spec]) -> dict[str, Spec]:
+    """The specs of all keys but that of open windows, which need the folder."""
+    return {key: spec for key, spec in specs.items() if not isinstance(spec, OpenWindows)}
+
+
+def with_open_windows(
+    out: Path, base: Partition, specs: Mapping[str, Spec], now: datetime
+) -> Iterator[Partition]:
+    """The partitions that `base` has by the key of open windows; `base` itself where none is."""
+    found = next(((k, spec) for k, spec in specs.items() if isinstance(spec, OpenWindows)), None)
+    if found is None:
+        yield base
+        return
+    key, spec = found
+    for window in open_windows(spec, list(_begun(out, base, key)), now):
+        yield Partition(base.resource, {**base.values, key: window}, base.included, base.cased)
+
+
+def _begun(out: Path, base: Partition, key: str) -> Iterator[Window]:
+    """The windows that have a folder."""
+    folder = place_of(out, base)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name, _, text = path.name.partition("=")
+        if name == key and (window := window_of(unquote(text))):
+            yield window
