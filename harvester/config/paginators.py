@@ -168,6 +168,9 @@ class PageNumber(_Sized):
     """The query parameter that carries `page_size`."""
     maximum_page: Whole | None = None
     """The number of the last page to ask for."""
+    send_first: bool = True
+    """Whether the first request carries its page number. With `base_page: 0` and `false`, the
+    first has none and the second asks for page 1."""
 
     @model_validator(mode="before")
     @classmethod
@@ -206,6 +209,9 @@ class Offset(PagingOptions):
     step: Literal["records", "limit"] = "records"
     """What the offset moves on by: the records received, or `limit`, where the server takes
     records out of a page after it has counted them. Past an empty page it is always `limit`."""
+
+    send_first: bool = True
+    """Whether the first request carries its offset."""
 
     @property
     def full_page(self) -> int | None:

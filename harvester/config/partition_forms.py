@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Discriminator,
     Field,
     GetCoreSchemaHandler,
@@ -103,6 +104,10 @@ class RangeForm(Section):
 
 class WindowForm(Section):
     """Windows of time, from `start` (included) to `end` (excluded), one after another."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["step"]}, {"required": ["open"]}]}
+    )
 
     start: Annotated[datetime, Reads(quantities.moment, _MOMENT)]
     """Where the first window begins: a date or time, UTC if it says no zone."""

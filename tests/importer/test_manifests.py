@@ -134,6 +134,11 @@ def test_references_and_parameters_are_resolved(tmp_path: Path) -> None:
             {"type": "page_number", "page_param": "p"},
         ),
         (
+            "type: PageIncrement",
+            option("p"),
+            {"type": "page_number", "page_param": "p", "base_page": 0, "send_first": False},
+        ),
+        (
             "type: OffsetIncrement, page_size: 50, inject_on_first_request: true",
             option("skip"),
             {"type": "offset", "offset_param": "skip", "limit": 50},

@@ -99,7 +99,9 @@ def _counted(
         case _:
             raise UnsaidError(f"a page number in {where}")
     if not strategy.get("inject_on_first_request"):
-        raise UnsaidError("a page number or offset that the first request leaves out: send_first")
+        if found.options.get(in_param, "") is None:
+            raise UnsaidError("a page number in a form or header that the first request leaves out")
+        found.options["send_first"] = False
 
 
 def _cursor(

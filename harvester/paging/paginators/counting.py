@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from harvester.config import Offset, PageNumber
 from harvester.page import Field
 from harvester.paging.paginator import Paginator
+from harvester.paging.request_parts import RequestParts
 from harvester.paging.totals import below, beyond, page_size, passed
 from harvester.store import Checkpoint
 
@@ -20,6 +21,11 @@ class Counting(Paginator[Counted]):
     @abstractmethod
     def moved_on(self, cursor: int, size: int) -> int:
         """The cursor after a page that was asked for with `cursor` and has `size` records."""
+
+    def place_in(self, request: RequestParts, cursor: Any) -> RequestParts:
+        """The count, which the first request may leave out."""
+        left_out = not self.options.send_first and cursor == self.first_cursor()
+        return super().place_in(request, None if left_out else cursor)
 
     def cursor_fields(self) -> list[Field]:
         """None: nothing in the page leads on."""
