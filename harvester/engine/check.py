@@ -13,10 +13,10 @@ from pathlib import Path
 
 from harvester.auth import Access
 from harvester.config import Config, Resource
-from harvester.engine.fetching import Channel
+from harvester.engine.fetching import Channel, session_of
 from harvester.engine.look import Look, Seen
 from harvester.engine.sources import secrets_of, sources_of
-from harvester.http import Cookies, RateLimit, Transport
+from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, parse, partitions_of
 from harvester.page import iter_elements
 from harvester.planning import Value, plan, runs, supply, values_of
@@ -46,22 +46,16 @@ def check_live(
             for resource in _parents_first(config):
                 partition = _first_partition(config, resource, moment, pages)
                 if partition is None:
-                    why = (
-                        f"no record of {resource.parent_name} was seen that leads to it"
-                        if resource.parent_name
-                        else "no partition is planned yet: nothing to ask for"
-                    )
-                    yield Seen(resource.name, error=why)
+                    yield _not_asked(resource)
                     continue
                 (own := Path(folder, resource.name)).mkdir()
                 source = found[resource.name]
-                cookies = (
-                    Cookies(source.endpoint.origins.configured, secrets.hide)
-                    if config.client.cookies == "session"
-                    else None
-                )
                 channel = Channel(
-                    source.endpoint, access, config.client.timeout, lambda: transport, cookies
+                    source.endpoint,
+                    access,
+                    config.client.timeout,
+                    lambda: transport,
+                    session_of(config, source.endpoint),
                 )
                 look = Look(channel, source.reader, config.client.retry, own, limit, sleep)
                 seen = look.seen(partition)
@@ -70,6 +64,16 @@ def check_live(
         finally:
             access.close()
             transport.close()
+
+
+def _not_asked(resource: Resource) -> Seen:
+    """A resource that has no partition yet."""
+    parent = resource.parent_name
+    led = f"no record of {parent} was seen that leads to it"
+    return Seen(
+        resource.name,
+        error=led if parent else "no partition is planned yet: nothing to ask for",
+    )
 
 
 def _parents_first(config: Config) -> Iterator[Resource]:

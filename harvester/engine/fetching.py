@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from harvester.auth import Access
-from harvester.config import Timeout
+from harvester.config import Config, Timeout
 from harvester.errors import AttemptFailed, CredentialsRefused, RunStopped
 from harvester.http import Cookies, Credentials, Request, Response, Transport, Watch
 from harvester.model import Partition
@@ -145,6 +145,13 @@ def _exchanged(
     finally:
         policy.spent(transport.requests - sent)
     return Exchanged(got, request, channel.clock() - began, asked)
+
+
+def session_of(config: Config, endpoint: Endpoint) -> Cookies | None:
+    """The cookies of a session, where the configuration keeps any."""
+    if config.client.cookies != "session":
+        return None
+    return Cookies(endpoint.origins.configured, endpoint.secrets.hide)
 
 
 def _nothing() -> None:

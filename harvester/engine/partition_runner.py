@@ -16,6 +16,7 @@ from typing import Any, Final
 from harvester.engine.attempts import Run, Tries
 from harvester.engine.commits import Commits, Fetched
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
+from harvester.engine.fetching import session_of
 from harvester.engine.page_reader import Kept, Place
 from harvester.engine.prefetch import Window
 from harvester.engine.repetition import Repetition
@@ -31,7 +32,7 @@ from harvester.errors import (
     RunStopped,
     WindowOpen,
 )
-from harvester.http import Backoff, Cookies, exhausted
+from harvester.http import Backoff, exhausted
 from harvester.model import Doubt, LoopGuard, Partition, as_text
 from harvester.paging import (
     RUN_START,
@@ -125,11 +126,7 @@ class Pages:
         self.repetition = Repetition(self._resource, self.folder)
         self._start = partition.included.get(RUN_START)
         self._seen = Seen(self._start)  # of what an incremental run looks for
-        self._cookies = (
-            Cookies(self._source.endpoint.origins.configured, self._secrets.hide)
-            if run.config.client.cookies == "session"
-            else None
-        )
+        self._cookies = session_of(run.config, self._source.endpoint)
         self._turns = Turns(self._resource, self._secrets, run.now)
         self._first = self._secrets.conceal(self._paginator.first_cursor())
         self._restarts = 0  # of this run
