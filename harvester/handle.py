@@ -103,6 +103,10 @@ class Harvest:
         partition: Mapping[str, str] | None = None,
         dedupe: Sequence[str] = (),
         prefix: str = "_",
+        columns: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        hashed: Sequence[str] = (),
+        hash_key: str | None = None,
         force: bool = False,
         on_step: "OnStep" = lambda step: None,
     ) -> "Exported":
@@ -116,6 +120,10 @@ class Harvest:
             partition=partition,
             dedupe=dedupe,
             prefix=prefix,
+            columns=columns,
+            drop=drop,
+            hashed=hashed,
+            hash_key=hash_key,
             force=force,
             on_step=on_step,
         )

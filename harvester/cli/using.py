@@ -1,5 +1,6 @@
 """After a harvest: what was stored, in the form that the next tool wants."""
 
+import os
 import shlex
 import signal
 import sys
@@ -75,6 +76,32 @@ def export(
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="Before the names of the partitions' columns.")
     ] = "_",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME,…",
+            help="Only these keys of the records, and columns of partitions (_query), in this "
+            "order; may be given again.",
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop",
+            metavar="PATH",
+            help="Leave this out (user.email, contacts[*].phone, _query); may be given again.",
+        ),
+    ] = None,
+    hashed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hash",
+            metavar="PATH",
+            help="Only a digest of this: HMAC-SHA-256, its key in HARVESTER_HASH_KEY, else a new "
+            "one for each export; may be given again.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace TARGET if it exists.")] = False,
     progress: Progress = ProgressMode.AUTO,
 ) -> None:
@@ -87,6 +114,8 @@ def export(
       harvester export data/shop shop.duckdb           a table for each resource
       harvester export data/shop orders.csv --resource orders
       harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
+      harvester export data/tweets open.csv --columns id,text,author_id --hash author_id
+      harvester export data/shop shop.parquet --drop user.email --drop contacts[*].phone
 
     \b
     Next:
@@ -124,6 +153,10 @@ def export(
                 partition=pairs(partition),
                 dedupe=dedupe or (),
                 prefix=prefix,
+                columns=[name for names in columns or () for name in names.split(",")],
+                drop=drop or (),
+                hashed=hashed or (),
+                hash_key=os.environ.get("HARVESTER_HASH_KEY") or None,
                 force=force,
                 on_step=steps.take,
             )

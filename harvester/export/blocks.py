@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from harvester.export.choice import Chooser
 from harvester.export.columns import Row
 from harvester.export.values import values_of
 from harvester.page import Record
@@ -70,6 +71,10 @@ class Block:
             for run in chunk.runs:
                 yield run, values_of(chunk.records[begin : begin + run.length])
                 begin += run.length
+
+    def chosen(self, chooser: Chooser) -> "Block":
+        """The records after a choice among their members."""
+        return Block(chooser.apply(self.records), self.runs) if chooser.changes else self
 
     def cut(self, begin: int, end: int, *, plain: bool = False) -> "Block":
         """The records from `begin` up to `end`."""

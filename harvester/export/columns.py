@@ -16,7 +16,7 @@ JSON text within a LIST or STRUCT is of the type JSON in DuckDB, and a plain str
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, assert_never
 
@@ -87,6 +87,13 @@ class Table:
     def columns(self) -> tuple[Column, ...]:
         """All of them, in order."""
         return self.partition + self.record
+
+    def in_order(self, names: Sequence[str]) -> "Table":
+        """The same, the record columns in the order of their keys in `names`; others behind."""
+        places = {name: place for place, name in enumerate(names)}
+        last = len(places)
+        found = sorted(self.record, key=lambda column: places.get(str(column.key), last))
+        return replace(self, record=tuple(found))
 
 
 def partition_names(keys: Sequence[str], prefix: str) -> dict[str, str]:

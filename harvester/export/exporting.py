@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import ConfigError
+from harvester.export.choice import Choice, refuse_unmet
 from harvester.export.repeats import key_path
 from harvester.export.rows import ResourceRows, TableChanged
 from harvester.export.scratch import publish, refuse_existing, scratch
@@ -38,6 +39,10 @@ def export(
     partition: Mapping[str, str] | None = None,
     dedupe: Sequence[str] = (),
     prefix: str = PREFIX,
+    columns: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    hashed: Sequence[str] = (),
+    hash_key: str | None = None,
     force: bool = False,
     on_step: OnStep = lambda step: None,
 ) -> Exported:
@@ -45,14 +50,19 @@ def export(
 
     The ending of `target` says what it becomes; one that exists is complete. `partition` chooses
     partitions as `iter_records` does. `dedupe` are paths into a record: of records alike there,
-    the newest is kept. Partition values get columns, `prefix` before their names. `force` takes
-    the place of a file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
+    the newest is kept. Partition values get columns, `prefix` before their names. `columns` are the
+    only ones to be exported, `drop` are paths that are not; values at the paths `hashed` become
+    digests, the same for the same `hash_key` (none: a new one each time). `force` takes the place
+    of a file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
     `DiskError`.
     """
     out, target = Path(out), Path(target)
     writer = writer_for(target)
     for key in dedupe:
         key_path(key)
+    choice = Choice(tuple(columns), tuple(drop), tuple(hashed))
+    if hash_key is not None:
+        choice = replace(choice, secret=hash_key.encode())
     refuse_existing(target, force=force)
     writer.check_target(target)
     refuse_missing(writer)
@@ -68,7 +78,7 @@ def export(
         if wanted and not any(snapshot.partitions for snapshot in taken):
             pairs = ", ".join(f"{key}={value}" for key, value in wanted.items())
             raise ConfigError(f"no partition here has {pairs}")
-        job = _Export(folder, Exported(target), tuple(dedupe), prefix, on_step)
+        job = _Export(folder, Exported(target), tuple(dedupe), prefix, choice, on_step)
         with disk_errors(target):
             job.write(writer, taken)
         writer.check_target(target)
@@ -82,6 +92,7 @@ class _Export:
     done: Exported
     dedupe: tuple[str, ...]
     prefix: str
+    choice: Choice
     on_step: OnStep
 
     @property
@@ -91,10 +102,13 @@ class _Export:
 
     def write(self, writer: type[Writer], taken: Sequence[Snapshot]) -> None:
         """Write the file, whole."""
+        unmet: list[frozenset[tuple[str, str]] | None] = []
         with writer(self.file) as file:
             for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
                 seen = self.folder / f"seen-{number}.sqlite"
-                with ResourceRows(snapshot, self.prefix, self.dedupe, seen, self.on_step) as rows:
+                with ResourceRows(
+                    snapshot, self.prefix, self.dedupe, self.choice, seen, self.on_step
+                ) as rows:
                     try:
                         file.add(name, rows)
                     except TableChanged:
@@ -102,6 +116,8 @@ class _Export:
                 self.done.records[snapshot.name] = rows.count
                 self.done.repeated += rows.repeated
                 self.done.notes += rows.notes
+                unmet.append(rows.unmet)
+        refuse_unmet(unmet)
 
 
 def _refuse_several(target: Path, writer: type[Writer], found: Sequence[Resource]) -> None:

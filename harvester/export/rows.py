@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from harvester.errors import ConfigError
 from harvester.export.block_survey import BlockSurvey
 from harvester.export.blocks import Block, BlockBuilder, plain_parts
+from harvester.export.choice import Choice, Chooser
 from harvester.export.columns import Table, partition_names, table_of
 from harvester.export.repeats import Repeats
 from harvester.export.snapshot import Snapshot
@@ -39,12 +40,22 @@ class ResourceRows:
     """The rows of one resource. `seen` is a new file for what `dedupe` needs."""
 
     def __init__(
-        self, snapshot: Snapshot, prefix: str, dedupe: Sequence[str], seen: Path, on_step: OnStep
+        self,
+        snapshot: Snapshot,
+        prefix: str,
+        dedupe: Sequence[str],
+        choice: Choice,
+        seen: Path,
+        on_step: OnStep,
     ) -> None:
         self.count = self.repeated = 0
         self.notes: list[str] = []
         self._snapshot = snapshot
         self._prefix = prefix
+        names = partition_names(snapshot.keys, prefix)
+        self._keys = choice.keys(names)
+        self._columns = choice.columns
+        self._chooser = Chooser(snapshot.name, choice, list(names.values()))
         self._dedupe = dedupe
         self._on_step = on_step
         self._stack = ExitStack()
@@ -52,7 +63,7 @@ class ResourceRows:
         self._looked_through = False
         self._phase = "reading"
         self._records, self._partitions = BlockSurvey(), Survey()
-        self._partitions.observe(dict.fromkeys(snapshot.keys))
+        self._partitions.observe(dict.fromkeys(self._keys))
         self._values: Mapping[str, Any] | None = None
         self._plain: list[bytes] = []  # of each block that was looked at, its chunks
         self._table: Table | None = None
@@ -65,7 +76,12 @@ class ResourceRows:
     @property
     def partition_names(self) -> Mapping[str, str]:
         """The column of each partition key."""
-        return partition_names(self._snapshot.keys, self._prefix)
+        return partition_names(self._keys, self._prefix)
+
+    @property
+    def unmet(self) -> frozenset[tuple[str, str]] | None:
+        """What the choice named and no record had; None where there was no record."""
+        return self._chooser.unmet
 
     def __enter__(self) -> Self:
         return self
@@ -84,12 +100,12 @@ class ResourceRows:
             found = self._look_through(self._repeats) if self._repeats else self._blocks("reading")
             looked_at = 0
             for block in islice(found, HEAD_BLOCKS):
-                self._observe(block)
+                self._observe(block.chosen(self._chooser))
                 looked_at += len(block)
             several = looked_at < self._snapshot.records
             if self._repeats or (several and not self._samples_are_alike()):
                 for block in found:
-                    self._observe(block)
+                    self._observe(block.chosen(self._chooser))
             self._table = self._seen()
         return self._table
 
@@ -118,14 +134,15 @@ class ResourceRows:
     def _seen_blocks(self) -> Iterator[Block]:
         """All blocks, each after it was looked at, if there is to be a table."""
         found = self._blocks("writing")
-        for number, block in enumerate(found):
+        for number, whole in enumerate(found):
+            block = whole.chosen(self._chooser)
             if self._table is None:
                 yield block
                 continue
             if number == len(self._plain) and self._observe(block) and self._seen() != self._table:
                 self._phase = "reading"
                 for rest in found:
-                    self._observe(rest)
+                    self._observe(rest.chosen(self._chooser))
                 self._table = self._seen()
                 raise TableChanged
             yield from plain_parts(block, self._plain[number])
@@ -133,7 +150,8 @@ class ResourceRows:
     def _seen(self) -> Table:
         """The columns of what was seen so far."""
         name = self._snapshot.name
-        return table_of(name, self._records.root, self._partitions.root, self._prefix)
+        made = table_of(name, self._records.root, self._partitions.root, self._prefix)
+        return made.in_order(self._columns) if self._columns else made
 
     def _observe(self, block: Block) -> bool:
         """Look at a block; whether it had anything new."""
@@ -142,7 +160,7 @@ class ResourceRows:
         for run in block.runs:
             if run.values is not self._values:
                 self._values = run.values
-                self._partitions.observe(run.values)
+                self._partitions.observe({key: run.values[key] for key in self._keys})
         return learned != self._records.learned or partitions != self._partition_kinds()
 
     def _partition_kinds(self) -> list[int]:
@@ -159,7 +177,8 @@ class ResourceRows:
                 for records in batches
                 for block in builder.add(page.values, page.fetched_at, records)
             ]
-            if not all(map(self._records.accepts, (*found, *builder.rest()))):
+            found += builder.rest()
+            if not all(self._records.accepts(block.chosen(self._chooser)) for block in found):
                 return False
         return True
 
