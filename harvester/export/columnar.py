@@ -98,8 +98,8 @@ class ColumnReader:
             self._file.hold(block.lines)
             query = f"{self._query}{longest + _SLACK})"
             direct = self._connection.sql(query).to_arrow_table()
-        except (self._refused, msgspec.DecodeError):
-            return None
+        except (self._refused, msgspec.DecodeError, UnicodeDecodeError):
+            return None  # the last: a message that cuts the record in the middle of a character
         if direct.num_rows != len(block):
             return None
         found = dict(zip(self._direct, direct.columns, strict=True)) | others
