@@ -80,6 +80,7 @@ class Matcher:
         self._builders: list[Builder] = []
 
     def results(self) -> dict[str, Any]:
+        """The value of each field that was found, by its name."""
         return {
             name: self._kept(name, tally.value)
             for name, tally in self._tallies.items()
