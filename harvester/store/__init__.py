@@ -1,5 +1,13 @@
 """Bytes made durable, in order: parts, journal, manifest, and the names of all files."""
 
+from harvester.store.contract import (
+    Store,
+    Writer,
+)
+from harvester.store.counting import (
+    Span,
+    checkpoint_of,
+)
 from harvester.store.entries import (
     LED,
     REDONE,
@@ -27,7 +35,6 @@ from harvester.store.journal import (
     JOURNAL,
     RESTARTED,
     Journal,
-    Span,
     has_generation,
     is_done,
     read_checkpoint,
@@ -38,6 +45,11 @@ from harvester.store.journal import (
 )
 from harvester.store.layout import (
     place_of,
+)
+from harvester.store.local import (
+    LocalStore,
+    parts_on_disk,
+    store_at,
 )
 from harvester.store.lock import (
     Held,
@@ -56,6 +68,9 @@ from harvester.store.manifest import (
     read_asked,
     replan,
 )
+from harvester.store.memory import (
+    MemoryStore,
+)
 from harvester.store.parts import (
     TEMPORARY,
     DurableFile,
@@ -70,6 +85,15 @@ from harvester.store.parts import (
     sync_folder,
     write_all,
     write_json,
+)
+from harvester.store.readers import (
+    entries_of,
+    folder_of,
+    header_of,
+    is_usable,
+    lines_counting,
+    pages_of,
+    progress_of,
 )
 from harvester.store.stored_pages import (
     decoded_chunks,
@@ -96,27 +120,40 @@ __all__ = [
     "Identity",
     "Inode",
     "Journal",
+    "LocalStore",
     "Lost",
+    "MemoryStore",
     "Part",
     "Span",
+    "Store",
+    "Writer",
     "beside",
+    "checkpoint_of",
     "decoded_chunks",
     "disk_errors",
     "encode",
+    "entries_of",
+    "folder_of",
     "has_generation",
+    "header_of",
     "identity",
     "is_done",
     "is_file",
+    "is_usable",
+    "lines_counting",
     "locked",
     "make_folder",
     "name_anew",
     "name_together",
     "opened",
+    "pages_of",
     "parsed",
     "part_name",
     "part_number",
+    "parts_on_disk",
     "place_of",
     "prepare",
+    "progress_of",
     "read_asked",
     "read_checkpoint",
     "read_entries",
@@ -129,6 +166,7 @@ __all__ = [
     "replan",
     "sound",
     "span",
+    "store_at",
     "sync_folder",
     "write_all",
     "write_json",

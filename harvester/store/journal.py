@@ -13,17 +13,17 @@ What a line says is in `entries`.
 
 import contextlib
 import json
-import math
 import os
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from harvester import __version__
 from harvester.errors import DataRefused, FolderLost
+from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
 from harvester.store.entries import (
     ACCEPTED,
     FORMAT,
@@ -38,9 +38,12 @@ from harvester.store.entries import (
 )
 from harvester.store.in_flight import read_mark, remove_mark, write_mark
 from harvester.store.inside import alone, in_the_way, is_file, reading
+from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
     TEMPORARY,
+    Part,
     disk_errors,
+    name_together,
     part_name,
     part_number,
     sync_folder,
@@ -57,12 +60,14 @@ __all__ = [
     "Header",
     "Journal",
     "Span",
+    "begins_again",
     "encode",
     "has_generation",
     "is_done",
     "read_checkpoint",
     "read_entries",
     "read_header",
+    "read_lines",
     "read_pages",
     "refuse_later_formats",
     "span",
@@ -120,8 +125,8 @@ def read_header(folder: Path) -> Header | None:
     return _header(path, first[2]) if first else None
 
 
-def read_entries(folder: Path) -> Iterator[Entry]:
-    """The committed pages of the partition in `folder`, in order; reads only.
+def read_lines(folder: Path) -> Iterator[Header | Entry]:
+    """The header of the partition in `folder`, then its committed pages, in order; reads only.
 
     Safe beside a run that appends. Raises `DataRefused` when the journal is damaged, `DiskError`
     when it cannot be read.
@@ -132,7 +137,7 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     pages = 0
     for number, _, text in _lines(path):
         if number == 1:
-            _header(path, text)
+            yield _header(path, text)
             continue
         entry = _entry(path, number, text)
         if entry.part is not None:
@@ -141,62 +146,35 @@ def read_entries(folder: Path) -> Iterator[Entry]:
         yield entry
 
 
+def read_entries(folder: Path) -> Iterator[Entry]:
+    """The committed pages of the partition in `folder`, in order; raises as `read_lines` does."""
+    return entries_in(read_lines(folder))
+
+
 def read_pages(folder: Path) -> Iterator[Entry]:
     """The pages of the partition in `folder` that count, in order: none that is superseded.
 
     While a generation is being harvested again, these are the pages of the one before it.
-    Reads only; raises as `read_entries` does.
+    Reads only; raises as `read_lines` does.
     """
-    counts = span(folder)
-    for entry in read_entries(folder):
-        if entry.seq > counts.last or (entry.restarts and entry.seq > counts.begins):
-            return  # the next generation, or a run beside us, just now
-        if entry.part is not None and entry.seq > counts.begins:
-            yield entry
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Which lines of a journal count for readers: those with `begins` < `seq` <= `last`.
-
-    `newest` is the `seq` of the line by which the newest chain began, 0 where none did: behind it
-    are the pages that the writer goes by.
-    """
-
-    begins: int = 0
-    last: float = math.inf
-    newest: int = 0
-
-    def counts(self, seq: int) -> bool:
-        """Whether line `seq` is of pages that count, for readers or for the writer."""
-        return self.begins < seq <= self.last or seq > self.newest
+    return counting_pages(partial(read_entries, folder), span(folder))
 
 
 def span(folder: Path) -> Span:
-    """The lines that count: of the newest generation that has its last page, or of the newest where
-    none has; and of them those since the chain of cursors last began again.
+    """The lines of the partition in `folder` that count."""
+    # Parsing every line twice is only worth it where one begins again.
+    return span_of(read_entries(folder)) if begins_again(folder) else Span()
+
+
+def begins_again(folder: Path) -> bool:
+    """Whether a line of the journal in `folder` may begin the chain of cursors again. Looks for
+    what such a line has in it, and parses none.
     """
     path = folder / JOURNAL
     if not os.path.lexists(path):
-        return Span()
-    # Parsing every line twice is only worth it where there is one.
+        return False
     with disk_errors(path), reading(path) as lines:
-        if not any(_BEGINS_AGAIN in line or _REDONE in line for line in lines):
-            return Span()
-    return _span(read_entries(folder))
-
-
-def _span(entries: Iterable[Entry]) -> Span:
-    begins = newest = 0
-    finished: Span | None = None
-    for entry in entries:
-        if entry.restarts:
-            begins = newest = entry.seq
-        elif entry.done:
-            finished = Span(begins, entry.seq)
-    if finished is None:
-        return Span(begins, newest=newest)
-    return replace(finished, newest=newest)
+        return any(_BEGINS_AGAIN in line or _REDONE in line for line in lines)
 
 
 def has_generation(folder: Path) -> bool:
@@ -205,21 +183,12 @@ def has_generation(folder: Path) -> bool:
     """
     if is_done(folder):
         return True
-    path = folder / JOURNAL
-    if not os.path.lexists(path):
-        return False
-    with disk_errors(path), reading(path) as lines:
-        if not any(_REDONE in line for line in lines):
-            return False
-    return any(entry.done for entry in read_entries(folder))
+    return begins_again(folder) and any(entry.done for entry in read_entries(folder))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Where the partition in `folder` stands."""
-    checkpoint = Checkpoint()
-    for entry in read_entries(folder):
-        checkpoint.add(entry)
-    return checkpoint
+    return checkpoint_of(read_entries(folder))
 
 
 def is_done(folder: Path) -> bool:
@@ -309,6 +278,9 @@ class Journal:
         self._descriptor = descriptor
         self._fsync = fsync
         self._marked = False
+        self._held: Held | None = None
+        self._place: Inode | None = None
+        self._shown = str(folder)
         self._end = 0  # of what this run has read and written
 
     @classmethod
@@ -321,20 +293,26 @@ class Journal:
         on_entry: Callable[[Entry], None] = lambda entry: None,
         accepted: Container[str] = (),
         any_parts: bool = False,
+        held: Held | None = None,
     ) -> Self:
         """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
-        missing or damaged, since they are about to be superseded.
+        missing or damaged, since they are about to be superseded. `held` is what to `look` at.
 
         Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
         is neither the header's nor an `accepted` one.
         """
         path = folder / JOURNAL
+        place = None
+        if held is not None:
+            with disk_errors(folder):
+                place = identity(folder)
         with disk_errors(path):
             if not os.path.lexists(path):
                 _refuse_orphans(folder)
             descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
             journal = cls(folder, descriptor, fsync=fsync)
             journal.fingerprint = header.fingerprint
+            journal._held, journal._place = held, place
             try:
                 end = journal._replay(header, on_entry, accepted, any_parts=any_parts)
                 journal._recover(header, end, journal._leftovers())
@@ -367,6 +345,25 @@ class Journal:
         if not self._marked:
             write_mark(self.folder, pages, fsync=self._fsync)
             self._marked = True
+
+    def look(self) -> None:
+        """Raise `FolderLost` where this is no longer the folder that the run began with."""
+        if self._held is not None:
+            self._held.look(self._shown, self._place)
+
+    def part(self, number: int) -> Part:
+        """A file to write page `number` into; nothing of it is part of the harvest yet."""
+        return Part(self.folder, number, fsync=self._fsync)
+
+    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
+        """Commit pages whose parts are synced, in order; `most` is how many it will ever be at
+        once. Raises `DiskError`, `DataRefused`, `FolderLost`.
+        """
+        parts = [part for _, part in pages if part is not None]
+        if len(parts) > 1:
+            self.allow_beyond(most)
+        name_together(parts)
+        self.append(*(entry for entry, _ in pages))
 
     def append(self, *entries: Entry) -> None:
         """The commit: once this returns, the pages are part of the harvest."""

@@ -6,11 +6,13 @@ share that folder on a file system that does not tell them apart, so one of them
 other value was there, stays where it is.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused
 from harvester.model import Partition
+from harvester.store.entries import Header
 from harvester.store.inside import refuse_detours
 from harvester.store.journal import read_header
 
@@ -24,17 +26,42 @@ def place_of(out: Path, partition: Partition) -> Path:
 
     Raises `DataRefused` where the way to it leads through a link or a file.
     """
-    folder = out / partition.folder
+    return out / folder_among(
+        partition,
+        lambda folder: read_header(out / folder),
+        lambda folder: refuse_detours(out, out / folder),
+    )
+
+
+def folder_among(
+    partition: Partition,
+    header_in: Callable[[str], Header | None],
+    reach: Callable[[str], None],
+) -> str:
+    """The name of a partition's folder, in a store whose headers `header_in` gives and in which
+    `reach` refuses ways that lead elsewhere.
+    """
+    folder = str(partition.folder)
     if partition.cased:
-        folder = _told_apart(out, partition)
-    refuse_detours(out, folder)
+        folder = _told_apart(partition, header_in, reach)
+    reach(folder)
     return folder
 
 
-def _told_apart(out: Path, partition: Partition) -> Path:
+def _told_apart(
+    partition: Partition,
+    header_in: Callable[[str], Header | None],
+    reach: Callable[[str], None],
+) -> str:
     """The folder of one whose values another differs from in case only."""
-    places = [out / partition.first_folder, out / partition.folder, out / partition.cased_folder]
-    found = {place: _whose(out, place, partition) for place in dict.fromkeys(places)}
+    places = [*map(str, (partition.first_folder, partition.folder, partition.cased_folder))]
+    found = {}
+    for place in dict.fromkeys(places):
+        try:
+            reach(place)
+            found[place] = _whose(header_in(place), partition)
+        except DataRefused:  # one that cannot be read is left to whoever opens it
+            found[place] = _FREE
     for wanted in (_OURS, _FREE):
         for place in found:
             if found[place] == wanted:
@@ -42,13 +69,8 @@ def _told_apart(out: Path, partition: Partition) -> Path:
     return places[0]
 
 
-def _whose(out: Path, folder: Path, partition: Partition) -> str:
-    """Whose journal lies there; one that cannot be read is left to whoever opens it."""
-    try:
-        refuse_detours(out, folder)
-        header = read_header(folder)
-    except DataRefused:
-        return _FREE
+def _whose(header: Header | None, partition: Partition) -> str:
+    """Whose journal has this header."""
     if header is None:
         return _FREE
     return _OURS if dict(header.partition) == partition.labels else _OTHERS

@@ -1,0 +1,126 @@
+"""States what every place that keeps a harvest must do: `Store`, and the `Writer` of a partition.
+
+A name is relative, with '/' between its levels; `LocalStore` makes a path of it, another a key.
+
+A `Store`:
+- `claim` *must* let one run at a time in, raise `FolderLocked` for any other, and let go when the
+  process dies. While it is held, `look` *must* raise `FolderLost` once the place is not the run's.
+- `write` *must* put a small document in the place of what was there whole or not at all, durably
+  (unless the store was told not to wait for the disk). `read` *must* give it whole, or None.
+- `levels` *must* give the names one level below, of what has something in it; in no order.
+- `reach` *must* raise `DataRefused` where the way to a folder leads out of the store.
+- `journal` *must* give the one writer of a partition, which has replayed all committed pages, in
+  order, to `on_entry`; it *must* refuse, and change nothing, where the header is another one's,
+  a line is damaged, or a committed part is gone.
+- `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
+  where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
+- `is_done` *must* say what the last of the `lines` says. `begins_again` *must* be true where one of
+  them restarts the chain of cursors, and may be true elsewhere.
+- `chunks` *must* give exactly the bytes of a committed part that its `sha256` is of, as a stream.
+- `beyond` *must* name the parts that no line names and no writer may just be committing.
+
+A `Writer`:
+- Nothing of a `part` *must* be seen by a reader before `commit`, nor outlive its `discard`.
+- `commit` *must* make the pages part of the harvest in order: once a reader sees a line, its part
+  *must* be there, whole, and so *must* all lines before it. The parts are synced before.
+- When it returns, no crash *must* lose the pages; when it raises, none *must* be half there.
+- A death at any moment *must* leave what the next `journal` opens, without pages that were not
+  committed.
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.parts import Part
+
+OnEntry = Callable[[Entry], None]
+
+
+class Writer(Protocol):
+    """Adds pages to one partition. Leaving its `with` block closes it."""
+
+    def __enter__(self) -> Self:
+        """The writer itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+
+    checkpoint: Checkpoint
+    """Where the partition stands; moves on with each commit."""
+    fingerprint: str
+    """Of the question that its last pages were asked with."""
+
+    def part(self, number: int) -> Part:
+        """A file to write page `number` into."""
+
+    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
+        """Commit pages, each with its part (None: no page); never more than `most` at once."""
+
+    def look(self) -> None:
+        """Raise `FolderLost` where the partition's place is no longer what it was."""
+
+    def close(self) -> None:
+        """Let the partition go."""
+
+
+class Store(Protocol):
+    """Keeps one harvest."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    @property
+    def own(self) -> Path:
+        """A local folder for what never leaves this machine: refresh tokens, spent budgets."""
+
+    def claim(self, *, lost: bool = False) -> AbstractContextManager[None]:
+        """Hold the place for one run, making it. `lost`: its harvest.json may be gone."""
+
+    def look(self) -> None:
+        """Raise `FolderLost` where the place is no longer the run's that claimed it."""
+
+    def read(self, name: str) -> bytes | None:
+        """A small document, None where there is none."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a small document in the place of what was there."""
+
+    def levels(self, name: str) -> Iterator[str]:
+        """The names one level below `name`."""
+
+    def reach(self, folder: str) -> None:
+        """Refuse a way that leads elsewhere."""
+
+    def journal(
+        self,
+        folder: str,
+        header: Header,
+        on_entry: OnEntry = ...,
+        accepted: Container[str] = ...,
+    ) -> Writer:
+        """The writer of a partition; `accepted` are fingerprints that it may have, too."""
+
+    def lines(self, folder: str) -> Iterator[Header | Entry]:
+        """The header and the entries of what is committed."""
+
+    def is_done(self, folder: str) -> bool:
+        """Whether the partition has its last page."""
+
+    def begins_again(self, folder: str) -> bool:
+        """Whether the chain of cursors may have begun again."""
+
+    def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+        """The stored bytes of a page, by what its line says. Raises OSError, `DataRefused`."""
+
+    def beyond(self, folder: str) -> list[str]:
+        """The parts that no line names, in order."""

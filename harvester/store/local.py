@@ -1,0 +1,150 @@
+"""Keeps a harvest in a local folder: the `Store` of every harvest on disk."""
+
+import contextlib
+import os
+from collections.abc import Container, Iterator
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from harvester.store import journal as journals
+from harvester.store.contract import OnEntry, Store
+from harvester.store.entries import Entry, Header
+from harvester.store.in_flight import read_mark
+from harvester.store.inside import opened, reading, refuse_detours
+from harvester.store.journal import Journal, read_checkpoint
+from harvester.store.lock import Held
+from harvester.store.manifest import locked
+from harvester.store.parts import (
+    DurableFile,
+    disk_errors,
+    make_folder,
+    part_number,
+    remove_temporary,
+)
+
+_READ_BYTES: Final = 64 * 1024
+
+
+class LocalStore:
+    """A harvest in the folder `root`. `fsync`: whether what is written is forced to the disk."""
+
+    def __init__(self, root: str | os.PathLike[str], *, fsync: bool = True) -> None:
+        self.root = Path(root)
+        self._shown = str(self.root)
+        self._fsync = fsync
+        self._held: Held | None = None
+
+    @property
+    def place(self) -> str:
+        """The path of the folder."""
+        return self._shown
+
+    @property
+    def own(self) -> Path:
+        """The folder itself."""
+        return self.root
+
+    def path(self, folder: str) -> Path:
+        """Where a folder of the harvest lies on the disk."""
+        return self.root / folder
+
+    @contextlib.contextmanager
+    def claim(self, *, lost: bool = False) -> Iterator[None]:
+        """Hold the folder's lock for one run."""
+        with locked(self.root, fsync=self._fsync, lost=lost) as held:
+            self._held = held
+            try:
+                yield
+            finally:
+                self._held = None
+
+    def look(self) -> None:
+        """Raise `FolderLost` where the folder or its lock is not what this run took."""
+        if self._held:
+            self._held.look()
+
+    def read(self, name: str) -> bytes | None:
+        """A document; `DataRefused` where something else lies there, `DiskError`."""
+        path = self.root / name
+        with disk_errors(path):
+            if not os.path.lexists(path):
+                return None
+            with reading(path) as file:
+                return file.read()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a document in its place, durably; raises `DiskError`."""
+        path = self.root / name
+        remove_temporary(path)
+        with DurableFile(path, fsync=self._fsync) as file:
+            file.write(data)
+            file.commit()
+
+    def levels(self, name: str) -> Iterator[str]:
+        """The names of the folders in `name`."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / name) as listing:
+            yield from (item.name for item in listing if item.is_dir(follow_symlinks=False))
+
+    def reach(self, folder: str) -> None:
+        """Refuse a way that leads through a link or a file."""
+        refuse_detours(self.root, self.root / folder)
+
+    def journal(
+        self,
+        folder: str,
+        header: Header,
+        on_entry: OnEntry = lambda entry: None,
+        accepted: Container[str] = (),
+    ) -> Journal:
+        """The partition's journal, recovered; its folder is made where there is none."""
+        path = self.root / folder
+        self.look()
+        if not (path / journals.JOURNAL).exists():
+            make_folder(path, within=self.root, fsync=self._fsync)
+        return Journal.open(
+            path, header, fsync=self._fsync, on_entry=on_entry, accepted=accepted, held=self._held
+        )
+
+    def lines(self, folder: str) -> Iterator[Header | Entry]:
+        """The lines of the partition's journal."""
+        return journals.read_lines(self.root / folder)
+
+    def is_done(self, folder: str) -> bool:
+        """Whether the partition is done; reads the journal's end only."""
+        return journals.is_done(self.root / folder)
+
+    def begins_again(self, folder: str) -> bool:
+        """Whether a line may begin the chain again; parses none."""
+        return journals.begins_again(self.root / folder)
+
+    def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+        """The bytes of a part file, however many there are."""
+        # A Path takes 6 µs more, at each of many pages.
+        with FileIO(opened(f"{self._shown}/{folder}/{part}")) as file:
+            yield from iter(lambda: file.read(_READ_BYTES), b"")
+
+    def beyond(self, folder: str) -> list[str]:
+        """The part files that no line names, but for those that a run may just be committing."""
+        path = self.root / folder
+        if not path.is_dir():
+            return []
+        found = sorted(parts_on_disk(path))
+        spare = read_mark(path)  # before the journal: gone, its lines are there
+        checkpoint = read_checkpoint(path)
+        last = checkpoint.pages + (0 if checkpoint.done else spare)
+        return [name for number, name in found if number > last]
+
+
+def parts_on_disk(folder: Path) -> Iterator[tuple[int, str]]:
+    """Number and name of every part file in `folder`, in no order."""
+    with os.scandir(folder) as listing:
+        for item in listing:
+            number = part_number(item.name)
+            if number is not None:
+                yield number, item.name
+
+
+def store_at(place: Store | str | os.PathLike[str]) -> Store:
+    """The store itself, or that of the folder at a path."""
+    return LocalStore(place) if isinstance(place, str | os.PathLike) else place

@@ -1,0 +1,173 @@
+"""Keeps a harvest in memory, for tests. Gone with the object."""
+
+import contextlib
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harvester.errors import DataRefused, FolderLocked
+from harvester.store.contract import OnEntry
+from harvester.store.counting import checkpoint_of, entries_in
+from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.parts import Part
+
+
+@dataclass(slots=True)
+class _Partition:
+    """What is committed of one partition."""
+
+    lines: list[Header | Entry] = field(default_factory=list)
+    parts: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """A harvest in memory. Pages on their way lie in a temporary folder."""
+
+    def __init__(self, place: str = "memory") -> None:
+        self._place = place
+        self._folder = Path(tempfile.mkdtemp(prefix="harvester-memory-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._claimed = threading.Lock()
+        self._documents: dict[str, bytes] = {}
+        self._partitions: dict[str, _Partition] = {}
+
+    @property
+    def place(self) -> str:
+        """What it is called."""
+        return self._place
+
+    @property
+    def own(self) -> Path:
+        """A temporary folder."""
+        return self._folder
+
+    @contextlib.contextmanager
+    def claim(self, *, lost: bool = False) -> Iterator[None]:
+        """Hold the store for one run."""
+        if not self._claimed.acquire(blocking=False):
+            raise FolderLocked(f"{self.place}: another run is harvesting into this")
+        try:
+            yield
+        finally:
+            self._claimed.release()
+
+    def look(self) -> None:
+        """Nobody can take it away."""
+
+    def read(self, name: str) -> bytes | None:
+        """A document."""
+        return self._documents.get(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a document in its place."""
+        self._documents[name] = bytes(data)
+
+    def levels(self, name: str) -> Iterator[str]:
+        """The names below `name` that lead to a partition."""
+        above = [level for level in name.split("/") if level]
+        ways = [way.split("/") for way in self._partitions]
+        deeper = [way for way in ways if way[: len(above)] == above and len(way) > len(above)]
+        yield from dict.fromkeys(way[len(above)] for way in deeper)
+
+    def reach(self, folder: str) -> None:
+        """No way leads elsewhere."""
+
+    def journal(
+        self,
+        folder: str,
+        header: Header,
+        on_entry: OnEntry = lambda entry: None,
+        accepted: Container[str] = (),
+    ) -> "MemoryWriter":
+        """The writer of a partition."""
+        kept = self._partitions.get(folder) or _Partition()
+        found = kept.lines[0] if kept.lines else header
+        if not isinstance(found, Header) or (found.resource, dict(found.partition)) != (
+            header.resource,
+            dict(header.partition),
+        ):
+            raise DataRefused(f"{self.place}/{folder}: this is another partition's")
+        if found.fingerprint != header.fingerprint and found.fingerprint not in accepted:
+            raise DataRefused(f"{self.place}/{folder}: these pages were asked for in another way")
+        if not kept.lines:
+            kept.lines.append(header)
+        self._partitions[folder] = kept
+        return MemoryWriter(kept, found.fingerprint, self.own, on_entry)
+
+    def lines(self, folder: str) -> Iterator[Header | Entry]:
+        """The header and the entries."""
+        kept = self._partitions.get(folder)
+        return iter(kept.lines[:] if kept else ())
+
+    def is_done(self, folder: str) -> bool:
+        """Whether the partition has its last page."""
+        return checkpoint_of(entries_in(self.lines(folder))).done
+
+    def begins_again(self, folder: str) -> bool:
+        """Whether an entry restarts the chain."""
+        return any(entry.restarts for entry in entries_in(self.lines(folder)))
+
+    def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+        """The bytes of a page, at once."""
+        yield self._partitions[folder].parts[part]
+
+    def beyond(self, folder: str) -> list[str]:
+        """None: a part is kept with its line."""
+        return []
+
+
+class MemoryWriter:
+    """Adds pages to a partition in memory."""
+
+    def __init__(self, kept: _Partition, fingerprint: str, folder: Path, on_entry: OnEntry) -> None:
+        self.checkpoint = Checkpoint()
+        self.fingerprint = fingerprint
+        self._kept = kept
+        self._folder = Path(tempfile.mkdtemp(dir=folder))
+        for entry in entries_in(iter(kept.lines[:])):
+            self._take(entry)
+            on_entry(entry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self, entry: Entry) -> None:
+        self.fingerprint = entry.accepts or self.fingerprint
+        self.checkpoint.add(entry)
+
+    def look(self) -> None:
+        """Nobody can take it away."""
+
+    def part(self, number: int) -> Part:
+        """A file in a temporary folder."""
+        return Part(self._folder, number, fsync=False)
+
+    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
+        """Keep the pages with their lines."""
+        read = [(entry, Path(part.so_far()).read_bytes() if part else b"") for entry, part in pages]
+        for entry, data in read:
+            if entry.part is not None:
+                self._kept.parts[entry.part] = data
+            self._kept.lines.append(entry)
+            self.checkpoint.add(entry)
+        for _, part in pages:
+            if part is not None:
+                part.discard()
+
+    def close(self) -> None:
+        """Leave nothing of the pages on their way."""
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,337 @@
+"""Every store keeps the sentences at the top of `store.contract`; one that does not fails here."""
+
+import gzip
+import hashlib
+import importlib
+import pkgutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harvester.store
+from harvester.errors import DataRefused, FolderLocked, FolderLost
+from harvester.store import (
+    REDONE,
+    RESTARTED,
+    Entry,
+    Header,
+    LocalStore,
+    MemoryStore,
+    Part,
+    Store,
+    Writer,
+    checkpoint_of,
+    entries_of,
+    header_of,
+    pages_of,
+)
+from tests.support import entry
+
+HEADER = Header("items", {"shard": "a"}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
+FOLDER = "items/shard=a"
+
+Make = Callable[[], Store]
+"""Opens the same harvest, each time anew."""
+
+
+def local(folder: Path) -> Make:
+    """A harvest in a folder."""
+    (folder / "out").mkdir()
+    return lambda: LocalStore(folder / "out")
+
+
+def memory(folder: Path) -> Make:
+    """A harvest in memory."""
+    store = MemoryStore()
+    return lambda: store
+
+
+MEMBERS: dict[type, Callable[[Path], Make]] = {LocalStore: local, MemoryStore: memory}
+
+
+@pytest.fixture(params=MEMBERS, ids=lambda member: member.__name__)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Each store."""
+    return MEMBERS[request.param](tmp_path)
+
+
+def test_every_store_is_here() -> None:
+    """A class of the package with the methods of a store has its maker above."""
+    wanted = {name for name in vars(Store) if not name.startswith("_")}
+    found = set()
+    for module in pkgutil.iter_modules(harvester.store.__path__):
+        inside = importlib.import_module(f"harvester.store.{module.name}")
+        found |= {
+            item
+            for item in vars(inside).values()
+            if isinstance(item, type) and item is not Store and {"claim", "chunks"} <= {*dir(item)}
+        }
+    assert found == {*MEMBERS}
+    for member in found:
+        assert wanted <= {*dir(member)}, f"{member.__name__} lacks a method"
+
+
+def page(writer: Writer, seq: int, **changes: Any) -> tuple[Entry, Part | None]:
+    """A page in its part, synced and not yet committed."""
+    number = changes.pop("number", seq)
+    with writer.part(number) as part:
+        data = gzip.compress(b'{"items":[%d]}' % seq)
+        part.write(data[:7])
+        part.write(data[7:])
+        part.hand_over()
+    part.sync()
+    stored = part.described()
+    line = entry(
+        seq, part=stored.name, stored_bytes=stored.stored_bytes, sha256=stored.sha256, **changes
+    )
+    return line, part
+
+
+def add(writer: Writer, seq: int, **changes: Any) -> None:
+    """Commit a page."""
+    writer.commit([page(writer, seq, **changes)])
+
+
+def seqs(store: Store) -> list[int]:
+    """The lines that are committed."""
+    return [line.seq for line in entries_of(store, FOLDER)]
+
+
+def check_documents(make: Make) -> None:
+    """Written whole, in the place of what was there."""
+    store = make()
+    assert store.read("harvest.json") is None
+    store.write("harvest.json", b"a longer one")
+    store.write("harvest.json", b"two")
+    assert make().read("harvest.json") == b"two"
+
+
+def check_nothing_there(make: Make) -> None:
+    """A partition that was never begun."""
+    store = make()
+    assert list(store.lines(FOLDER)) == []
+    assert header_of(store, FOLDER) is None
+    assert not store.is_done(FOLDER)
+    assert not store.begins_again(FOLDER)
+    assert store.beyond(FOLDER) == []
+    assert list(store.levels("items")) == []
+    store.reach(FOLDER)
+
+
+def check_read_back(make: Make) -> None:
+    """What is committed is read back, byte by byte."""
+    with make().journal(FOLDER, HEADER) as writer:
+        for seq in (1, 2, 3):
+            add(writer, seq, done=seq == 3)
+    store = make()
+    assert header_of(store, FOLDER) == HEADER
+    assert seqs(store) == [1, 2, 3]
+    assert store.is_done(FOLDER)
+    assert store.beyond(FOLDER) == []
+    assert list(store.levels("items")) == ["shard=a"]
+    assert list(store.levels("")) == ["items"]
+    for line in entries_of(store, FOLDER):
+        assert line.part is not None
+        stored = b"".join(store.chunks(FOLDER, line.part, line.stored_bytes))
+        assert hashlib.sha256(stored).hexdigest() == line.sha256
+        assert gzip.decompress(stored) == b'{"items":[%d]}' % line.seq
+
+
+def check_resume(make: Make) -> None:
+    """The next writer sees every entry, and goes on."""
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 1)
+        assert writer.checkpoint.pages == 1
+    seen: list[Entry] = []
+    with make().journal(FOLDER, HEADER, seen.append) as writer:
+        assert [line.seq for line in seen] == [1]
+        assert (writer.checkpoint.next, writer.checkpoint.pages) == ("2", 1)
+        add(writer, 2, done=True)
+    assert checkpoint_of(entries_of(make(), FOLDER)).pages == 2
+
+
+def check_not_committed(make: Make) -> None:
+    """A page on its way is seen by nobody, and is gone for the next writer."""
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 1)
+        page(writer, 2)
+        assert seqs(make()) == [1]
+    with make().journal(FOLDER, HEADER) as writer:
+        assert writer.checkpoint.pages == 1
+        add(writer, 2, done=True)
+    assert seqs(make()) == [1, 2]
+    assert make().beyond(FOLDER) == []
+
+
+def check_discarded(make: Make) -> None:
+    """A page that nobody wants leaves nothing."""
+    with make().journal(FOLDER, HEADER) as writer:
+        _, part = page(writer, 1)
+        assert part is not None
+        part.discard()
+        add(writer, 1, done=True)
+    assert seqs(make()) == [1]
+
+
+def check_groups(make: Make) -> None:
+    """Several pages at once, in order."""
+    with make().journal(FOLDER, HEADER) as writer:
+        writer.commit([page(writer, seq) for seq in (1, 2, 3)], most=4)
+        writer.commit([page(writer, seq, done=seq == 7) for seq in (4, 5, 6, 7)], most=4)
+        assert writer.checkpoint.pages == 7
+    assert seqs(make()) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def check_without_a_page(make: Make) -> None:
+    """A line that ends a partition without a page."""
+    with make().journal(FOLDER, HEADER) as writer:
+        writer.commit([(entry(1, done=True, next=None, records=0, bytes=0), None)])
+    assert make().is_done(FOLDER)
+    assert list(pages_of(make(), FOLDER)) == []
+
+
+def check_restart(make: Make) -> None:
+    """Pages before a restart are superseded; before a redo only once the next ones are done."""
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 1)
+        again = {"next": None, "records": 0, "bytes": 0, "status": 0}
+        writer.commit([(entry(2, reason=RESTARTED, **again), None)])
+        add(writer, 3, number=2, done=True)
+        assert [line.seq for line in pages_of(make(), FOLDER)] == [3]
+        writer.commit([(entry(4, reason=REDONE, **again), None)])
+        assert make().begins_again(FOLDER)
+        assert [line.seq for line in pages_of(make(), FOLDER)] == [3]
+        add(writer, 5, number=3, done=True)
+    assert [line.seq for line in pages_of(make(), FOLDER)] == [5]
+
+
+def check_other_question(make: Make) -> None:
+    """Another partition, or another question, is refused, and changes nothing."""
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 1)
+    for header in (
+        Header("items", {"shard": "b"}, "f00d", "1.0", ""),
+        Header("items", {"shard": "a"}, "beef", "1.0", ""),
+    ):
+        with pytest.raises(DataRefused):
+            make().journal(FOLDER, header)
+    with make().journal(FOLDER, header, accepted=["f00d"]) as writer:
+        assert writer.fingerprint == "f00d"
+    assert seqs(make()) == [1]
+    assert header_of(make(), FOLDER) == HEADER
+
+
+def check_one_run(make: Make) -> None:
+    """One run at a time."""
+    store = make()
+    with store.claim():
+        store.look()
+        with pytest.raises(FolderLocked), make().claim():
+            pass
+    with make().claim():
+        pass
+
+
+def check_reader_beside(make: Make) -> None:
+    """A reader beside the writer sees more and more lines, each with its part."""
+    counts: list[int] = []
+    over = threading.Event()
+
+    def look() -> None:
+        store = make()
+        while not over.is_set():
+            lines = [*entries_of(store, FOLDER)]
+            counts.append(len(lines))
+            if lines and lines[-1].part:
+                assert b"".join(store.chunks(FOLDER, lines[-1].part, lines[-1].stored_bytes))
+
+    with make().journal(FOLDER, HEADER) as writer:
+        reader = threading.Thread(target=look)
+        reader.start()
+        for seq in range(1, 41):
+            add(writer, seq)
+        over.set()
+        reader.join()
+    assert counts == sorted(counts)
+    assert seqs(make())[-1] == 40
+
+
+CHECKS = [value for name, value in sorted(globals().items()) if name.startswith("check_")]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_store(check: Callable[[Make], None], make: Make) -> None:
+    """Each sentence, of each store."""
+    check(make)
+
+
+class Forgets(MemoryStore):
+    """Replays nothing when it is opened again."""
+
+    def journal(self, folder: str, header: Header, *rest: Any, **more: Any) -> Any:
+        """Begun anew."""
+        self._partitions.pop(folder, None)
+        return super().journal(folder, header, *rest, **more)
+
+
+class Cuts(MemoryStore):
+    """Gives less of a part than was stored."""
+
+    def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+        """Cut."""
+        for chunk in super().chunks(folder, part, stored_bytes):
+            yield chunk[:-1]
+
+
+class Shares(MemoryStore):
+    """Lets every run in."""
+
+    def claim(self, *, lost: bool = False) -> Any:
+        """Not held."""
+        return threading.Lock()
+
+
+class Appends(MemoryStore):
+    """Does not take the place of what was there."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Appended."""
+        super().write(name, (self.read(name) or b"") + data)
+
+
+class AnswersAnyone(MemoryStore):
+    """Takes whatever header comes."""
+
+    def journal(self, folder: str, header: Header, *rest: Any, **more: Any) -> Any:
+        """Anybody's."""
+        if kept := self._partitions.get(folder):
+            kept.lines[0] = header
+        return super().journal(folder, header, *rest, **more)
+
+
+@pytest.mark.parametrize("half", [Forgets, Cuts, Shares, Appends, AnswersAnyone])
+def test_half_wired(half: type[MemoryStore]) -> None:
+    """A store that keeps nearly all of the sentences fails."""
+    failed = []
+    for check in CHECKS:
+        store = half()
+        try:
+            check(lambda store=store: store)
+        except (AssertionError, pytest.fail.Exception):
+            failed.append(check.__name__)
+    assert failed
+
+
+def test_a_folder_that_was_moved_is_no_longer_ours(tmp_path: Path) -> None:
+    """The writer of a folder looks whether it is still the one that it began with."""
+    store = LocalStore(tmp_path / "out")
+    with store.claim(), store.journal(FOLDER, HEADER) as writer:
+        writer.look()
+        (tmp_path / "out" / FOLDER).rename(tmp_path / "elsewhere")
+        (tmp_path / "out" / FOLDER).mkdir()
+        with pytest.raises(FolderLost):
+            writer.look()
+        store.look()
