@@ -12,7 +12,7 @@ from typing import Final
 
 from harvester.config.auth_forms import may_break
 from harvester.config.wording import KeyPath
-from harvester.model import file_of
+from harvester.model import Reference, Scope, TemplateError, file_of, render
 
 _MOST_BYTES: Final = 64 * 1024  # of a secret's file
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -33,11 +33,14 @@ def given(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
 
 
 def faults(
-    needed: Sequence[tuple[KeyPath, str]], values: Mapping[str, str]
+    needed: Sequence[tuple[KeyPath, Reference]], values: Mapping[str, str]
 ) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong with the values of what is named, with the places that name it."""
-    for path, name in needed:
+    for path, reference in needed:
+        name = reference.name
         file = file_of(name)
+        if reference.default is not None and not values.get(name):
+            continue
         what = f"the environment variable {name}" if file is None else f"the file {file}"
         if name not in values:
             missing = "is not set" if file is None else f"cannot be read: {_read(file)}"
@@ -48,6 +51,16 @@ def faults(
             yield path, f"{what} holds a line break or control character"
         elif _SURROGATE.search(values[name]):  # how Python hands on bytes that are no UTF-8
             yield path, f"{what} is not UTF-8 text"
+        elif fault := _untyped(reference, values):
+            yield path, fault
+
+
+def _untyped(reference: Reference, values: Mapping[str, str]) -> str | None:
+    try:
+        render(str(reference), Scope(env=values))
+    except TemplateError as error:
+        return error.message
+    return None
 
 
 def _read(path: str) -> str | OSError:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from harvester.config import references, secret_keys
 from harvester.config.document import Document, Place
 from harvester.config.explain import explain
+from harvester.config.filling import fill
 from harvester.config.given import faults as given_faults
 from harvester.config.given import given
 from harvester.config.models import Config
@@ -151,7 +152,7 @@ def reopen(
         if MASK in text and path[:1] in (("client",), ("resources",))
     ]
     needed = list(references.variables(resolved))
-    values = given((name for _, name in needed), os.environ if env is None else env)
+    values = given((reference.name for _, reference in needed), os.environ if env is None else env)
     problems += [document.problem(*fault) for fault in given_faults(needed, values)]
     if problems:
         raise ConfigError(problems)
@@ -160,13 +161,14 @@ def reopen(
 
 def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> Config:
     problems = document.problems
+    fill(document, env)
     config: Config | None = None
     try:
         config = Config.model_validate(document.tree)
     except ValidationError as error:
         problems += explain(error, document)
     needed = list(references.variables(document.tree))
-    values = given((name for _, name in needed), env)
+    values = given((reference.name for _, reference in needed), env)
     for faults in (
         references.faults(document.tree),
         references.unread(document.tree) if config else (),

@@ -135,6 +135,9 @@ def digested(config: Config, salt: str) -> dict[str, str]:
     free = renewable(config)
     shaping = {name for shaped in shapes(config).values() for name in _used(shaped)}
     values = {name: config.env[name] for name in shaping - free if name in config.env}
+    unset = shaping - free - config.env.keys()
+    if unset <= _optional(config):  # else nobody has the environment: a reader
+        values |= dict.fromkeys(unset, "")
     in_url = {each.name for _, each in references_in(config.client.base_url)}
     if in_url - free and in_url <= config.env.keys():
         same = {name: "-" if name in free else value for name, value in config.env.items()}
@@ -213,6 +216,12 @@ def _used(shaped: Mapping[str, Any]) -> set[str]:
     """The variables that a shape names; of those in base_url only the path counts."""
     parts = {key: part for key, part in shaped.items() if key != "base_url"}
     return {reference.name for _, reference in references_in(parts) if reference.kind == "env"}
+
+
+def _optional(config: Config) -> set[str]:
+    """The variables that may be unset: that is a value too."""
+    found = references_in(list(shapes(config).values()))
+    return {reference.name for _, reference in found if reference.default is not None}
 
 
 def _keyed(salt: str, name: str, value: str) -> str:

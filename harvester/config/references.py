@@ -46,13 +46,13 @@ def is_given(text: str) -> bool:
     return "{env." in text or "{file./" in text
 
 
-def variables(tree: Any) -> Iterator[tuple[KeyPath, str]]:
-    """List the environment variables that a configuration names, with the places."""
+def variables(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
+    """List the references to the environment of a configuration, with the places."""
     for path, text in strings(tree):
         if _environment_only(path) or _request_of(path, tree) is not None:
             for _, reference in references_in(text):
                 if reference.kind == "env":
-                    yield path, reference.name
+                    yield path, reference
 
 
 def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -60,8 +60,8 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     for path, text in strings(tree):
         resource = _request_of(path, tree)
         if resource is None and not _environment_only(path):
-            if is_given(text) and "partitions" in path:
-                yield path, "an environment variable here would name a folder; write the value"
+            if "{file./" in text and "partitions" in path:
+                yield path, "a secret's file here would name a folder; write the value"
             continue
         try:
             found = Template.parse(text).references
@@ -72,7 +72,7 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             if reference.raw and path[-1] != "path":
                 yield path, f"{reference}: only a path takes |raw; elsewhere values are encoded"
             fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
-            if fault:
+            if fault or (fault := _cannot_be_left_out(reference, path)):
                 yield path, fault
 
 
@@ -83,8 +83,17 @@ def unread(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """
     for path, text in strings(tree):
         read = _environment_only(path) or _request_of(path, tree) is not None
-        if is_given(text) and not read and "partitions" not in path:
+        filled = "partitions" in path or path[-2:] == ("incremental", "initial_value")
+        if is_given(text) and not read and not filled:
             yield path, "references are not read here"
+
+
+def _cannot_be_left_out(reference: Reference, path: KeyPath) -> str | None:
+    """Say so where a variable that is not set would leave nothing."""
+    can = path[-1] != "path" and ("resources" in path[:1] or path[:2] == ("client", "headers"))
+    if reference.kind == "env" and reference.default == "" and not can:
+        return f"{reference}: this cannot be left out; give a value behind the '?'"
+    return None
 
 
 def _environment_only(path: KeyPath) -> bool:

@@ -16,16 +16,11 @@ from typing import Final
 
 from harvester.config.models import Config
 from harvester.config.references import references_in
+from harvester.config.secret_variables import is_secret_variable
 from harvester.config.wording import KeyPath
 from harvester.model import file_of
 from harvester.security import is_secret_name
 
-_SECRET_VARIABLE: Final = re.compile(
-    r"(?:^|_)(?:(?:api|access|app|auth|client|consumer|license|master|private|secret|service"
-    r"|session|subscription)_?keys?|auth|authorization|bearer|cookie|credentials?|jwt|pass"
-    r"|passphrase|passwd|password|pat|pwd|secret|signature|token)(?:_|[0-9]*$)",
-    re.IGNORECASE,
-)
 #: Tokens are as long, and mix letters of both kinds with digits, or are hexadecimal.
 _TOKEN_CHARS: Final = 12
 _MIXED: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])", re.DOTALL)
@@ -52,11 +47,6 @@ def is_free_header(name: str) -> bool:
     """
     lower = name.lower()
     return lower in _FREE_HEADERS or _TRACING.fullmatch(lower) is not None
-
-
-def is_secret_variable(name: str) -> bool:
-    """Whether the name of a variable says that it is a credential."""
-    return _SECRET_VARIABLE.search(name) is not None
 
 
 def looks_secret(value: str) -> bool:

@@ -114,6 +114,8 @@ def _configured(config: Config) -> Iterator[Origin]:
 def _spelled(path: str, env: Mapping[str, str]) -> str:
     """The path with the environment's references filled in; others stay references."""
     return "".join(
-        env[part.name] if isinstance(part, Reference) and part.kind == "env" else str(part)
+        str(render(str(part), Scope(env=env)))
+        if isinstance(part, Reference) and part.kind == "env"
+        else str(part)
         for part in Template.parse(path).parts
     )

@@ -9,6 +9,7 @@ from harvester.errors import ConfigError
 from harvester.importer.outcome import Group, Stream
 from harvester.scaffold import yaml_text
 
+_AT_THE_START: Final = re.compile(r'base_url: "\{env\.(\w+)')
 _VARIABLE: Final = re.compile(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -90,6 +91,7 @@ def _parents(resource: Mapping[str, Any]) -> set[str]:
 def _refused(text: str, resources: list[Mapping[str, Any]]) -> dict[str, str]:
     """What the loader says against each resource; against all, where it is about the client."""
     env = dict.fromkeys(_VARIABLE.findall(text), "2021-01-01")
+    env |= dict.fromkeys(_AT_THE_START.findall(text), "https://api.example.org")
     try:
         parse_config(text, "it", env=env)
     except ConfigError as error:

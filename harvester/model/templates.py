@@ -20,6 +20,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, Self
 
+from harvester.model.variables import TYPES, typed
+
 
 class TemplateError(ValueError):
     """A string that is no template (`position`: the offset, from 0), or a reference that the
@@ -89,6 +91,7 @@ class Reference:
     a secret's file is one of the environment, by the name `file./its/whole/path`;
     `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon: of a
     cursor it is `json`, for APIs that want JSON inside a parameter, where text has its quotes.
+    `default` is what stands for a variable that is not set; "" leaves out what holds it.
     `raw` is a value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays.
     """
 
@@ -97,6 +100,7 @@ class Reference:
     attribute: str | None = None
     format: str | None = None
     raw: bool = False
+    default: str | None = None
 
     def __str__(self) -> str:
         """Write the reference as it was read, braces included."""
@@ -104,7 +108,8 @@ class Reference:
         name = f"env.{self.name}" if is_variable else self.name
         attribute = f".{self.attribute}" if self.attribute else ""
         raw = _RAW if self.raw else ""
-        return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}{raw}}}"
+        default = "" if self.default is None else f"?{self.default}"
+        return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}{raw}{default}}}"
 
 
 def file_of(name: str) -> str | None:
@@ -234,6 +239,9 @@ _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)
 _FILE: Final = "file./"
 _FILE_PATH: Final = re.compile(r"file\./[^{}:|\x00-\x1f\x7f]+")
+_VARIABLE: Final = re.compile(
+    rf"env\.({_NAME})(?::({'|'.join(TYPES)}))?(?:\?([^?{{}}]*))?", re.DOTALL
+)
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
 _DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
@@ -287,6 +295,8 @@ def _reference(body: str, at: int) -> Reference:
         if not _FILE_PATH.fullmatch(body):
             raise refuse("a secret's file is written {file./its/whole/path}, without : or |")
         return Reference("env", body)
+    if variable := _VARIABLE.fullmatch(body):
+        return Reference("env", variable[1], None, variable[2], default=variable[3])
     raw = body.endswith(_RAW)
     found = _REFERENCE.fullmatch(body.removesuffix(_RAW))
     if found is None:
@@ -298,9 +308,10 @@ def _reference(body: str, at: int) -> Reference:
     if raw and name in ("env", "page"):
         raise refuse("|raw is for values of a partition, and the cursor, in a path")
     if name == "env":
-        if attribute is None or form is not None:
-            raise refuse("an environment variable is written {env.NAME}")
-        return Reference("env", attribute)
+        raise refuse(
+            "an environment variable is written {env.NAME}, {env.NAME:int}, :list or :bool, and "
+            "{env.NAME?} or {env.NAME?text} where it may be unset"
+        )
     if name == "cursor" and attribute is None and form == "json" and not raw:
         return Reference("cursor", name, None, form)
     if name in ("cursor", "page"):
@@ -349,10 +360,20 @@ def _value(reference: Reference, scope: Scope) -> Any:
             if reference.name not in scope.env:
                 if file_of(reference.name):
                     raise TemplateError(f"the file of {reference} has not been read")
-                raise TemplateError(f"the environment variable {reference.name} is not set")
-            return scope.env[reference.name]
+                if reference.default is None:
+                    raise TemplateError(f"the environment variable {reference.name} is not set")
+            return _variable(reference, scope.env.get(reference.name) or reference.default)
         case "value":
             return _partition_value(reference, scope.values)
+
+
+def _variable(reference: Reference, text: str | None) -> Any:
+    if not text:
+        return ABSENT if reference.default is not None else text
+    try:
+        return typed(text, reference.format)
+    except ValueError as error:
+        raise TemplateError(f"the environment variable {reference.name} {error}") from None
 
 
 def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:

@@ -59,8 +59,8 @@ def test_variables_stay_out_of_folder_names() -> None:
     found = said("params: {a: '{k}'}\npartitions: {k: ['{env.TOKEN}']}")
     assert found == [
         (
-            "resources[0].partitions.k[0]: an environment variable here would name a folder; write "
-            "the value"
+            "resources[0].partitions.k[0]: the variable TOKEN has the name of a secret, and this "
+            "would name a folder"
         )
     ]
 

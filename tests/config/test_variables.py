@@ -3,10 +3,10 @@
 import pytest
 
 from harvester.config.load import parse_config
+from harvester.config.secret_variables import is_secret_variable
 from harvester.config.variables import (
     hidden,
     is_free_header,
-    is_secret_variable,
     looks_secret,
     renewable,
 )

@@ -201,4 +201,7 @@ def _chosen(
     if asked.kind == "const":
         return chosen if asked.value else otherwise
     same = asked.kind == chosen.kind and asked.path == chosen.path
+    above = asked.kind == chosen.kind and asked.path == chosen.path[: len(asked.path)]
+    if above and otherwise.kind == "const" and not otherwise.value:
+        return chosen
     return _or(chosen, otherwise) if same else None

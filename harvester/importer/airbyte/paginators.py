@@ -21,6 +21,7 @@ class Paging:
 
     options: dict[str, Any] = field(default_factory=lambda: {"type": "single_page"})
     put: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_option: bool = True
 
 
 def paging(paginator: Mapping[str, Any] | None, selector: str, texts: Texts) -> Paging:
@@ -81,7 +82,8 @@ def _counted(
     """A page number or an offset, where the request carries it."""
     in_param, in_body = names
     if not token:
-        found.options = {"type": "single_page"}
+        found.options[in_param] = None
+        found.by_option = False
         return
     where = token.get("inject_into")
     if token.get("type") == "RequestPath":

@@ -1,5 +1,6 @@
 """Turns one stream of a manifest into a resource of the YAML, or says what stands against it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,6 +59,7 @@ class _Reading:
         self._found, self._stream, self._retriever = found, stream, retriever
         self._requester: Mapping[str, Any] = retriever.get("requester") or {}
         self._spec = spec
+        self._keys: list[str] = []
         self._texts = Texts(spec, stream.get("$parameters") or {}, {})
 
     def read(self) -> None:
@@ -70,6 +72,8 @@ class _Reading:
         texts = Texts(self._spec, parameters, times.references)
         keys = self._try(lambda: routed(self._retriever.get("partition_router"), texts)) or Routed()
         found.parents = keys.parents
+        specs = [spec for spec in keys.keys.values() if isinstance(spec, Mapping)]
+        self._keys = [*keys.keys, *(name for spec in specs for name in spec.get("include", ()))]
         at = self._try(lambda: self._selector(texts)) or "$"
         paged = self._try(lambda: paging(self._retriever.get("paginator"), at, texts)) or Paging()
         resource["name"] = found.name
@@ -78,6 +82,7 @@ class _Reading:
             self._try(partial(put_into, paged.put, option, value))
         self._put(paged.put)
         self._partition(keys, times)
+        self._counted(paged, texts)
         if self._retriever.get("paginator") or at:
             resource["data_selector"] = at
             resource["allow_missing"] = True
@@ -141,7 +146,19 @@ class _Reading:
                 said = self._mapping(values, key, texts)
                 if part == "headers":
                     said = {name: str(value) for name, value in said.items()}
-                self._found.resource[part] = {k: v for k, v in said.items() if v not in ("", None)}
+                self._found.resource[part] = {
+                    name: value
+                    for name, value in said.items()
+                    if value not in ("", None) and not self._is_nothing(name, value)
+                }
+
+    def _is_nothing(self, name: str, value: Any) -> bool:
+        """Whether a value is a member that a slice does not have: the source sends nothing."""
+        found = re.fullmatch(r"\{([A-Za-z_]\w*)\}", str(value))
+        if found is None or found[1] in (*self._keys, "cursor"):
+            return False
+        self._found.notes.append(f"{name}: the source has no value for it, and sends nothing")
+        return True
 
     def _mapping(self, value: Any, key: str, texts: Texts) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -164,6 +181,17 @@ class _Reading:
         if has_body and resource.get("method") != "POST":
             self._found.missing.append("a GET with a body")
 
+    def _counted(self, paged: Paging, texts: Texts) -> None:
+        """A page number or offset that no option sends, but a template of the request."""
+        options = paged.options
+        if not {"page_param", "offset_param"} & options.keys() or paged.by_option:
+            return
+        parts = ("path", "params", "headers", "json", "form")
+        if "{cursor}" not in str([self._found.resource.get(part) for part in parts]):
+            paged.options = {"type": "single_page"}
+        elif any(str(options.get("base_page", 0)) != str(each) for each in texts.cursors):
+            self._found.missing.append("a page number that the first request leaves out")
+
     def _partition(self, keys: Routed, times: Intervals) -> None:
         """The keys that the request names; those it does not would ask the same again."""
         used = str([self._found.resource.get(part) for part in
@@ -172,7 +200,8 @@ class _Reading:
         if times.window and "{window." in used:
             partitions["window"] = times.window
         if unused := [key for key in keys.keys if f"{{{key}}}" not in used]:
-            included = [n for key in unused for n in (keys.keys[key] or {}).get("include", ())]
+            specs = [spec for key in unused if isinstance(spec := keys.keys[key], Mapping)]
+            included = [name for spec in specs for name in spec.get("include", ())]
             if not any(f"{{{name}}}" in used for name in included):
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:

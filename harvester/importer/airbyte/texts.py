@@ -39,11 +39,14 @@ class Texts:
         self._spec = spec
         self._parameters = parameters
         self._interval = interval  # the references that stand for a slice's start and end
-        self.cursor_used = False
+        self.cursors: list[Any] = []  # what stands for a cursor that is not there yet
 
     def below(self, component: Mapping[str, Any]) -> "Texts":
         """The same for a component with parameters of its own."""
-        return Texts(self._spec, component.get("$parameters") or self._parameters, self._interval)
+        parameters = component.get("$parameters") or self._parameters
+        below = Texts(self._spec, parameters, self._interval)
+        below.cursors = self.cursors
+        return below
 
     def constant(self, template: Any) -> Any:
         """A value that is known without the configuration. Raises `UnsaidError`."""
@@ -94,7 +97,9 @@ class Texts:
 
     def list_of(self, of: Term) -> Any:
         """A partition key's values that are a list of the configuration."""
-        raise UnsaidError("partition values that are a list of the configuration")
+        if of.kind != "config":
+            raise UnsaidError("partition values that are no list of the configuration")
+        return f"{{env.{env_name(of.path)}:list{_otherwise(of.default, False)}}}"
 
     def _parts(self, template: str) -> Iterator[str | Term]:
         at = 0
@@ -121,7 +126,7 @@ class Texts:
             case "slice":
                 return self._slice(of)
             case "cursor":
-                self.cursor_used = True
+                self.cursors.append(of.default)
                 return "{cursor}"
             case "now" if not of.value:
                 raise UnsaidError("{now}: the time of the run in a request")
@@ -133,15 +138,17 @@ class Texts:
         kind = schema.get("type")
         if of.form:
             raise UnsaidError(f"a date of the configuration written as {of.form}")
+        if of.pattern:
+            raise UnsaidError("a part of a variable, cut out by a pattern")
+        form = ""
         if kind == "array" and not of.joined:
-            raise UnsaidError("a list of the configuration: {env.NAME:list}")
-        if typed and kind in ("integer", "number", "boolean"):
-            raise UnsaidError(f"a variable that is no text: {{env.NAME:{kind}}}")
-        if default not in (None, "") and not required:
-            raise UnsaidError("a variable with a default: {env.NAME?}")
-        if optional and not required:
-            raise UnsaidError("a variable that may be left out: {env.NAME?}")
-        return f"{{env.{env_name(of.path)}}}"
+            form = ":list"
+        elif typed and kind in ("integer", "boolean"):
+            form = ":int" if kind == "integer" else ":bool"
+        elif typed and kind == "number":
+            raise UnsaidError("a variable that is a number with a fraction")
+        given = "" if required and of.default is NO_DEFAULT else _otherwise(default, optional)
+        return f"{{env.{env_name(of.path)}{form}{given}}}"
 
     def _slice(self, of: Term) -> str:
         path = [part for part in of.path if part != "extra_fields"]
@@ -159,6 +166,20 @@ class Texts:
         if of.form:
             raise UnsaidError(f"a partition value written as {of.form}")
         return f"{{{key_name(name)}}}"
+
+
+def _otherwise(default: Any, optional: bool) -> str:
+    """What stands behind a variable that may be unset."""
+    if default is NO_DEFAULT or default in (None, "", []):
+        return "?" if optional else ""
+    if isinstance(default, list) and all(isinstance(item, str | int) for item in default):
+        default = ",".join(map(str, default))
+    if isinstance(default, bool):
+        default = "true" if default else "false"
+    text = str(default)
+    if not isinstance(default, str | int | float) or any(sign in text for sign in "?{}"):
+        raise UnsaidError(f"a variable with the default {text[:60]}")
+    return f"?{text}"
 
 
 def key_name(name: str) -> str:

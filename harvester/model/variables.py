@@ -1,0 +1,30 @@
+"""Reads variables of the environment as the type that a reference asks for.
+
+`{env.N:int}` and `{env.B:bool}` are a number and true or false where the whole string is the
+reference; `{env.L:list}` is a list, written with commas. `?` says what stands where the variable is
+not set: `{env.NAME?}` leaves the parameter, header or member out, `{env.NAME?text}` is the text.
+"""
+
+from typing import Any, Final
+
+TYPES: Final = ("int", "list", "bool")
+_WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def typed(text: str, kind: str | None) -> Any:
+    """The value of a variable's text. Raises `ValueError` that says what was expected, and never
+    the text, which may be a secret.
+    """
+    match kind:
+        case None:
+            return text
+        case "list":
+            return [part for each in text.split(",") if (part := each.strip())]
+        case "bool":
+            if text.strip().lower() in _WORDS:
+                return _WORDS[text.strip().lower()]
+            raise ValueError("is neither true nor false")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("is no whole number") from None
