@@ -70,6 +70,10 @@ AUTH = {
     ' client_id: "{env.ID}", client_secret: "{env.SECRET}", refresh_token: "{env.REFRESH}"}',
     "session_token": '{type: session_token, login: {path: login, json: {user: x,'
     ' password: "{env.PASSWORD}", more: {pin: "{env.LOGIN}"}}}, token_path: jwt}',
+    "hmac": '{type: hmac, key: "{env.API_KEY}", key_name: X-Key, secret: "{env.SECRET}",'
+    ' signed: "{method}{path_and_query}{body}", name: sign, location: query}',
+    "http_digest": '{type: http_digest, username: "{env.USERNAME}",'
+    ' password: "{env.PASSWORD}"}',
     "oauth1": '{type: oauth1, client_key: "{env.ID}", client_secret: "{env.SECRET}",'
     ' resource_owner_key: "{env.OWNER}", resource_owner_secret: "{env.OWN}"}',
 }  # fmt: skip
