@@ -8,7 +8,7 @@ unless it turns out to be the one taken.
 import enum
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +19,8 @@ from harvester.page.portions import LONE_SURROGATE
 
 #: No value has come yet; None is a value.
 NOTHING: Final = object()
+#: A number of fewer digits in a text is compared as a number.
+_LONGEST_ID: Final = 1000
 #: ijson's events that open and close a container.
 OPENING: Final = frozenset({"start_map", "start_array"})
 CLOSING: Final = frozenset({"end_map", "end_array"})
@@ -48,6 +50,24 @@ class Tally:
     def wants_more(self) -> bool:
         """Whether another match could change the value."""
         return self.value is NOTHING or self.take is not Take.FIRST
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing can change the value any more."""
+        return self.value is not NOTHING and self.take in (Take.FIRST, Take.EXISTS)
+
+    def put_all(self, values: Sequence[Any]) -> None:
+        """Take in matches, in order: the same as to `put` each."""
+        if self.take is Take.COUNT:
+            values = [sum(values)] if values else ()
+        elif self.take is Take.FIRST:
+            values = values[:1]
+        elif self.take is Take.LAST:
+            values = values[-1:]
+        elif self.take in (Take.MIN, Take.MAX):
+            values = _candidates(values, self.take, self.within)
+        for value in values:
+            self.put(value)
 
     def put(self, value: Any) -> None:
         """Take in one match (COUNT: what it counts for)."""
@@ -132,7 +152,7 @@ def as_number(value: Any) -> int | Decimal | None:
         return None
     if isinstance(value, int | Decimal):
         return value
-    if isinstance(value, str) and len(value) < 1000 and re.fullmatch("-?[0-9]+", value):
+    if isinstance(value, str) and len(value) < _LONGEST_ID and re.fullmatch("-?[0-9]+", value):
         return int(value)
     return None
 
@@ -160,6 +180,30 @@ def extreme(first: Any, second: Any, take: Take) -> Any:
     if take is Take.MIN:
         return first if a <= b else second
     return first if a >= b else second
+
+
+def _candidates(
+    values: Sequence[Any], take: Take, within: Callable[[Any], bool] | None
+) -> Sequence[Any]:
+    """Those of many values among which the smallest or largest is; all that are not null where
+    they are of several kinds.
+    """
+    values = [value for value in values if value is not None]
+    best = _extreme_of(values, min if take is Take.MIN else max) if values else NOTHING
+    return values if best is NOTHING or (within and not within(best)) else [best]
+
+
+def _extreme_of(values: Sequence[Any], choose: Callable[..., Any]) -> Any:
+    kinds = {*map(type, values)}
+    if kinds <= {int, Decimal}:
+        return choose(values)
+    if kinds != {str}:
+        return NOTHING
+    if not any(map(str.isdecimal, values)) and not any(value[:1] == "-" for value in values):
+        return choose(values)  # no text of these is a number
+    if all(value.isdecimal() and len(value) < _LONGEST_ID for value in values):
+        return choose(values, key=int) if "".join(values).isascii() else NOTHING
+    return NOTHING
 
 
 def _exact(value: Any, path: Path) -> Any:

@@ -51,11 +51,11 @@ class FieldParser:
             match step:
                 case Parse(text):
                     self._parser.send(text)
-                    self._scanner.spare = self._spare()
                 case Skipped(items):
                     self._matcher.skipped(items)
                 case _:
                     assert_never(step)
+            self._scanner.spare = self._spare()
 
     def _spare(self) -> Spare | None:
         """What of the page need not be parsed, as far as it has come."""

@@ -7,12 +7,14 @@ but the fields: memory does not grow with the page.
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Builder, Take, Tally, usable
+from harvester.page.record_reader import RecordReader, Wanted, record_reader
 from harvester.page.scanner import Spare
 
 
@@ -53,6 +55,31 @@ class _State:
     path: Path
     target: Tally | _Comparison
 
+    def may_match(self, position: int) -> bool:
+        """Whether anything of an array from `position` on can make a difference."""
+        match self.path[0]:
+            case Key():
+                return False
+            case Index(index) if index < position:
+                return False
+        return isinstance(self.target, _Comparison) or not self.target.is_settled
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What is wanted of each record of an array; None where it takes more than names."""
+        names = tuple(part.name for part in self.path[1:] if isinstance(part, Key))
+        if not isinstance(self.path[0], Every | Last) or len(names) != len(self.path) - 1:
+            return None
+        take = self.target.take
+        if isinstance(self.target, _Comparison) or not (names or self.counts_items):
+            return None
+        return Wanted(names, counted=take is Take.COUNT, exists=take is Take.EXISTS)
+
+    @property
+    def counts_items(self) -> bool:
+        """Whether each object in an array is one more record."""
+        return self.path == (Every(),) and self.target.take is Take.COUNT
+
 
 @dataclass(slots=True)
 class _Frame:
@@ -65,6 +92,18 @@ class _Frame:
     seen: set[str] = field(default_factory=set)  # keys that led on: no second time
     last: list[tuple[Tally, Tally]] = field(default_factory=list)  # [-1]: newest element, parent
     gates: list[tuple[Tally, Tally]] = field(default_factory=list)  # filters decided at its end
+
+    def drop_settled(self, position: int) -> None:
+        """Let go of the paths that cannot match any more from `position` on, in an array."""
+        if not (self.is_map or all(state.may_match(position) for state in self.states)):
+            self.states = tuple(state for state in self.states if state.may_match(position))
+
+    def reader(self) -> RecordReader | None:
+        """What reads all that is wanted of the records of this array; None where nothing does."""
+        wanted = [state.wanted for state in self.states]
+        if self.is_map or None in wanted:
+            return None
+        return record_reader(tuple(each for each in wanted if each and each.names))
 
 
 class Matcher:
@@ -102,22 +141,52 @@ class Matcher:
         return coroutine
 
     def spare(self) -> Spare | None:
-        """The outermost open container in which nothing but items may be counted; None where a
-        path is alive here, or a value is being built.
+        """The outermost open container in which nothing but items may be counted, or an array
+        whose records can be read without events; None where a path is alive here, or a value is
+        being built.
         """
         depth = len(self._stack)
         if self._builders:
             return None
-        if depth and not self._stack[-1].states:
+        if not depth or (self._skipping and self._stack[-1].states):
+            return Spare(depth + 1) if self._skipping else None
+        frame = self._stack[-1]
+        if not frame.is_map:
+            frame.drop_settled(int(frame.position) + 1)
+        if not frame.states:
             return Spare(depth)
-        return Spare(depth + 1) if self._skipping else None
+        reader = frame.reader()
+        return Spare(depth, partial(self._read, frame, reader)) if reader else None
+
+    def _read(self, frame: _Frame, reader: RecordReader, array: bytes) -> bool:
+        """Take the fields of whole records; False where the parser has to."""
+        columns = reader.read(array)
+        if columns is None:
+            return False
+        newest: list[tuple[Tally, Tally]] = []
+        reached = (state for state in frame.states if not state.counts_items)
+        for state, column in zip(reached, columns, strict=True):
+            target = state.target
+            assert isinstance(target, Tally)  # noqa: S101  # what `wanted` says
+            if isinstance(state.path[0], Last):
+                tally = Tally(target.take, within=target.within)
+                tally.put_all(column.values[-1:] if column.in_last else ())
+                newest.append((tally, target))
+            else:
+                target.put_all(column.values)
+        frame.last = newest or frame.last
+        return True
 
     def skipped(self, items: int) -> None:
         """Count items of that container, which have not been sent."""
         frame = self._stack[-1] if self._stack else None
-        if frame is not None and not frame.states:
-            for tally in frame.counting:
-                tally.put(items)
+        if frame is None or (frame.states and self._skipping):
+            return
+        counting = [state.target for state in frame.states if state.counts_items]
+        for tally in (*frame.counting, *counting):
+            tally.put(items)
+        if frame.states:
+            frame.position += items  # type: ignore[operator]  # an array's position is an int
 
     def _run(self) -> Generator[None, tuple[str, Any], None]:
         stack, builders, nesting = self._stack, self._builders, _NESTING
@@ -152,6 +221,8 @@ class Matcher:
             frame = self._stack[-1]
             if not frame.is_map:
                 frame.position += 1  # type: ignore[operator]  # an array's position is an int
+                if frame.states:
+                    frame.drop_settled(frame.position)
             for tally in frame.counting:
                 tally.put(1)
             if not frame.states:  # items are only counted, and there may be millions

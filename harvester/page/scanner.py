@@ -6,7 +6,7 @@ has, and where it ends. So the parser's copy of the page lacks them:
 
     chunks ──► PageScanner ──► Parse(text)     to the parser, which finds the fields
                   │  ▲     └─► Skipped(items)  only counted
-                  │  └──────── spare           said after each Parse: in which container is the
+                  │  └──────── spare           said after each step: in which container is the
                   │                            parser of no use now, and how to read its items
                   ├─ windows   guess where records end, prove many at once          650+ MB/s
                   ├─ guard     blocks: what is in strings, their limits and numbers'  800 MB/s
@@ -92,7 +92,7 @@ class Spare:
 class PageScanner:
     """Takes the chunks of a page, cut anywhere, and yields its steps.
 
-    Whoever takes a `Parse` *must* set `spare` before asking on. Raises `NotJSON` where what is
+    Whoever takes a step *must* set `spare` before asking on. Raises `NotJSON` where what is
     skipped, or the text's encoding, is not right, or the page ends in the midst of it; and
     `PageRefused` where a limit stands against it. What is parsed is the parser's to judge.
     """
@@ -191,7 +191,9 @@ class PageScanner:
         if self._base:
             self._grammar.leapt(found.size)
             self._skipped += found.size
-        elif not (self.spare and self.spare.read and self.spare.read(found.array)):
+        elif self.spare and self.spare.read and self.spare.read(found.array):
+            self._portion, self._piece = _FIRST_PORTION, _FIRST_PIECE
+        else:
             return at, 0
         self._windows.hit()
         self._guard.leapt(found.size)

@@ -1,0 +1,197 @@
+"""Fields inside records, read without events: the same as if the parser had read every byte."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harvester.config import Limits
+from harvester.errors import AttemptFailed, PageRefused
+from harvester.model.jsonpath import parse
+from harvester.page import scanner
+from harvester.page.fields import Field, FieldParser, Take
+from harvester.page.parser import Parser
+from harvester.page.record_reader import Column, RecordReader, Wanted
+from tests.fuzz_targets import EveryByte
+from tests.page.test_guard import cut
+
+PATHS = (
+    "data[*].id", "data[*].at", "data[-1].id", "data[0].id", "data[3].at", "data[*].user.id",
+    "data[-1].user.id", "data[*].user.tag.id", "data[*].user", "data[*].items", "data[*]", "data",
+    "data[*].items[*].id", "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
+)  # fmt: skip
+FIELDS = st.lists(
+    st.builds(
+        lambda path, take, number: Field(f"{path}{take}{number}", parse(path), take),
+        st.sampled_from(PATHS),
+        st.sampled_from(Take),
+        st.integers(0, 1),
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda field: field.name,
+)
+#: Values as they may be written, the last of them none.
+VALUES = st.sampled_from((
+    "1", "-0", "2.50", "1e3", "1E400", "123456789012345678901234567890",
+    '"7"', '"007"', '"-3"', '"a"', '"b"',
+    '"2021-01-01"', '"2021-01-02T00:00:00Z"', "null", "true", "[]", "{}", '[{"id":1}]', '{"id":2}',
+    '{"id":3,"id":4}', '{"tag":{"id":5},"id":6}', '{"tag":null}', '"\\ud800"',
+    '"\\u00e9"', '"\\u0069d"', '"\u20ac"',
+    '"say \\"id\\""', '"id"', '"items"', '"x\ty"', '"\\\\"', "1.7976931348623157e309",
+    "0.1000000000000000055", "[1,[2,[3]]]", '[{"id":"x"},{"id":null}]', "01",
+))  # fmt: skip
+KEYS = st.sampled_from(
+    ("id", "id", "at", "at", "user", "items", "tag", "a b", "\\u0069d", "i\\u0064", "x")
+)
+RECORDS = st.lists(st.tuples(KEYS, VALUES), max_size=5).map(
+    lambda members: "{" + ",".join(f'"{key}":{value}' for key, value in members) + "}"
+)
+#: Alike, as the records of an API are, so that many stand in one window; and a few that are not.
+ALIKE = st.tuples(
+    st.sampled_from(
+        ('{"id":%d,"at":"%d"', '{"id":"%d","user":{"id":%d}', '{"id": %d, "items":[%d]')
+    ),
+    st.integers(2, 40),
+).map(lambda made: [made[0] % (number, number) + "}" for number in range(made[1])])  # fmt: skip
+PAGES = st.lists(ALIKE | st.lists(RECORDS | VALUES, max_size=3), max_size=4)
+BORDERS = st.lists(st.integers(0, 5000), max_size=8)
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for records after a few bytes, so that those of small pages are read so, too."""
+    monkeypatch.setattr(scanner, "_FIRST_PIECE", 12)
+    monkeypatch.setattr(scanner, "_FIRST_PORTION", 8)
+    monkeypatch.setattr(scanner, "WINDOW", 400)
+
+
+def verdict(kind: type[FieldParser], wanted: Sequence[Field], chunks: Sequence[bytes]) -> Any:
+    """The fields, as text, or what stood against the page."""
+    parser = kind(wanted, Limits())
+    try:
+        for chunk in chunks:
+            parser.feed(chunk)
+        return repr(sorted(parser.close().items(), key=str)), parser.control_characters
+    except AttemptFailed as error:
+        return type(error)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    groups=PAGES, fields=FIELDS, borders=BORDERS, separator=st.sampled_from((",", " , ", ",\n ")),
+    root=st.booleans(),
+    damage=st.none() | st.tuples(st.integers(0, 5000), st.sampled_from(',]}"1')),
+)  # fmt: skip
+@example([['{"id":1}'] * 9 + ['{"id":1,"id":2}']], [Field("a", parse("data[*].id"), Take.LAST)],
+         [], ",", False, None)  # fmt: skip
+@example([['{"id":1}'] * 9, ['{"id":1}'] * 9], [Field("a", parse("data[3].id"), Take.LAST)],
+         [], ",", False, None)  # fmt: skip
+def test_the_same_as_with_every_byte_parsed(
+    groups: list[list[str]], fields: list[Field], borders: list[int], separator: str, root: bool,
+    damage: tuple[int, str] | None,
+) -> None:  # fmt: skip
+    """Any fields of any records, messy ones too, wherever chunks end."""
+    data = f"[{separator.join(record for group in groups for record in group)}]"
+    text = (data if root else f'{{"data":{data},"meta":{{"next":"c"}}}}').encode()
+    if damage:
+        at = damage[0] % len(text)
+        text = text[:at] + damage[1].encode() + text[at + 1 :]
+    expected = verdict(EveryByte, fields, [text])
+    for chunks in ([text], cut(text, borders)):
+        found = verdict(FieldParser, fields, chunks)
+        assert found == expected or (isinstance(found, type) and isinstance(expected, type))
+
+
+def read(text: str, *wanted: Wanted) -> list[Column] | None:
+    """The columns of records that stand in brackets."""
+    return RecordReader(wanted).read(text.encode())
+
+
+def test_values_are_those_of_the_events() -> None:
+    """Integers with every digit, floats as sent."""
+    found = read('[{"id":123456789012345678901},{"x":1},{"id":1.50},{"id":null}]', Wanted(("id",)))
+    assert found is not None
+    assert [*map(str, found[0].values)] == ["123456789012345678901", "1.50", "None"]
+    assert found[0].in_last
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"id":1,"id":1}]', '[{"id":1,"\\u0069d":1}]', '[{"id":{}}]', '[{"id":[]}]', "[1]", "[[]]",
+        '[{"id":"\\ud800"}]', '[{"id":1e99999999999999999999}]',
+    ],
+)  # fmt: skip
+def test_doubts(text: str) -> None:
+    """What is not plain is the parser's."""
+    assert read(text, Wanted(("id",))) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[{"u":{"id":1},"u":{}}]', '[{"u":null}]', '[{"u":5}]', '[{"u":{},"u":{"id":1}}]'],
+)
+def test_doubts_on_the_way(text: str) -> None:
+    """So is a member on the way that stands twice, or is no object."""
+    assert read(text, Wanted(("u", "id"))) is None
+
+
+def test_namesakes_within_records_are_no_doubt() -> None:
+    """Nor are those in strings."""
+    record = '{"id":%d,"user":{"id":9},"labels":[{"id":8}],"text":"id \\"id\\""}'
+    text = f"[{','.join(record % number for number in range(5))}]"
+    found = read(text, Wanted(("id",)), Wanted(("user", "id")))
+    assert found == [Column([0, 1, 2, 3, 4], True), Column([9] * 5, True)]
+
+
+def test_counts() -> None:
+    """Items of arrays; one for what else is there; none for null."""
+    text = '[{"items":[1,2]},{"items":null},{"items":{}},{"items":"x"},{"y":1}]'
+    assert read(text, Wanted(("items",), counted=True)) == [Column([2, 0, 1, 1], False)]
+    assert read('[{"items":[],"items":[1]}]', Wanted(("items",), counted=True)) is None
+
+
+def test_most_records_are_read_without_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a keyset, an incremental run, a last record, a wildcard and a rule."""
+    parsed = 0
+    true_send = Parser.send
+
+    def counted(self: Parser, text: bytes) -> None:
+        nonlocal parsed
+        parsed += len(text)
+        true_send(self, text)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(Parser, "send", counted)
+    records = [
+        {"id": number, "at": f"2021-01-{number % 28 + 1:02}", "user": {"id": 7}, "items": [1, 2]}
+        for number in range(5_000)
+    ]
+    text = json.dumps({"data": records, "meta": {"next": "c"}}).encode()
+    for path, take, expected in (
+        ("data[*].id", Take.MAX, 4_999), ("data[*].at", Take.MIN, "2021-01-01"),
+        ("data[-1].id", Take.LAST, 4_999), ("data[*].user.id", Take.LAST, 7),
+        ("data[*].items", Take.COUNT, 10_000), ("data[*].error", Take.EXISTS, None),
+        ("data[0].id", Take.FIRST, 0), ("data[*].id", Take.FIRST, 0),
+        ("data[*]", Take.COUNT, 5_000),
+    ):  # fmt: skip
+        parsed = 0
+        fields = [Field("data", parse("data"), Take.COUNT), Field("found", parse(path), take)]
+        parser = FieldParser(fields, Limits())
+        for start in range(0, len(text), 65_536):
+            parser.feed(text[start : start + 65_536])
+        found = parser.close()
+        assert found["data"] == 5_000
+        assert found.get("found") == expected, path
+        assert parsed < len(text) / 20, path
+
+
+def test_a_key_that_stands_twice_before_a_first_value_is_refused() -> None:
+    """What a found FIRST lets go of are later records, not the one in which it was found."""
+    parser = FieldParser([Field("id", parse("data[*].id"))], Limits())
+    with pytest.raises(PageRefused):
+        parser.feed(b'{"data":[{"id":1,"id":2}]}')
