@@ -41,8 +41,11 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Resources that share a client, and so a file; `notes` stand as comments above resources."""
+    """Resources that share a client, and so a file; `notes` stand as comments above resources.
+    `way` is the name of one of several ways to log in, each of which has a file.
+    """
 
     client: Mapping[str, Any]
     resources: tuple[Mapping[str, Any], ...]
     notes: Mapping[str, tuple[str, ...]]
+    way: str = ""

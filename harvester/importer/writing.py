@@ -10,6 +10,7 @@ from harvester.importer.outcome import Group, Stream
 from harvester.scaffold import yaml_text
 
 _AT_THE_START: Final = re.compile(r'base_url: "\{env\.(\w+)')
+_AN_END: Final = re.compile(r'end: "\{env\.(\w+)')
 _VARIABLE: Final = re.compile(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -23,8 +24,11 @@ def written(
     files: list[tuple[str, Group]] = []
     for number, group in enumerate(groups, start=1):
         sound = _sound(name, group, faults)
+        title = f"{name}-{group.way}" if group.way else name
+        if title in {known for known, _ in files}:
+            title = f"{title}-{number}"
         if sound.resources:
-            files.append((name if number == 1 else f"{name}-{number}", sound))
+            files.append((title, sound))
     streams = [
         Stream(one.name, (*one.missing, faults[one.name])) if one.name in faults else one
         for one in outcomes
@@ -48,6 +52,8 @@ def _tree(name: str, group: Group) -> dict[str, Any]:
 
 def _text(name: str, source: str, group: Group, missing: list[Stream]) -> str:
     head = [f"{name}: made from {source} by `harvester import`."]
+    if group.way:
+        head += [f"Logs in by {group.way}, one of several ways; each has a file."]
     variables = sorted(set(_VARIABLE.findall(str(_tree(name, group)))))
     if variables:
         head += ["", "Variables of the environment:", *(f"  {one}" for one in variables)]
@@ -69,7 +75,7 @@ def _sound(name: str, group: Group, faults: dict[str, str]) -> Group:
     """The group without the resources that the loader refuses, and those that need them."""
     resources = list(group.resources)
     while resources:
-        left = Group(group.client, tuple(resources), group.notes)
+        left = Group(group.client, tuple(resources), group.notes, group.way)
         refused = _refused(_text(name, "it", left, []), resources)
         if not refused:
             return left
@@ -92,6 +98,7 @@ def _refused(text: str, resources: list[Mapping[str, Any]]) -> dict[str, str]:
     """What the loader says against each resource; against all, where it is about the client."""
     env = dict.fromkeys(_VARIABLE.findall(text), "2021-01-01")
     env |= dict.fromkeys(_AT_THE_START.findall(text), "https://api.example.org")
+    env |= dict.fromkeys(_AN_END.findall(text), "2021-02-01")
     try:
         parse_config(text, "it", env=env)
     except ConfigError as error:

@@ -227,3 +227,22 @@ def test_the_command(tmp_path: Path) -> None:
     )  # fmt: skip
     assert nothing.returncode == 3
     assert json.loads(nothing.stdout)["streams"][0]["missing"]
+
+
+def test_each_way_to_log_in_has_a_file(tmp_path: Path) -> None:
+    """Which one is used is chosen by choosing the file."""
+    found = imported(
+        tmp_path,
+        stream(
+            "items",
+            asked=", authenticator: {type: SelectiveAuthenticator, "
+            "authenticator_selection_path: [credentials, type], authenticators: {"
+            "key: {type: ApiKeyAuthenticator, header: X-Key, "
+            "api_token: \"{{ config['api_key'] + '/token' }}\"}, "
+            "basic: {type: BasicHttpAuthenticator, username: \"{{ config['api_key'] }}\"}}}",
+        ),
+    )
+    assert [one.missing for one in found.streams] == [()]
+    assert set(found.texts) == {"source-example-key.yaml", "source-example-basic.yaml"}
+    assert 'value: "{env.API_KEY}/token"' in found.texts["source-example-key.yaml"]
+    assert "type: http_basic" in found.texts["source-example-basic.yaml"]

@@ -1,11 +1,15 @@
 """Turns a requester's authenticator into `auth` of the YAML."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from harvester.importer.airbyte.paths import dotted
+from harvester.importer.airbyte.references import PARAMETERS
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import UnsaidError
+
+#: Stands for several ways to log in: each becomes a file of its own.
+SELECTIVE: Final = "selective"
 
 
 def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any] | None:
@@ -28,7 +32,9 @@ def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any
         case "SessionTokenAuthenticator":
             return _session(authenticator, texts)
         case "SelectiveAuthenticator":
-            raise UnsaidError("several ways to log in, chosen by a variable")
+            ways = authenticator.get("authenticators") or {}
+            told = {str(name): auth(way, texts) for name, way in ways.items() if name != PARAMETERS}
+            return {"type": SELECTIVE, "ways": told}
         case "JwtAuthenticator":
             raise UnsaidError("a JWT of one's own as the token (JwtAuthenticator)")
         case kind:
@@ -59,6 +65,8 @@ def _api_key(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
             return found
         case "request_parameter":
             return {**found, "location": "query"}
+        case "body_json" | "body_data":
+            return {**found, "location": "body"}
         case where:
             raise UnsaidError(f"an API key in {where}")
 

@@ -8,7 +8,7 @@ else stands in a template is an `UnsaidError` that quotes it.
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -61,6 +61,23 @@ def term(expression: str, parameters: Mapping[str, Any]) -> Term:
     return _term(parsed(expression), parameters, expression)
 
 
+def pieces(expression: str, parameters: Mapping[str, Any]) -> Iterator[str | Term]:
+    """What an expression is made of, in order, where it adds texts; else its one term."""
+    yield from _pieces(parsed(expression), parameters, expression)
+
+
+def _pieces(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Iterator[str | Term]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=str(end))):
+            yield from _pieces(left, parameters, text)
+            yield end
+        case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add(), right=right):
+            yield start
+            yield from _pieces(right, parameters, text)
+        case _:
+            yield _term(node, parameters, text)
+
+
 def _term(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term:
     found = _found(node, parameters, text)
     if found is None:
@@ -90,6 +107,10 @@ def _found(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term | N
             return _called(node, parameters, text)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _filtered(_term(left, parameters, text), right, parameters, text)
+        case ast.BinOp(left=left, op=ast.Sub() | ast.Add(), right=ast.Call() as by):
+            of = _term(left, parameters, text)
+            is_span = ast.unparse(by.func) in ("duration", "timedelta")
+            return Term("now", value=ast.unparse(by)) if of.kind == "now" and is_span else None
         case ast.BoolOp(op=ast.Or(), values=[first, second]):
             return _or(_term(first, parameters, text), _term(second, parameters, text))
         case ast.IfExp(test=test, body=body, orelse=other):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harvester.importer.airbyte.auth import SELECTIVE
 from harvester.importer.airbyte.references import resolved
 from harvester.importer.airbyte.streams import Translated, translated
 from harvester.importer.outcome import Group, Stream, UnsaidError
@@ -97,11 +98,13 @@ class _Reading:
                 among.append(one)
         return [
             Group(
-                {"base_url": base_url, **({"auth": auth} if auth else {})},
+                {"base_url": base_url, **({"auth": scheme} if scheme else {})},
                 tuple(_ordered(one.resource) for one in found),
                 {one.name: tuple(one.notes) for one in found},
+                way,
             )
             for (base_url, auth), found in clients
+            for way, scheme in _ways(auth)
         ]
 
     def _with_parents(self, one: Translated, wanted: list[Translated]) -> None:
@@ -115,6 +118,13 @@ class _Reading:
                 self._with_parents(parent, wanted)
         if one not in wanted:
             wanted.append(one)
+
+
+def _ways(auth: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The schemes by the names of the ways to log in; one without a name where there is one."""
+    if auth and auth["type"] == SELECTIVE:
+        return [(re.sub(r"[^A-Za-z0-9]+", "-", name), way) for name, way in auth["ways"].items()]
+    return [("", auth)]
 
 
 def _apart(found: Translated, parent: Translated) -> Iterator[str]:

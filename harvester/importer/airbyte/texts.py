@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harvester.importer.airbyte.expressions import NO_DEFAULT, Term, quoted, term
+from harvester.importer.airbyte.expressions import NO_DEFAULT, Term, pieces
 from harvester.importer.outcome import UnsaidError
 
 _PIECE: Final = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -109,7 +109,7 @@ class Texts:
                 yield template[at : piece.start()]
             if piece[1] is None:
                 raise UnsaidError(f"the template {' '.join(piece[0].split())[:90]}")
-            yield term(piece[1], self._parameters)
+            yield from pieces(piece[1], self._parameters)
             at = piece.end()
         if at < len(template) or not template:
             yield template[at:]
@@ -208,6 +208,3 @@ def declared(
 
 def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
-
-
-__all__ = ["Texts", "declared", "env_name", "form_of", "key_name", "quoted"]

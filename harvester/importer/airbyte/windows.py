@@ -95,6 +95,8 @@ def _end(given: Any, texts: Texts) -> str:
         case "const":
             return _iso(of.value, form)
         case "config":
+            if isinstance(of.default, Term) and of.default.value:
+                raise UnsaidError("an end that is relative to now")
             return f"{{env.{env_name(of.path)}?now}}"
     raise UnsaidError("an end of time that is neither now nor a date")
 
