@@ -10,11 +10,13 @@ A seam that is gone is an error, not a bug that is quietly no longer planted.
 
 import fcntl
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from harvester.config import secret_keys
 from harvester.engine import (
     commits,
     fetching,
@@ -28,6 +30,7 @@ from harvester.engine import (
 from harvester.engine.partition_runner import Pages
 from harvester.engine.second_page import Second
 from harvester.errors import NotJSON, PageRejected
+from harvester.export import scratch
 from harvester.http import connection as wire
 from harvester.http import transport
 from harvester.http.connection import Watch
@@ -43,6 +46,7 @@ from harvester.paging.paginators import counting
 from harvester.paging.recognition import Recognition
 from harvester.planning import closed_windows as closed
 from harvester.planning import incremental
+from harvester.repair import repairing
 from harvester.scaffold import probing
 from harvester.scaffold.trying import Trial
 from harvester.security.origins import Origins
@@ -470,6 +474,30 @@ def start_not_compared() -> None:
     put(incremental, "is_before", lambda value, start: False)
 
 
+# --- What belongs to the user, and ways back -----------------------------------------------------
+
+
+def export_clears_by_name() -> None:
+    """A folder that looks like one of an export is emptied, whatever lies in it."""
+
+    def clear(home: Path, target: Path) -> None:
+        for other in target.parent.glob("*.exporting"):
+            if other != home:
+                shutil.rmtree(other)
+
+    put(scratch, "_clear", clear)
+
+
+def secret_partitions_taken() -> None:
+    """A partition may be called as secrets are, and lies open in names of folders."""
+    put(secret_keys, "_says_secret", lambda name: False)
+
+
+def mended_by_any_page() -> None:
+    """`repair` takes what the API gives now, though it leads elsewhere."""
+    put(repairing, "_same_place", lambda before, after: True)
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -491,6 +519,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         records_compared_whole, first_page_not_asked_again, error_page_believed,
         second_page_believed,
         same_page_kept, records_told_apart_by_all, doubles_not_counted, start_not_compared,
+        export_clears_by_name, secret_partitions_taken, mended_by_any_page,
     )
 }  # fmt: skip
 
