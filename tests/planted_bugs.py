@@ -37,7 +37,7 @@ from harvester.http.connection import Watch
 from harvester.http.transport import Transport
 from harvester.model import partitions
 from harvester.model.cycle_guard import LoopGuard
-from harvester.page import body, fields, grammar, identity
+from harvester.page import body, fields, grammar, identity, matcher
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
 from harvester.paging import comparing, paginator, totals
@@ -282,13 +282,13 @@ def guard_on_consecutive_cursors() -> None:
 
 def cursor_as_float() -> None:
     """A large integer loses its last digits."""
-    usable: Callable[..., Any] = vars(fields)["usable"]
+    usable: Callable[..., Any] = vars(matcher)["usable"]
 
     def bug(value: Any, path: Any, limit: int) -> Any:
         value = usable(value, path, limit)
         return float(value) if isinstance(value, int) and abs(value) > 2**53 else value
 
-    put(fields, "usable", bug)
+    put(matcher, "usable", bug)
 
 
 def empty_page_ends() -> None:
