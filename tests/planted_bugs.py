@@ -37,7 +37,7 @@ from harvester.http.connection import Watch
 from harvester.http.transport import Transport
 from harvester.model import partitions
 from harvester.model.cycle_guard import LoopGuard
-from harvester.page import body, fields, grammar, identity, matcher
+from harvester.page import body, grammar, identity, matcher
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
 from harvester.paging import comparing, paginator, totals
