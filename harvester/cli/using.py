@@ -173,6 +173,41 @@ def export(
 
 
 @app.command()
+def sql(
+    folder: Folder,
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="SQL, as DuckDB has it; resources are tables.")
+    ],
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Before the names of the partitions' columns.")
+    ] = "_",
+    as_json: Json = False,
+) -> None:
+    """Answer SQL over the harvest as it lies there: each resource is a table, nothing is copied.
+
+    The columns are those of an export to Parquet. Each table that the query names is read once
+    for its columns, and once each time that the query reads it; memory stays flat. The answer is
+    CSV under a header, or JSON Lines. Needs the extra: pip install 'harvester[export]'
+
+    \b
+    Examples:
+      harvester sql data/tweets "SELECT lang, count(*) FROM tweets GROUP BY lang"
+      harvester sql data/shop "SELECT * FROM orders JOIN users ON users.id = orders.user_id"
+      harvester sql data/shop "COPY (SELECT id FROM orders) TO 'ids.parquet'"
+
+    \b
+    Exit codes:
+      0  answered, or whoever read it had enough
+      2  wrong SQL, no such table, or the extra is missing
+      5  no folder of a harvest, or a damaged one
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.export import answered, lines_of
+
+    with answered(folder, query, prefix=prefix) as found:
+        write_blocks(lines_of(found, as_json=as_json))
+
+
+@app.command()
 def report(
     folder: Folder,
     out: Annotated[

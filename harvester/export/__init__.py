@@ -9,16 +9,20 @@ from harvester.export.exporting import (
     Exported,
     export,
 )
+from harvester.export.querying import Answer, answered, lines_of
 from harvester.export.steps import OnStep, Step
 from harvester.export.targets import WRITERS
 from harvester.export.writer import Rows, Writer
 
 __all__ = [
     "WRITERS",
+    "Answer",
     "Exported",
     "OnStep",
     "Rows",
     "Step",
     "Writer",
+    "answered",
     "export",
+    "lines_of",
 ]

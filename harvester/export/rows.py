@@ -109,6 +109,13 @@ class ResourceRows:
             self._table = self._seen()
         return self._table
 
+    def exact_table(self) -> Table:
+        """The columns, after a look at all records: `blocks` raises no `TableChanged`."""
+        for block in self._blocks("reading"):
+            self._observe(block.chosen(self._chooser))
+        self._table = self._seen()
+        return self._table
+
     def blocks(self) -> Iterator[Block]:
         """The rows, many at a time, without those that are repeated. Raises `TableChanged`."""
         if self._repeats and not self._looked_through:

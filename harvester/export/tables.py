@@ -54,9 +54,14 @@ class Stream:
     block that this is used as raises it in the place of the library's error.
     """
 
-    def __init__(self, arrow: pa.Schema, found: Iterator[pa.Table]) -> None:
+    def __init__(
+        self,
+        arrow: pa.Schema,
+        found: Iterator[pa.Table],
+        errors: list[BaseException] | None = None,
+    ) -> None:
         self._found = found
-        self._error: BaseException | None = None
+        self._errors: list[BaseException] = [] if errors is None else errors
         self.reader = pa.RecordBatchReader.from_batches(arrow, self._batches())
 
     def __enter__(self) -> Self:
@@ -68,13 +73,13 @@ class Stream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._error is not None:
-            raise self._error
+        for raised in self._errors:
+            raise raised
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         try:
             for table in self._found:
                 yield from table.to_batches()
         except BaseException as error:
-            self._error = error
+            self._errors.append(error)
             raise

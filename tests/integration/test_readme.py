@@ -29,6 +29,7 @@ COMMANDS = (
     "records",
     "export",
     "report",
+    "sql",
     "serve",
     "demo",
     "schema",
