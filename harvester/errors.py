@@ -14,7 +14,8 @@
         ├── PageRejected             the same cursor is worth another try
         │   ├── ConnectionDropped    … the connection died before an answer came
         │   ├── Unreached            … no connection could be made
-        │   └── NotJSON              … the body is not JSON, or not all of it
+        │   └── Malformed            … the body is not of the page's format, or not all of it
+        │       └── NotJSON          … it is not JSON
         └── PageRefused              no other try will differ
             ├── CredentialsRefused   … with these credentials; new ones may help
             ├── ChainExpired         … at this cursor; the chain may be begun again
@@ -174,7 +175,11 @@ class Unreached(PageRejected):
     patience_s: float | None = None
 
 
-class NotJSON(PageRejected):
+class Malformed(PageRejected):
+    """The body is not complete and well formed, by the format that its page has."""
+
+
+class NotJSON(Malformed):
     """The body is not complete, valid JSON in UTF-8, as far as it was looked at."""
 
 

@@ -21,6 +21,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from harvester.config.auth_forms import auth_secrets
 from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
+from harvester.config.formats import FormatConfig, FormatOptions, JsonFormat
 from harvester.config.options import (
     Count,
     DurationOrZero,
@@ -55,7 +56,8 @@ from harvester.security import is_secret_name, masked_url
 
 __all__ = [
     "AllowedHost", "Budget", "Client", "Concurrency", "Config",
-    "Cursor", "HeaderCursor", "HeaderLink", "HeaderWhen", "Incremental", "JsonLink",
+    "Cursor", "FormatConfig", "FormatOptions", "HeaderCursor", "HeaderLink", "HeaderWhen",
+    "Incremental", "JsonFormat", "JsonLink",
     "Keyset", "Limits", "NextRequest",
     "Offset", "Output", "PageNumber", "PaginatorConfig",
     "PagingOptions", "Resource",
@@ -121,6 +123,8 @@ class Resource(Section):
     """What replaces the parts of the request on every page after the first."""
     partitions: dict[KeyName, PartitionSpec] = Field(default_factory=dict)
     """Independent slices: keys and their values. Several keys make the product."""
+    format: FormatConfig = JsonFormat(type="json")
+    """What its pages are written in."""
     data_selector: PagePath | None = None
     """Path to the records in a page. Left out: the page itself."""
     key: Annotated[tuple[PagePath, ...], Field(strict=False), OneOrMany()] = ()

@@ -25,8 +25,8 @@ from harvester.security import is_secret_name
 
 #: The keys of a resource that shape its requests, or say what in a page is a record.
 _SHAPING: Final = (
-    "path", "method", "params", "json", "form", "first_params", "next_request", "data_selector",
-    "paginator", "incremental",
+    "path", "method", "params", "json", "form", "first_params", "next_request", "format",
+    "data_selector", "paginator", "incremental",
 )  # fmt: skip
 
 #: The keys of a paginator that only say when paging ends, and shape no request.
@@ -49,6 +49,7 @@ _FREE: Final[Mapping[str, frozenset[str]]] = {
 #: runs would lie in other folders.
 _FIXED: Final = (
     ("data_selector",),
+    ("format",),
     ("incremental",),
     ("paginator", "type"),
     ("paginator", "base_page"),

@@ -17,8 +17,8 @@ from harvester.engine.fetching import Channel, session_of
 from harvester.engine.look import Look, Seen
 from harvester.engine.sources import secrets_of, sources_of
 from harvester.http import RateLimit, Transport
-from harvester.model import FromResource, Outside, Partition, parse, partitions_of
-from harvester.page import iter_elements
+from harvester.model import FromResource, Outside, Partition, partitions_of
+from harvester.page import format_of
 from harvester.planning import Value, plan, runs, supply, values_of
 from harvester.store import decoded_chunks
 
@@ -95,12 +95,12 @@ def _first_partition(
     page = pages.get(resource.parent_name)
     if page is None:
         return None
-    selector = next(r.data_selector for r in config.resources if r.name == resource.parent_name)
+    parents = next(each for each in config.resources if each.name == resource.parent_name)
     from_file = supply(config.folder, config, resource)
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromResource):
-            records = iter_elements(decoded_chunks(page), parse(selector or "$"))
+            records = format_of(parents).records(decoded_chunks(page))
             return values_of(spec, records, spec.resource)
         return from_file(spec)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from harvester.model import Key, Path
-from harvester.page import Keys, Record, iter_batches
+from harvester.page import Keys, PageFormat, Record
 from harvester.store import decoded_chunks
 
 _LOOKED_AT: Final = 50  # records of each page, for what else they have in common
@@ -21,12 +21,14 @@ _TEXT: Final = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=.*[^\W\d])", re.DOTALL)
 _objects = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
-def same_records(one: FilePath | str, other: FilePath | str, selector: Path, keys: Keys) -> bool:
+def same_records(
+    one: FilePath | str, other: FilePath | str, pages: PageFormat[Any], keys: Keys
+) -> bool:
     """Whether the pages in two files have the same keys in the same order. Raises OSError,
     `DataRefused`.
     """
     pairs = (
-        (key for batch in iter_batches(decoded_chunks(page), selector) for key in keys.of(batch))
+        (key for batch in pages.batches(decoded_chunks(page)) for key in keys.of(batch))
         for page in (one, other)
     )
     try:
@@ -36,7 +38,7 @@ def same_records(one: FilePath | str, other: FilePath | str, selector: Path, key
 
 
 def are_other_records(
-    one: FilePath | str, other: FilePath | str, selector: Path, key: Path
+    one: FilePath | str, other: FilePath | str, pages: PageFormat[Any], key: Path
 ) -> bool:
     """Whether records with the same value at `key` are others after all, since their texts are: ids
     may be mere numbers of rows, which begin anew on each page. A text that changes, such as
@@ -46,7 +48,7 @@ def are_other_records(
     compared = 0
     texts: Counter[str] = Counter()
     differing: Counter[str] = Counter()
-    for a, b in zip(_members(one, selector), _members(other, selector), strict=False):
+    for a, b in zip(_members(one, pages), _members(other, pages), strict=False):
         compared += 1
         for name in (_texts(a) & _texts(b)) - own:
             texts[name] += 1
@@ -55,9 +57,9 @@ def are_other_records(
     return bool(compared) and len(changed) == len(texts) >= _LEAST_TEXTS
 
 
-def _members(page: FilePath | str, selector: Path) -> Iterator[dict[str, Any]]:
+def _members(page: FilePath | str, pages: PageFormat[Any]) -> Iterator[dict[str, Any]]:
     """The first records of a page that are objects."""
-    records = (each for batch in iter_batches(decoded_chunks(page), selector) for each in batch)
+    records = (each for batch in pages.batches(decoded_chunks(page)) for each in batch)
     first: Sequence[Record] = [*islice(records, _LOOKED_AT)]
     try:
         yield from _objects(b"[%b]" % b",".join(first))

@@ -19,8 +19,8 @@ from harvester.engine.page_reader import Kept, PageReader, Place
 from harvester.engine.second_page import claimed, compared, ends_told, total_told
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.http import Backoff, RateLimit, Request, Response, window_reset
-from harvester.model import Partition, as_text, duration, parse
-from harvester.page import iter_elements
+from harvester.model import Partition, as_text, duration
+from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
 from harvester.store import Checkpoint, decoded_chunks
 
@@ -182,8 +182,8 @@ class Look(WaitingPolicy):
 
     def _keys(self, path: Path) -> tuple[str, ...] | None:
         """The keys of the first record, read on its own."""
-        selector = parse(self._resource.data_selector or "$")
-        for record in itertools.islice(iter_elements(decoded_chunks(path), selector), 1):
+        records = format_of(self._resource).records(decoded_chunks(path))
+        for record in itertools.islice(records, 1):
             value: Any = json.loads(record)
             return tuple(value) if isinstance(value, dict) else None
         return None

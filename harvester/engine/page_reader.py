@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import (
+    JsonFormat,
     Limits,
     Resource,
 )
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
-    NotJSON,
+    Malformed,
     PageRefused,
     PageRejected,
     RunStopped,
@@ -34,16 +35,16 @@ from harvester.page import (
     ALL,
     Came,
     Field,
-    FieldParser,
     Identity,
+    JsonPages,
     Sight,
     Take,
+    format_of,
     is_supported,
-    lone,
     mark_of,
+    named_by,
     parsed_keys,
     refuse_bomb,
-    shape_of,
     tee,
 )
 from harvester.paging import (
@@ -74,8 +75,6 @@ _ADVICE: Final = {
     404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
 }
 _TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+")
-#: The types under which JSON is sent: its own, and those that say nothing.
-_MAYBE_JSON: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
 _NO_PAGE_ADVICE: Final = (
     "are base_url and path those of the API, and are credentials set where it needs them?"
 )
@@ -154,7 +153,8 @@ class PageReader:
         self._retry_after_path = retry_after_path
         self._limits = limits
         self._fsync = fsync
-        self._selector = selector = parse(resource.data_selector or "$")
+        self._format = format_of(resource)
+        selector = self._format.selector
         self._lists = all(isinstance(segment, Key) for segment in selector)
         self._arrays = [
             Field(f"{_RECORDS}[{depth}]", selector[:depth], Take.COUNT)
@@ -184,30 +184,37 @@ class PageReader:
         """
         if not is_page(response.status):
             return self._no_page(response, place, now)
-        parser = FieldParser(self._wanted_of(response, now), self._limits)
+        if not self._format.proves_itself:
+            self._refuse_other_type(response, b"")
+        translator = self._format.translator(self._limits)
+        parser = self._format.field_reader(self._wanted_of(response, now), self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came, snippet = Came(), b""
         look = self._identity.look(place.by, place.below)
-        with Part(folder, place.part, fsync=self._fsync) as part:
+        with Part(folder, place.part, self._format.suffix, fsync=self._fsync) as part:
 
             def flowing() -> Iterator[bytes]:
                 nonlocal snippet
                 for stored, decoded in pairs:
                     came.add(stored, decoded)
                     snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
-                    part.write(stored)
-                    parser.feed(decoded)
+                    part.write(stored if self._format.is_gzipped else decoded)
+                    text = translator.feed(decoded)
+                    parser.feed(text)
                     progress(len(stored), len(decoded))
-                    yield decoded
+                    yield text
+                text = translator.close()
+                parser.feed(text)
+                yield text
 
             try:
                 look.over(flowing())
                 fields = parser.close()
-            except NotJSON as error:
+            except Malformed as error:
                 refuse_bomb(pairs, response.encodings, came, self._limits)
                 if ended := self._judged(response, None, now):
                     return ended
-                _refuse_other_type(response, snippet)
+                self._refuse_other_type(response, snippet)
                 # A body that goes on for long is not waited for, only to know it again.
                 if response.has_framing and came.decoded and not _is_long(response.headers):
                     error.same = mark_of(pairs, came, _ERROR_BODY_BYTES)
@@ -237,6 +244,30 @@ class PageReader:
                 parser.control_characters,
             )
 
+    def _refuse_other_type(self, response: Response, snippet: bytes) -> None:
+        """Raise `PageRefused` if a body is something else by its Content-Type: what is sent in the
+        place of a page, such as a form to log in, is there at the next try too.
+        """
+        kind = _kind_of(response)
+        if not _TYPE.fullmatch(kind) or not self._format.refuses(kind, snippet):
+            return
+        ours, named = self._resource.format.type, named_by(kind)
+        name = re.split(r"[/+.]", kind)[-1]
+        rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
+        advice = (
+            f"if these are its pages, say format: {named}"
+            if named
+            else f"{_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to response_actions)"
+        )
+        told = _told(
+            response.status,
+            by_rule=False,
+            snippet=snippet,
+            advice=f"; {advice}",
+            what=f" with {kind}, which is no {ours.upper()}",
+        )
+        raise PageRefused(told, status=response.status)
+
     def _is_only(self, place: Place, page: Page) -> bool:
         """Whether a first page is the only one: it has nothing to be compared with."""
         with contextlib.suppress(PageRefused):
@@ -262,13 +293,10 @@ class PageReader:
         later than the page; None where they do not end it. `past` is what came before it; the
         headers of the answer are gone.
         """
-        parser = FieldParser(self._wanted, self._limits)
-        for chunk in decoded_chunks(path):
-            parser.feed(chunk)
-        fields = parser.close()
+        fields = self._format.check(decoded_chunks(path), self._wanted, self._limits)
         records = int(fields.get(_RECORDS, 0))
         if records == 1 and self._lists:
-            found = lone(decoded_chunks(path), self._selector, after_records=place.after_records)
+            found = self._format.lone(decoded_chunks(path), after_records=place.after_records)
             records = int(found != 0)
         page = Page(place.number, place.url, fields, records, {})
         following = self._paginator.next_cursor(place.cursor, page, past)
@@ -285,7 +313,7 @@ class PageReader:
         # `data.children[*].data` finds nothing in an empty array, and that is an empty page.
         if any(fields.get(array.name) == 0 for array in self._arrays):
             return 0
-        shape = shape_of(decoded_chunks(part.so_far()))
+        shape = self._format.shape(decoded_chunks(part.so_far()))
         is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
         error = PageRejected(
             f"the page has no {self._resource.data_selector!r} (data_selector): "
@@ -297,7 +325,7 @@ class PageReader:
     def _one_or_none(self, part: Part, place: Place) -> int:
         """How many records a page has that counts one: `false` in the place of a list is none."""
         chunks = decoded_chunks(part.so_far())
-        found = lone(chunks, self._selector, after_records=place.after_records)
+        found = self._format.lone(chunks, after_records=place.after_records)
         if isinstance(found, int):
             return found
         text = fit(one_line(found.decode(errors="replace")), _SCALAR_CHARS)
@@ -329,11 +357,16 @@ class PageReader:
         return advice
 
     def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
-        """The fields for the rules (None: it is no JSON), and the beginning of the body."""
+        """The fields for the rules (None: it is not well formed), and the body's beginning. An
+        error is read as a page where it says that it has their format, else as JSON.
+        """
         snippet = b""
         if not is_supported(response.encodings):  # a proxy's answer may be in any coding
             return None, snippet
-        parser = FieldParser(self._rules, self._limits)
+        own = self._format.is_own(_kind_of(response))
+        pages = self._format if own else JsonPages(JsonFormat(type="json"), ())
+        translator = pages.translator(self._limits)
+        parser = pages.field_reader(self._rules, self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came = Came()
         try:
@@ -346,9 +379,10 @@ class PageReader:
                         f"{_ERROR_BODY_BYTES:,} bytes, a limit",
                         status=response.status,
                     )
-                parser.feed(decoded)
+                parser.feed(translator.feed(decoded))
+            parser.feed(translator.close())
             return parser.close(), snippet
-        except NotJSON:
+        except Malformed:
             refuse_bomb(pairs, response.encodings, came, self._limits)
             return None, snippet
 
@@ -381,28 +415,9 @@ class PageReader:
         raise error
 
 
-def _refuse_other_type(response: Response, snippet: bytes) -> None:
-    """Raise `PageRefused` if a body that is no JSON is something else by its Content-Type: what is
-    sent in the place of a page, such as a form to log in, is there at the next try too.
-
-    What begins as JSON does was meant as such, and is broken: many servers send it as text/html.
-    """
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not _TYPE.fullmatch(kind) or _MAYBE_JSON.search(kind):
-        return
-    beginning = snippet.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not beginning or beginning[:1] in b"{[":
-        return
-    name = re.split(r"[/+.]", kind)[-1]
-    rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
-    told = _told(
-        response.status,
-        by_rule=False,
-        snippet=snippet,
-        advice=f"; {_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to response_actions)",
-        what=f" with {kind}, which is no JSON",
-    )
-    raise PageRefused(told, status=response.status)
+def _kind_of(response: Response) -> str:
+    """The Content-Type, in lower case, without its parameters."""
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _is_long(headers: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from harvester.engine.commits import Commits, Fetched
 from harvester.engine.likeness import are_other_records, same_records
 from harvester.errors import DataRefused, PageRefused
 from harvester.model import parse
-from harvester.page import Keys, parsed_keys
+from harvester.page import Keys, format_of, parsed_keys
 from harvester.paging import MOST_ALIKE, Recognition, paginator_of
 from harvester.store import Entry
 
@@ -28,7 +28,7 @@ class Repetition:
         self.recognition = Recognition(str(Keys(parsed_keys(resource.key))))
         self._resource = resource
         self._folder = folder
-        self._selector = parse(resource.data_selector or "$")
+        self._format = format_of(resource)
 
     def checked(self, fetched: Fetched, commits: Commits) -> Fetched:
         """A page, with what the journal is to say of its records; or the end, where they are those
@@ -72,10 +72,10 @@ class Repetition:
         before, page = self._folder / known.part, fetched.part.so_far()
         path = parse(sight.by or "$")
         try:
-            if not seen_all and not same_records(before, page, self._selector, Keys([path])):
+            if not seen_all and not same_records(before, page, self._format, Keys([path])):
                 return False
             others = guessed and known.alike < MOST_ALIKE
-            return not (others and are_other_records(before, page, self._selector, path))
+            return not (others and are_other_records(before, page, self._format, path))
         except (OSError, DataRefused):
             return True
 

@@ -6,15 +6,15 @@ same record, as `init` compares them; and what the first page claims is held aga
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import Resource
 from harvester.errors import DataRefused
-from harvester.model import Key, number, parse
-from harvester.page import as_number, iter_elements
+from harvester.model import Key, number
+from harvester.page import as_number, format_of
 from harvester.paging import (
     Paginator,
     Sign,
@@ -62,9 +62,9 @@ def compared(resource: Resource, first: Path, second: Path, records: int) -> Sec
 
 def claimed(resource: Resource, page: Path, headers: Mapping[str, str], came: int) -> Sign | None:
     """What says that there is more than the page has, where the page is small enough to look at."""
-    selector = parse(resource.data_selector or "$")
-    selected = tuple(one.name for one in selector if isinstance(one, Key))
-    text = b"".join(_bounded(page))
+    pages = format_of(resource)
+    selected = tuple(one.name for one in pages.selector if isinstance(one, Key))
+    text = b"".join(_bounded(pages.text(decoded_chunks(page))))
     try:
         body = json.loads(text) if len(text) < _MOST_BYTES else None
     except (ValueError, RecursionError):
@@ -90,13 +90,11 @@ def ends_told(paginator: Paginator[Any]) -> str:
 
 def _records(resource: Resource, page: Path) -> list[Any]:
     """The first records of a page."""
-    selector = parse(resource.data_selector or "$")
+    pages = format_of(resource)
     found: list[Any] = []
     size = 0
     try:
-        for record in itertools.islice(
-            iter_elements(decoded_chunks(page), selector), _MOST_RECORDS
-        ):
+        for record in itertools.islice(pages.records(decoded_chunks(page)), _MOST_RECORDS):
             found.append(json.loads(record))
             size += len(record)
             if size > _MOST_BYTES:
@@ -106,9 +104,9 @@ def _records(resource: Resource, page: Path) -> list[Any]:
     return found
 
 
-def _bounded(page: Path) -> Iterator[bytes]:
+def _bounded(chunks: Iterable[bytes]) -> Iterator[bytes]:
     size = 0
-    for chunk in decoded_chunks(page):
+    for chunk in chunks:
         yield chunk
         size += len(chunk)
         if size > _MOST_BYTES:

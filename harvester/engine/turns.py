@@ -23,8 +23,8 @@ from harvester.errors import (
     PageLost,
     PageRefused,
 )
-from harvester.model import Doubt, parse, weak
-from harvester.page import without_records
+from harvester.model import Doubt, weak
+from harvester.page import format_of
 from harvester.paging import Done, at_the_end, beyond, paginator_of, unread
 from harvester.security import Secrets
 from harvester.store import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, decoded_chunks
@@ -111,10 +111,10 @@ class Turns:
         """What speaks against the end that the page says."""
         after, kept = at.after(entry), came.tried.got
         yield from at_the_end(self._paginator, came.tried.asked, after)
-        selector = parse(self._resource.data_selector or "$")
-        if kept.part is not None and selector and kept.bytes <= _MOST_LOOKED_INTO:
+        pages = format_of(self._resource)
+        if kept.part is not None and pages.selector and kept.bytes <= _MOST_LOOKED_INTO:
             try:
-                beside = without_records(decoded_chunks(kept.part.so_far()), selector)
+                beside = pages.without_records(decoded_chunks(kept.part.so_far()))
             except DataRefused:  # a key twice, which does no harm elsewhere
                 beside = {}
             yield from unread(self._paginator, beside, kept.headers, after)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harvester.config import Resource
-from harvester.errors import ConfigError, DataRefused
-from harvester.model import Partition, parse
-from harvester.page import Record, iter_batches
+from harvester.errors import ConfigError, DataRefused, Malformed
+from harvester.model import Partition
+from harvester.page import Record, format_of
 from harvester.results import planned
 from harvester.store import Asked, decoded_chunks, place_of, read_pages
 
@@ -43,7 +43,7 @@ class Snapshot:
         self.partitions = self.pages = self.records = 0
         self._out = out
         self._file = file
-        self._selector = parse(resource.data_selector or "$")
+        self._format = format_of(resource)
         with file.open("w", encoding="utf-8") as notes:
             for partition in planned(out, asked, (resource.name,)):
                 labels = partition.labels
@@ -78,10 +78,10 @@ class Snapshot:
         count = 0
         try:
             chunks = decoded_chunks(page.path)
-            for records in iter_batches(chunks, self._selector, page.records):
+            for records in self._format.batches(chunks, page.records):
                 count += len(records)
                 yield records
-        except (OSError, ValueError) as error:
+        except (Malformed, OSError, ValueError) as error:
             raise DataRefused(f"{page.path}: {error}; see `harvester verify`") from error
         if count != page.records:
             raise DataRefused(

@@ -18,6 +18,12 @@ from harvester.page.fields import (
     Take,
     as_number,
 )
+from harvester.page.formats import (
+    format_of,
+)
+from harvester.page.formats.json_pages import (
+    JsonPages,
+)
 from harvester.page.identity import (
     SAMPLED,
     SAMPLED_UNKEYED,
@@ -30,15 +36,15 @@ from harvester.page.keys import (
     Record,
     parsed_keys,
 )
-from harvester.page.outline import (
-    shape_of,
+from harvester.page.page_format import (
+    FieldReader,
+    PageFormat,
+    Translator,
+    has_suffix,
+    named_by,
 )
 from harvester.page.records import (
-    iter_batches,
     iter_elements,
-    iter_lines,
-    lone,
-    without_records,
 )
 from harvester.page.sketch import (
     ALL,
@@ -55,27 +61,29 @@ __all__ = [
     "Came",
     "Field",
     "FieldParser",
+    "FieldReader",
     "Identity",
+    "JsonPages",
     "Keys",
+    "PageFormat",
     "Record",
     "Sight",
     "Sketch",
     "Take",
+    "Translator",
     "as_float",
     "as_number",
     "digest",
+    "format_of",
+    "has_suffix",
     "inflated",
     "is_supported",
-    "iter_batches",
     "iter_elements",
-    "iter_lines",
-    "lone",
     "mark_of",
+    "named_by",
     "packed",
     "parsed_keys",
     "refuse_bomb",
-    "shape_of",
     "tee",
     "unpacked",
-    "without_records",
 ]

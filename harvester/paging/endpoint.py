@@ -12,6 +12,7 @@ from harvester.config import Resource
 from harvester.errors import PageRefused
 from harvester.http import Credentials, Request
 from harvester.model import ABSENT, Partition, Scope, Template, as_text, render
+from harvester.page import JsonPages, format_of
 from harvester.paging.page_fields import RUN_START
 from harvester.paging.paginators import paginator_of
 from harvester.paging.request_parts import RequestParts, pairs, with_params
@@ -24,9 +25,6 @@ _NAME_SAFE: Final = "$@:!*(),/~"
 _ENCODED: Final = re.compile("(%[0-9A-Fa-f]{2})")
 _FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
-    # What follows is for servers that have JSON under a vendor's name only, as
-    # application/vnd.api+json, and answer 406 to anything less; curl asks for */* alone.
-    "Accept": "application/json, */*;q=0.5",
     "User-Agent": f"harvester/{__version__}",
     # gzip only: its end and CRC can be checked, and its bytes are the part file.
     "Accept-Encoding": "gzip",
@@ -105,7 +103,7 @@ class Endpoint:
     ) -> Request:
         content, kind = body
         sign = None
-        sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
+        sent = {"Accept": format_of(self.resource).accept, **_sent_with(kind)}
         if self.origins.check(url):
             sent = _merged(sent, self.headers, headers, credentials.headers)
             params = with_params(params, credentials.params)
@@ -137,7 +135,7 @@ def bare_request(
 ) -> Request:
     """A request with nothing of the harvest's in it but what is given: for a token."""
     content, kind = _content(json, form)
-    sent = {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
+    sent = {"Accept": JsonPages.accept, **_sent_with(kind)}
     asked = _with_query(url, list(pairs(params)))
     headers = {**_merged(sent, headers or {}), "Accept-Encoding": "gzip"}
     # A signature that changes nothing: credentials of the environment have no place here.
@@ -150,6 +148,11 @@ class _Asked:
     method: str
     params: Mapping[str, Any]
     json: Any
+
+
+def _sent_with(kind: str | None) -> dict[str, str]:
+    """The headers of every request; `kind` is the type of its body."""
+    return {**_HARMLESS_HEADERS, **({"Content-Type": kind} if kind else {})}
 
 
 def _linked(link: Mapping[str, Any], method: str, body: Any) -> tuple[str, Any]:

@@ -14,7 +14,6 @@ from harvester.planning.incremental import (
     runs,
 )
 from harvester.planning.partition_values import (
-    Cut,
     Value,
     partition_records,
     supply,
@@ -33,7 +32,6 @@ from harvester.planning.plans import (
 __all__ = [
     "KEY",
     "NOTABLE",
-    "Cut",
     "Feed",
     "Least",
     "Plan",

@@ -10,13 +10,13 @@ memory.
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import Config, Resource
-from harvester.errors import ConfigError, DataRefused, Problem
+from harvester.errors import ConfigError, DataRefused, Malformed, Problem
 from harvester.model import (
     FromFile,
     FromResource,
@@ -28,8 +28,7 @@ from harvester.model import (
     find,
     parse,
 )
-from harvester.model import Path as JSONPath
-from harvester.page import iter_elements
+from harvester.page import format_of
 from harvester.store import (
     DurableFile,
     decoded_chunks,
@@ -96,21 +95,20 @@ def supply(
     return values
 
 
-Cut = Callable[[Iterable[bytes], JSONPath, int], Iterator[bytes]]
-"""What cuts records out of a page: `iter_elements`, or `iter_lines` in blocks of lines."""
-
-
 def partition_records(
-    out: Path, partition: Partition, selector: str | None, cut: Cut = iter_elements
+    out: Path, partition: Partition, resource: Resource, *, lines: bool = False
 ) -> Iterator[bytes]:
-    """The records of one partition, in order, as `iter_records` gives them."""
+    """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
+    as JSON Lines, in blocks of whole lines.
+    """
     folder = place_of(out, partition)
-    path = parse(selector or "$")
+    pages = format_of(resource)
+    cut = pages.lines if lines else pages.records
     for entry in read_pages(folder):
         part = f"{folder}/{entry.part}"  # a Path takes 6 µs more, at each of many pages
         try:
-            yield from cut(decoded_chunks(part), path, entry.records)
-        except (DataRefused, OSError, ValueError) as error:
+            yield from cut(decoded_chunks(part), entry.records)
+        except (Malformed, DataRefused, OSError, ValueError) as error:
             told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {told}; see `harvester verify`") from error
 
@@ -226,8 +224,8 @@ def _from_records(
     out: Path, config: Config, spec: FromResource, parent: Partition
 ) -> Iterator[Value]:
     """The values of one parent partition's records, in their order."""
-    selector = next(r.data_selector for r in config.resources if r.name == spec.resource)
-    return values_of(spec, partition_records(out, parent, selector), str(place_of(out, parent)))
+    resource = next(each for each in config.resources if each.name == spec.resource)
+    return values_of(spec, partition_records(out, parent, resource), str(place_of(out, parent)))
 
 
 def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:

@@ -32,7 +32,6 @@ from harvester.store import (
     encode,
     locked,
     name_together,
-    part_name,
     part_number,
     place_of,
     prepare,
@@ -230,7 +229,7 @@ class _Mending:
             raise _CannotMend(f"line {following.seq + 1} of its journal stands twice")
         if not following.redoes and (at.done or (at.seq and at.next != following.cursor)):
             raise _CannotMend(f"page {following.seq} does not follow from the one before it")
-        if following.part not in (None, part_name(at.pages + 1)):
+        if following.part is not None and part_number(following.part) != at.pages + 1:
             raise _CannotMend(f"{following.part} is out of order in its journal")
 
     def _page(self, at: Checkpoint, entry: Entry, raw: bytes) -> bytes:
@@ -278,7 +277,7 @@ class _Mending:
             return
         try:
             part.sync()
-            if kept := put_aside(self._folder / part_name(at.pages + 1)):
+            if kept := put_aside(part.path):
                 self._found.note(self._found.aside, self._shown(kept))
             name_together([part])
         except BaseException:

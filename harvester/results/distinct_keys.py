@@ -83,7 +83,7 @@ def _counted(out: Path, resource: Resource, paths: Sequence[str], spill: Path) -
     for number, partition in enumerate(planned(out, read_asked(out), (resource.name,))):
         partitions.append(0)
         behind = number.to_bytes(4, "big")
-        records = partition_records(out, partition, resource.data_selector)
+        records = partition_records(out, partition, resource)
         while batch := [*islice(records, _BATCH)]:
             found.records += len(batch)
             for each in keys.of(batch):

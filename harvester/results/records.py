@@ -8,8 +8,7 @@ from typing import Final
 from harvester.config import unknown
 from harvester.errors import ConfigError
 from harvester.model import Partition
-from harvester.page import iter_elements, iter_lines
-from harvester.planning import Cut, partition_records
+from harvester.planning import partition_records
 from harvester.results.state import planned
 from harvester.store import read_asked
 
@@ -29,7 +28,7 @@ def iter_records(
     as streams, without a temporary copy. Raises `DataRefused` for damage, `ConfigError` for a
     choice that cannot match.
     """
-    return _cut(Path(out), resources, partition or {}, iter_elements)
+    return _cut(Path(out), resources, partition or {}, lines=False)
 
 
 def record_lines(
@@ -39,11 +38,11 @@ def record_lines(
     partition: Mapping[str, str] | None = None,
 ) -> Iterator[bytes]:
     """The same as JSON Lines, in blocks of whole lines: two and a half times as fast."""
-    return _cut(Path(out), resources, partition or {}, iter_lines)
+    return _cut(Path(out), resources, partition or {}, lines=True)
 
 
 def _cut(
-    out: Path, resources: Sequence[str], partition: Mapping[str, str], cut: Cut
+    out: Path, resources: Sequence[str], partition: Mapping[str, str], *, lines: bool
 ) -> Iterator[bytes]:
     asked = read_asked(out)
     known = {resource.name: resource for resource in asked.config.resources}
@@ -60,8 +59,8 @@ def _cut(
     for planned_one in planned(out, asked, tuple(resources)):
         if _is_wanted(planned_one, partition):
             found = True
-            selector = known[planned_one.resource].data_selector
-            yield from partition_records(out, planned_one, selector, cut)
+            resource = known[planned_one.resource]
+            yield from partition_records(out, planned_one, resource, lines=lines)
         elif not found:
             for key, label in planned_one.labels.items():
                 if key in others and len(others[key]) < _MOST_NAMED:

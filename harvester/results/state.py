@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from harvester.config import Config, Resource
 from harvester.errors import AttemptFailed, DataRefused
-from harvester.model import Doubts, Key, Partition, parse
-from harvester.page import Field, FieldParser, Take, lone
+from harvester.model import Doubts, Key, Partition
+from harvester.page import Field, Take, format_of
 from harvester.paging import paginator_of
 from harvester.planning import Plan, kept_early
 from harvester.results.last_run import read_last_run
@@ -159,7 +159,8 @@ class PartCheck:
     """Whether a part is what its line says. `deep`: also inflated and parsed."""
 
     def __init__(self, resource: Resource, config: Config, *, deep: bool) -> None:
-        self._records = Field("records", parse(resource.data_selector or "$"), Take.COUNT)
+        self._format = format_of(resource)
+        self._records = Field("records", self._format.selector, Take.COUNT)
         self._lists = all(isinstance(segment, Key) for segment in self._records.path)
         self._limits = config.client.limits
         self._deep = deep
@@ -182,20 +183,23 @@ class PartCheck:
             yield from self._content_problems(path, entry)
 
     def _content_problems(self, path: Path, entry: Entry) -> Iterator[str]:
-        parser = FieldParser([self._records], self._limits)
         size = 0
-        try:
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal size
             for chunk in decoded_chunks(path):
-                parser.feed(chunk)
                 size += len(chunk)
-            records = parser.close().get("records", 0)
+                yield chunk
+
+        try:
+            records = self._format.check(chunks(), [self._records], self._limits).get("records", 0)
         except (AttemptFailed, OSError) as error:
             yield str(error)
             return
         if size != entry.bytes:
-            yield f"{size:,} bytes of JSON, the journal says {entry.bytes:,}"
+            yield f"{size:,} decoded bytes, the journal says {entry.bytes:,}"
         if records == 1 and entry.records == 0 and self._lists:
-            records = int(lone(decoded_chunks(path), self._records.path) != 0)
+            records = int(self._format.lone(decoded_chunks(path)) != 0)
         if records != entry.records:
             yield f"{records:,} records, the journal says {entry.records:,}"
 

@@ -55,12 +55,12 @@ class WholeRun:
         """That the parents' records, the first of them, do not have what children are named by:
         not even null, which says that there are none.
         """
-        selector = self._resources[parent.resource].data_selector
+        parents = self._resources[parent.resource]
         for key, spec in resource.partitions.items():
             if not isinstance(spec, FromResource):
                 continue
             field, looked_at = parse(spec.field), 0
-            for record in islice(partition_records(self._out, parent, selector), _MOST_RECORDS):
+            for record in islice(partition_records(self._out, parent, parents), _MOST_RECORDS):
                 looked_at += 1
                 try:
                     if any(True for _ in find(json.loads(record), field)):

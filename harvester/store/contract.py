@@ -35,7 +35,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from harvester.store.entries import Checkpoint, Entry, Header
-from harvester.store.parts import Part
+from harvester.store.parts import JSON_SUFFIX, Part
 
 OnEntry = Callable[[Entry], None]
 
@@ -59,8 +59,8 @@ class Writer(Protocol):
     fingerprint: str
     """Of the question that its last pages were asked with."""
 
-    def part(self, number: int) -> Part:
-        """A file to write page `number` into."""
+    def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
+        """A file to write page `number` into; `suffix` is that of its format."""
 
     def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
         """Commit pages, each with its part (None: no page); never more than `most` at once."""

@@ -40,12 +40,14 @@ from harvester.store.in_flight import read_mark, remove_mark, write_mark
 from harvester.store.inside import alone, in_the_way, is_file, reading
 from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
+    JSON_SUFFIX,
     TEMPORARY,
     Part,
     disk_errors,
     name_together,
     part_name,
     part_number,
+    part_suffix,
     sync_folder,
     write_all,
 )
@@ -251,7 +253,7 @@ def _check_name(path: Path, number: int, name: str, page: int) -> None:
     """Refuse a line that names anything but the part of its own page: no reader may be led to
     another file, in this folder or elsewhere.
     """
-    if name != part_name(page):
+    if part_number(name) != page:
         raise _unfit(
             path.parent, f"{path}:{number}: {name[:80]!r} stands where {part_name(page)} belongs"
         )
@@ -281,6 +283,7 @@ class Journal:
         self._held: Held | None = None
         self._place: Inode | None = None
         self._shown = str(folder)
+        self._suffix = JSON_SUFFIX  # of the last part's name
         self._end = 0  # of what this run has read and written
 
     @classmethod
@@ -337,8 +340,12 @@ class Journal:
         """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
         with disk_errors(self.folder / JOURNAL):
             os.close(self._descriptor)
-        if self._marked and not (self.folder / part_name(self.checkpoint.pages + 1)).exists():
+        if self._marked and not self._next_part().exists():
             remove_mark(self.folder)
+
+    def _next_part(self) -> Path:
+        """Where the part lies that is named before its line is appended, if one is."""
+        return self.folder / part_name(self.checkpoint.pages + 1, self._suffix)
 
     def allow_beyond(self, pages: int) -> None:
         """From now on so many parts may be named before their lines are appended."""
@@ -351,9 +358,9 @@ class Journal:
         if self._held is not None:
             self._held.look(self._shown, self._place)
 
-    def part(self, number: int) -> Part:
+    def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
         """A file to write page `number` into; nothing of it is part of the harvest yet."""
-        return Part(self.folder, number, fsync=self._fsync)
+        return Part(self.folder, number, suffix, fsync=self._fsync)
 
     def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
         """Commit pages whose parts are synced, in order; `most` is how many it will ever be at
@@ -369,7 +376,7 @@ class Journal:
         """The commit: once this returns, the pages are part of the harvest."""
         self._write(b"".join(map(encode, entries)))
         for entry in entries:
-            self.checkpoint.add(entry)
+            self._add(entry)
 
     def _replay(
         self,
@@ -396,13 +403,18 @@ class Journal:
                     unfit = unfit or self._part_fault(entry.part, entry, folder)
                 if entry.reason and (asked := entry.accepts):
                     self.fingerprint = asked
-                self.checkpoint.add(entry)
+                self._add(entry)
                 on_entry(entry)
         if unfit is not None and not any_parts:
             raise unfit
         if end == 0:
             _refuse_orphans(self.folder)
         return end
+
+    def _add(self, entry: Entry) -> None:
+        self.checkpoint.add(entry)
+        if entry.part is not None:
+            self._suffix = part_suffix(entry.part)
 
     def _recover(self, header: Header, end: int, leftovers: list[Path]) -> None:
         """Remove what an interrupted commit leaves, now that everything else is known to fit."""
@@ -455,7 +467,7 @@ class Journal:
         leftovers = []
         last, done = self.checkpoint.pages, self.checkpoint.done
         following = range(last + 1, last + 1 + read_mark(self.folder))
-        newest = part_name(last)
+        newest = part_name(last, self._suffix)
         length = len(newest)
         with os.scandir(self.folder) as listing:
             for item in listing:
@@ -470,7 +482,7 @@ class Journal:
                 if name != item.name or (number in following and not done):
                     leftovers.append(Path(item.path))
                 elif number > last:
-                    ends = part_name(last) if last else "its first line"
+                    ends = newest if last else "its first line"
                     told = f"{item.path}: this part is not in the journal, which ends at {ends}"
                     raise _unfit(self.folder, told)
         return leftovers

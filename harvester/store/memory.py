@@ -15,7 +15,7 @@ from harvester.errors import DataRefused, FolderLocked
 from harvester.store.contract import OnEntry
 from harvester.store.counting import checkpoint_of, entries_in
 from harvester.store.entries import Checkpoint, Entry, Header
-from harvester.store.parts import Part
+from harvester.store.parts import JSON_SUFFIX, Part
 
 
 @dataclass(slots=True)
@@ -152,9 +152,9 @@ class MemoryWriter:
     def look(self) -> None:
         """Nobody can take it away."""
 
-    def part(self, number: int) -> Part:
+    def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
         """A file in a temporary folder."""
-        return Part(self._folder, number, fsync=False)
+        return Part(self._folder, number, suffix, fsync=False)
 
     def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
         """Keep the pages with their lines."""

@@ -23,23 +23,33 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harvester.errors import DataRefused, DiskError
+from harvester.page import has_suffix
 
 TEMPORARY: Final = ".tmp"
 _BUFFER_BYTES: Final = 64 * 1024
 _CLOSED: Final = -1
 _BESIDE_CHARS: Final = 48  # of a file's name, in that of what it grows as
-_PART_NAME = re.compile(r"part-(\d{6,})\.json\.gz")
+_PART_NAME: Final = re.compile(r"part-(\d{6,})(\.[a-z.]+)")
+JSON_SUFFIX: Final = ".json.gz"
 
 
-def part_name(number: int) -> str:
-    """The file name of part `number`, counted from 1."""
-    return f"part-{number:06d}.json.gz"
+def part_name(number: int, suffix: str = JSON_SUFFIX) -> str:
+    """The file name of part `number`, counted from 1; `suffix` is that of its format."""
+    return f"part-{number:06d}{suffix}"
 
 
 def part_number(name: str) -> int | None:
     """The number in a part's file name; None for any other name."""
     found = _PART_NAME.fullmatch(name)
-    return int(found[1]) if found and part_name(int(found[1])) == name else None
+    if found is None or not has_suffix(found[2]):
+        return None
+    number = int(found[1])
+    return number if part_name(number, found[2]) == name else None
+
+
+def part_suffix(name: str) -> str:
+    """What a part's file name ends in, `.json.gz`."""
+    return name[name.index(".") :]
 
 
 #: What the system says where a folder lies in a file's place, a file or a link in a folder's.
@@ -174,13 +184,15 @@ class StoredPart:
 class Part(DurableFile):
     """The file of one page, hashed while it is written."""
 
-    def __init__(self, folder: Path, number: int, *, fsync: bool = True) -> None:
-        super().__init__(folder / part_name(number), fsync=fsync)
+    def __init__(
+        self, folder: Path, number: int, suffix: str = JSON_SUFFIX, *, fsync: bool = True
+    ) -> None:
+        super().__init__(folder / part_name(number, suffix), fsync=fsync)
         self._hash = hashlib.sha256()
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        """Append gzip bytes; raises `DiskError`."""
+        """Append bytes as they are to be stored; raises `DiskError`."""
         if data:
             super().write(data)
             self._hash.update(data)

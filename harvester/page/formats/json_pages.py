@@ -1,0 +1,54 @@
+"""Reads pages of JSON: their bytes are the text."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from harvester.config import JsonFormat, Limits
+from harvester.page.page_format import PageFormat, Translator
+
+_BOM: Final = b"\xef\xbb\xbf"
+_OWN: Final = re.compile(r"application/([\w.-]+\+)?json|text/json")
+#: The types under which JSON is sent: its own, and those that say nothing.
+_MAYBE: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
+
+
+class _Unchanged:
+    """Gives each chunk as it came: whether it is JSON is seen by who reads the text."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def close(self) -> bytes:
+        return b""
+
+
+class JsonPages(PageFormat[JsonFormat], options=JsonFormat):
+    """`format: json`."""
+
+    suffix = ".json.gz"
+    # What follows is for servers that have JSON under a vendor's name only, as
+    # application/vnd.api+json, and answer 406 to anything less; curl asks for */* alone.
+    accept = "application/json, */*;q=0.5"
+    content_type = "application/json"
+
+    def translator(self, limits: Limits | None = None) -> Translator:
+        """The bytes as they are."""
+        return _Unchanged()
+
+    def text(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks as they are."""
+        return iter(chunks)
+
+    @classmethod
+    def is_own(cls, content_type: str) -> bool:
+        """`application/json`, and whatever is written in it."""
+        return _OWN.fullmatch(content_type) is not None
+
+    @classmethod
+    def refuses(cls, content_type: str, beginning: bytes) -> bool:
+        """What begins as JSON does was meant as such: many servers send it as text/html."""
+        if _MAYBE.search(content_type):
+            return False
+        first = beginning.removeprefix(_BOM).lstrip()[:1]
+        return bool(first) and first not in b"{["
