@@ -22,6 +22,8 @@ WINDOW: Final = 64 * 1024
 #: After so many guesses in a row that were wrong, the rest of a page is left to the lexical pass.
 _MOST_MISSES: Final = 4
 _BEGINNING: Final = re.compile(rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:')
+#: Arrays are counted in slices of so many bytes at first: those of 256 levels are well within.
+_SLICE: Final = 4 * 1024
 #: A level of an object takes as many bytes at least: `{"":}`; one of an array takes two.
 _OBJECT_BYTES: Final = 5
 
@@ -51,16 +53,22 @@ class Window:
         # Three quarters of the levels for objects, which are counted by the bytes that they take.
         objects = levels * 3 // 4
         usual = objects * _OBJECT_BYTES
-        size = max(usual, 1)  # no usual item reaches into a third slice
-        slices = range(1, len(self.array), size)
-        arrays = (self.array.count(b"[", at, at + size) for at in slices)
-        if max(map(sum, pairwise((0, *arrays, 0)))) > levels - objects:
+        # No usual item reaches into a third slice; larger slices are mostly enough, and cheaper.
+        if all(
+            self._arrays_in(size) > levels - objects for size in (max(usual, _SLICE), max(usual, 1))
+        ):
             usual = 0
         return max(lengths) <= usual or all(
             _opening(bytes(item)) <= levels
             for item, length in zip(self.items, lengths, strict=True)
             if length > usual
         )
+
+    def _arrays_in(self, size: int) -> int:
+        """The most arrays that begin in two slices of such a size that follow each other."""
+        slices = range(1, len(self.array), size)
+        arrays = (self.array.count(b"[", at, at + size) for at in slices)
+        return max(map(sum, pairwise((0, *arrays, 0))))
 
 
 def _opening(item: bytes) -> int:
