@@ -34,6 +34,8 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
     if sync.get("type") != "DatetimeBasedCursor":
         name = sync.get("class_name", "")
         raise UnsaidError(f"the incremental sync {sync.get('type')} {name}".rstrip())
+    if sync.get("is_data_feed"):
+        raise UnsaidError("a feed, newest first, that ends at what is older: stop_before")
     texts = texts.below(sync)
     form = form_of(texts.constant(sync.get("datetime_format") or _USUAL))
     edge = _edge(sync.get("cursor_granularity"))
@@ -44,6 +46,8 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
     for key, name in (("start_time_option", start), ("end_time_option", end)):
         if option := sync.get(key):
             found.options.append((option, f"{{{found.references[name]}}}"))
+    if sync.get("is_client_side_incremental"):
+        found.notes.append("the source keeps of these records those since its start")
     found.window = {"start": _start(sync.get("start_datetime"), texts, found.notes)}
     found.window["end"] = _end(sync.get("end_datetime"), texts)
     found.window["open"] = True
