@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from harvester.config import Resource
 from harvester.errors import ConfigError
 from harvester.model import TemplateError
+from harvester.page import format_of
 from harvester.paging import paginator_of
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
@@ -192,6 +193,8 @@ class _Answering(BaseHTTPRequestHandler):
             for name, value in page.response.items()
             if not (replay.unlimited and name.startswith(_LIMITS))
         }
+        pages = format_of(resource)
+        kind = {"Content-Type": pages.content_type}
         link = next_link(resource, page.following)
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         if page.part is None:
@@ -199,16 +202,16 @@ class _Answering(BaseHTTPRequestHandler):
             self._send_value(page.status, body, {**headers, **more})
         elif link is not None and is_absolute(link) and not _in_header(resource):
             self._send_chunks(
-                page, headers, led_back(decoded_chunks(page.part), link, replay.origin)
+                page, {**headers, **kind}, led_back(decoded_chunks(page.part), link, replay.origin)
             )
-        elif _takes_gzip(self.headers.get("Accept-Encoding", "")):
+        elif pages.is_gzipped and _takes_gzip(self.headers.get("Accept-Encoding", "")):
             with reading(page.part) as file:
                 length = os.fstat(file.fileno()).st_size
-                self._head(page.status, {**headers, **_JSON, "Content-Encoding": "gzip"}, length)
+                self._head(page.status, {**headers, **kind, "Content-Encoding": "gzip"}, length)
                 if self.command != "HEAD":
                     shutil.copyfileobj(file, self.wfile)
         else:
-            self._head(page.status, {**headers, **_JSON}, page.bytes)
+            self._head(page.status, {**headers, **kind}, page.bytes)
             if self.command != "HEAD":
                 for chunk in decoded_chunks(page.part):
                     self.wfile.write(chunk)
@@ -218,7 +221,7 @@ class _Answering(BaseHTTPRequestHandler):
     ) -> None:
         """A body whose length shows only at its end."""
         framed = self.request_version != "HTTP/1.0"
-        self._head(page.status, {**headers, **_JSON}, None, framed=framed)
+        self._head(page.status, headers, None, framed=framed)
         if self.command == "HEAD":
             return
         for chunk in filter(None, chunks):
