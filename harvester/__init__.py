@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from harvester.errors import FolderLost as FolderLost
     from harvester.errors import HarvesterError as HarvesterError
     from harvester.errors import Interrupted as Interrupted
+    from harvester.errors import Malformed as Malformed
     from harvester.errors import NotJSON as NotJSON
     from harvester.errors import PageLost as PageLost
     from harvester.errors import PageRefused as PageRefused
@@ -83,7 +84,7 @@ _HOMES = {
     "config.load": "load_config",
     "errors": "AttemptFailed ChainExpired ConfigError ConnectionDropped CredentialsRefused "
     "DataRefused DiskError FolderLocked FolderLost HarvesterError Interrupted "
-    "NotJSON PageLost PageRefused PageRejected PartitionFailed Problem RunStopped "
+    "Malformed NotJSON PageLost PageRefused PageRejected PartitionFailed Problem RunStopped "
     "Unreached WindowOpen",
     "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PageCommitted PartitionDone "
     "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",

@@ -160,7 +160,7 @@ def test_wrong_counts(out: Path) -> None:
     assert problems(out) == []
     found = problems(out, deep=True)
     assert [path for path, _ in found] == [str(PART), str(PART)]
-    assert found[0][1].endswith(" bytes of JSON, the journal says 6")
+    assert found[0][1].endswith(" decoded bytes, the journal says 6")
     assert found[1][1] == "3 records, the journal says 5"
 
 
