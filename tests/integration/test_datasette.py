@@ -169,11 +169,13 @@ def test_pandas_reads_every_exported_row(
         assert row == record
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", [one for one in WRITERS if one != ".feather"])
 def test_duckdb_reads_every_exported_row(
     ending: str, exported: tuple[Path, list[tuple[object, ...]]]
 ) -> None:
-    """So does DuckDB, with types that need no cast but for the time, which stays text."""
+    """So does DuckDB, with types that need no cast but for the time, which stays text. Feather it
+    cannot open by itself.
+    """
     folder, rows = exported
     path = folder / f"flights{ending}"
     if ending == ".duckdb":
