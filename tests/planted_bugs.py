@@ -37,7 +37,7 @@ from harvester.http.connection import Watch
 from harvester.http.transport import Transport
 from harvester.model import partitions
 from harvester.model.cycle_guard import LoopGuard
-from harvester.page import body, grammar, identity, matcher
+from harvester.page import body, grammar, identity, matcher, page_format
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
 from harvester.paging import comparing, paginator, totals
@@ -325,7 +325,7 @@ def empty_pages_for_ever() -> None:
 
 def nothing_is_a_record() -> None:
     """`false` in the place of a list is a record."""
-    put(attempt, "lone", lambda chunks, selector: 1)
+    put(page_format, "lone", lambda chunks, selector, after_records: 1)
     put(elements, "_says_nothing", lambda value, words: bytes(value) == b"null")
 
 
@@ -403,7 +403,7 @@ def broken_body_tried_on() -> None:
 
 def other_type_tried_on() -> None:
     """So is a page of HTML."""
-    put(attempt, "_refuse_other_type", lambda response, snippet: None)
+    put(attempt.PageReader, "_refuse_other_type", lambda self, response, snippet: None)
 
 
 # --- The question --------------------------------------------------------------------------------
