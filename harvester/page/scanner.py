@@ -15,7 +15,7 @@ has, and where it ends. So the parser's copy of the page lacks them:
                   └─ portions  what the parser could not take, changed
 
 Each of these is below: it takes bytes, says what it found and knows none of the others. A page of
-61 bytes, of which the fields are the number of records in `data` and the cursor in `next`:
+62 bytes, of which the fields are the number of records in `data` and the cursor in `next`:
 
     {"data":[{"id":1,"t":"a"},{"id":2,"t":"]"},{"id":3}],"next":7}
     └───────┘└──────────────────────────────────────────┘└───────┘

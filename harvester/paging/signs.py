@@ -147,7 +147,7 @@ def of_body(values: Values) -> Iterator[Sign]:
 def of_headers(headers: Mapping[str, str]) -> Iterator[Sign]:
     """The signs among an answer's headers, whose names are in lower case."""
     for name, text in headers.items():
-        number = whole(text.strip())
+        number = total_in(text)
         if name == "link":
             if any(_follows(link) for link in _NEXT_LINK.findall(text)):
                 yield Sign("next", "the Link header", text)
@@ -200,9 +200,15 @@ def unit_of_header(name: str) -> Unit | None:
 
 
 def total_in(text: str) -> int | None:
-    """The total in the text of a header: a number, or what follows the slash of a range."""
-    ranged = _RANGE.fullmatch(text)
-    return int(ranged[2]) if ranged else whole(text.strip())
+    """The total in the text of a header: a number, or what follows the slash of a range. One that
+    a proxy has doubled ("57, 57") counts if both agree.
+    """
+    said = {part.strip() for part in text.split(",")}
+    if len(said) > 1:
+        return None
+    one = said.pop()
+    ranged = _RANGE.fullmatch(one)
+    return int(ranged[2]) if ranged else whole(one)
 
 
 def whole(value: Any) -> int | None:

@@ -246,3 +246,28 @@ def test_each_way_to_log_in_has_a_file(tmp_path: Path) -> None:
     assert set(found.texts) == {"source-example-key.yaml", "source-example-basic.yaml"}
     assert 'value: "{env.API_KEY}/token"' in found.texts["source-example-key.yaml"]
     assert "type: http_basic" in found.texts["source-example-basic.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("P{{ config.get('days', 30) }}D", "here its default, 30d (step)"),
+        ("{{ config['step'] }}", "here without a default: left out (step)"),
+        ("P1M", None),
+    ],
+)
+def test_a_duration_of_the_configuration_is_told(
+    step: str, told: str | None, tmp_path: Path
+) -> None:
+    """The YAML says what stands there in its place."""
+    sync = (
+        "incremental_sync: {type: DatetimeBasedCursor, cursor_field: updated, "
+        'datetime_format: "%Y-%m-%d", cursor_granularity: P1D, '
+        "start_datetime: \"{{ config['start_date'] }}\", "
+        'step: "' + step + '", '
+        "start_time_option: {type: RequestOption, inject_into: request_parameter, "
+        "field_name: since}}"
+    )
+    (text,) = imported(tmp_path, stream("items", more=sync)).texts.values()
+    assert ("of the source's configuration" in " ".join(text.split())) is bool(told)
+    assert (told or 'step: "1mo"') in " ".join(text.replace("#", " ").split())

@@ -15,6 +15,7 @@ from harvester.paging.signs import (
     more_than,
     of_body,
     of_headers,
+    total_in,
     unit_of,
 )
 
@@ -70,7 +71,8 @@ def test_pages_that_do_not(page: Any) -> None:
     ("name", "value", "kind"),
     [
         ("x-total-count", "130", "records"), ("x-total", "51", "records"),
-        ("x-wp-total", "130", "records"), ("x-wp-totalpages", "3", "pages"),
+        ("x-wp-total", "130", "records"), ("x-wp-total", "130, 130", "records"),
+        ("x-wp-totalpages", "3", "pages"),
         ("x-total-pages", "3", "pages"), ("x-pagination-total-count", "99", "records"),
         ("x-pagination-page-count", "9", "pages"), ("content-range", "items 0-49/130", "records"),
         ("x-pagination", '{"total": 130, "total_pages": 3}', "records"),
@@ -161,3 +163,17 @@ def test_a_page_without_its_records() -> None:
     assert without_records([text[i : i + 7] for i in range(0, len(text), 7)], selector) == beside
     assert without_records([b'[{"total": 3}]'], parse("items[*].data")) == {}
     assert without_records([text], ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("57", 57), (" 57 ", 57), ("57, 57", 57), ("57,58", None), ("items 0-9/57", 57),
+        ("items */57", 57), ("items 0-9/57, items 0-9/57", 57), ("items 0-9/*", None),
+        ("bytes 0-9/57", None), ("", None), (",", None), ("many", None), ("-1", None),
+        ("9" * 5000, None),
+    ],
+)  # fmt: skip
+def test_a_total_in_a_header(text: str, total: int | None) -> None:
+    """A number, or a range; what came twice counts if both agree."""
+    assert total_in(text) == total

@@ -52,7 +52,7 @@ class _Proof(Signature):
         at = challenge.lower().find(_DIGEST)
         if at < 0:
             return False
-        found = parse_dict_header(challenge[at + len(_DIGEST) :])  # type: ignore[no-untyped-call]
+        found = parse_dict_header(challenge[at + len(_DIGEST) :])  # type: ignore[no-untyped-call]  # requests has none for it
         if not {"realm", "nonce"} <= found.keys():
             return False
         self._of_thread.challenge = found

@@ -93,6 +93,8 @@ class SignedToken(RenewableScheme[JwtBearer], options=JwtBearer):
                 headers={"kid": key_id} if key_id else None,
             )
             return signed
+        # ValueError and TypeError are what cryptography says of a text that is no key, or a key of
+        # another kind; PyJWT says NotImplementedError where it has no such algorithm.
         except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError) as error:
             kind = type(error).__name__  # its text may quote the key
             raise PageRefused(

@@ -51,10 +51,13 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
     found.window = {"start": _start(sync.get("start_datetime"), texts, found.notes)}
     found.window["end"] = _end(sync.get("end_datetime"), texts)
     found.window["open"] = True
-    if step := _step(sync.get("step"), texts):
-        found.window["step"] = step
-    if lookback := _step(sync.get("lookback_window"), texts):
-        found.window["overlap"] = lookback
+    for given, key in (("step", "step"), ("lookback_window", "overlap")):
+        duration = _step(sync.get(given), texts)
+        if duration:
+            found.window[key] = duration
+        if "{{" in str(sync.get(given)):
+            usual = f"its default, {duration}" if duration else "without a default: left out"
+            found.notes.append(f"{given} is of the source's configuration; here {usual} ({key})")
     return found
 
 
