@@ -19,7 +19,7 @@ from harvester.engine.sources import secrets_of, sources_of
 from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, partitions_of
 from harvester.page import format_of
-from harvester.planning import Value, plan, runs, supply, values_of
+from harvester.planning import Value, outside_values, plan, runs, values_of
 from harvester.store import decoded_chunks
 
 __all__ = ["Seen", "check_live"]
@@ -96,7 +96,7 @@ def _first_partition(
     if page is None:
         return None
     parents = next(each for each in config.resources if each.name == resource.parent_name)
-    from_file = supply(config.folder, config, resource)
+    from_file = outside_values(config.folder, config, resource)
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromResource):

@@ -87,11 +87,11 @@ Spec = Values | Range | Windows | OpenWindows | FromFile | FromResource
 Outside = FromFile | FromResource
 """Specs whose values lie outside the YAML."""
 
-Supply = Callable[[Outside], Iterable[tuple[Any, Mapping[str, Any]]]]
+OutsideValues = Callable[[Outside], Iterable[tuple[Any, Mapping[str, Any]]]]
 """Gives the values of an outside spec in order, each with what it includes."""
 
 
-def no_supply(spec: Outside) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+def no_outside_values(spec: Outside) -> Iterable[tuple[Any, Mapping[str, Any]]]:
     """For plans that know of nothing outside the YAML: no values."""
     return ()
 
@@ -155,23 +155,28 @@ class Partition:
 
 
 def partitions_of(
-    resource: str, specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply
+    resource: str,
+    specs: Mapping[str, Spec],
+    now: datetime,
+    outside: OutsideValues = no_outside_values,
 ) -> Iterator[Partition]:
     """List every partition, lazily: the product of the specs, the last key fastest.
 
     No specs: one partition without values. `now` (aware) decides which windows have closed;
-    `supply` gives the values that lie outside the YAML.
+    `outside` gives the values that lie outside the YAML.
     """
     alike = {key: _alike(spec) for key, spec in specs.items()}
-    for values, included, cased in _product(tuple(specs.items()), now, supply, alike):
+    for values, included, cased in _product(tuple(specs.items()), now, outside, alike):
         yield Partition(resource, values, included, cased)
 
 
-def count(specs: Mapping[str, Spec], now: datetime, supply: Supply = no_supply) -> int:
+def count(
+    specs: Mapping[str, Spec], now: datetime, outside: OutsideValues = no_outside_values
+) -> int:
     """Count what `partitions_of` gives without listing it (but outside values are listed)."""
     total = 1
     for spec in specs.values():
-        total *= _size(spec, now, supply)
+        total *= _size(spec, now, outside)
     return total
 
 
@@ -210,7 +215,7 @@ def _met_before() -> _Alike:
 def _product(
     items: tuple[tuple[str, Spec], ...],
     now: datetime,
-    supply: Supply,
+    outside: OutsideValues,
     alike: Mapping[str, Callable[[], _Alike] | None],
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]]:
     # itertools.product would first list every spec in memory
@@ -218,15 +223,17 @@ def _product(
         yield {}, {}, ()
         return
     *slower, (key, spec) = items
-    for values, included, cased in _product(tuple(slower), now, supply, alike):
+    for values, included, cased in _product(tuple(slower), now, outside, alike):
         told = alike[key]
         is_alike = told() if told else None
-        for value, more in _each(spec, now, supply):
+        for value, more in _each(spec, now, outside):
             own = (*cased, key) if is_alike and is_alike(value) else cased
             yield {**values, key: value}, {**included, **more}, own
 
 
-def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapping[str, Any]]]:
+def _each(
+    spec: Spec, now: datetime, outside: OutsideValues
+) -> Iterable[tuple[Any, Mapping[str, Any]]]:
     match spec:
         case Values():
             return ((value, {}) for value in spec.values)
@@ -236,10 +243,10 @@ def _each(spec: Spec, now: datetime, supply: Supply) -> Iterable[tuple[Any, Mapp
             return ((window, {}) for window in windows(spec, now))
         case OpenWindows():
             return ((window, {}) for window in open_windows(spec, (), now))
-    return supply(spec)
+    return outside(spec)
 
 
-def _size(spec: Spec, now: datetime, supply: Supply) -> int:
+def _size(spec: Spec, now: datetime, outside: OutsideValues) -> int:
     match spec:
         case Values():
             return len(spec.values)
@@ -250,7 +257,7 @@ def _size(spec: Spec, now: datetime, supply: Supply) -> int:
             return window_count(spec, now)
         case OpenWindows():
             return sum(1 for _ in open_windows(spec, (), now))
-    return sum(1 for _ in supply(spec))
+    return sum(1 for _ in outside(spec))
 
 
 # --- Text ----------------------------------------------------------------------------------------

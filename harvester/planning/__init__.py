@@ -15,8 +15,8 @@ from harvester.planning.incremental import (
 )
 from harvester.planning.partition_values import (
     Value,
+    outside_values,
     partition_records,
-    supply,
     take_over,
     values_of,
 )
@@ -43,10 +43,10 @@ __all__ = [
     "kept_early",
     "known_count",
     "least",
+    "outside_values",
     "partition_records",
     "plan",
     "runs",
-    "supply",
     "take_over",
     "values_of",
     "was_early",

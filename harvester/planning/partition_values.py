@@ -22,8 +22,8 @@ from harvester.model import (
     FromResource,
     LoopGuard,
     Outside,
+    OutsideValues,
     Partition,
-    Supply,
     as_text,
     find,
     parse,
@@ -69,14 +69,14 @@ def take_over(out: Path, config: Config, resource: Resource) -> list[str]:
     return notes
 
 
-def supply(
+def outside_values(
     out: Path,
     config: Config,
     resource: Resource,
     parent: Partition | None = None,
     *,
     files: bool = False,
-) -> Supply:
+) -> OutsideValues:
     """What `partitions.plan` takes the outside values of a resource from.
 
     `parent` is the partition of the parents' resource whose records to go by. `files`: also what

@@ -16,7 +16,7 @@ from harvester.config import Config, Resource
 from harvester.model import LoopGuard, Partition, count, partitions_of
 from harvester.planning.incremental import next_run, runs
 from harvester.planning.open_partitions import closed_specs, with_open_windows
-from harvester.planning.partition_values import supply
+from harvester.planning.partition_values import outside_values
 from harvester.security import Secrets
 from harvester.store import has_generation, is_done, place_of
 
@@ -79,7 +79,7 @@ class Plan:
 
     def count(self, resource: Resource) -> int:
         """How many partitions a resource without parents and runs has, without listing them."""
-        values = supply(self.out, self.config, resource, files=self._files)
+        values = outside_values(self.out, self.config, resource, files=self._files)
         if len(closed_specs(resource.partitions)) < len(resource.partitions):
             return sum(1 for _ in self._planned(resource, None))
         return count(resource.partitions, self.now, values)
@@ -110,7 +110,7 @@ class Plan:
                         yield child
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
-        values = supply(self.out, self.config, resource, parent, files=self._files)
+        values = outside_values(self.out, self.config, resource, parent, files=self._files)
         specs = closed_specs(resource.partitions)
         for base in partitions_of(resource.name, specs, self.now, values):
             yield from with_open_windows(self.out, base, resource.partitions, self.now)

@@ -13,7 +13,7 @@ from harvester.config import Config
 from harvester.config.load import load_config, parse_config
 from harvester.errors import ConfigError, DataRefused
 from harvester.model.partitions import Partition, partitions_of
-from harvester.planning.partition_values import supply, take_over
+from harvester.planning.partition_values import outside_values, take_over
 from tests.on_disk import store
 from tests.support import stamps
 
@@ -44,7 +44,7 @@ def planned(
 ) -> Iterator[tuple[Any, Any]]:
     """The planned values of the last resource's `id`, each with what it includes."""
     resource = config.resources[-1]
-    given = supply(out, config, resource, parent, files=files)
+    given = outside_values(out, config, resource, parent, files=files)
     for partition in partitions_of(resource.name, resource.partitions, NOW, given):
         yield partition.values["id"], dict(partition.included)
 
