@@ -28,7 +28,7 @@ from harvester.engine.events import (
     Warned,
 )
 from harvester.engine.partition_runner import harvest_partition
-from harvester.engine.run_tally import RunTally
+from harvester.engine.run_counter import RunCounter
 from harvester.engine.sources import secrets_of, sources_of
 from harvester.engine.turns import iso
 from harvester.errors import (
@@ -95,10 +95,10 @@ def harvest(
     with locked(out, fsync=config.output.fsync) as held:
         asked = prepare(out, config, datetime.now(UTC), accept=accept_change)
         workers = concurrency or config.concurrency.partitions
-        tally = RunTally(iso(datetime.now(UTC)))
+        counter = RunCounter(iso(datetime.now(UTC)))
 
         def noted(event: Event) -> None:
-            tally.take(event)
+            counter.take(event)
             on_event(event)
 
         with running(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
@@ -121,7 +121,7 @@ def harvest(
             fsync = config.output.fsync
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
                 replan(out, asked, there)
-            write_last_run(out, ended.failures, tally.close(), fsync=fsync)
+            write_last_run(out, ended.failures, counter.close(), fsync=fsync)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
         summary = status(out)

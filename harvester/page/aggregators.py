@@ -1,4 +1,4 @@
-"""What becomes of the values that a path leads to: one of them is taken, or all are counted.
+"""Aggregates the values that a path leads to into one field: first, last, least, greatest, count.
 
 Values come one by one and only what may still become the field is kept. A value that cannot be
 one (too long, or an object that says a thing twice) is remembered as `Unusable`: it does no harm
@@ -38,13 +38,13 @@ class Take(enum.Enum):
 
 
 @dataclass(slots=True)
-class Tally:
+class Aggregate:
     """What has been taken for one field, or for one element of it that may not count yet."""
 
     take: Take
     value: Any = NOTHING
     within: Callable[[Any], bool] | None = None  # of MIN and MAX: what else does not count
-    matched: bool = True  # a filter's tally starts False, until the filter holds
+    matched: bool = True  # a filter's aggregate starts False, until the filter holds
 
     @property
     def wants_more(self) -> bool:
@@ -84,7 +84,7 @@ class Tally:
         elif self.value is NOTHING or self.take is Take.LAST:
             self.value = value
 
-    def merge_into(self, parent: "Tally") -> None:
+    def merge_into(self, parent: "Aggregate") -> None:
         """Let an element's value count after all."""
         if self.matched and self.value is not NOTHING:
             parent.put(self.value)

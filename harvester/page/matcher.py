@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Where
-from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Builder, Take, Tally, usable
+from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
 from harvester.page.record_reader import RecordReader, Wanted, record_reader
 from harvester.page.scanner import Spare
 
@@ -37,15 +37,15 @@ _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
 
 @dataclass(slots=True)
 class _Comparison:
-    """The target of a filter's left side: opens the element's tally when the values agree."""
+    """The target of a filter's left side: opens the element's aggregate when the values agree."""
 
     where: Where
-    tally: Tally
+    aggregate: Aggregate
     take: Take = Take.FIRST
 
     def put(self, value: Any) -> None:
         if self.where.accepts(value):
-            self.tally.matched = True
+            self.aggregate.matched = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _State:
     """A path that is alive in a container: the segments left to match there, and its target."""
 
     path: Path
-    target: Tally | _Comparison
+    target: Aggregate | _Comparison
 
     def may_match(self, position: int) -> bool:
         """Whether anything of an array from `position` on can make a difference."""
@@ -88,10 +88,12 @@ class _Frame:
     is_map: bool
     states: tuple[_State, ...]
     position: str | int = -1
-    counting: list[Tally] = field(default_factory=list)  # each item here is one record
+    counting: list[Aggregate] = field(default_factory=list)  # each item here is one record
     seen: set[str] = field(default_factory=set)  # keys that led on: no second time
-    last: list[tuple[Tally, Tally]] = field(default_factory=list)  # [-1]: newest element, parent
-    gates: list[tuple[Tally, Tally]] = field(default_factory=list)  # filters decided at its end
+    # [-1]: newest element, parent
+    last: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
+    # filters decided at its end, parent
+    gates: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
 
     def drop_settled(self, position: int) -> None:
         """Let go of the paths that cannot match any more from `position` on, in an array."""
@@ -110,7 +112,7 @@ class Matcher:
     """Events in, fields out. Knows nothing of bytes."""
 
     def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
-        self._tallies = {item.name: Tally(item.take, within=item.within) for item in fields}
+        self._aggregates = {item.name: Aggregate(item.take, within=item.within) for item in fields}
         self._paths = {item.name: item.path for item in fields}
         self._told = {item.name for item in fields if item.told}
         self._limits = limits
@@ -121,9 +123,9 @@ class Matcher:
     def results(self) -> dict[str, Any]:
         """The value of each field that was found, by its name."""
         return {
-            name: self._kept(name, tally.value)
-            for name, tally in self._tallies.items()
-            if tally.value is not NOTHING
+            name: self._kept(name, aggregate.value)
+            for name, aggregate in self._aggregates.items()
+            if aggregate.value is not NOTHING
         }
 
     def _kept(self, name: str, value: Any) -> Any:
@@ -163,15 +165,15 @@ class Matcher:
         columns = reader.read(array)
         if columns is None:
             return False
-        newest: list[tuple[Tally, Tally]] = []
+        newest: list[tuple[Aggregate, Aggregate]] = []
         reached = (state for state in frame.states if not state.counts_items)
         for state, column in zip(reached, columns, strict=True):
             target = state.target
-            assert isinstance(target, Tally)  # noqa: S101  # what `wanted` says
+            assert isinstance(target, Aggregate)  # noqa: S101  # what `wanted` says
             if isinstance(state.path[0], Last):
-                tally = Tally(target.take, within=target.within)
-                tally.put_all(column.values[-1:] if column.in_last else ())
-                newest.append((tally, target))
+                aggregate = Aggregate(target.take, within=target.within)
+                aggregate.put_all(column.values[-1:] if column.in_last else ())
+                newest.append((aggregate, target))
             else:
                 target.put_all(column.values)
         frame.last = newest or frame.last
@@ -183,8 +185,8 @@ class Matcher:
         if frame is None or (frame.states and self._skipping):
             return
         counting = [state.target for state in frame.states if state.counts_items]
-        for tally in (*frame.counting, *counting):
-            tally.put(items)
+        for aggregate in (*frame.counting, *counting):
+            aggregate.put(items)
         if frame.states:
             frame.position += items  # type: ignore[operator]  # an array's position is an int
 
@@ -216,22 +218,22 @@ class Matcher:
 
     def _value(self, event: str, value: Any) -> None:
         """A value begins: find which paths go on into it, and which end at it."""
-        gates: list[tuple[Tally, Tally]] = []
+        gates: list[tuple[Aggregate, Aggregate]] = []
         if self._stack:
             frame = self._stack[-1]
             if not frame.is_map:
                 frame.position += 1  # type: ignore[operator]  # an array's position is an int
                 if frame.states:
                     frame.drop_settled(frame.position)
-            for tally in frame.counting:
-                tally.put(1)
+            for aggregate in frame.counting:
+                aggregate.put(1)
             if not frame.states:  # items are only counted, and there may be millions
                 if event in OPENING:
                     self._skip()
                 return
             states = self._step(frame, gates)
         else:
-            states = [_State(path, self._tallies[name]) for name, path in self._paths.items()]
+            states = [_State(path, self._aggregates[name]) for name, path in self._paths.items()]
         alive = tuple(state for state in states if state.path)
         targets = [state.target for state in states if not state.path]
         if event in OPENING:
@@ -250,14 +252,14 @@ class Matcher:
                     target.put(0 if value is None else 1)
                 else:
                     target.put(value)
-            for tally, parent in gates:  # a scalar element has no members to filter by
-                tally.merge_into(parent)
+            for aggregate, parent in gates:  # a scalar element has no members to filter by
+                aggregate.merge_into(parent)
 
-    def _step(self, frame: _Frame, gates: list[tuple[Tally, Tally]]) -> list[_State]:
+    def _step(self, frame: _Frame, gates: list[tuple[Aggregate, Aggregate]]) -> list[_State]:
         """The states that are alive in (or end at) the child at `frame.position`."""
         found: list[_State] = []
         position = frame.position
-        newest: list[tuple[Tally, Tally]] = []
+        newest: list[tuple[Aggregate, Aggregate]] = []
         led_on = False
         for state in frame.states:
             segment, rest, target = state.path[0], state.path[1:], state.target
@@ -272,17 +274,17 @@ class Matcher:
                 case Every():
                     found.append(_State(rest, target))
                 case Last():
-                    if not frame.is_map and isinstance(target, Tally):
-                        tally = Tally(target.take, within=target.within)
-                        newest.append((tally, target))
-                        found.append(_State(rest, tally))
+                    if not frame.is_map and isinstance(target, Aggregate):
+                        aggregate = Aggregate(target.take, within=target.within)
+                        newest.append((aggregate, target))
+                        found.append(_State(rest, aggregate))
                 case Where():
-                    if isinstance(target, Tally):
-                        tally = Tally(target.take, within=target.within, matched=False)
-                        gates.append((tally, target))
-                        found.append(_State(rest, tally))
+                    if isinstance(target, Aggregate):
+                        aggregate = Aggregate(target.take, within=target.within, matched=False)
+                        gates.append((aggregate, target))
+                        found.append(_State(rest, aggregate))
                         found.append(
-                            _State(tuple(map(Key, segment.path)), _Comparison(segment, tally))
+                            _State(tuple(map(Key, segment.path)), _Comparison(segment, aggregate))
                         )
         if newest:
             frame.last = newest
@@ -292,17 +294,17 @@ class Matcher:
             frame.seen.add(str(position))
         return found
 
-    def _open_targets(self, event: str, targets: list[Tally | _Comparison]) -> list[Tally]:
+    def _open_targets(self, event: str, targets: list[Aggregate | _Comparison]) -> list[Aggregate]:
         """Paths that end at a container: count it, or build it. Returns who counts its items."""
         counting = []
         for target in targets:
-            if target.take is Take.COUNT and isinstance(target, Tally):
+            if target.take is Take.COUNT and isinstance(target, Aggregate):
                 target.put(0 if event == "start_array" else 1)
                 if event == "start_array":
                     counting.append(target)
             elif target.take is Take.EXISTS:
                 target.put(True)
-            elif isinstance(target, Tally) and target.wants_more:
+            elif isinstance(target, Aggregate) and target.wants_more:
                 self._builders.append(Builder(event, target.put, self._limits.cursor_bytes))
         return counting
 
@@ -312,8 +314,8 @@ class Matcher:
         self._builders[:] = [builder for builder in self._builders if not builder.finished]
 
     def _leave(self, frame: _Frame) -> None:
-        for tally, parent in (*frame.last, *frame.gates):
-            tally.merge_into(parent)
+        for aggregate, parent in (*frame.last, *frame.gates):
+            aggregate.merge_into(parent)
 
     def _skip(self) -> None:
         self._skipping = True

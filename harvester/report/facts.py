@@ -19,11 +19,11 @@ from harvester.report.coverage import HOLES, OTHERS, Coverage, State, Stretches
 from harvester.results import (
     Failure,
     ResourceSummary,
-    Tally,
+    RunStatistics,
     WholeRun,
     planned,
     read_last_run,
-    read_tally,
+    read_statistics,
 )
 from harvester.store import Asked, Checkpoint, Entry, place_of, read_asked, read_entries
 
@@ -138,7 +138,7 @@ class Facts:
         noted = read_last_run(out)
         self.asked = asked
         self.generated_at = datetime.now(UTC)
-        self.tally: Tally = read_tally(out)
+        self.statistics: RunStatistics = read_statistics(out)
         self.failures: list[Failure] = []
         self.unlisted_failures = sum(noted.count.values()) - len(noted.listed)
         self.resources = {r.name: ResourceSummary(r.name) for r in asked.config.resources}

@@ -196,14 +196,14 @@ def histogram(found: Histogram, title: str, label: str, told: Callable[[float], 
 
 def trouble_figures(facts: Facts) -> Iterator[Figure]:
     """Waits and lost tries by reason, as the runs noted them, and the tries that pages took."""
-    tally = facts.tally
-    if tally.waits_s:
-        rows = _ranked(tally.waits_s, brief)
+    statistics = facts.statistics
+    if statistics.waits_s:
+        rows = _ranked(statistics.waits_s, brief)
         yield Figure("Waits by reason", "Time of all who waited, added up: four that wait for a "
                      "minute are four minutes",
                      _ranking(rows, "time", "var(--c2)"), half=True)  # fmt: skip
-    if tally.errors:
-        rows = _ranked(tally.errors, lambda count: f"{count:,}")
+    if statistics.errors:
+        rows = _ranked(statistics.errors, lambda count: f"{count:,}")
         yield Figure("Lost tries by reason", "Each was tried again, or ended its partition",
                      _ranking(rows, "tries", "var(--bad)"), half=True)  # fmt: skip
 

@@ -181,21 +181,21 @@ def _moment(epoch_s: float) -> str:
 
 def known(facts: Facts) -> str:
     """What the notes on waits and lost tries cover, and what they do not."""
-    tally = facts.tally
-    if not tally.runs:
+    statistics = facts.statistics
+    if not statistics.runs:
         return (
             "No run has noted what it waited for or lost: each was killed, is not over, or was "
             "made by a version that took no notes. What else is told here is from the journals."
         )
-    since = datetime.fromisoformat(tally.since)
+    since = datetime.fromisoformat(statistics.since)
     told = (
-        f"Noted by {number(tally.runs, 'run')} since {since:%Y-%m-%d %H:%M} UTC, "
-        f"{figures.brief(tally.run_s)} in all. A run that is killed, or not over yet, notes "
+        f"Noted by {number(statistics.runs, 'run')} since {since:%Y-%m-%d %H:%M} UTC, "
+        f"{figures.brief(statistics.run_s)} in all. A run that is killed, or not over yet, notes "
         "nothing."
     )
     if facts.first_at and facts.first_at < since.timestamp() - 1:
         told += f" The first page came before that, {_moment(facts.first_at)}."
-    noted, kept = sum(tally.errors.values()), sum(i.retries for i in facts.resources.values())
+    noted, kept = sum(statistics.errors.values()), sum(i.retries for i in facts.resources.values())
     if noted != kept:
         told += (
             f" Noted were {number(noted, 'lost try', 'lost tries')}; the journals, which know only "

@@ -6,7 +6,7 @@ from harvester.results.distinct_keys import (
 )
 from harvester.results.last_run import (
     read_last_run,
-    read_tally,
+    read_statistics,
     write_last_run,
 )
 from harvester.results.records import (
@@ -14,7 +14,7 @@ from harvester.results.records import (
     record_lines,
 )
 from harvester.results.run_statistics import (
-    Tally,
+    RunStatistics,
     count,
     kind_of,
 )
@@ -46,9 +46,9 @@ __all__ = [
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",
+    "RunStatistics",
     "StoredProblem",
     "Summary",
-    "Tally",
     "Verification",
     "WholeRun",
     "count",
@@ -59,7 +59,7 @@ __all__ = [
     "parts_on_disk",
     "planned",
     "read_last_run",
-    "read_tally",
+    "read_statistics",
     "record_lines",
     "status",
     "verify",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.errors import DataRefused, DiskError
-from harvester.results.run_statistics import Tally
+from harvester.results.run_statistics import RunStatistics
 from harvester.results.summary import MOST_FAILURES, Failure, Failures
 from harvester.store import reading, write_json
 
@@ -17,17 +17,19 @@ _LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
 _MOST_NOTED: Final = 1 << 53
 
 
-def write_last_run(out: Path, failures: Failures, run: Tally | None = None, *, fsync: bool) -> None:
+def write_last_run(
+    out: Path, failures: Failures, run: RunStatistics | None = None, *, fsync: bool
+) -> None:
     """Note which partitions failed, for `status`, and what the run waited for and lost, added to
     what the runs before noted, for `report`. The journals remain the only truth.
     """
-    tally = read_tally(out)
+    statistics = read_statistics(out)
     if run is not None:
-        tally.add(run)
+        statistics.add(run)
     value = {
         "failed": failures.count,
         "failures": [asdict(failure) for failure in failures.listed],
-        "tally": tally.as_dict(),
+        "tally": statistics.as_dict(),
     }
     try:
         write_json(out / NAME, value, fsync=fsync)
@@ -57,9 +59,9 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NOTED
 
 
-def read_tally(out: Path) -> Tally:
-    """What the runs so far noted of waits and lost tries; an empty tally where nothing is."""
-    return Tally.read(_noted(out).get("tally"))
+def read_statistics(out: Path) -> RunStatistics:
+    """What the runs so far noted of waits and failed attempts; empty statistics where nothing is."""
+    return RunStatistics.read(_noted(out).get("tally"))
 
 
 def _noted(out: Path) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
-"""What the journals cannot tell of the runs of a harvest: what was waited for, and which tries
-came to nothing. A `Tally` goes into `last_run.json`; each run adds to what the runs before noted.
+"""Statistics of runs that no journal has: seconds waited, by reason, and failed attempts, by kind.
 
-A run that is killed notes nothing, so a tally is the least there was, never a truth to go by.
+They go into `last_run.json`, and each run adds its own. A run that is killed notes nothing, so
+these are the least there was, never a truth to go by.
 """
 
 import re
@@ -20,8 +20,8 @@ _CHANGING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 @dataclass(slots=True)
-class Tally:
-    """Waits in seconds by reason, of all who waited, and tries that came to nothing by kind, in
+class RunStatistics:
+    """Waits in seconds by reason, of all who waited, and attempts that came to nothing by kind, in
     `runs` runs since `since` (RFC 3339; "" where none has noted anything), which took `run_s`.
     """
 
@@ -33,7 +33,7 @@ class Tally:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The tally that `as_dict` gave; an empty one for anything else."""
+        """What `as_dict` gave; empty statistics for anything else."""
         try:
             return cls(
                 str(value["since"]),

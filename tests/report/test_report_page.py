@@ -23,7 +23,7 @@ from harvester.report import NAME, write_report
 from harvester.report.facts import MOST_LISTED, gather
 from harvester.report.timeline import line_names
 from harvester.results.last_run import NAME as LAST_RUN
-from harvester.results.last_run import read_tally
+from harvester.results.last_run import read_statistics
 from harvester.store import manifest as folder
 from harvester.store.journal import Header, encode
 from tests.screenshots import chromium
@@ -225,7 +225,7 @@ def test_waits_and_lost_tries_by_reason(
     searched: Path, searched_page: Page, tmp_path: Path
 ) -> None:
     """As the run noted them; and where no run has noted any, that is said."""
-    errors = read_tally(searched).errors
+    errors = read_statistics(searched).errors
     assert set(errors) >= {"the server answered 503", "the gzip body was cut before its end"}
     for kind, count in errors.items():
         assert f"{kind}: {count:,}" in searched_page.tips()

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 
 from harvester.engine.events import AttemptLost, Event, Waiting
-from harvester.results import Tally, count, kind_of
+from harvester.results import RunStatistics, count, kind_of
 
 
-class RunTally:
-    """The tally of one run, by its events. `since` is when the run began.
+class RunCounter:
+    """Collects the statistics of one run from its events. `since` is when the run began.
 
     A wait counts for as long as it lasted: until the next event of the thread that waits (several
     may be at one partition), or the run's end.
@@ -21,7 +21,7 @@ class RunTally:
         clock: Callable[[], float] = time.monotonic,
         who: Callable[[], int] = threading.get_ident,
     ) -> None:
-        self._tally = Tally(since, runs=1)
+        self._counted = RunStatistics(since, runs=1)
         self._clock = clock
         self._who = who
         self._began = clock()
@@ -36,20 +36,20 @@ class RunTally:
                 self._waiting[who] = (self._clock(), event.seconds, event.reason)
             case AttemptLost():
                 kind = kind_of(event.error)
-                count(self._tally.errors, kind, 1)
+                count(self._counted.errors, kind, 1)
                 why = f"retrying: {kind}"
                 self._waiting[who] = (self._clock(), event.wait_s, why)
 
-    def close(self) -> Tally:
-        """The tally, once the run has ended."""
+    def close(self) -> RunStatistics:
+        """The statistics, once the run has ended."""
         for who in list(self._waiting):
             self._end_wait(who)
-        self._tally.run_s = self._clock() - self._began
-        return self._tally
+        self._counted.run_s = self._clock() - self._began
+        return self._counted
 
     def _end_wait(self, who: int) -> None:
         if who in self._waiting:
             began, seconds, reason = self._waiting.pop(who)
             waited = min(seconds, self._clock() - began)
             if waited > 0:
-                count(self._tally.waits_s, reason, waited)
+                count(self._counted.waits_s, reason, waited)

@@ -1,33 +1,33 @@
-"""The tally of waits and lost tries: counted by kind, added up over runs, bounded."""
+"""The statistics of waits and failed attempts: counted by kind, added up over runs, bounded."""
 
 import json
 from pathlib import Path
 
 from harvester import harvest
 from harvester.engine.events import AttemptLost, Event, PartitionLost, RunStarted, Waiting
-from harvester.engine.run_tally import RunTally
+from harvester.engine.run_counter import RunCounter
 from harvester.model.partitions import Partition
 from harvester.results.last_run import NAME as LAST_RUN
-from harvester.results.last_run import read_tally
-from harvester.results.run_statistics import MOST_KINDS, OTHERS, Tally, kind_of
+from harvester.results.last_run import read_statistics
+from harvester.results.run_statistics import MOST_KINDS, OTHERS, RunStatistics, kind_of
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
 
-def tally_of(*timed: tuple[float, int, Event]) -> Tally:
-    """The tally of a run whose events came at these seconds from these threads; the last one's
+def statistics_of(*timed: tuple[float, int, Event]) -> RunStatistics:
+    """Statistics of a run whose events came at these seconds from these threads; the last one's
     time is its end.
     """
     now, who = 0.0, 0
-    tally = RunTally("2021-01-01T00:00:00.000Z", clock=lambda: now, who=lambda: who)
+    counter = RunCounter("2021-01-01T00:00:00.000Z", clock=lambda: now, who=lambda: who)
     for now, who, event in timed:  # noqa: B007 - the clock reads them
-        tally.take(event)
-    return tally.close()
+        counter.take(event)
+    return counter.close()
 
 
 def test_a_wait_counts_as_long_as_it_lasted() -> None:
     """Not beyond its length, nor beyond the thread's next event, nor the end of the run."""
     one = Partition("items", {"id": 1})
-    found = tally_of(
+    found = statistics_of(
         (0, 0, RunStarted("items", "out", 2)),
         (0, 1, Waiting(one, 10, "a budget")),
         (5, 2, Waiting(one, 900, "used up")),
@@ -59,14 +59,14 @@ def test_kinds_are_bounded() -> None:
     """A server that says something else each time fills neither memory nor disk."""
     one = Partition("items", {})
     words = [f"{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(200)]
-    found = tally_of(*((0.0, 0, AttemptLost(one, 1, word, 0)) for word in words))
+    found = statistics_of(*((0.0, 0, AttemptLost(one, 1, word, 0)) for word in words))
     assert len(found.errors) == MOST_KINDS + 1
     assert found.errors[OTHERS] == 200 - MOST_KINDS
     assert sum(found.errors.values()) == 200
 
 
 def test_runs_add_up_on_disk(tmp_path: Path) -> None:
-    """Each run adds its own; another version's file, or none, is an empty tally."""
+    """Each run adds its own; another version's file, or none, gives empty statistics."""
     fails = True
 
     def respond(path: str, parameters: dict[str, str]) -> Reply:
@@ -75,13 +75,13 @@ def test_runs_add_up_on_disk(tmp_path: Path) -> None:
         return Reply({}, status=503) if fails else chain(4)(path, parameters)
 
     out = tmp_path / "out"
-    assert read_tally(out) == Tally()
+    assert read_statistics(out) == RunStatistics()
     with Scripted(respond) as server:  # type: ignore[arg-type]  # it takes any mapping
         asked = config(tmp_path, ITEMS, server.base_url)
         harvest(asked, out=out, max_pages=2)
-        first = read_tally(out)
+        first = read_statistics(out)
         harvest(asked, out=out)
-    both = read_tally(out)
+    both = read_statistics(out)
     assert (first.runs, both.runs) == (1, 2)
     assert first.since == both.since != ""
     assert 0 < first.run_s < both.run_s
@@ -89,6 +89,6 @@ def test_runs_add_up_on_disk(tmp_path: Path) -> None:
     assert sum(both.errors.values()) > sum(first.errors.values()) >= 1
     assert set(both.waits_s) == {"retrying: the server answered 503"}
     (out / LAST_RUN).write_text(json.dumps({"failed": {}, "failures": []}))
-    assert read_tally(out) == Tally()
+    assert read_statistics(out) == RunStatistics()
     (out / LAST_RUN).write_text('{"tally": {"since": 1, "runs": "x"}}')
-    assert read_tally(out) == Tally()
+    assert read_statistics(out) == RunStatistics()
