@@ -73,7 +73,7 @@ class Run:
     emit: OnEvent
     stop: threading.Event
     transport: Callable[[], Transport]
-    beside: Executor  # a thread for each page under way: fetched ahead, or committed behind
+    executor: Executor  # a thread for each page under way: fetched ahead, or committed behind
     rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)  # of each resource

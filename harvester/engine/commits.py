@@ -50,7 +50,7 @@ class Commits:
 
     `told` hears of each entry that has become part of the harvest, and what it led to. Where
     `under_way` is above 1, so many pages may be fetched and not yet committed, the one that is
-    being fetched included; `beside` then does the work, in no more threads than that. `look` raises
+    being fetched included; `executor` then does the work, in no more threads than that. `look` raises
     where the folder is no longer the run's: nothing may be named or written there then.
     """
 
@@ -58,13 +58,13 @@ class Commits:
         self,
         journal: Journal,
         under_way: int,
-        beside: Executor,
+        executor: Executor,
         told: Callable[[Entry, Checkpoint], None],
         look: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._most = under_way - 1
-        self._beside = beside
+        self._executor = executor
         self._told = told
         self._look = look
         self._changed = Condition()
@@ -94,7 +94,7 @@ class Commits:
             self._until(self._most - 1)
             with self._changed:
                 if not self._working:
-                    self._beside.submit(self._work_off)
+                    self._executor.submit(self._work_off)
                     self._working = True
                 self._waiting.append(page)
                 self._uncommitted += 1
@@ -139,7 +139,7 @@ class Commits:
         try:
             if self._error is not None:  # behind a page that is not committed, none may be
                 raise self._error
-            synced.extend(self._beside.submit(page.sync) for page in others)
+            synced.extend(self._executor.submit(page.sync) for page in others)
             first.sync()
             for future in synced:
                 future.result()

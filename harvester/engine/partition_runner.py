@@ -82,8 +82,8 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         Journal.open(
             pages.folder, header, fsync=fsync, on_entry=pages.remember, accepted=pages.fingerprints
         ) as journal,
-        Commits(journal, pages.behind, run.beside, pages.tell, pages.look) as commits,
-        Window(pages.at_once, pages.fetch, pages.foresee, run.beside) as window,
+        Commits(journal, pages.behind, run.executor, pages.tell, pages.look) as commits,
+        Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
     ):
         at = replace(journal.checkpoint)
         pages.heed()

@@ -317,7 +317,7 @@ def running(
     try:
         with (
             Recent(held.out, budgets) as recent,
-            ThreadPoolExecutor(workers * pages, thread_name_prefix="beside") as beside,
+            ThreadPoolExecutor(workers * pages, thread_name_prefix="pages") as executor,
         ):
             yield Run(
                 config=config,
@@ -330,7 +330,7 @@ def running(
                 emit=emit,
                 stop=stop,
                 transport=transport,
-                beside=beside,
+                executor=executor,
                 max_pages=max_pages,
             )
     except _CallerFailed as failed:

@@ -60,7 +60,7 @@ def _is_count(value: Any) -> bool:
 
 
 def read_statistics(out: Path) -> RunStatistics:
-    """What the runs so far noted of waits and failed attempts; empty statistics where nothing is."""
+    """What the runs so far noted of waits and failed attempts; empty if nothing was."""
     return RunStatistics.read(_noted(out).get("tally"))
 
 
