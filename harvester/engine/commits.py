@@ -48,10 +48,10 @@ class Fetched:
 class Commits:
     """The commits of one partition. Leaving the `with` block waits for the last.
 
-    `told` hears of each entry that has become part of the harvest, and what it led to. Where
+    `told` is called with each entry that has become part of the harvest, and what it led to. Where
     `under_way` is above 1, so many pages may be fetched and not yet committed, the one that is
-    being fetched included; `executor` then does the work, in no more threads than that. `look` raises
-    where the folder is no longer the run's: nothing may be named or written there then.
+    being fetched included; `executor` then does the work, in no more threads than that. `look`
+    raises where the folder is no longer the run's: nothing may be named or written there then.
     """
 
     def __init__(

@@ -114,10 +114,10 @@ class Turns:
         pages = format_of(self._resource)
         if kept.part is not None and pages.selector and kept.bytes <= _MOST_LOOKED_INTO:
             try:
-                beside = pages.without_records(decoded_chunks(kept.part.so_far()))
+                outside_records = pages.without_records(decoded_chunks(kept.part.so_far()))
             except DataRefused:  # a key twice, which does no harm elsewhere
-                beside = {}
-            yield from unread(self._paginator, beside, kept.headers, after)
+                outside_records = {}
+            yield from unread(self._paginator, outside_records, kept.headers, after)
 
     def _with(self, entry: Entry, doubts: tuple[Doubt, ...]) -> Entry:
         redact = self._secrets.redact

@@ -29,7 +29,7 @@ from harvester.model.moments import (
     FINER_EPOCHS,
     is_before,
     is_beyond,
-    is_time_beside,
+    is_time_like,
     server_time,
 )
 from harvester.model.partitions import (
@@ -121,7 +121,7 @@ __all__ = [
     "fit_ends",
     "is_before",
     "is_beyond",
-    "is_time_beside",
+    "is_time_like",
     "number",
     "one_line",
     "open_windows",

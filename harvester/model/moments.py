@@ -3,7 +3,7 @@
 One record that is dated 2099 must not become what every later run starts at. So each value that a
 run could go on from is held against the server's own time. Only what can be nothing but a time is
 judged as one: an ISO 8601 date or time, and numbers, whose size tells their unit. Whether a number
-is an epoch or an id, the numbers beside it must say (`is_time_beside`).
+is an epoch or an id, the numbers beside it must say (`is_time_like`).
 """
 
 import re
@@ -71,8 +71,8 @@ def is_before(value: Any, start: Any) -> bool:
     return moment.replace(tzinfo=UTC) < other_moment.replace(tzinfo=UTC) - LEEWAY
 
 
-def is_time_beside(value: Any, other: Any) -> bool:
-    """Whether `value` is a time for certain, or number beside number: `other` is written alike, and
+def is_time_like(value: Any, other: Any) -> bool:
+    """Whether `value` is a time for certain, or a number like `other`: that one is written alike, and
     is a time if it is anything. `4102444800` alone may be an id.
     """
     number, like = _number(value), _number(other)

@@ -33,15 +33,15 @@ def at_the_end(
 
 
 def unread(
-    paginator: Paginator[Any], beside: Any, headers: Mapping[str, str], at: Checkpoint
+    paginator: Paginator[Any], outside_records: Any, headers: Mapping[str, str], at: Checkpoint
 ) -> Iterator[Doubt]:
-    """What stands `beside` the last page's records, or in its headers, says more, and no option
+    """What stands outside the last page's records, or in its headers, says more, and no option
     was there to look for it.
     """
     if at.reason not in _ABSENCES:
         return
     known = set(paginator.looked_at())
-    found = chain(of_body(envelope(beside)), of_headers(headers))
+    found = chain(of_body(envelope(outside_records)), of_headers(headers))
     signs = [sign for sign in found if sign.where not in known and _says_more(sign, at)]
     order = ("more", "records", "pages", "next")
     sign = min(signs, key=lambda one: order.index(one.kind), default=None)

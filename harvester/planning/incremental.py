@@ -22,7 +22,7 @@ from harvester.model import (
     as_text,
     is_before,
     is_beyond,
-    is_time_beside,
+    is_time_like,
     server_time,
 )
 from harvester.paging import BEYOND, LARGEST, RUN_START, SMALLEST
@@ -92,8 +92,8 @@ class Seen:
     @property
     def beyond(self) -> Any:
         """The largest value that is dated too far ahead; None where there is none."""
-        beside = self._start if self._largest is None else self._largest
-        return self._beyond if is_time_beside(self._beyond, beside) else None
+        other = self._start if self._largest is None else self._largest
+        return self._beyond if is_time_like(self._beyond, other) else None
 
     @property
     def largest(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvester.model.moments import is_before, is_beyond, is_time_beside, server_time
+from harvester.model.moments import is_before, is_beyond, is_time_like, server_time
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def test_what_lies_in_the_future(value: Any, beyond: bool) -> None:
 )
 def test_a_time_or_an_id(value: Any, other: Any, is_time: bool) -> None:
     """What stands beside a number says whether it is a time."""
-    assert is_time_beside(value, other) is is_time
+    assert is_time_like(value, other) is is_time
 
 
 @pytest.mark.parametrize(
