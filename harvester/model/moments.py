@@ -72,8 +72,8 @@ def is_before(value: Any, start: Any) -> bool:
 
 
 def is_time_like(value: Any, other: Any) -> bool:
-    """Whether `value` is a time for certain, or a number like `other`: that one is written alike, and
-    is a time if it is anything. `4102444800` alone may be an id.
+    """Whether `value` is a time for certain, or a number written as `other` is, which is a time if
+    it is anything. `4102444800` alone may be an id.
     """
     number, like = _number(value), _number(other)
     if number is None:
