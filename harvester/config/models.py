@@ -108,7 +108,8 @@ class Resource(Section):
     path: URLPath = ""
     """The path, relative to base_url, or a full URL."""
     method: Literal["GET", "POST"] = "GET"
-    """The method; POST only for what reads."""
+    """The method; POST only for what reads. A GET has a body only where `method: GET` is written
+    out: left out with a body, it is mostly a POST that was forgotten."""
     params: Parameters = Field(default_factory=dict)
     """Query parameters. A list repeats the name; null leaves the parameter out."""
     headers: Headers = Field(default_factory=dict)
@@ -117,6 +118,9 @@ class Resource(Section):
     """A JSON body."""
     form: Parameters = Field(default_factory=dict)
     """A form as the body, instead of `json`."""
+    text_body: Text | None = Field(default=None, alias="body")
+    """A text as the body, instead of `json`; its Content-Type is the header of that name, else
+    `text/plain`. A text is left out whole while a `{cursor}` in it has no value."""
     first_params: Parameters = Field(default_factory=dict)
     """Query parameters of the first page only."""
     next_request: NextRequest | None = None
@@ -167,6 +171,7 @@ class Resource(Section):
             "headers": self.headers,
             "json": self.json_body,
             "form": self.form,
+            "body": self.text_body,
             "first_params": self.first_params,
             "next_request": self.next_request and self.next_request.written(),
         }
@@ -216,6 +221,20 @@ class Resource(Section):
             taken |= {key, *included}
 
     @property
+    def has_body(self) -> bool:
+        """Whether anything of it says what stands in a body."""
+        following = self.next_request and self.next_request.json_body
+        places = ("cursor_body_path", "page_body_path", "offset_body_path")
+        bodies = (self.json_body, self.form or None, self.text_body, following)
+        in_body = [getattr(self.paginator, place, None) for place in places]
+        return any(each is not None for each in (*bodies, *in_body))
+
+    @property
+    def sends_body(self) -> bool:
+        """Whether its requests may have a body: those by GET only where the method is written."""
+        return self.method == "POST" or "method" in self.model_fields_set
+
+    @property
     def parent(self) -> FromResource | None:
         """Where the values of a key come from another resource's records."""
         found = (spec for spec in self.partitions.values() if isinstance(spec, FromResource))
@@ -223,21 +242,31 @@ class Resource(Section):
 
     def _body_faults(self) -> Iterable[tuple[KeyPath, str]]:
         following = self.next_request
-        if self.json_body is not None and self.form:
-            yield ("form",), "a request has one body: json or form"
-        for name, body in (("json", self.json_body is not None), ("form", self.form)):
-            if body and self.method == "GET":
+        given = (
+            ("json", self.json_body is not None),
+            ("form", bool(self.form)),
+            ("body", self.text_body is not None),
+        )
+        bodies = [name for name, there in given if there]
+        for name in bodies[1:]:
+            yield (name,), f"a request has one body: {bodies[0]} or {name}"
+        for name in bodies:
+            if not self.sends_body:
                 yield (name,), "a GET sends no body; add method: POST"
-        later_method = following.method if following and following.method else self.method
-        if following and following.json_body is not None and later_method == "GET":
+        later_method, can = self.method, self.sends_body
+        if following and following.method:
+            later_method, can = following.method, following.json_body is not None
+        no_body = later_method == "GET" and not can
+        if following and following.json_body is not None and no_body:
             yield ("next_request", "json"), "a GET sends no body; add method: POST"
         for name in ("cursor_body_path", "page_body_path", "offset_body_path"):
             if getattr(self.paginator, name, None) is None:
                 continue
-            if later_method == "GET":
+            if no_body:
                 yield ("paginator", name), "a GET sends no body; add method: POST"
-            if self.form:
-                yield ("paginator", name), "is a place in json, but the body is a form"
+            if self.form or self.text_body is not None:
+                kind = "form" if self.form else "text"
+                yield ("paginator", name), f"is a place in json, but the body is a {kind}"
 
     def _cursor_faults(self) -> Iterable[tuple[KeyPath, str]]:
         places = {r.kind: path for path, r in references_in(self.request_parts)}
@@ -394,6 +423,14 @@ class Config(Section):
             for item in self.resources
             if "GET" in (item.method, item.next_request and item.next_request.method)
         ]
+        faults += [
+            (
+                ("client", "auth", "location"),
+                f"{item.name!r} sends a text, where no key has a place",
+            )
+            for item in self.resources
+            if item.text_body is not None
+        ]
         if faults:
             raise SectionError(faults)
         return self
@@ -423,6 +460,9 @@ class Config(Section):
         Equal configurations give equal dicts; `load.parse_resolved` reads one back.
         """
         tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for resource, written in zip(self.resources, tree["resources"], strict=True):
+            if resource.method == "GET" and resource.has_body and resource.sends_body:
+                written["method"] = "GET"  # its default, and written all the same: see sends_body
         client = tree["client"]
         if "proxy" in client:
             client["proxy"] = re.sub("//[^/@]*@", f"//{MASK}@", client["proxy"])

@@ -25,7 +25,7 @@ from harvester.security import is_secret_name
 
 #: The keys of a resource that shape its requests, or say what in a page is a record.
 _SHAPING: Final = (
-    "path", "method", "params", "json", "form", "first_params", "next_request", "format",
+    "path", "method", "params", "json", "form", "body", "first_params", "next_request", "format",
     "data_selector", "paginator", "incremental",
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from harvester.model import Reference, Template, TemplateError, strings
 
 #: The keys of a resource that make its requests.
 REQUEST_PARTS: Final = (
-    "path", "params", "headers", "json", "form", "first_params", "next_request",
+    "path", "params", "headers", "json", "form", "body", "first_params", "next_request",
 )  # fmt: skip
 
 _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (

@@ -3,20 +3,22 @@
     - {status: 429, when: {path: title, equals: UsageCapExceeded}, action: stop}
     - {status: [404, 410], action: ignore}
     - {when: {path: ok, equals: false}, action: fail}
+    - {when: [{path: ok, equals: false}, {path: code, in: [7, 8]}], action: retry}
+    - {status: 4xx, body_matches: "not enabled", action: ignore}
 
 Here they are only read; `retry` is where the first one that matches decides.
 """
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_serializer, model_validator
+from pydantic import ConfigDict, Field, PlainSerializer, model_serializer, model_validator
 
 from harvester.config.options import OneOrMany, PagePath, Reads, Regex, Scalar, Section
 from harvester.config.request_options import HeaderName
 from harvester.config.wording import listed, shown
 
 _OPERATORS = ("equals", "not_equals", "in", "matches", "exists")
-_CONDITIONS = ("status", "when", "header")
+_CONDITIONS = ("status", "when", "header", "body_matches")
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -123,6 +125,19 @@ class HeaderWhen(_Comparison):
         return {"name": self.name}
 
 
+def _one_or_all(conditions: tuple[When, ...]) -> Any:
+    written = [condition.model_dump(by_alias=True) for condition in conditions]
+    return written[0] if len(written) == 1 else written
+
+
+_Conditions = Annotated[
+    tuple[When, ...],
+    Field(strict=False, min_length=1),
+    OneOrMany(),
+    PlainSerializer(_one_or_all),
+]
+
+
 class ResponseAction(Section):
     """A rule for responses: where all its conditions hold, its action is taken."""
 
@@ -132,10 +147,13 @@ class ResponseAction(Section):
 
     status: _Statuses | None = None
     """A status (`429`), a class (`4xx`), or a list of them."""
-    when: When | None = None
-    """A condition on a value of the page."""
+    when: _Conditions | None = None
+    """A condition on a value of the page, or a list of those that must all hold."""
     header: HeaderWhen | None = None
     """A condition on a header."""
+    body_matches: Regex | None = None
+    """The body, as the server wrote it, holds a match of this regular expression anywhere; one of
+    at most 4,096 characters. It need not be JSON."""
     action: Literal["retry", "ignore", "fail", "stop", "reauth", "restart"]
     """`retry` the page; `ignore` it (the partition is done); `fail` the partition, others go on;
     `stop` the whole run, which can be resumed; `reauth`: renew the credentials and ask again;

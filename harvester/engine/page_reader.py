@@ -53,6 +53,7 @@ from harvester.paging import (
     LARGEST,
     REACHED,
     SMALLEST,
+    BodyTexts,
     Done,
     Page,
     Paginator,
@@ -190,6 +191,7 @@ class PageReader:
         parser = self._format.field_reader(self._wanted_of(response, now), self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came, snippet = Came(), b""
+        texts = BodyTexts(self._resource.response_actions, response.status)
         look = self._identity.look(place.by, place.below)
         with Part(folder, place.part, self._format.suffix, fsync=self._fsync) as part:
 
@@ -198,6 +200,7 @@ class PageReader:
                 for stored, decoded in pairs:
                     came.add(stored, decoded)
                     snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
+                    texts.feed(decoded)
                     part.write(stored if self._format.is_gzipped else decoded)
                     text = translator.feed(decoded)
                     parser.feed(text)
@@ -212,14 +215,14 @@ class PageReader:
                 fields = parser.close()
             except Malformed as error:
                 refuse_bomb(pairs, response.encodings, came, self._limits)
-                if ended := self._judged(response, None, now):
+                if ended := self._judged(response, None, now, texts):
                     return ended
                 self._refuse_other_type(response, snippet)
                 # A body that goes on for long is not waited for, only to know it again.
                 if response.has_framing and came.decoded and not _is_long(response.headers):
                     error.same = mark_of(pairs, came, _ERROR_BODY_BYTES)
                 raise
-            if ended := self._judged(response, fields, now):
+            if ended := self._judged(response, fields, now, texts):
                 return ended
             records = self._records(fields, part, place)
             fields = {**fields, **self._paginator.header_total(response.headers)}
@@ -337,11 +340,14 @@ class PageReader:
     def _no_page(self, response: Response, place: Place, now: float) -> Kept:
         """An answer whose status is not a page's: judged by its status and what it says."""
         try:
-            fields, snippet = self._glanced(response)
+            texts = BodyTexts(self._resource.response_actions, response.status)
+            fields, snippet = self._glanced(response, texts)
         except PageRejected as error:  # cut: no rule may judge what was not seen
             error.status, error.hint_s = response.status, server_wait(response.headers, now)
             raise
-        ended = self._judged(response, fields, now, snippet, self._advice(response.status, place))
+        ended = self._judged(
+            response, fields, now, texts, snippet, self._advice(response.status, place)
+        )
         if ended is None:
             raise PageRefused(f"status {response.status} is no page", status=response.status)
         return ended
@@ -356,7 +362,9 @@ class PageReader:
             return f"; if that only means that there is no further page, add a rule {rule}"
         return advice
 
-    def _glanced(self, response: Response) -> tuple[Mapping[str, Any] | None, bytes]:
+    def _glanced(
+        self, response: Response, texts: BodyTexts
+    ) -> tuple[Mapping[str, Any] | None, bytes]:
         """The fields for the rules (None: it is not well formed), and the body's beginning. An
         error is read as a page where it says that it has their format, else as JSON.
         """
@@ -373,6 +381,7 @@ class PageReader:
             for stored, decoded in pairs:
                 snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
                 came.add(stored, decoded)
+                texts.feed(decoded)
                 if came.decoded > _ERROR_BODY_BYTES:
                     raise PageRefused(
                         f"an answer of status {response.status} has more than "
@@ -391,6 +400,7 @@ class PageReader:
         response: Response,
         fields: Mapping[str, Any] | None,
         now: float,
+        texts: BodyTexts,
         snippet: bytes = b"",
         advice: str = "",
     ) -> Kept | None:
@@ -399,7 +409,7 @@ class PageReader:
         `fields` is None where the body is no JSON.
         """
         verdict, rule = judge(
-            self._resource.response_actions, response.status, response.headers, fields
+            self._resource.response_actions, response.status, response.headers, fields, texts.found
         )
         if verdict == "keep":
             return None

@@ -1,5 +1,6 @@
 """From a page to the next request: paginators, response rules, what proves an end."""
 
+from harvester.paging.body_texts import BodyTexts
 from harvester.paging.comparing import (
     Shared,
     is_sure,
@@ -78,6 +79,7 @@ __all__ = [
     "TOTAL",
     "TOTALS",
     "TOTAL_PAGES",
+    "BodyTexts",
     "Done",
     "Endpoint",
     "NeverThere",

@@ -23,12 +23,17 @@ _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 #: What a parameter's name may keep. Brackets may not stand there, and Tomcat refuses them.
 _NAME_SAFE: Final = "$@:!*(),/~"
 _ENCODED: Final = re.compile("(%[0-9A-Fa-f]{2})")
+_TEXT: Final = "text/plain; charset=utf-8"
 _FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
     "User-Agent": f"harvester/{__version__}",
     # gzip only: its end and CRC can be checked, and its bytes are the part file.
     "Accept-Encoding": "gzip",
 }
+
+
+_Content = tuple[bytes | None, str | None]
+"""A body and its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +78,31 @@ class Endpoint:
         else:
             url = resolve(url, link["href"])
             method, body = _linked(link, method, body)
+        content: _Content = (None, None)
+        if method != "GET" or (ask.method == "GET" and ask.sends_body):
+            members = credentials.body if self.origins.check(url) else {}
+            content = self._body(body, scope, members)
+        return self._complete(method, url, params, content, headers, credentials)
+
+    def _body(self, body: Any, scope: Scope, members: Mapping[str, str]) -> "_Content":
+        """What is sent as the body, and its type; `members` are those of credentials."""
+        if self.resource.text_body is not None:
+            text = render(self.resource.text_body, scope)
+            return (None, None) if text is ABSENT else (as_text(text).encode(), _TEXT)
         form = render(self.resource.form, scope)
-        if method == "GET":
-            body, form = None, {}
-        elif credentials.body and self.origins.check(url):
-            body, form = _with_members(body, form, credentials.body)
-        return self._complete(method, url, params, _content(body, form), headers, credentials)
+        if members:
+            body, form = _with_members(body, form, members)
+        return _content(body, form)
 
     def _asked(self, page: int) -> "_Asked":
         resource, following = self.resource, self.resource.next_request
-        asked = _Asked(resource.path, resource.method, resource.params, resource.json_body)
+        asked = _Asked(
+            resource.path,
+            resource.method,
+            resource.params,
+            resource.json_body,
+            resource.sends_body,
+        )
         if page == 1 or following is None:
             return asked
         return _Asked(
@@ -90,6 +110,7 @@ class Endpoint:
             asked.method if following.method is None else following.method,
             asked.params if following.params is None else following.params,
             asked.json if following.json_body is None else following.json_body,
+            asked.sends_body if following.method is None else following.json_body is not None,
         )
 
     def _complete(
@@ -97,7 +118,7 @@ class Endpoint:
         method: str,
         url: str,
         params: list[tuple[str, str]],
-        body: tuple[bytes | None, str | None],
+        body: _Content,
         headers: dict[str, str],
         credentials: Credentials,
     ) -> Request:
@@ -148,6 +169,7 @@ class _Asked:
     method: str
     params: Mapping[str, Any]
     json: Any
+    sends_body: bool  # also where its method is GET
 
 
 def _sent_with(kind: str | None) -> dict[str, str]:
@@ -258,7 +280,7 @@ def _names(query: str) -> set[str]:
     return {name for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
-def _content(body: Any, form: Any) -> tuple[bytes | None, str | None]:
+def _content(body: Any, form: Any) -> _Content:
     if body is not None:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return text.encode(), "application/json"

@@ -4,7 +4,7 @@ A page is worth keeping only when no rule stands against it and its status is th
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from harvester.config import HeaderWhen, ResponseAction, When
@@ -33,12 +33,12 @@ def rule_fields(
     """
     conditions = [
         Field(
-            _name(index),
-            parse(rule.when.path),
-            Take.EXISTS if rule.when.exists is not None else Take.FIRST,
+            _name(index, place),
+            parse(when.path),
+            Take.EXISTS if when.exists is not None else Take.FIRST,
         )
         for index, rule in enumerate(rules)
-        if rule.when is not None
+        for place, when in enumerate(rule.when or ())
     ]
     paths = dict.fromkeys(
         filter(None, (retry_after_path, *(rule.retry_after_path for rule in rules)))
@@ -66,14 +66,18 @@ def judge(
     status: int,
     headers: Mapping[str, str],
     fields: Mapping[str, Any] | None,
+    texts: Collection[int] = (),
 ) -> tuple[Verdict, ResponseAction | None]:
     """The verdict on a response, and the rule that gave it (None: HTTP's own sense).
 
     `headers` have lower-case names; `fields` are those of `fields_wanted`, where found;
     None when the body is no JSON, and then no rule that looks into it matches: a value that was
-    cut off, or a page of HTML, must not pass for one that is not there.
+    cut off, or a page of HTML, must not pass for one that is not there. `texts` are the rules whose
+    `body_matches` was met.
     """
     for index, rule in enumerate(rules):
+        if rule.body_matches is not None and index not in texts:
+            continue
         if _matches(rule, index, status, headers, fields):
             return rule.action, rule
     if is_page(status):
@@ -85,8 +89,8 @@ def judge(
     return "fail", None
 
 
-def _name(index: int) -> str:
-    return f"response_actions[{index}]"
+def _name(index: int, place: int) -> str:
+    return f"response_actions[{index}]" + (f".when[{place}]" if place else "")
 
 
 def _wait_name(path: str) -> str:
@@ -100,13 +104,20 @@ def _matches(
     headers: Mapping[str, str],
     fields: Mapping[str, Any] | None,
 ) -> bool:
-    if rule.status is not None and not any(_has_status(item, status) for item in rule.status):
+    if not concerns(rule, status):
         return False
     if rule.header is not None and not _holds(rule.header, headers.get(rule.header.name.lower())):
         return False
     if rule.when is None:
         return True
-    return fields is not None and _holds(rule.when, fields.get(_name(index)))
+    return fields is not None and all(
+        _holds(when, fields.get(_name(index, place))) for place, when in enumerate(rule.when)
+    )
+
+
+def concerns(rule: ResponseAction, status: int) -> bool:
+    """Whether a rule is about answers of this status."""
+    return rule.status is None or any(_has_status(item, status) for item in rule.status)
 
 
 def _has_status(wanted: int | str, status: int) -> bool:

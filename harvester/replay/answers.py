@@ -3,6 +3,7 @@ ignored (their body was thrown away), and tokens for whoever has to ask for one 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,8 +30,11 @@ def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
     headers: dict[str, str] = {}
     for rule in resource.response_actions:
         if rule.action == "ignore" and _of_status(rule, status):
-            if rule.when is not None:
-                body = _put(rule.when.path, _met(rule.when.operator, rule.when.operand)) or body
+            for when in rule.when or ():
+                met = _put(when.path, _met(when.operator, when.operand))
+                body = _both(body, met) if met else body
+            if rule.body_matches is not None:
+                body = _both(body, {"told": _matching(rule.body_matches)})
             if rule.header is not None:
                 headers[rule.header.name] = str(_met(rule.header.operator, rule.header.operand))
             break
@@ -64,6 +68,18 @@ def _met(operator: str, operand: Any) -> Any:
         case "in":
             return operand[0]
     return True
+
+
+def _matching(pattern: str) -> str:
+    """A text that matches a pattern, where that is a text with escaped signs."""
+    return re.sub(r"\\(.)", r"\1", pattern).strip("^$")
+
+
+def _both(body: Any, more: Any) -> Any:
+    """The members of two bodies, the later in place of the earlier."""
+    if not isinstance(body, dict) or not isinstance(more, dict):
+        return more
+    return {**body, **{name: _both(body.get(name), each) for name, each in more.items()}}
 
 
 def _put(path: str, value: Any) -> Any | None:

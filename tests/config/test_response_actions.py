@@ -35,8 +35,7 @@ def test_a_comparison_is_an_operator_and_an_operand(
     written: str, operator: str, operand: object
 ) -> None:
     """Also where the operand is null, which is no operand for the others; and it reads back."""
-    when = rule(f"{{when: {{path: a.b, {written}}}, action: fail}}").when
-    assert when is not None
+    (when,) = rule(f"{{when: {{path: a.b, {written}}}, action: fail}}").when or ()
     assert (when.path, when.operator, when.operand) == ("a.b", operator, operand)
     assert When.model_validate(when.model_dump()) == when
 
@@ -51,7 +50,7 @@ def test_a_condition_on_a_header() -> None:
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
-        ("{action: stop}", ": needs a condition: status, when or header"),
+        ("{action: stop}", ": needs a condition: status, when, header or body_matches"),
         ("{status: 404}", ".action: this key is missing"),
         ("{status: 404, action: retyr}", ".action: unknown action 'retyr': did you mean 'retry'?"),
         ("{status: 410, action: restart}", (".action: restart begins a chain of cursors again; "

@@ -150,8 +150,8 @@ def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 _ORDER = (
-    "name", "path", "method", "params", "headers", "json", "form", "partitions", "data_selector",
-    "allow_missing", "key", "paginator", "response_actions",
+    "name", "path", "method", "params", "headers", "json", "form", "body", "partitions",
+    "data_selector", "allow_missing", "key", "paginator", "response_actions",
 )  # fmt: skip
 
 

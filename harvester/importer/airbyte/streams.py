@@ -1,5 +1,6 @@
 """Turns one stream of a manifest into a resource of the YAML, or says what stands against it."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class _Reading:
         self._try(lambda: self._request(texts))
         for option, value in (*keys.options, *times.options):
             self._try(partial(put_into, paged.put, option, value))
+        resource["paginator"] = paged.options
         self._put(paged.put)
         self._partition(keys, times)
         self._counted(paged, texts)
@@ -136,7 +138,10 @@ class _Reading:
         self._params(texts)
         for part, key in (("json", "request_body_json"), ("form", "request_body_data")):
             if body := asked.get(key):
-                resource[part] = self._mapping(body, key, texts)
+                if isinstance(body, str):
+                    self._text(body, texts)
+                else:
+                    resource[part] = self._mapping(body, key, texts)
         if body := asked.get("request_body"):
             self._body(body, texts)
 
@@ -167,26 +172,46 @@ class _Reading:
         return said
 
     def _body(self, body: Mapping[str, Any], texts: Texts) -> None:
-        parts = {"RequestBodyJsonObject": "json", "RequestBodyUrlEncodedForm": "form"}
-        kind = str(body.get("type"))
-        if kind not in parts:
-            raise UnsaidError(f"the body {kind}")
-        self._found.resource[parts[kind]] = self._mapping(body.get("value"), kind, texts)
+        kind, value = str(body.get("type")), body.get("value")
+        resource = self._found.resource
+        match kind:
+            case "RequestBodyJsonObject":
+                resource["json"] = self._mapping(value, "request_body_json", texts)
+            case "RequestBodyGraphQL":
+                resource["json"] = self._mapping(value, "request_body_json", texts)
+            case "RequestBodyUrlEncodedForm":
+                resource["form"] = self._mapping(value, kind, texts)
+            case "RequestBodyPlainText":
+                self._text(value, texts)
+            case _:
+                raise UnsaidError(f"the body {kind}")
+
+    def _text(self, value: Any, texts: Texts) -> None:
+        """A body that is a text; one that is a JSON object is that."""
+        try:
+            tree = json.loads(str(value))
+        except (ValueError, RecursionError):
+            tree = None
+        if isinstance(tree, Mapping):
+            self._found.resource["json"] = texts.tree(tree)
+        else:
+            self._found.resource["body"] = texts.text(str(value))
 
     def _put(self, put: Mapping[str, Mapping[str, Any]]) -> None:
         resource = self._found.resource
         for part, values in put.items():
             resource[part] = {**(resource.get(part) or {}), **values}
-        has_body = resource.get("json") or resource.get("form")
-        if has_body and resource.get("method") != "POST":
-            self._found.missing.append("a GET with a body")
+        paginator = resource.get("paginator") or {}
+        in_body = any(name.endswith("_body_path") for name in paginator)
+        if any(resource.get(name) for name in ("json", "form", "body")) or in_body:
+            resource.setdefault("method", "GET")
 
     def _counted(self, paged: Paging, texts: Texts) -> None:
         """A page number or offset that no option sends, but a template of the request."""
         options = paged.options
         if not {"page_param", "offset_param"} & options.keys() or paged.by_option:
             return
-        parts = ("path", "params", "headers", "json", "form")
+        parts = ("path", "params", "headers", "json", "form", "body")
         if "{cursor}" not in str([self._found.resource.get(part) for part in parts]):
             paged.options = {"type": "single_page"}
         elif any(str(options.get("base_page", 0)) != str(each) for each in texts.cursors):
@@ -195,7 +220,7 @@ class _Reading:
     def _partition(self, keys: Routed, times: Intervals) -> None:
         """The keys that the request names; those it does not would ask the same again."""
         used = str([self._found.resource.get(part) for part in
-                    ("path", "params", "headers", "json", "form")])  # fmt: skip
+                    ("path", "params", "headers", "json", "form", "body")])  # fmt: skip
         partitions = dict(keys.keys)
         if times.window and "{window." in used:
             partitions["window"] = times.window
