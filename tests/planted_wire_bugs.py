@@ -30,12 +30,12 @@ def bad_line_ends_the_head() -> None:
 
 def two_values_joined() -> None:
     """A header that comes twice is one value with a comma in it."""
-    told = headers.told
+    merged = headers.merged
 
     def bug(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[str]]:
-        return told(pairs)[0], frozenset()
+        return merged(pairs)[0], frozenset()
 
-    put(headers, "told", bug)
+    put(headers, "merged", bug)
 
 
 def names_of_no_coding_unknown() -> None:

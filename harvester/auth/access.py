@@ -184,10 +184,10 @@ class Access:
                 return scheme.read(response, self._config.client.limits, time.time())
         except PageRejected as error:
             kind = Unreached if isinstance(error, Unreached) else PageRejected
-            told = kind(f"{what}: {error}", status=error.status, hint_s=error.hint_s)
-            if isinstance(told, Unreached):
-                told.origin = getattr(error, "origin", "")
-            raise told from error
+            failed = kind(f"{what}: {error}", status=error.status, hint_s=error.hint_s)
+            if isinstance(failed, Unreached):
+                failed.origin = getattr(error, "origin", "")
+            raise failed from error
         except AttemptFailed as error:
             self._refused = PageRefused(f"{what}: {error}", status=error.status)
             raise self._refused from error

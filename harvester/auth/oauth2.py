@@ -13,7 +13,7 @@ from harvester.paging import bare_request
 
 _FIELDS: Final = (
     Field("access_token", parse("access_token")),
-    Field("expires_in", parse("expires_in"), told=True),
+    Field("expires_in", parse("expires_in"), advisory=True),
     Field("refresh_token", parse("refresh_token")),
 )
 

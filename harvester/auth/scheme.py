@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from harvester.auth.token_answers import failure, fields_of, told_in
+from harvester.auth.token_answers import failure, fields_of, server_message
 from harvester.config import AuthOptions, Limits, RenewableOptions, SecretText, secret_options
 from harvester.errors import PageRefused
 from harvester.http import Credentials, Request, Response
@@ -140,9 +140,9 @@ class RenewableScheme(Scheme[Renewing]):
             raise failure(response, found, now, self.advice)
         value = found.get("access_token")
         if not isinstance(value, str) or not value:
-            told = f": {text}" if (text := told_in(found)) else ""
+            message = f": {text}" if (text := server_message(found)) else ""
             at = f"the answer has no text at {self.options.token_at}"
-            raise PageRefused(f"{at}{told}", status=response.status)
+            raise PageRefused(f"{at}{message}", status=response.status)
         return self.token(SecretText(value), found)
 
     def placed(self, token: SecretText) -> Credentials:

@@ -17,8 +17,8 @@ from harvester.paging import judge
 _MOST_BYTES: Final = 1 << 20
 _MOST_CHARS: Final = 300  # of an error that the endpoint tells
 #: Where endpoints tell what is wrong: RFC 6749 section 5.2, and what others are used to.
-_TOLD: Final = ("error", "error_description", "message", "detail")
-_ERRORS: Final = tuple(Field(name, parse(name), told=True) for name in _TOLD)
+_ERRORS_AT: Final = ("error", "error_description", "message", "detail")
+_ERRORS: Final = tuple(Field(name, parse(name), advisory=True) for name in _ERRORS_AT)
 
 
 def fields_of(
@@ -53,15 +53,17 @@ def failure(
         answered = f"answered {status}"
     if status < 300:
         return PageRejected(f"{answered} with what is no JSON", status=status)
-    told = f": {text}" if (text := told_in(found or {})) else ""
+    message = f": {text}" if (text := server_message(found or {})) else ""
     if judge((), status, response.headers, None)[0] == "retry":
         hint = server_wait(response.headers, now)
-        return PageRejected(f"{answered}{told}", status=status, hint_s=hint)
-    return PageRefused(f"{answered}{told}; {advice(found or {})}", status=status)
+        return PageRejected(f"{answered}{message}", status=status, hint_s=hint)
+    return PageRefused(f"{answered}{message}; {advice(found or {})}", status=status)
 
 
-def told_in(found: Mapping[str, Any]) -> str:
+def server_message(found: Mapping[str, Any]) -> str:
     """The error that an answer names."""
-    texts = [as_text(found[name]) for name in _TOLD if found.get(name) not in (None, "", {}, [])]
+    texts = [
+        as_text(found[name]) for name in _ERRORS_AT if found.get(name) not in (None, "", {}, [])
+    ]
     text = " ".join(": ".join(texts).split())
     return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"

@@ -64,9 +64,9 @@ def _code() -> int:
     except HarvesterError as error:
         return _tell(error)
     except _WRONG_USAGE as error:
-        told = io.StringIO()
-        error.show(told)  # what was typed, and names of files: not as it is onto a terminal
-        say(told.getvalue().rstrip("\n"))
+        message = io.StringIO()
+        error.show(message)  # what was typed, and names of files: not as it is onto a terminal
+        say(message.getvalue().rstrip("\n"))
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED

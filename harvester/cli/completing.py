@@ -177,12 +177,12 @@ def _as_it_is(environment: MutableMapping[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _as_plain_words(environment: MutableMapping[str, str]) -> Iterator[None]:
     """A shell that inserts what it is told gets only what needs no quotes there."""
-    told = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(told):
+        with contextlib.redirect_stdout(printed):
             yield
     finally:
-        for line in told.getvalue().splitlines():
+        for line in printed.getvalue().splitlines():
             if not _SPECIAL.search(line.partition(":::")[0]):
                 print(line)  # noqa: T201  # to the shell
 
@@ -204,13 +204,13 @@ def _for_zsh(environment: MutableMapping[str, str]) -> Iterator[None]:
             f"compadd -S '' -- {' '.join(folders)}" if folders else "",
             f"compadd -- {' '.join(others)}" if others else "",
         ]
-        told = [
+        choices = [
             _zsh_word(f"{item.value.replace(':', _ESCAPED_COLON)}:{item.help}")
             for item in choices
             if item.help
         ]
-        if told:
-            lines.append(f"local -a offered; offered=( {' '.join(told)} ); _describe '' offered")
+        if choices:
+            lines.append(f"local -a offered; offered=( {' '.join(choices)} ); _describe '' offered")
         return "; ".join(filter(None, lines)) or "_files"
 
     known: Any = _completion_classes.ZshComplete
@@ -247,12 +247,12 @@ def _for_bash(environment: MutableMapping[str, str]) -> Iterator[None]:
     environment.update(COMP_WORDS="\n".join([*before, word]), COMP_CWORD=str(len(before)))
     breaks = [found.end() for found in _BREAKS.finditer(word)]
     prefix = word[: breaks[-1]] if breaks else ""
-    told = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(told):
+        with contextlib.redirect_stdout(printed):
             yield
     finally:
-        for line in filter(None, told.getvalue().split("\n")):
+        for line in filter(None, printed.getvalue().split("\n")):
             print(_bash_word(line.removeprefix(prefix), word))  # noqa: T201  # to bash
 
 

@@ -193,7 +193,7 @@ def verify(
       harvester verify data/tweets --deep   also inflates and parses every page
       harvester verify data/tweets --keys   also counts records that come twice
 
-    Records that come twice are no damage: they are told, and the exit code stays 0.
+    Records that come twice are no damage: they are counted, and the exit code stays 0.
 
     \b
     Exit codes:
@@ -211,8 +211,8 @@ def verify(
 
         counted = doubles(folder, key or ())
     if as_json:
-        told = {"keys": [each.as_dict() for each in counted]} if keys or key else {}
-        print_json({**found.as_dict(), **told})
+        counts = {"keys": [each.as_dict() for each in counted]} if keys or key else {}
+        print_json({**found.as_dict(), **counts})
     else:
         for each in counted:
             answer(doubled(each))

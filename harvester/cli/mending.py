@@ -71,7 +71,7 @@ def repair(
     if as_json:
         print_json(found.as_dict())
     else:
-        _told(found, f"{program()} redo {shlex.quote(str(harvest))}", out)
+        _show_repair(found, f"{program()} redo {shlex.quote(str(harvest))}", out)
         named = shlex.quote(str(folder))
         again = shlex.quote(str(harvest)) + (f" --out {shlex.quote(str(out))}" if out else "")
         if found.failed:
@@ -80,11 +80,11 @@ def repair(
     raise typer.Exit(0 if found.ok else _NOT_ALL)
 
 
-def _told(found: "Repair", redo: str, out: Path | None) -> None:
-    for told in found.again:
-        answer(one_line(f"again: {told}"))
-    for told in found.failed:
-        answer(one_line(f"not to be had: {told}"))
+def _show_repair(found: "Repair", redo: str, out: Path | None) -> None:
+    for line in found.again:
+        answer(one_line(f"again: {line}"))
+    for line in found.failed:
+        answer(one_line(f"not to be had: {line}"))
     for item in found.anew:
         answer(one_line(f"must begin anew: {item.partition.title}: {item.why}"))
         chosen = "".join(

@@ -16,7 +16,7 @@ from typing import Any, Final
 from harvester.config import Resource, Retry
 from harvester.engine.fetching import Channel, Ready, WaitingPolicy, Wanted, fetch_page
 from harvester.engine.page_reader import Kept, PageReader, Place
-from harvester.engine.second_page import claimed, compared, ends_told, total_told
+from harvester.engine.second_page import claimed, compared, ends_in_words, total_in_words
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.http import Backoff, RateLimit, Request, Response, window_reset
 from harvester.model import Partition, as_text, duration
@@ -128,8 +128,8 @@ class Look(WaitingPolicy):
             keys=self._keys(path) if path else None,
             next=self._next(following),
             rate_limit=self._secrets.redact(_rate_limit(kept.headers, time.time())),
-            total=total_told(self._paginator, kept.fields.get(TOTAL)) if path else "",
-            ends=ends_told(self._paginator),
+            total=total_in_words(self._paginator, kept.fields.get(TOTAL)) if path else "",
+            ends=ends_in_words(self._paginator),
             notes=tuple(_odd(self._resource, kept, done=isinstance(following, Done))),
         )
         if path:
@@ -144,7 +144,7 @@ class Look(WaitingPolicy):
             sign = claimed(self._resource, path, kept.headers, kept.records)
             if sign is None or following.reason == "maximum_reached":
                 return seen
-            told = f"{self._secrets.redact(sign.told(kept.records))}, and the partition ends here"
+            told = f"{self._secrets.redact(sign.says(kept.records))}, and the partition ends here"
             return replace(seen, notes=(*seen.notes, f"{told}: name the way to the next page"))
         try:
             next_one = self._fetched(partition, 2, following)
@@ -168,7 +168,7 @@ class Look(WaitingPolicy):
 
         def read(response: Response, request: Request, asked: Any) -> Kept:
             place = Place(number, number, asked, request.url, after_records=number > 1)
-            return self._reader.read(response, self._folder, place, _untold, time.time())
+            return self._reader.read(response, self._folder, place, _no_progress, time.time())
 
         return self._backoff.call(lambda _: fetch_page(self._channel, self, wanted, read).got)
 
@@ -222,5 +222,5 @@ def _rate_limit(headers: Mapping[str, str], now: float) -> str:
     return f"{found['remaining']}{of} left{until}"
 
 
-def _untold(wire: int, decoded: int) -> None:
+def _no_progress(wire: int, decoded: int) -> None:
     pass

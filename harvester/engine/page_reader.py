@@ -57,11 +57,11 @@ from harvester.paging import (
     Done,
     Page,
     Paginator,
+    announced_wait,
     is_page,
     judge,
     paginator_of,
     rule_fields,
-    told_wait,
 )
 from harvester.store import LED, Checkpoint, Part, decoded_chunks
 
@@ -173,7 +173,7 @@ class PageReader:
         ]
         if resource.progress_path:
             reached = parse(resource.progress_path)
-            self._wanted.append(Field(REACHED, reached, told=True))
+            self._wanted.append(Field(REACHED, reached, advisory=True))
 
     def read(
         self, response: Response, folder: Path, place: Place, progress: Progress, now: float
@@ -320,7 +320,7 @@ class PageReader:
         is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
         error = PageRejected(
             f"the page has no {self._resource.data_selector!r} (data_selector): "
-            f"{shape.told}{is_likely}; if a page may lack it, say allow_missing: true"
+            f"{shape.message}{is_likely}; if a page may lack it, say allow_missing: true"
         )
         error.same = f"no records in {shape.keys}"
         raise error
@@ -418,7 +418,7 @@ class PageReader:
         message = _told(response.status, rule is not None, snippet, advice)
         if verdict == "stop":
             raise RunStopped(f"{message}, and its rule says stop")
-        told = told_wait(rule, self._retry_after_path, fields, now)
+        told = announced_wait(rule, self._retry_after_path, fields, now)
         hint = longest(server_wait(response.headers, now), told)
         error = _KINDS[verdict](message, status=response.status, hint_s=hint)
         error.by_rule = rule is not None

@@ -182,7 +182,7 @@ class _Ended:
         self._run = run
         self._created_at = iso(run.now())
         self._cut_short = False
-        self._told_of_most = False
+        self._most_was_noted = False
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
@@ -250,9 +250,9 @@ class _Ended:
         """
         options = self._run.sources[partition.resource].endpoint.resource.paginator
         is_capped = paginator_of(options).capped(at)
-        if self._told_of_most or at.reason != "maximum_reached" or is_capped:
+        if self._most_was_noted or at.reason != "maximum_reached" or is_capped:
             return
-        self._told_of_most = True
+        self._most_was_noted = True
         place = self._run.config.place_of(partition.resource, "paginator")
         again = shlex.join(
             ["harvester", "redo", str(self._run.out), "--resource", partition.resource]

@@ -72,7 +72,7 @@ def claimed(resource: Resource, page: Path, headers: Mapping[str, str], came: in
     return more_than([*of_body(envelope(body, selected)), *of_headers(headers)], came)
 
 
-def total_told(paginator: Paginator[Any], value: Any) -> str:
+def total_in_words(paginator: Paginator[Any], value: Any) -> str:
     """What stands in the place of the total, with its unit; nothing where there is none."""
     if paginator.options.total_place is None:
         return ""
@@ -83,7 +83,7 @@ def total_told(paginator: Paginator[Any], value: Any) -> str:
     return f"{paginator.options.total_place} says {total:,} {unit}"
 
 
-def ends_told(paginator: Paginator[Any]) -> str:
+def ends_in_words(paginator: Paginator[Any]) -> str:
     """What would end a partition, in words."""
     return ", or ".join(paginator.ends())
 

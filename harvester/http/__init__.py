@@ -13,7 +13,7 @@ from harvester.http.ratelimit import (
     exhausted,
     longest,
     server_wait,
-    wait_told,
+    wait_of,
     window_reset,
 )
 from harvester.http.reachability import (
@@ -56,6 +56,6 @@ __all__ = [
     "longest",
     "origin_in",
     "server_wait",
-    "wait_told",
+    "wait_of",
     "window_reset",
 ]

@@ -45,12 +45,12 @@ def tls_trouble(causes: Sequence[BaseException]) -> str | None:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError) -> str:
-    told = f"the server's certificate is not trusted: {error.verify_message}"
+    message = f"the server's certificate is not trusted: {error.verify_message}"
     if error.verify_code in _OTHER_NAME:
-        return f"{told}; it belongs to another host: is base_url right?"
+        return f"{message}; it belongs to another host: is base_url right?"
     if error.verify_code in _EXPIRED:
-        return f"{told}; is this machine's clock right?"
-    return f"{told}; if it is right, name the file of its authority: client: {{ca_bundle: FILE}}"
+        return f"{message}; is this machine's clock right?"
+    return f"{message}; if it is right, name the file of its authority: client: {{ca_bundle: FILE}}"
 
 
 def check_bundle(path: str) -> None:

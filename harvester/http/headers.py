@@ -83,7 +83,7 @@ def _refuse_framing(line: bytes, more: bytes = b"") -> None:
         )
 
 
-def told(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[str]]:
+def merged(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], frozenset[str]]:
     """The headers by their names in lower case, and the names that came with different values.
 
     What came twice alike, as a proxy doubles it, came once; different values are a list, joined by

@@ -226,7 +226,7 @@ def _asked(text: str, now: float) -> float | None:
     return seconds_in(text) if date is None else date - now
 
 
-def wait_told(value: Any, now: float, *, milliseconds: bool = False) -> float | None:
+def wait_of(value: Any, now: float, *, milliseconds: bool = False) -> float | None:
     """The seconds to wait by a value of an answer's body, 0 or more: a number of seconds (or of
     milliseconds), an epoch, a date, a duration, or a sentence that names one.
     """

@@ -123,8 +123,8 @@ def _read(path: Path) -> dict[str, list[float]]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            told = os.fstat(descriptor)
-            if not stat.S_ISREG(told.st_mode) or told.st_size > _LARGEST_FILE:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return {}
             for scope, size in json.loads(file.readline()):
                 ring = file.read(size * _TIME.size)

@@ -215,8 +215,8 @@ class Transport:
             _verdict(error, origin_in(request.url))
         if cookies is not None:
             cookies.take(request.url, raw.headers.getlist("set-cookie"))
-        told, several = headers.told(raw.headers.iteritems())
-        return Response(raw.status, told, raw, self._client.limits.wire_bytes, several)
+        merged, several = headers.merged(raw.headers.iteritems())
+        return Response(raw.status, merged, raw, self._client.limits.wire_bytes, several)
 
     def _way_to(self, prepared: requests.PreparedRequest) -> "_Route":
         """The way to where a request goes; it is nearly always that of the one before."""
@@ -326,15 +326,15 @@ def _verdict(error: Exception, origin: str) -> NoReturn:
         ) from error
     if any(isinstance(cause, _DROPS) for cause in chain):
         raise ConnectionDropped("the server closed the connection without an answer") from error
-    if told := tls_trouble(chain):
-        raise PageRefused(told) from error
+    if trouble := tls_trouble(chain):
+        raise PageRefused(trouble) from error
     if any(isinstance(cause, _UNREACHED) for cause in chain):
         # Not isinstance: a refused connection is a subclass of it, NewConnectionError.
         late = any(type(cause) is urllib3.exceptions.ConnectTimeoutError for cause in chain)
         by_proxy = any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in chain)
         what = "no connection to the proxy (client.proxy)" if by_proxy else "no connection"
-        told = " in time (timeout.connect)" if late else f": {_text(chain[-1])}"
-        unreached = Unreached(f"{what}{told}")
+        why = " in time (timeout.connect)" if late else f": {_text(chain[-1])}"
+        unreached = Unreached(f"{what}{why}")
         unreached.origin = origin
         raise unreached from error
     what = "no connection" if isinstance(chain[-1], OSError) else "no valid answer"

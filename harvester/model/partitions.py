@@ -224,8 +224,8 @@ def _product(
         return
     *slower, (key, spec) = items
     for values, included, cased in _product(tuple(slower), now, outside, alike):
-        told = alike[key]
-        is_alike = told() if told else None
+        begin = alike[key]
+        is_alike = begin() if begin else None
         for value, more in _each(spec, now, outside):
             own = (*cased, key) if is_alike and is_alike(value) else cased
             yield {**values, key: value}, {**included, **more}, own
@@ -272,12 +272,12 @@ def _has_capitals(text: str) -> bool:
 
 def _with_case(encoded: str) -> str:
     """Percent-encoded text in which letters can be told apart where case does not count."""
-    told = _CAPITAL.sub(lambda found: f"%{ord(found[1]):02X}" if found[1] else found[0], encoded)
-    if told == encoded:
+    marked = _CAPITAL.sub(lambda found: f"%{ord(found[1]):02X}" if found[1] else found[0], encoded)
+    if marked == encoded:
         at = next((at for at, sign in enumerate(encoded) if "a" <= sign <= "z"), None)
         if at is not None:
-            told = f"{encoded[:at]}%{ord(encoded[at]):02X}{encoded[at + 1 :]}"
-    return told
+            marked = f"{encoded[:at]}%{ord(encoded[at]):02X}{encoded[at + 1 :]}"
+    return marked
 
 
 def _level(prefix: str, text: str, *, cased: bool = False) -> str:

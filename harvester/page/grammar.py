@@ -155,9 +155,9 @@ class Grammar:
         except RecursionError:
             check_deep(whole)
         except UNPROVEN as error:
-            raise NotJSON(self._told(str(error), stretch, len(before))) from error
+            raise NotJSON(self._describe(str(error), stretch, len(before))) from error
 
-    def _told(self, error: str, stretch: bytes, before: int) -> str:
+    def _describe(self, error: str, stretch: bytes, before: int) -> str:
         found = _PLACE.search(error)
         if not found:
             return f"{_NO_JSON}: {error} from byte {self._at}"

@@ -20,7 +20,7 @@ from harvester.page.scanner import Spare
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A named value to pick out of a page. One that is `told` is for people, or a hint: what
+    """A named value to pick out of a page. One that is `advisory` is for people, or a hint: what
     cannot be kept of it is none, where a page would else be refused.
     """
 
@@ -29,7 +29,7 @@ class Field:
     take: Take = Take.FIRST
     within: Callable[[Any], bool] | None = None
     """Which values count, for `MIN` and `MAX`."""
-    told: bool = False
+    advisory: bool = False
 
 
 _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
@@ -114,7 +114,7 @@ class Matcher:
     def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
         self._aggregates = {item.name: Aggregate(item.take, within=item.within) for item in fields}
         self._paths = {item.name: item.path for item in fields}
-        self._told = {item.name for item in fields if item.told}
+        self._advisory = {item.name for item in fields if item.advisory}
         self._limits = limits
         self._stack: list[_Frame] = []
         self._skipping = False  # a container was opened in which no path is alive
@@ -132,7 +132,7 @@ class Matcher:
         try:
             return usable(value, self._paths[name], self._limits.cursor_bytes)
         except AttemptFailed:
-            if name not in self._told:
+            if name not in self._advisory:
                 raise
             return None
 

@@ -23,11 +23,11 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`told` says what a page has, `likely` which path most likely leads to its records ("": none
-    that is likely); `keys` are the same for pages of one kind.
+    """`message` says what a page has, `likely` which path most likely leads to its records ("" if
+    none is likely); `keys` are the same for pages of one kind.
     """
 
-    told: str
+    message: str
     likely: str
     keys: str
 
@@ -52,8 +52,8 @@ def shape_of(chunks: Iterable[bytes]) -> Shape:
     more = ", \u2026" if len(seen) > _MOST_NAMED + 1 else ""
     # The longest; of equal ones the first.
     _, likely = max(arrays, key=lambda array: array[0], default=(0, ""))
-    told = f"it has {', '.join(named)}{more}" if named else "it is an empty object"
-    return Shape(told, likely, " ".join(path for path, _ in seen[1 : _MOST_NAMED + 1]))
+    message = f"it has {', '.join(named)}{more}" if named else "it is an empty object"
+    return Shape(message, likely, " ".join(path for path, _ in seen[1 : _MOST_NAMED + 1]))
 
 
 def _path(keys: tuple[str, ...]) -> str:

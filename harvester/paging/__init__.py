@@ -42,7 +42,7 @@ from harvester.paging.recognition import (
     MOST_ALIKE,
     Recognition,
 )
-from harvester.paging.response_rules import is_page, judge, rule_fields, told_wait
+from harvester.paging.response_rules import announced_wait, is_page, judge, rule_fields
 from harvester.paging.signs import (
     MORE,
     NEXTISH,
@@ -89,6 +89,7 @@ __all__ = [
     "Shared",
     "Sign",
     "Unit",
+    "announced_wait",
     "at_the_end",
     "bare_request",
     "beyond",
@@ -108,7 +109,6 @@ __all__ = [
     "plain",
     "rule_fields",
     "shared",
-    "told_wait",
     "total_of",
     "unread",
 ]

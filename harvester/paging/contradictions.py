@@ -50,15 +50,15 @@ def unread(
     pages, records = at.live_pages - at.empty_pages, at.records
     match sign.kind:
         case "more":
-            told = f"{sign.where} says that there are more, {records:,} records came"
+            message = f"{sign.where} says that there are more, {records:,} records came"
         case "next":
-            told = f"{sign.where} leads on, {records:,} records came"
+            message = f"{sign.where} leads on, {records:,} records came"
         case "records":
-            told = f"{sign.where} says {sign.value:,} records, {records:,} came"
+            message = f"{sign.where} says {sign.value:,} records, {records:,} came"
         case "pages":
             says = f"{sign.where} says {sign.value:,} pages"
-            told = f"{says}, {pages:,} came ({records:,} records)"
-    yield Doubt(f"unread_{sign.kind}", f"{told}, and the list ended with {at.reason}")
+            message = f"{says}, {pages:,} came ({records:,} records)"
+    yield Doubt(f"unread_{sign.kind}", f"{message}, and the list ended with {at.reason}")
 
 
 def _says_more(sign: Sign, at: Checkpoint) -> bool:
@@ -100,6 +100,8 @@ class NeverThere:
         what = self._paginator.never_led()
         if what is None:
             return None
-        told = f"{what}, and a page has {self._largest:,} records: is it spelled so? If the list "
-        told += "is that short, page_size says how many a full page has"
-        return Doubt("never_led", told), self._ended
+        message = (
+            f"{what}, and a page has {self._largest:,} records: is it spelled so? If the list "
+        )
+        message += "is that short, page_size says how many a full page has"
+        return Doubt("never_led", message), self._ended

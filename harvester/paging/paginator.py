@@ -102,7 +102,7 @@ class Paginator(ABC, Generic[Options]):
         """The fields that `next_cursor` will look for in a page."""
         wanted = self.cursor_fields()
         if self.options.total_path:
-            wanted.append(Field(TOTAL, parse(self.options.total_path), told=True))
+            wanted.append(Field(TOTAL, parse(self.options.total_path), advisory=True))
         if self.options.has_more_path:
             wanted.append(Field(HAS_MORE, parse(self.options.has_more_path)))
         if self.options.last_page_path:
@@ -135,9 +135,9 @@ class Paginator(ABC, Generic[Options]):
         following = self.following(cursor, page, more, at)
         if isinstance(following, Done):
             if more and following.reason in ("no_next_cursor", "empty_page"):
-                told = page.fields[HAS_MORE]
+                flagged = page.fields[HAS_MORE]
                 raise PageRefused(
-                    f"the page says there is more (has_more_path is {told!r}), but has no cursor"
+                    f"the page says there is more (has_more_path is {flagged!r}), but has no cursor"
                 )
             return following
         return self._bounded(following, page, at)
@@ -292,5 +292,5 @@ class Paginator(ABC, Generic[Options]):
 
 def _says_more(value: Any) -> bool | None:
     """What stands at `has_more_path`: whether there is more; None where it says neither."""
-    told = flag(value)
-    return True if told is None and value not in NO_CURSOR else told
+    more = flag(value)
+    return True if more is None and value not in NO_CURSOR else more

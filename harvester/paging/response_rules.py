@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from harvester.config import HeaderWhen, ResponseAction, When
-from harvester.http import wait_told
+from harvester.http import wait_of
 from harvester.model import Key, as_text, parse
 from harvester.page import Field, Take
 
@@ -46,7 +46,7 @@ def rule_fields(
     return [*conditions, *(Field(_wait_name(path), parse(path)) for path in paths)]
 
 
-def told_wait(
+def announced_wait(
     rule: ResponseAction | None,
     retry_after_path: str | None,
     fields: Mapping[str, Any] | None,
@@ -58,7 +58,7 @@ def told_wait(
         return None
     last = parse(path)[-1]
     in_ms = isinstance(last, Key) and last.name.lower().endswith(("ms", "millis", "milliseconds"))
-    return wait_told(fields.get(_wait_name(path)), now, milliseconds=in_ms)
+    return wait_of(fields.get(_wait_name(path)), now, milliseconds=in_ms)
 
 
 def judge(

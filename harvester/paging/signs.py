@@ -87,8 +87,8 @@ class Sign:
     where: str
     value: Any = field(repr=False)
 
-    def told(self, came: int) -> str:
-        """The sign beside what came, in words."""
+    def says(self, came: int) -> str:
+        """The sign and what came, in words."""
         if self.kind == "records":
             return f"{self.where} says {self.value:,} records, {came:,} came"
         if self.kind == "pages":

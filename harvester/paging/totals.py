@@ -35,8 +35,8 @@ def counted_in(paginator: Paginator[Any]) -> Unit | None:
     place, unit = options.total_place, options.total_unit
     if place is None or unit is not None:
         return unit
-    told = unit_of(options.total_path) if options.total_path else unit_of_header(place)
-    return told if told or paginator.counts_pages else "records"
+    own_unit = unit_of(options.total_path) if options.total_path else unit_of_header(place)
+    return own_unit if own_unit or paginator.counts_pages else "records"
 
 
 def page_size(paginator: Paginator[Any], at: Checkpoint) -> int:
@@ -93,12 +93,12 @@ def reached(paginator: Paginator[Any], at: Checkpoint, pages: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A total and what came, in the same unit. `told` is whether the unit was known beforehand."""
+    """A total and what came, in the same unit. `unit_known`: beforehand, not by comparing."""
 
     claimed: int | Decimal
     came: int
     unit: Unit
-    told: bool
+    unit_known: bool
 
 
 def measured(paginator: Paginator[Any], at: Checkpoint) -> Measured | None:
@@ -114,9 +114,9 @@ def measured(paginator: Paginator[Any], at: Checkpoint) -> Measured | None:
     if paginator.counts_pages and not paginator.options.total_unit:
         units: tuple[Unit, ...] = ("pages", "records")
         unit = next((one for one in units if came[one] == total), unit)
-    told = counted_in(paginator) is not None
+    unit_known = counted_in(paginator) is not None
     unit = unit or "records"
-    return Measured(total, came[unit], unit, told)
+    return Measured(total, came[unit], unit, unit_known)
 
 
 def compared(
@@ -140,7 +140,7 @@ def compared(
         return
     if came == 0 and total == 1 and unit == "pages":  # the one page has nothing on it
         return
-    if not found.told:
+    if not found.unit_known:
         says += " or pages (total_unit does not say)"
     says += f", {came:,} came"
     if came > total:

@@ -41,8 +41,8 @@ def asking(
     """Take a request apart; `headers` are those that tell pages apart, names in lower case."""
     parts = urlsplit(url)
     pairs = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
-    told = tuple(sorted((headers or {}).items()))
-    return Asking(method, unquote(parts.path) or "/", pairs, _body(body), told)
+    sent = tuple(sorted((headers or {}).items()))
+    return Asking(method, unquote(parts.path) or "/", pairs, _body(body), sent)
 
 
 @dataclass(slots=True)

@@ -142,15 +142,15 @@ def _row_note(found: Iterable[Bar]) -> str:
 
 def _standing(records: int, states: Mapping[State, int]) -> str:
     total = sum(states.values())
-    told = [number(records, "record")]
+    in_words = [number(records, "record")]
     if total > 1:
-        told.append(number(total, "partition"))
-    told += [
+        in_words.append(number(total, "partition"))
+    in_words += [
         f"{count:,} {state}" if total > 1 else str(state)
         for state, count in states.items()
         if count and state is not State.COMPLETE
     ]
-    return ", ".join(told)
+    return ", ".join(in_words)
 
 
 def _by_name(coverage: Coverage) -> Figure:
@@ -176,15 +176,17 @@ def _ranking(rows: Sequence[Row], title: str, color: str) -> Draw:
     return draw
 
 
-def histogram(found: Histogram, title: str, label: str, told: Callable[[float], str]) -> Draw:
-    """How to draw the pages by a size; `label` is a Vega expression, `told` puts one in words."""
+def histogram(found: Histogram, title: str, label: str, in_words: Callable[[float], str]) -> Draw:
+    """How to draw the pages by a size; `label` is a Vega expression, `in_words` says one."""
     buckets = list(found)
     low, high = buckets[0][0], buckets[-1][1]
     while high / low < _LEAST_RATIO:  # one bar across the chart would say little
         low, high = low / 1.2, high * 1.2
     axis = Axis(title, low, high, is_log=True, label=label)
     rows = [
-        axis.row(low, high, y=count, tip=f"{told(low)} to {told(high)}: {number(count, 'page')}")
+        axis.row(
+            low, high, y=count, tip=f"{in_words(low)} to {in_words(high)}: {number(count, 'page')}"
+        )
         for low, high, count in buckets
         if count
     ]
@@ -208,13 +210,13 @@ def trouble_figures(facts: Facts) -> Iterator[Figure]:
                      _ranking(rows, "tries", "var(--bad)"), half=True)  # fmt: skip
 
 
-def _ranked(counts: Mapping[str, float], told: Callable[[float], str]) -> list[Row]:
+def _ranked(counts: Mapping[str, float], in_words: Callable[[float], str]) -> list[Row]:
     ranked = sorted(counts.items(), key=lambda item: -item[1])
     rest = sum(count for _, count in ranked[_MOST_REASONS:])
     shown = ranked[:_MOST_REASONS] + ([("all other reasons", rest)] if rest else [])
     return [
-        {"place": place, "name": one_line(name), "y": count, "shown": told(count),
-         "tip": f"{one_line(name)}: {told(count)}"}
+        {"place": place, "name": one_line(name), "y": count, "shown": in_words(count),
+         "tip": f"{one_line(name)}: {in_words(count)}"}
         for place, (name, count) in enumerate(shown)
     ]  # fmt: skip
 
@@ -255,7 +257,7 @@ def _span(low: float, high: float) -> str:
     return f"{int(low):,} to {last:,} records" if last > low else number(int(low), "record")
 
 
-def tries_told(facts: Facts) -> str:
+def attempts_in_words(facts: Facts) -> str:
     """How many tries the pages took, in words."""
     pages = sum(facts.tries.values())
     if not pages:

@@ -91,7 +91,7 @@ def render(facts: Facts) -> Iterator[str]:
         progress=drawn(timeline.progress_figures(facts)),
         trouble=drawn(figures.trouble_figures(facts)),
         sizes=drawn(figures.size_figures(facts)),
-        tries=figures.tries_told(facts),
+        tries=figures.attempts_in_words(facts),
         known=known(facts),
         whys=whys(facts),
         doubts=list(facts.doubts),
@@ -138,10 +138,10 @@ def standing(facts: Facts) -> tuple[str, str]:
     if complete == total:
         but = ", with doubts" if facts.doubts.groups else ""
         return "complete", f"Complete{but}: {_all_of(total)}"
-    told = f"Incomplete: {complete:,} of {number(total, 'partition')} complete"
+    text = f"Incomplete: {complete:,} of {number(total, 'partition')} complete"
     if failed:
-        return "failed", f"{told}, {failed:,} failed"
-    return "open", told
+        return "failed", f"{text}, {failed:,} failed"
+    return "open", text
 
 
 def _all_of(total: int) -> str:
@@ -188,17 +188,17 @@ def known(facts: Facts) -> str:
             "made by a version that took no notes. What else is told here is from the journals."
         )
     since = datetime.fromisoformat(statistics.since)
-    told = (
+    text = (
         f"Noted by {number(statistics.runs, 'run')} since {since:%Y-%m-%d %H:%M} UTC, "
         f"{figures.brief(statistics.run_s)} in all. A run that is killed, or not over yet, notes "
         "nothing."
     )
     if facts.first_at and facts.first_at < since.timestamp() - 1:
-        told += f" The first page came before that, {_moment(facts.first_at)}."
+        text += f" The first page came before that, {_moment(facts.first_at)}."
     noted, kept = sum(statistics.errors.values()), sum(i.retries for i in facts.resources.values())
     if noted != kept:
-        told += (
+        text += (
             f" Noted were {number(noted, 'lost try', 'lost tries')}; the journals, which know only "
             f"those of pages that came in the end, count {kept:,}."
         )
-    return told
+    return text

@@ -33,7 +33,7 @@ def numbers(view: View) -> Iterator[Guess]:
     for place in found:
         base = first_number(place.value, echo[1] if echo else None)
         guess = numbered(view, place, base, why, pages)
-        yield replace(guess, told=True) if documented else guess
+        yield replace(guess, stated=True) if documented else guess
 
 
 def _page_names(echo: str) -> list[str]:
@@ -69,8 +69,8 @@ def numbered(
     else:
         start |= _total_in_header(view, "records", "pages")
     unsure = () if base is not None else ("base_page",)
-    told = place.value is not None or bool(pages)
-    return _counted("page_number", "page", place, start, why, told, unsure)
+    stated = place.value is not None or bool(pages)
+    return _counted("page_number", "page", place, start, why, stated, unsure)
 
 
 def _documented(view: View, wanted: tuple[str, ...]) -> list[Place]:
@@ -101,15 +101,15 @@ def offsets(view: View) -> Iterator[Guess]:
     for place in found:
         first = place.value if place.value is not None else echo[1] if echo else 0
         base = 1 if str(first) == "1" and plain(place.name) in ("startindex", "start") else 0
-        yield offset_guess(view, place, base, why, told=True)
+        yield offset_guess(view, place, base, why, stated=True)
 
 
 def is_odata(view: View) -> bool:
     """Whether an API is OData's, by its page or by what is asked of it."""
-    told = isinstance(view.page, dict) and any(
+    stated = isinstance(view.page, dict) and any(
         key.startswith(("@odata.", "odata.")) for key in view.page
     )
-    return told or any(place.name in ("$top", "$count", "$inlinecount") for place in view.places)
+    return stated or any(place.name in ("$top", "$count", "$inlinecount") for place in view.places)
 
 
 def customary(view: View) -> Iterator[Guess]:
@@ -148,18 +148,18 @@ def spread(guess: Guess, wanted: tuple[str, ...]) -> Guess:
 def _either(view: View, kind: str, name: str, why: str) -> Guess:
     place = Place(view.new_part, name, None)
     if kind == "page":
-        return replace(numbered(view, place, None, why, None), told=False)
-    return offset_guess(view, place, 0, why, told=False)
+        return replace(numbered(view, place, None, why, None), stated=False)
+    return offset_guess(view, place, 0, why, stated=False)
 
 
-def offset_guess(view: View, place: Place, base: int, why: str, *, told: bool) -> Guess:
+def offset_guess(view: View, place: Place, base: int, why: str, *, stated: bool) -> Guess:
     """An offset that goes to a place. A total that only counts the page would end it early."""
     start: dict[str, Any] = {"base_offset": base} if base else {}
     if total := _total(view):
         start["total_path"] = total
     else:
         start |= _total_in_header(view, "records")
-    return _counted("offset", "offset", place, start, why, told, ())
+    return _counted("offset", "offset", place, start, why, stated, ())
 
 
 def _total(view: View) -> str | None:
@@ -188,12 +188,12 @@ def _counted(
     place: Place,
     options: dict[str, Any],
     why: str,
-    told: bool,
+    stated: bool,
     unsure: tuple[str, ...],
 ) -> Guess:
     if place.part == "form":
         paginator = {"type": kind, f"{word}_param": None, **options}
-        return Guess(paginator, why, form={place.name: "{cursor}"}, told=told, unsure=unsure)
+        return Guess(paginator, why, form={place.name: "{cursor}"}, stated=stated, unsure=unsure)
     key = f"{word}_param" if place.part == "params" else f"{word}_body_path"
     paginator = {"type": kind, key: place.name, **options}
-    return Guess(paginator, why, (place.name,), told=told, unsure=unsure)
+    return Guess(paginator, why, (place.name,), stated=stated, unsure=unsure)

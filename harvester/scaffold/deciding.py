@@ -84,7 +84,7 @@ def decide_offline(ask: Ask, page: Any = None) -> Decided:
     seen = page is not None
     candidates = records_in(page, last_word(ask.url), page_size(ask)) if seen else []
     records = candidates[0] if candidates else None
-    found = [guess for guess in guesses(ask, sample, records) if guess.told or seen]
+    found = [guess for guess in guesses(ask, sample, records) if guess.stated or seen]
     for hint in known(ask, None):
         ask = _adding(ask, hint)
     return Decided(ask, found[0] if found else SINGLE, None, records)
@@ -121,7 +121,7 @@ class _Deciding:
         more = more_than(signs_of(sample, self.records), came) if trial.seen else None
         guess, proof = self._chosen(trial, more) or (SINGLE, Proof("last", SINGLE.why))
         if guess.type == "single_page" and more:
-            proof = Proof("refused", f"{more.told(came)}; nothing that was tried leads there")
+            proof = Proof("refused", f"{more.says(came)}; nothing that was tried leads there")
         used = MOST_REQUESTS - self.probe.left
         return Decided(
             self.ask, guess, proof, trial.records, tuple(found[1:3]), sample, tuple(self.notes),
@@ -140,11 +140,11 @@ class _Deciding:
                     self.notes.append(f"{hint['api']}: {hint['why']}")
                     sample = self.probe.first(self.config(SINGLE))
         except AttemptFailed as error:
-            told = secrets_of(config).redact(str(error))
-            raise _no_first_page(told, error.status) from error
+            message = secrets_of(config).redact(str(error))
+            raise _no_first_page(message, error.status) from error
         if said := said_no(sample.page):
-            told = secrets_of(config).redact(f"the answer, of status 200, says no: {said}")
-            raise _no_first_page(told, sample.status)
+            message = secrets_of(config).redact(f"the answer, of status 200, says no: {said}")
+            raise _no_first_page(message, sample.status)
         return sample
 
     def _chosen(self, trial: Trial, more: Sign | None) -> tuple[Guess, Proof] | None:
@@ -157,28 +157,28 @@ class _Deciding:
                 try:
                     tried, proof = self._tried(trial, guess)
                 except OutOfRequests as error:
-                    if best.told and not failed:
+                    if best.stated and not failed:
                         plausible.append((guess, Proof("refused", f"not tried: {error}")))
                     break
-                told = best.told or guess.told
-                if proof.verdict == "proven" or (proof.holds and told and not more):
+                stated = best.stated or guess.stated
+                if proof.verdict == "proven" or (proof.holds and stated and not more):
                     return tried, proof
                 if proof.verdict == "overlap" and by_server(guess):
-                    return tried, replace(proof, told=f"{proof.told}; {UNSORTED}")
+                    return tried, replace(proof, message=f"{proof.message}; {UNSORTED}")
                 if proof.verdict == "last" or (proof.holds and not more):
                     plausible.append((tried, proof))
                     break
                 if proof.verdict == "overlap":
                     overlapping.append((tried, proof))
                 failed = True
-                self.notes.append(f"not {_named(guess)}: {proof.told}")
-                if proof.status in (401, 429) and best.told:
+                self.notes.append(f"not {_named(guess)}: {proof.message}")
+                if proof.status in (401, 429) and best.stated:
                     plausible.append((guess, proof))
                 if proof.verdict == "same" and not by_server(guess):
                     break  # the parameter is ignored, whatever stands in it
         for guess, proof in overlapping[:1]:
             if trial.ends(guess):
-                return guess, replace(proof, told=f"{proof.told}; {UNSORTED}")
+                return guess, replace(proof, message=f"{proof.message}; {UNSORTED}")
         return plausible[0] if plausible else None
 
     def _tried(self, trial: Trial, guess: Guess) -> tuple[Guess, Proof]:
@@ -201,10 +201,10 @@ class _Deciding:
             yield replace(guess, paginator={**guess.paginator, "base_offset": 1})
 
 
-def _no_first_page(told: str, status: int | None) -> NoFirstPage:
+def _no_first_page(message: str, status: int | None) -> NoFirstPage:
     return NoFirstPage(
-        f"no page could be had: {told}. Nothing was written; --offline writes what the line alone "
-        "says",
+        f"no page could be had: {message}. Nothing was written; --offline writes what the line "
+        "alone says",
         status=status,
     )
 

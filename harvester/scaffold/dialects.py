@@ -102,7 +102,7 @@ def startkey(view: View) -> Iterator[Guess]:
             resource={
                 "next_request": {"params": {**kept, "startkey": "{cursor:json}", "skip": 1}}
             },
-            told=False,
+            stated=False,
         )  # fmt: skip
 
 

@@ -18,8 +18,9 @@ _ROUND: Final = frozenset({5, 10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60, 64, 75
 class Guess:
     """One way to page. `why` is what speaks for it; `without` names parameters that the paginator
     sends itself; `first` those that go with the first page only; `resource` are further keys of
-    the YAML; `form` is what takes the form's parameters' place; `told`: the page says so; `spread`
-    are names that the number goes to all at once, to find out with few requests which is heeded.
+    the YAML; `form` is what takes the form's parameters' place; `stated`: the page says so;
+    `spread` are names that the number goes to all at once, to find out with few requests which of
+    them is heeded.
     """
 
     paginator: Mapping[str, Any]
@@ -28,7 +29,7 @@ class Guess:
     first: tuple[str, ...] = ()
     resource: Mapping[str, Any] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
-    told: bool = True
+    stated: bool = True
     unsure: tuple[str, ...] = ()
     spread: tuple[str, ...] = ()
 

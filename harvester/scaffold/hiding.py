@@ -41,13 +41,13 @@ _SHORTEST_GIVEN: Final = 8  # a shorter value of a variable may stand in a line 
 @dataclass(slots=True)
 class Hidden:
     """A request without secrets. `auth` is the YAML's `client.auth`; `values` are those of the
-    variables that were made, `told` what each is in words, `derived` what gives one away.
+    variables that were made, `explanations` what each is in words, `derived` what gives one away.
     """
 
     ask: Ask
     auth: dict[str, Any] | None = None
     values: dict[str, str] = field(default_factory=dict, repr=False)
-    told: dict[str, str] = field(default_factory=dict)
+    explanations: dict[str, str] = field(default_factory=dict)
     derived: list[str] = field(default_factory=list, repr=False)
     notes: list[str] = field(default_factory=list)
 
@@ -188,10 +188,10 @@ class _Hiding:
         scheme = _SCHEME.fullmatch(value)
         own = "KEY" if name.lower() == "authorization" else _kind(name)
         if scheme is None:
-            told = f"the whole value of the header {name}"
-            return {"type": "api_key", "name": name, "value": self._variable(value, own, told)}
-        told = f"what follows `{scheme[1]} ` in the header {name}, without that prefix"
-        secret = self._variable(scheme[2], "TOKEN" if own == "KEY" else own, told)
+            where = f"the whole value of the header {name}"
+            return {"type": "api_key", "name": name, "value": self._variable(value, own, where)}
+        where = f"what follows `{scheme[1]} ` in the header {name}, without that prefix"
+        secret = self._variable(scheme[2], "TOKEN" if own == "KEY" else own, where)
         return {"type": "api_key", "name": name, "prefix": f"{scheme[1]} ", "value": secret}
 
     def _basic(self, user: str, password: str, where: str) -> None:
@@ -213,7 +213,7 @@ class _Hiding:
         while values.get(name, text) != text:
             name, number = f"{wanted}_{number}", number + 1
         values[name] = text
-        self._found.told[name] = where
+        self._found.explanations[name] = where
         return mark(name)
 
 

@@ -64,4 +64,4 @@ def _keyset(
     adding = {"step": step} if step is not None else {}
     paginator = {"type": "keyset", "cursor_path": at, "take": take, **adding, **into.paginator}
     why = f"{why}; the {take} id of a page is sent as {name}"
-    yield replace(into, paginator=paginator, why=why, without=(name,), told=False)
+    yield replace(into, paginator=paginator, why=why, without=(name,), stated=False)

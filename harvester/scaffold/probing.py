@@ -68,7 +68,7 @@ class Proof:
     """
 
     verdict: str
-    told: str = ""
+    message: str = ""
     status: int | None = None
     second: Sample | None = field(default=None, repr=False)
 
@@ -80,12 +80,12 @@ class Proof:
 
 def _verdict(both: Shared, second: Sample) -> Proof:
     if both.count == 0:
-        told = f"the next page has {both.second:,} other records (by {both.by})"
-        return Proof("proven", told, second=second)
+        message = f"the next page has {both.second:,} other records (by {both.by})"
+        return Proof("proven", message, second=second)
     if both.same:
         return Proof("same", f"the next page has the same records (by {both.by})", second=second)
-    told = f"the next page repeats {both.count:,} of its {both.second:,} records (by {both.by})"
-    return Proof("overlap", told, second=second)
+    message = f"the next page repeats {both.count:,} of its {both.second:,} records (by {both.by})"
+    return Proof("overlap", message, second=second)
 
 
 class OutOfRequests(HarvesterError):
@@ -143,13 +143,13 @@ class Probe(WaitingPolicy):
         except PageRefused as error:
             return Proof("refused", secrets_of(config).redact(str(error)), error.status)
         if said := said_no(second.page):
-            told = f"the next page, of status {second.status}, says no: {said}"
-            return Proof("refused", secrets_of(config).redact(told), second.status)
+            message = f"the next page, of status {second.status}, says no: {said}"
+            return Proof("refused", secrets_of(config).redact(message), second.status)
         following = values_at(second.page, path) if path is not None else None
         if following is None:
             allowed = config.resources[0].allow_missing or path is None
-            told = "the next page has no records at the same place"
-            return Proof("empty" if allowed else "refused", told, second=second)
+            message = "the next page has no records at the same place"
+            return Proof("empty" if allowed else "refused", message, second=second)
         if not following:
             return Proof("empty", "the next page is empty", second=second)
         return _verdict(shared(came or (), following), second)
@@ -211,8 +211,8 @@ class Probe(WaitingPolicy):
             raise OutOfRequests(f"{MOST_REQUESTS} requests were made, the most that init makes")
 
     def _heeded(self, sample: Sample) -> Sample:
-        if (told := exhausted(sample.headers, time.time())) and told.seconds < _LONGEST_WAIT_S:
-            self._earliest = self._clock() + told.seconds
+        if (spent := exhausted(sample.headers, time.time())) and spent.seconds < _LONGEST_WAIT_S:
+            self._earliest = self._clock() + spent.seconds
         return sample
 
 
@@ -222,10 +222,10 @@ def _sample(response: Response, request: Request, limits: Limits) -> Sample:
     verdict, _ = judge((), response.status, response.headers, None)
     if verdict != "keep":
         said = " ".join(body[:_LONGEST_ERROR].decode("utf-8", "replace").split())
-        told = f"the server answered {response.status}{f': {said}' if said else ''}"
+        message = f"the server answered {response.status}{f': {said}' if said else ''}"
         kind = _KINDS.get(verdict, PageRefused)
         hint = server_wait(response.headers, time.time())
-        raise kind(told, status=response.status, hint_s=hint)
+        raise kind(message, status=response.status, hint_s=hint)
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:

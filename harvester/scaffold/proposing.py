@@ -33,13 +33,13 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration as text, and what to tell. `values` are those of the variables that it
-    names and that the line held; `told` says what was decided, resource by resource; `exports`
+    names and that the line held; `findings` says what was decided, resource by resource; `exports`
     what the environment needs, and `missing` which of its variables are not there.
     """
 
     name: str
     text: str
-    told: Mapping[str, list[str]]
+    findings: Mapping[str, list[str]]
     notes: tuple[str, ...]
     unsure: tuple[str, ...]
     exports: tuple[str, ...]
@@ -115,7 +115,7 @@ def _put_together(
     rate = telling.rate_of(sample.headers) if sample else telling.Rate()
     client = client_of(decided[0].ask, first.auth, rate.budgets)
     titles = _titles(decided)
-    told = {t: telling.seen_told(each) for t, each in zip(titles, decided, strict=True)}
+    findings = {t: telling.findings_of(each) for t, each in zip(titles, decided, strict=True)}
     resources = [
         resource_of(each.ask, title, each.selector, each.guess, each.key)
         for title, each in zip(titles, decided, strict=True)
@@ -143,11 +143,11 @@ def _put_together(
     return Proposal(
         name,
         text,
-        {title: telling.safe_lines(lines, secrets) for title, lines in told.items()},
+        {title: telling.safe_lines(lines, secrets) for title, lines in findings.items()},
         tuple(telling.safe_lines(notes, secrets)),
         tuple(dict.fromkeys(
             line for each in decided
-            for line in telling.safe_lines(telling.unsure_told(each), secrets))),
+            for line in telling.safe_lines(telling.open_questions(each), secrets))),
         tuple(exports.values()),
         tuple(name for name in exports if name in values or not env.get(name)),
         all(each.proven for each in decided),
@@ -176,9 +176,9 @@ def _refuse_unset(hidden: Sequence[Hidden], env: Mapping[str, str]) -> None:
 
 def _exports(hidden: Sequence[Hidden]) -> dict[str, str]:
     """What a person has to export, by the variable, and what it is; never the value."""
-    told = {name: where for each in hidden for name, where in each.told.items()}
+    where_from = {name: where for each in hidden for name, where in each.explanations.items()}
     return {
-        name: f"{name}=…" + (f"    # {told[name]}" if name in told else "")
+        name: f"{name}=…" + (f"    # {where_from[name]}" if name in where_from else "")
         for name in names_needed(hidden)
     }
 

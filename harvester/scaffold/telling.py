@@ -26,7 +26,7 @@ class Rate:
     """What the headers say of a rate limit: an exact budget, or words."""
 
     budgets: list[dict[str, Any]] = field(default_factory=list)
-    told: str = ""
+    message: str = ""
 
 
 def rate_of(headers: Mapping[str, str]) -> Rate:
@@ -46,13 +46,13 @@ def rate_of(headers: Mapping[str, str]) -> Rate:
     left = _whole(headers, "x-rate-limit-remaining", "x-ratelimit-remaining",
                   "ratelimit-remaining", "x-ratelimit-remaining")  # fmt: skip
     reset = window_reset(headers, 0.0) if "date" in headers else None
-    told = f"the server says: {limit:,} requests a window"
-    told += f", {left:,} left" if left is not None else ""
+    text = f"the server says: {limit:,} requests a window"
+    text += f", {left:,} left" if left is not None else ""
     if reset is not None and 0 < reset < 90_000:
         window = next((one for one in _WINDOWS if reset <= one + _SLACK_S), 86_400)
-        told += f", which ends in {duration(reset)}; a budget might be "
-        told += f"{{requests: {limit}, per: {_period(window)}}}"
-    return Rate(told=f"{told}. It is obeyed as it comes.")
+        text += f", which ends in {duration(reset)}; a budget might be "
+        text += f"{{requests: {limit}, per: {_period(window)}}}"
+    return Rate(message=f"{text}. It is obeyed as it comes.")
 
 
 def _exact(requests: int, seconds: int, header: str) -> Rate:
@@ -77,7 +77,7 @@ def _whole(headers: Mapping[str, str], *named: str) -> int | None:
     return None
 
 
-def keys_told(decided: Decided) -> str:
+def keys_in_words(decided: Decided) -> str:
     """The first record's keys, not its values: those belong to nobody's file."""
     records = decided.records
     if records is None or not records.values:
@@ -88,13 +88,13 @@ def keys_told(decided: Decided) -> str:
     return ", ".join(few) + (", …" if len(records.keys) > _MOST_KEYS else "")
 
 
-def seen_told(decided: Decided) -> list[str]:
+def findings_of(decided: Decided) -> list[str]:
     """What was decided and why, a line each."""
     lines = []
     if decided.sample is not None:
         count = len(decided.records.values) if decided.records else 0
         where = decided.selector or "$"
-        lines.append(f"records: {number(count, 'record')} at {where} ({keys_told(decided)})")
+        lines.append(f"records: {number(count, 'record')} at {where} ({keys_in_words(decided)})")
         others = [f"{one.selector} ({len(one.values)})" for one in decided.others if one.values]
         if others:
             lines.append(f"also there: {', '.join(others)}")
@@ -108,11 +108,11 @@ def seen_told(decided: Decided) -> list[str]:
         return [*lines, "because: nothing was asked, and the line says nothing of pages"]
     lines.append(f"because: {decided.guess.why}")
     if decided.proof is not None:
-        lines.append(f"{'proven' if decided.proven else 'not proven'}: {decided.proof.told}")
+        lines.append(f"{'proven' if decided.proven else 'not proven'}: {decided.proof.message}")
     return lines
 
 
-def unsure_told(decided: Decided) -> list[str]:
+def open_questions(decided: Decided) -> list[str]:
     """What a person should look at."""
     found = [*decided.guess.unsure]
     found = [one for one in found if one != "base_page"]
@@ -121,7 +121,7 @@ def unsure_told(decided: Decided) -> list[str]:
         found.append("nothing was asked (--offline): all of it is a guess from the line alone")
     elif decided.guess.type == "single_page" and decided.more:
         found.append(
-            f"not proven to be the only page: {decided.more.told(_came(decided))}. Look in the "
+            f"not proven to be the only page: {decided.more.says(_came(decided))}. Look in the "
             "vendor's page for the parameter that pages, add it to the line, and run init again"
         )
     elif decided.guess.type == "single_page":
@@ -135,11 +135,11 @@ def unsure_told(decided: Decided) -> list[str]:
                 'path: "{n}/…" with partitions: {n: {range: [1, 100]}}'
             )
     elif proof.verdict == "last":
-        found.append(f"no second page proved the paging: {proof.told}")
+        found.append(f"no second page proved the paging: {proof.message}")
     elif proof.verdict != "proven":
-        found.append(f"the paging is not proven: {proof.told}")
+        found.append(f"the paging is not proven: {proof.message}")
     if proof is not None and decided.more and decided.guess.type != "single_page":
-        found.append(decided.more.told(_came(decided)))
+        found.append(decided.more.says(_came(decided)))
     if "base_page" in decided.guess.unsure:
         found.append("whether the API counts pages from 0 or from 1 (base_page)")
     if decided.guess.first:
@@ -158,23 +158,25 @@ def comments_of(hidden: Hidden, decided: Decided, index: int, rate: Rate) -> dic
     found: dict[Key, list[str]] = {}
     if decided.sample is not None and decided.selector is not None:
         count = len(decided.records.values) if decided.records else 0
-        text = f"{number(count, 'record')} on the first page; the first has: {keys_told(decided)}"
+        text = (
+            f"{number(count, 'record')} on the first page; the first has: {keys_in_words(decided)}"
+        )
         found[(*place, "data_selector")] = wrapped(text, 4)
-    told = f"{decided.guess.why}"
+    text = f"{decided.guess.why}"
     if decided.proof is None:
         single = decided.guess.type == "single_page"
-        told = "nothing was asked, and the line says nothing of pages" if single else told
-    elif decided.proof.told != told:
-        told += f" ({'proven' if decided.proven else 'not proven'}: {decided.proof.told})"
+        text = "nothing was asked, and the line says nothing of pages" if single else text
+    elif decided.proof.message != text:
+        text += f" ({'proven' if decided.proven else 'not proven'}: {decided.proof.message})"
     else:
-        told += " (not proven)"
-    found[(*place, "paginator")] = wrapped(told, 4)
+        text += " (not proven)"
+    found[(*place, "paginator")] = wrapped(text, 4)
     if "response_actions" in decided.guess.resource:
         found[(*place, "response_actions")] = ["The first rule that matches counts."]
     if hidden.auth:
         found[("client", "auth")] = ["The values are in the environment, never in this file."]
     if rate.budgets:
-        found[("client", "rate_limit")] = wrapped(rate.told, 2)
+        found[("client", "rate_limit")] = wrapped(rate.message, 2)
     return found
 
 
@@ -187,9 +189,9 @@ def head_of(
     notes = [*ask.notes, *hidden.notes]
     if exports:
         lines += ["", "Needs in the environment:", *(f"  export {one}" for one in exports)]
-    if rate.told and not rate.budgets:
-        notes.append(f"Rate limit: {rate.told}")
-    unsure = list(dict.fromkeys(one for each in decided for one in unsure_told(each)))
+    if rate.message and not rate.budgets:
+        notes.append(f"Rate limit: {rate.message}")
+    unsure = list(dict.fromkeys(one for each in decided for one in open_questions(each)))
     for title, items in (("Notes:", notes), ("Not sure:", unsure)):
         if items:
             lines += ["", title]

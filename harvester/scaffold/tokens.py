@@ -46,7 +46,7 @@ def in_body(view: View) -> Iterator[Guess]:
             paginator = {"type": "cursor", "cursor_path": text, **guess.paginator}
             if name == "nextcursormark":  # Solr says the end by the mark that was sent
                 paginator["cursor_may_repeat"] = True
-            yield replace(guess, paginator=paginator, why=f"{why}; {guess.why}", told=True)
+            yield replace(guess, paginator=paginator, why=f"{why}; {guess.why}", stated=True)
 
 
 def in_headers(view: View) -> Iterator[Guess]:

@@ -33,7 +33,7 @@ def by_server(guess: Guess) -> bool:
     """Whether the server itself said where the next page is: a list that moves while it is read
     repeats records, and is paged rightly all the same.
     """
-    return guess.told and guess.type in ("cursor", "header_cursor", "json_link", "header_link")
+    return guess.stated and guess.type in ("cursor", "header_cursor", "json_link", "header_link")
 
 
 @dataclass(slots=True)
@@ -90,7 +90,9 @@ class Trial:
             found = records_in(proof.second.page, last_word(self.ask.url), page_size(self.ask))
             if found and found[0].path and found[0].values:
                 self.records = found[0]
-                return replace(proof, verdict="proven", told="the next page has the first records")
+                return replace(
+                    proof, verdict="proven", message="the next page has the first records"
+                )
         return proof
 
     def _narrowed(self, guess: Guess) -> tuple[Guess, Proof]:
@@ -125,7 +127,7 @@ class Trial:
         if guess.type == "page_number" and guess.paginator.get("base_page") == 1:
             zero = _from(guess, 0)
             if self._is_first(zero, self._read_or_none(zero)):
-                return zero, replace(proof, told=f"{proof.told}; page 0 is the first")
+                return zero, replace(proof, message=f"{proof.message}; page 0 is the first")
         if not again:
             return guess, Proof("refused", "its own first page has no records")
         return guess, Proof("moves", f"asked for again, the first page was another: {UNSORTED}")
@@ -147,7 +149,7 @@ class Trial:
             before = self._read_or_none(zero)
             if before and shared(known, before).count == 0:
                 self.notes.append(_PAGE_ZERO)
-                return zero, replace(proof, told=f"{proof.told}; {_PAGE_ZERO}")
+                return zero, replace(proof, message=f"{proof.message}; {_PAGE_ZERO}")
         return replace(guess, unsure=()), proof
 
     def _read(self, guess: Guess) -> list[Any]:

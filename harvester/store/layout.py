@@ -43,12 +43,12 @@ def folder_among(
     """
     folder = str(partition.folder)
     if partition.cased:
-        folder = _told_apart(partition, header_in, reach)
+        folder = _by_case(partition, header_in, reach)
     reach(folder)
     return folder
 
 
-def _told_apart(
+def _by_case(
     partition: Partition,
     header_in: Callable[[str], Header | None],
     reach: Callable[[str], None],

@@ -20,16 +20,16 @@ _WRITTEN_OUT: Final = "a secret in the file"
 
 def lint_text(lint: "Problem", line: str, columns: int | None) -> str:
     """A lint, and under it the line of the file; of a line with a secret only its key."""
-    told = _wrapped(f"lint: {one_line(str(lint))}", columns)
+    text = _wrapped(f"lint: {one_line(str(lint))}", columns)
     shown = one_line(line)
     if lint.message.startswith(_WRITTEN_OUT):
         key = re.escape(re.split(r"[.\[\]]", lint.path)[-1] or lint.path)
         found = re.search(rf".*\b{key}\b['\"]?\s*:", shown)
         shown = f"{found[0]} ***" if found else ""
     if not shown:
-        return told
+        return text
     head = f"{lint.line:>7} | "
-    return f"{told}\n{head}{fit(shown, (columns or 120) - len(head))}"
+    return f"{text}\n{head}{fit(shown, (columns or 120) - len(head))}"
 
 
 def seen_table(seen: Sequence["Seen"], columns: int | None) -> str:
@@ -58,9 +58,9 @@ def seen_table(seen: Sequence["Seen"], columns: int | None) -> str:
 
 def _further(seen: "Seen", columns: int | None) -> list[str]:
     """What was asked of one resource, and what a harvest would go by."""
-    told = [("asked", asked) for asked in seen.asked]
-    told += [("total", seen.total), ("second page", seen.second), ("ends with", seen.ends)]
-    lines = [f"  {name}: {one_line(text)}" for name, text in told if text]
+    rows = [("asked", asked) for asked in seen.asked]
+    rows += [("total", seen.total), ("second page", seen.second), ("ends with", seen.ends)]
+    lines = [f"  {name}: {one_line(text)}" for name, text in rows if text]
     if not lines:
         return []
     title = one_line(seen.partition or seen.resource)

@@ -77,8 +77,8 @@ def ends(summary: Summary, columns: int | None) -> str:
     counts: Counter[str] = Counter()
     for item in summary.resources:
         counts.update(item.ends)
-    told = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
-    return wrap(f"Ended with {told}.", columns) if told else ""
+    ends = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
+    return wrap(f"Ended with {ends}.", columns) if ends else ""
 
 
 def resources(summary: Summary, columns: int | None) -> str:
@@ -168,10 +168,10 @@ def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
     line = wrap(line, columns)
     if not waited:
         return line
-    told = "; ".join(
+    reasons = "; ".join(
         f"{duration(seconds)} {why}" for seconds, why in waits[:_MOST_REASONS] if seconds
     )
-    return f"{line}\n" + wrap(f"Of these {duration(waited)} waiting: {told}.", columns)
+    return f"{line}\n" + wrap(f"Of these {duration(waited)} waiting: {reasons}.", columns)
 
 
 def missing(failures: Sequence[Failure], columns: int | None) -> str:
@@ -213,30 +213,30 @@ def doubted(doubts: Sequence[DoubtGroup], columns: int | None) -> str:
 def doubled(found: Doubles) -> str:
     """What `verify --keys` has counted of a resource."""
     key = " and ".join(found.key)
-    told = f"{found.resource}: {number(found.records, 'record')}, {found.distinct:,} different"
-    told += f" by {key}"
+    line = f"{found.resource}: {number(found.records, 'record')}, {found.distinct:,} different"
+    line += f" by {key}"
     if found.duplicates:
-        told += f"; {found.duplicates:,} come again, {found.within:,} of them in one partition"
+        line += f"; {found.duplicates:,} come again, {found.within:,} of them in one partition"
     if found.unkeyed:
-        told += f"; {found.unkeyed:,} have no {key}"
+        line += f"; {found.unkeyed:,} have no {key}"
     listed = [
         f"{Partition(found.resource, item['partition']).title}: {item['duplicates']:,} again"
         for item in found.partitions[:_MOST_ON_SCREEN]
         if item["partition"]
     ]
-    return "\n  ".join(map(one_line, [told, *listed]))
+    return "\n  ".join(map(one_line, [line, *listed]))
 
 
 def _noted(summary: Summary, columns: int | None) -> str:
     """What there is to know of pages that are kept."""
-    told = (
+    notes = (
         f"{one_line(item.name)}: {number(item.control_characters, 'control character')} raw in "
         "strings, such as tabs and line breaks; kept as they came, and escaped wherever records "
         "are read"
         for item in summary.resources
         if item.control_characters
     )
-    return "\n".join(wrap(text, columns) for text in told)
+    return "\n".join(wrap(text, columns) for text in notes)
 
 
 def _doubt(group: DoubtGroup) -> str:

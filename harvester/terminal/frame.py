@@ -159,8 +159,8 @@ def _with_dim_rest(line: Text) -> Text:
 def _rest(actives: Sequence[Active], now: float) -> str:
     """Those for which there is no line, by what they do."""
     kinds = Counter(active.doing(now).split()[0] for active in actives)
-    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
-    return f"and {len(actives):,} more at work: {told}"
+    summed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+    return f"and {len(actives):,} more at work: {summed}"
 
 
 def bar(share: float, cells: int) -> str:

@@ -47,10 +47,10 @@ class PlainDisplay:
         self._file = file
         self._clock = clock
         self._now = now
-        self._told = clock()
-        self._told_end = float("-inf")
+        self._last_line = clock()
+        self._ends_shown = float("-inf")
         self._ended_now = 0
-        self._told_wait_until = float("-inf")
+        self._wait_shown_until = float("-inf")
 
     def __enter__(self) -> Self:
         return self
@@ -81,20 +81,20 @@ class PlainDisplay:
                 partitions = number(event.partitions, "partition") + more
                 return f"{event.name}: harvesting {partitions} into {event.out}"
             case PartitionDone() | PartitionPaused() if self._is_news(now):
-                self._told_end, self._ended_now = now, self._progress.ended_now
+                self._ends_shown, self._ended_now = now, self._progress.ended_now
                 return f"{self._ended(event)}; {self._totals()}"
             case PartitionLost():
                 return None  # a notice has told of it
             case Waiting() | AttemptLost() if line := self._wait(event, now):
                 return line
-        if now - self._told >= _EVERY_S:
+        if now - self._last_line >= _EVERY_S:
             return self._totals()
         return None
 
     def _is_news(self, now: float) -> bool:
         """Whether the end of a partition gets a line: it ended in this run, and not too soon."""
         ended = self._progress.ended_now > self._ended_now
-        return ended and now - self._told_end >= _ENDS_EVERY_S
+        return ended and now - self._ends_shown >= _ENDS_EVERY_S
 
     def _ended(self, event: PartitionDone | PartitionPaused) -> str:
         at = event.checkpoint
@@ -106,9 +106,9 @@ class PlainDisplay:
         """A long wait is worth a line, once for all who wait; nothing may follow for minutes."""
         seconds = event.seconds if isinstance(event, Waiting) else event.wait_s
         why = event.reason if isinstance(event, Waiting) else event.error
-        if seconds < _EVERY_S or now + seconds <= self._told_wait_until + _EVERY_S:
+        if seconds < _EVERY_S or now + seconds <= self._wait_shown_until + _EVERY_S:
             return None
-        self._told_wait_until = now + seconds
+        self._wait_shown_until = now + seconds
         return f"waiting {duration(seconds)}: {one_line(why)}"
 
     def _totals(self) -> str:
@@ -127,7 +127,7 @@ class PlainDisplay:
         return ", ".join(filter(None, pieces))
 
     def _say(self, line: str) -> None:
-        self._told = self._clock()
+        self._last_line = self._clock()
         try:
             stamp = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
             file = self._file or sys.stderr

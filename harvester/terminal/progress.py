@@ -277,11 +277,11 @@ class Progress:
         """An estimate of the seconds left, or None while there is nothing to tell it by."""
         with self._lock:
             shares = list(self._shares())
-            told = self.ended_now >= _FEWEST_ENDED or (
+            enough = self.ended_now >= _FEWEST_ENDED or (
                 self.new_pages >= _FEWEST_PAGES and len(shares) == len(self._by_id) > 0
             )
             worked = self._worked + sum(share - began for share, began in shares)
-            if not told or self.more or worked <= 0:
+            if not enough or self.more or worked <= 0:
                 return None
             ended = self.done + self.lost + self.paused
             left = self.partitions - ended - sum(share for share, _ in shares)

@@ -98,8 +98,8 @@ def resources_text(config: "Config") -> str:
 def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
     """What `init` decided and why, what is unsure, and what to type next."""
     lines = []
-    for name, told in proposal.told.items():
-        lines += [one_line(name), *(f"  {one_line(line)}" for line in told)]
+    for name, lines_of in proposal.findings.items():
+        lines += [one_line(name), *(f"  {one_line(line)}" for line in lines_of)]
     for title, items in (("note", proposal.notes), ("not sure", proposal.unsure)):
         lines += [f"{title}: {one_line(item)}" for item in items]
     lines.append(f"asked {number(proposal.requests, 'request')}")

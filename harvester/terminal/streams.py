@@ -91,9 +91,9 @@ def leave(code: int) -> tuple[int, str]:
     why = _Lost.why
     if why is None or isinstance(why, BrokenPipeError):
         return code, ""
-    told = "it is closed" if why.errno == errno.EBADF else why.strerror or str(why)
+    reason = "it is closed" if why.errno == errno.EBADF else why.strerror or str(why)
     return code or LOST, (
-        f"error: stdout: {told}; the answer is not whole there. What is on disk is untouched: "
+        f"error: stdout: {reason}; the answer is not whole there. What is on disk is untouched: "
         "the same command answers again"
     )
 

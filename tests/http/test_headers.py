@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import PageRejected
-from harvester.http.headers import fields, told
+from harvester.http.headers import fields, merged
 
 AFTER = ("Link", '</items?page=2>; rel="next"')
 LINE = b'Link: </items?page=2>; rel="next"\r\n'
@@ -82,7 +82,7 @@ def test_text_and_urls() -> None:
         ("Link", f"</a?q={utf8}>"), ("LOCATION", f"/{latin}"), ("X-Text", utf8), ("X-Old", latin),
         ("X-Next", f"https://api.example/?q={latin}"),
     ]  # fmt: skip
-    values, several = told(pairs)
+    values, several = merged(pairs)
     assert values == {
         "link": "</a?q=%C3%A9>", "location": "/%E9", "x-text": "é", "x-old": "é",
         "x-next": "https://api.example/?q=%E9",
@@ -92,6 +92,6 @@ def test_text_and_urls() -> None:
 
 def test_twice() -> None:
     """What came twice alike came once; what differs is a list, and is known to be one."""
-    values, several = told([("A", "1"), ("b", "x"), ("a", "1"), ("B", "y"), ("B", "x")])
+    values, several = merged([("A", "1"), ("b", "x"), ("a", "1"), ("B", "y"), ("B", "x")])
     assert values == {"a": "1", "b": "x, y"}
     assert several == {"b"}

@@ -48,7 +48,7 @@ def test_pages_that_say_more(page: Any, kind: str, where: str) -> None:
     sign = more_than(of_body(envelope({**page, "items": [{"total": 9}] * CAME})), CAME)
     assert sign is not None
     assert (sign.kind, sign.where) == (kind, where)
-    assert sign.where in sign.told(CAME)
+    assert sign.where in sign.says(CAME)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_clearest_sign_is_the_one_told() -> None:
     page = {"has_more": True, "next": "x", "total": 130, "total_pages": 3}
     sign = more_than(of_body(envelope(page)), CAME)
     assert sign == Sign("records", "total", 130)
-    assert sign.told(CAME) == "total says 130 records, 50 came"
+    assert sign.says(CAME) == "total says 130 records, 50 came"
 
 
 def test_an_envelope_has_bounds() -> None:

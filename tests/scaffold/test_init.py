@@ -138,7 +138,9 @@ def test_a_server_that_echoes_the_secret_does_not_get_it_written() -> None:
 
     with ApiServer(answer) as server:
         proposal = proposed(f"curl '{server.origin}/items?key={SECRET}'")
-    told = repr((proposal.text, proposal.told, proposal.notes, proposal.unsure, proposal.exports))
+    told = repr(
+        (proposal.text, proposal.findings, proposal.notes, proposal.unsure, proposal.exports)
+    )
     assert SECRET not in told
     assert proposal.values == {"ITEMS_API_KEY": SECRET}
 
@@ -219,8 +221,8 @@ def test_rate_limits() -> None:
          "date": "Mon, 01 Jan 2024 00:00:00 GMT"}
     )  # fmt: skip
     assert window.budgets == []
-    assert "{requests: 300, per: 15m}" in window.told
-    assert rate_of({}).told == rate_of({"x-ratelimit-limit": "many"}).told == ""
+    assert "{requests: 300, per: 15m}" in window.message
+    assert rate_of({}).message == rate_of({"x-ratelimit-limit": "many"}).message == ""
 
 
 # --- The command ---------------------------------------------------------------------------------

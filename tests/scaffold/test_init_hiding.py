@@ -228,4 +228,4 @@ def test_what_a_variable_holds_is_said(header: str, auth: dict[str, str], told: 
     found = hidden(f"curl -H '{header}' {URL}")
     assert found.auth is not None
     assert auth.items() <= found.auth.items()
-    assert re.match(told, next(iter(found.told.values())))
+    assert re.match(told, next(iter(found.explanations.values())))

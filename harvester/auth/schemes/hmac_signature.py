@@ -38,8 +38,8 @@ class HmacSignature(StaticScheme[Hmac], options=Hmac):
         try:
             secret = _DECODED[options.secret_encoding](self.text(options.secret))
         except (ValueError, binascii.Error):
-            told = f"auth.secret is not {options.secret_encoding} (secret_encoding)"
-            raise ConfigError(told) from None
+            message = f"auth.secret is not {options.secret_encoding} (secret_encoding)"
+            raise ConfigError(message) from None
         key = None if options.key is None else self.text(options.key)
         return Credentials(sign=_Signer(options, secret, key))
 

@@ -53,7 +53,7 @@ class SignedToken(RenewableScheme[JwtBearer], options=JwtBearer):
         """The token, and how long it lives."""
         return (
             Field("access_token", parse(self.options.token_path)),
-            Field("expires_in", parse("expires_in"), told=True),
+            Field("expires_in", parse("expires_in"), advisory=True),
         )
 
     def token(self, value: SecretText, found: Mapping[str, Any]) -> Token:

@@ -33,8 +33,8 @@ def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any
             return _session(authenticator, texts)
         case "SelectiveAuthenticator":
             ways = authenticator.get("authenticators") or {}
-            told = {str(name): auth(way, texts) for name, way in ways.items() if name != PARAMETERS}
-            return {"type": SELECTIVE, "ways": told}
+            each = {str(name): auth(way, texts) for name, way in ways.items() if name != PARAMETERS}
+            return {"type": SELECTIVE, "ways": each}
         case "JwtAuthenticator":
             raise UnsaidError("a JWT of one's own as the token (JwtAuthenticator)")
         case kind:

@@ -62,7 +62,7 @@ class Counting(Paginator[Counted]):
         return "total_reached" if beyond(self, following, at) else None
 
 
-def place_told(param: str | None, param_key: str, place: str | None, place_key: str) -> str:
+def place_of_value(param: str | None, param_key: str, place: str | None, place_key: str) -> str:
     """Where the count is sent, in the words of the YAML."""
     if param:
         return f"{param_key} {param!r}"

@@ -7,7 +7,7 @@ from harvester.config import Offset
 from harvester.errors import PageRefused
 from harvester.model import Doubt
 from harvester.paging.paginator import Done, Page
-from harvester.paging.paginators.counting import Counting, place_told
+from harvester.paging.paginators.counting import Counting, place_of_value
 from harvester.paging.request_parts import CursorPlaces
 from harvester.paging.totals import page_size, reached
 from harvester.store import Checkpoint
@@ -74,7 +74,7 @@ class Offsets(Counting[Offset], options=Offset):
     def ignored(self) -> str:
         """The offset."""
         options = self.options
-        sent = place_told(
+        sent = place_of_value(
             options.offset_param, "offset_param", options.offset_body_path, "offset_body_path"
         )
         return f"the server seems to ignore {sent}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from harvester.config import PageNumber
 from harvester.paging.paginator import Done, Page
-from harvester.paging.paginators.counting import Counting, place_told
+from harvester.paging.paginators.counting import Counting, place_of_value
 from harvester.paging.request_parts import CursorPlaces
 from harvester.paging.totals import reached
 from harvester.store import Checkpoint
@@ -59,7 +59,7 @@ class PageNumbers(Counting[PageNumber], options=PageNumber):
     def ignored(self) -> str:
         """The number, or it is one beyond the last page."""
         options = self.options
-        sent = place_told(
+        sent = place_of_value(
             options.page_param, "page_param", options.page_body_path, "page_body_path"
         )
         return f"the server seems to ignore {sent}, or gives its last page again"
