@@ -10,7 +10,7 @@ import typer
 import typer.core
 
 from harvester.cli.app import app
-from harvester.cli.options import BaseURL, ConfigFile, Json, Set
+from harvester.cli.options import BaseURL, ConfigFile, Json, Set, Verbose, loaded
 from harvester.model import number
 from harvester.terminal import (
     answer,
@@ -127,6 +127,7 @@ def check(
     ] = False,
     base_url: BaseURL = None,
     set_: Set = None,
+    verbose: Verbose = False,
 ) -> None:
     """Validate the YAML; with --live, see what the API answers.
 
@@ -137,6 +138,7 @@ def check(
     Examples:
       harvester check tweets.yaml
       harvester check tweets.yaml --live
+      harvester check tweets.yaml --live -v    shows each request and its answer
 
     \b
     Next:
@@ -149,23 +151,23 @@ def check(
       2  wrong usage or configuration: every problem is listed
       3  a resource's first or second page could not be had, or is the same page
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.config import lints, load_config
+    from harvester.config import lints
     from harvester.engine import check_live, secrets_of
 
-    loaded = load_config(config, base_url=base_url, set=set_ or ())
-    answer(f"{config}: ok\n{resources_text(loaded)}")
-    secrets = secrets_of(loaded)
+    declared, _ = loaded(config, base_url=base_url, set_=set_)
+    answer(f"{config}: ok\n{resources_text(declared)}")
+    secrets = secrets_of(declared)
     again = config.is_file()  # a pipe can be read only once
     lines = config.read_text(encoding="utf-8").split("\n") if again else []
-    for lint in lints(config, loaded) if again else ():
+    for lint in lints(config, declared) if again else ():
         line = secrets.redact(lines[lint.line - 1]) if lint.line else ""
         answer(lint_text(lint, line, stdout_columns()))
     if not live:
         return
     found = []
-    for count, seen in enumerate(check_live(loaded), start=1):
+    for count, seen in enumerate(check_live(declared), start=1):
         found.append(seen)
-        tick(f"asked {count} of {len(loaded.resources)}: {seen.resource}")
+        tick(f"asked {count} of {len(declared.resources)}: {seen.resource}")
     tick("")
     answer(f"\n{seen_table(found, stdout_columns())}")
     if failed := sum(seen.failed for seen in found):
@@ -195,22 +197,21 @@ def plan(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from datetime import UTC, datetime
 
-    from harvester.config import load_config
     from harvester.planning import least
     from harvester.planning import plan as planned
 
-    loaded = load_config(config, base_url=base_url, set=set_ or ())
+    declared, _ = loaded(config, base_url=base_url, set_=set_)
     now = datetime.now(UTC)
-    needs = [least(loaded, resource, now) for resource in loaded.resources]
-    listed = ((item.resource, item.title, item.labels) for item in planned(loaded, now=now))
+    needs = [least(declared, resource, now) for resource in declared.resources]
+    listed = ((item.resource, item.title, item.labels) for item in planned(declared, now=now))
     if as_json:
         print_plan(
-            loaded.name,
+            declared.name,
             needs,
             ({"resource": name, "partition": labels} for name, _, labels in listed),
         )
         return
-    answer(f"{loaded.name}\n{needs_text(needs)}")
+    answer(f"{declared.name}\n{needs_text(needs)}")
     total = sum(need.partitions for need in needs)
     for _, title, _ in islice(listed, _MOST_LISTED):
         answer(f"  {title}")

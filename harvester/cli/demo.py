@@ -7,6 +7,7 @@ started again, against another process on another port.
 """
 
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from harvester.terminal import (
     colour,
     following,
     harvest_watched,
+    is_installed,
     last_screen,
     program,
     say,
@@ -155,6 +157,17 @@ def places(out: Path, program: str) -> str:
         "SELECT query, count(*) FROM (SELECT query, unnest(data) "  # noqa: S608  # shown, not run
         f"FROM read_json('{out}/tweets/*/*/*.json.gz')) GROUP BY query"
     )
+    tables = f"  {program} export {name} tweets.jsonl"
+    if is_installed("pyarrow", "duckdb"):
+        count = shlex.quote("SELECT query, count(*) FROM tweets GROUP BY query")
+        tables = f"  {program} export {name} tweets.parquet\n  {program} sql {name} {count}"
+    if shutil.which("duckdb"):
+        tables += f'\n  duckdb -c "{sql}"'
+    if is_installed("pandas"):
+        tables += (
+            f"\n  {program} records {name} > tweets.jsonl\n"
+            '      # and in Python: pandas.read_json("tweets.jsonl", lines=True)'
+        )
     return f"""\
 What is where:
   {name}/harvest.json
@@ -168,10 +181,7 @@ What to type next:
   zcat {part} | head -c 300
   {program} records {name} | head -n 2
   {program} status {name}
-  {program} export {name} tweets.parquet
+{tables}
   {program} verify {name} --deep
-  duckdb -c "{sql}"
-  {program} records {name} > tweets.jsonl
-      # and in Python: pandas.read_json("tweets.jsonl", lines=True)
   {program} check {shlex.quote(str(config_path()))} --live
       # the real API, once TWITTER_BEARER_TOKEN holds a token of yours"""

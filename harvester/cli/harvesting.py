@@ -16,6 +16,8 @@ from harvester.cli.options import (
     ProgressMode,
     Resources,
     Set,
+    Verbose,
+    loaded,
 )
 from harvester.model import number
 from harvester.terminal import answer, following, print_json, say, stdout_columns
@@ -52,6 +54,7 @@ def run(
         bool,
         typer.Option("--strict", help="Exit with 3 where there is a doubt, as for a failure."),
     ] = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Harvest; the same line again goes on after any stop.
@@ -66,6 +69,8 @@ def run(
       harvester run tweets.yaml --resource users         one resource
       harvester run tweets.yaml --set 'resources.tweets.params.query=cats'
       harvester run tweets.yaml --progress plain 2>> harvest.log   for cron
+      harvester run data/tweets                          with the YAML as it was then
+      harvester run tweets.yaml -v                       shows each request and its answer
 
     \b
     Next:
@@ -83,7 +88,6 @@ def run(
       6    another run holds the folder
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.config import load_config
     from harvester.engine import secrets_of
     from harvester.store import beside
     from harvester.terminal import (
@@ -98,17 +102,18 @@ def run(
     )
     from harvester.terminal import stderr_is_terminal as on_terminal
 
-    loaded = load_config(config, base_url=base_url, set=set_ or ())
-    if out is None and (other := beside(loaded)) is not None:
+    declared, folder = loaded(config, base_url=base_url, set_=set_)
+    folder = out.absolute() if out else folder
+    if out is None and config.is_file() and (other := beside(declared)) is not None:
         say(
             f"note: a harvest of this name lies beside the YAML, in {other}; this one goes into "
-            f"{loaded.folder.absolute()}. To go on with that one: --out {shlex.quote(str(other))}"
+            f"{folder}. To go on with that one: --out {shlex.quote(str(other))}"
         )
     summary, numbers = harvest_watched(
-        loaded,
-        live=progress is ProgressMode.AUTO and on_terminal(),
+        declared,
+        live=progress is ProgressMode.AUTO and on_terminal() and not verbose,
         quiet=progress is ProgressMode.NONE,
-        out=out,
+        out=folder,
         resources=resource or (),
         concurrency=concurrency,
         max_pages=max_pages,
@@ -117,11 +122,11 @@ def run(
     summary.strict = strict
     if progress is not ProgressMode.NONE or summary.exit_code:
         say(last_screen(summary, numbers, stderr_columns()), colour(summary))
-        resume = again(secrets_of(loaded))
+        resume = again(secrets_of(declared))
         say(
             following(
                 program(),
-                out or loaded.folder,
+                folder,
                 resume,
                 complete=summary.complete,
                 before=is_of_before(summary),
@@ -159,7 +164,7 @@ def status(folder: Folder, as_json: Json = False) -> None:
     if as_json:
         print_json(summary.as_dict())
     else:
-        answer(standing(summary, stdout_columns()))
+        answer(standing(summary, stdout_columns(), folder))
 
 
 @app.command()

@@ -2,14 +2,18 @@
 
 import errno
 import os
+import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from harvester.cli.completing import NAME, configs, harvests, partitions, resources
 from harvester.errors import ConfigError, DataRefused, Problem
+
+if TYPE_CHECKING:
+    from harvester.config import Config
 
 
 class ProgressMode(StrEnum):
@@ -24,42 +28,76 @@ _MOST_NAMED: Final = 5
 
 
 def config_file(ctx: typer.Context, path: Path) -> Path:
-    """The YAML file as it was given; `ConfigError` with what may have been meant."""
+    """The YAML file, or the folder of a harvest, which knows what it was made with; `ConfigError`
+    with what may have been meant.
+    """
     if ctx.resilient_parsing or (path.exists() and not path.is_dir()):
         return path
     if (path / NAME).exists():
-        why = "is the folder of a harvest; give the YAML file that it was made with"
-    else:
-        why = f"cannot be read: {os.strerror(errno.EISDIR if path.is_dir() else errno.ENOENT)}"
-        inside = f"{path}/" if path.is_dir() and str(path) != "." else ""
-        why += _near(path.name, [name for name in configs(inside) if not name.endswith("/")])
+        return path
+    why = f"cannot be read: {os.strerror(errno.EISDIR if path.is_dir() else errno.ENOENT)}"
+    inside = f"{path}/" if path.is_dir() and str(path) != "." else ""
+    why += _near(path.name, [name for name in configs(inside) if not name.endswith("/")])
     raise ConfigError([Problem(str(path), 0, "", why)])
 
 
 def harvest_folder(ctx: typer.Context, path: Path) -> Path:
-    """The folder as it was given; `BadParameter` or `ConfigError` with what may have been meant."""
-    if ctx.resilient_parsing or (path / NAME).exists():
+    """The folder, absolute; that which a YAML file names is meant by the file, too.
+
+    `BadParameter` or `ConfigError` with what may have been meant.
+    """
+    if ctx.resilient_parsing:
         return path
+    if (path / NAME).exists():
+        return path.absolute()
     if path.is_file():
-        why = f"{path} is a file; give the folder that a harvest is in"
-        if path.suffix in (".yaml", ".yml"):
-            why += ": what it calls output.path, or data/ and its name"
-        raise typer.BadParameter(why)
+        return _folder_of(path)
     if not path.exists():
         here = [name for name in harvests("") if not name.endswith("/")]
         raise typer.BadParameter(f"there is no folder {path}{_near(str(path), here)}")
     inside = [name for name in harvests(f"{path}/") if not name.endswith("/")]
     if inside:
         meant = f"; did you mean {inside[0]}?" if len(inside) == 1 else _near(path.name, inside)
-        raise DataRefused(f"{path}: not the folder of a harvest{meant}")
-    return path  # whoever reads it says what is missing
+        raise DataRefused(f"{path.absolute()}: not the folder of a harvest{meant}")
+    return path.absolute()  # whoever reads it says what is missing
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder of the harvest that a file belongs to."""
+    if path.name == NAME:
+        return path.absolute().parent
+    if path.suffix not in (".yaml", ".yml"):
+        raise typer.BadParameter(
+            f"{path} is a file; give the folder that a harvest is in, or the YAML that names it"
+        )
+    from harvester.config import folder_named_in
+
+    folder = folder_named_in(path)
+    for place in (folder.absolute(), path.absolute().parent / folder):
+        if (place / NAME).exists():
+            return place
+    why = (
+        f"no harvest lies in {folder.absolute()}, the folder that it names; "
+        f"`harvester run {shlex.quote(str(path))}` begins one. One that was begun with --out is "
+        "where that said: give its folder"
+    )
+    raise ConfigError([Problem(str(path), 0, "", why)])
 
 
 def config_or_folder(ctx: typer.Context, path: Path) -> Path:
-    """The YAML file or the folder of a harvest, as it was given; raises as those two do."""
+    """The YAML file as it was given, or the folder of a harvest; raises as those two do."""
     if ctx.resilient_parsing or path.is_file():
         return path
     return harvest_folder(ctx, path)
+
+
+def loaded(
+    config: Path, *, base_url: str | None = None, set_: list[str] | None = None
+) -> tuple["Config", Path]:
+    """What CONFIG declares, and the folder that it goes into, absolute."""
+    from harvester.repair import reopened
+
+    return reopened(config, base_url=base_url, set=set_ or ())
 
 
 def configs_and_harvests(incomplete: str) -> list[str]:
@@ -80,14 +118,17 @@ def _near(name: str, known: list[str]) -> str:
 ConfigFile = Annotated[
     Path,
     typer.Argument(
-        metavar="CONFIG", help="The YAML file.", autocompletion=configs, callback=config_file
+        metavar="CONFIG",
+        help="The YAML file, or the folder of a harvest that was made with one.",
+        autocompletion=configs,
+        callback=config_file,
     ),
 ]
 Folder = Annotated[
     Path,
     typer.Argument(
         metavar="DIR",
-        help="The folder of a harvest.",
+        help="The folder of a harvest, or the YAML that names it.",
         autocompletion=harvests,
         callback=harvest_folder,
     ),
@@ -137,10 +178,28 @@ Partitions = Annotated[
         autocompletion=partitions,
     ),
 ]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Show every request and answer on stderr, secrets hidden.",
+        callback=lambda wanted: _show_exchanges(wanted),
+    ),
+]
 Progress = Annotated[
     ProgressMode,
     typer.Option(help="auto: live on a terminal, else plain lines. none: only what goes wrong."),
 ]
+
+
+def _show_exchanges(wanted: bool) -> bool:
+    """Send what is logged of exchanges to stderr."""
+    if wanted:
+        from harvester.terminal import show_log
+
+        show_log("harvester.exchange")
+    return wanted
 
 
 def pairs(partition: list[str] | None) -> dict[str, str]:

@@ -123,12 +123,12 @@ def export(
 
     Each record is a row, in the order of the harvest; the values of its partition stand in columns
     of their own, _query for the key query. What was committed when the export began is in it, also
-    while a harvest runs. A TARGET that exists is complete.
+    while a harvest runs. TARGET appears only once it is whole.
 
     Parquet and DuckDB keep what is nested (STRUCT, LIST), with one schema over all pages. Nothing
     is changed to fit it: where records disagree, the column is JSON text. Integers stay exact, all
     other numbers are doubles; times stay the text that they are. JSON Lines and CSV have every
-    number as the server wrote it; in CSV nothing between two commas is null, and "" an empty text.
+    number as the server wrote it; in CSV an empty field is null, and "" an empty text.
 
     \b
     Exit codes:

@@ -19,6 +19,9 @@ from harvester.config.auth_options import (
 from harvester.config.client import (
     Limits,
 )
+from harvester.config.folder import (
+    folder_named_in,
+)
 from harvester.config.growth import (
     changed_partitions,
 )
@@ -162,6 +165,7 @@ __all__ = [
     "fingerprint",
     "fingerprints",
     "fits",
+    "folder_named_in",
     "former_fingerprints",
     "hidden",
     "json_schema",

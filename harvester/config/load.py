@@ -14,6 +14,7 @@ import re
 import select
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,14 @@ def load_config(
 ) -> Config:
     """Read a YAML file; see `parse_config`. A file that cannot be read is a ConfigError too."""
     source = str(path)
+    text = read_text(path)
+    home = Path(path).absolute().parent
+    return parse_config(text, source, base_url=base_url, set=set, env=env, home=home)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a YAML file. Raises ConfigError where there is none to be had."""
+    source = str(path)
     try:
         content = _content(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -65,12 +74,10 @@ def load_config(
     if len(content) > _LARGEST_FILE:
         raise ConfigError([Problem(source, 0, "", "over 4 MiB: not a configuration")])
     try:
-        text = content.decode()
+        return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(source, line, "", "not UTF-8 text")]) from None
-    home = Path(path).absolute().parent
-    return parse_config(text, source, base_url=base_url, set=set, env=env, home=home)
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
@@ -111,14 +118,10 @@ def parse_config(
     Raises ConfigError with every problem found.
     """
     # PyYAML takes 15 ms to import; who reads a harvest's folder has no YAML.
-    from harvester.config.overrides import override
     from harvester.config.yamlfile import read
 
     document = read(text, source)
-    for assignment in set:
-        override(document, assignment)
-    if base_url is not None:
-        _put_base_url(document, base_url)
+    _change(document, base_url, set)
     _merge_defaults(document)
     return _checked(document, os.environ if env is None else env, home)
 
@@ -137,21 +140,29 @@ def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
 
 
 def reopen(
-    resolved: Mapping[str, Any], source: str, env: Mapping[str, str] | None = None
+    resolved: Mapping[str, Any],
+    source: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    base_url: str | None = None,
+    set: Sequence[str] = (),  # noqa: A002 - as in load_config
 ) -> Config:
     """The same with the environment, for whoever asks the server again without the YAML.
 
     Raises ConfigError where a variable is missing, or a secret stood in the YAML itself: it is
     masked in harvest.json.
     """
-    config = parse_resolved(resolved, source)
-    document = Document(source, dict(resolved), {(): Place(source, 0, ())})
+    document = Document(source, deepcopy(dict(resolved)), {(): Place(source, 0, ())})
+    _change(document, base_url, set)
+    if document.problems:
+        raise ConfigError(document.problems)
+    config = parse_resolved(document.tree, source)
     problems = [
         document.problem(path, "the secret stood in the YAML and is not kept here; give the YAML")
-        for path, text in strings(resolved)
+        for path, text in strings(document.tree)
         if MASK in text and path[:1] in (("client",), ("resources",))
     ]
-    needed = list(references.variables(resolved))
+    needed = list(references.variables(document.tree))
     values = given((reference.name for _, reference in needed), os.environ if env is None else env)
     problems += [document.problem(*fault) for fault in given_faults(needed, values)]
     if problems:
@@ -185,6 +196,17 @@ def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> C
 
 
 # --- Before the checks ---------------------------------------------------------------------------
+
+
+def _change(document: Document, base_url: str | None, assignments: Sequence[str]) -> None:
+    """Apply what the command line says otherwise."""
+    if assignments:
+        from harvester.config.overrides import override
+
+        for assignment in assignments:
+            override(document, assignment)
+    if base_url is not None:
+        _put_base_url(document, base_url)
 
 
 def _put_base_url(document: Document, url: str) -> None:

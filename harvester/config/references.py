@@ -9,6 +9,7 @@ environment can be named, and in a few options of the client, where only the env
 Anywhere else braces are text, and `{env.…}` there is a mistake.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -72,6 +73,7 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             if reference.raw and path[-1] != "path":
                 yield path, f"{reference}: only a path takes |raw; elsewhere values are encoded"
             fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
+            fault = fault and f"{fault}{_meant(reference, text)}"
             if fault or (fault := _cannot_be_left_out(reference, path)):
                 yield path, fault
 
@@ -134,6 +136,18 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
             f"or {{{reference.name}.end:…}}"
         )
     return None
+
+
+_NAMES_A_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*|\$")
+
+
+def _meant(reference: Reference, text: str) -> str:
+    """The spelling of a variable of the environment, where a shell's was used."""
+    name = reference.name if reference.kind == "value" else ""
+    if name and (f"${{{name}" in text or _NAMES_A_VARIABLE.fullmatch(name)):
+        shell = ", without the $" if f"${{{name}" in text else ""
+        return f"; a variable of the environment is written {{env.{name}}}{shell}"
+    return ""
 
 
 def _included(spec: Any) -> list[str]:

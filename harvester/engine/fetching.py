@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from harvester.auth import Access
 from harvester.config import Config, Timeout
+from harvester.engine.exchange_log import log_answer, log_failure, log_request
 from harvester.errors import AttemptFailed, CredentialsRefused, RunStopped
 from harvester.http import Cookies, Credentials, Request, Response, Transport, Watch
 from harvester.model import Partition
@@ -128,6 +129,7 @@ def _exchanged(
     asked = secrets.reveal(wanted.cursor)  # now: it may hold the token of now
     request = channel.endpoint.request(wanted.partition, asked, wanted.number, credentials)
     policy.asking(request)
+    log_request(secrets, request)
     transport = channel.transport()
     sent = transport.requests
     began = channel.clock()
@@ -137,9 +139,11 @@ def _exchanged(
     try:
         with transport.open(request, watch, channel.cookies, further) as response:
             policy.answered(request)
+            log_answer(secrets, response, channel.clock() - began)
             got = read(response, request, asked)
     except (AttemptFailed, RunStopped) as error:
         error.asked = secrets.redact(f"{request.method} {request.url}")
+        log_failure(secrets, error)
         policy.failed(request, error)
         raise
     finally:

@@ -148,8 +148,12 @@ class PageReader:
         *,
         fsync: bool,
         retry_after_path: str | None = None,
+        place: str = "resources[]",
     ) -> None:
-        """`retry_after_path` is where an answer that is no page says how long to wait."""
+        """`retry_after_path` is where an answer that is no page says how long to wait; `place` is
+        the resource's in the YAML, for advice.
+        """
+        self._yaml = place
         self._resource = resource
         self._retry_after_path = retry_after_path
         self._limits = limits
@@ -260,7 +264,8 @@ class PageReader:
         advice = (
             f"if these are its pages, say format: {named}"
             if named
-            else f"{_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to response_actions)"
+            else f"{_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to "
+            f"{self._yaml}.response_actions, or to those of resource_defaults)"
         )
         told = _told(
             response.status,
@@ -319,8 +324,9 @@ class PageReader:
         shape = self._format.shape(decoded_chunks(part.so_far()))
         is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
         error = PageRejected(
-            f"the page has no {self._resource.data_selector!r} (data_selector): "
-            f"{shape.message}{is_likely}; if a page may lack it, say allow_missing: true"
+            f"the page has no {self._resource.data_selector!r} ({self._yaml}.data_selector): "
+            f"{shape.message}{is_likely}; if a page may lack it, say allow_missing: true in "
+            f"{self._yaml}, or in resource_defaults for all"
         )
         error.same = f"no records in {shape.keys}"
         raise error
@@ -333,8 +339,9 @@ class PageReader:
             return found
         text = fit(one_line(found.decode(errors="replace")), _SCALAR_CHARS)
         raise PageRefused(
-            f"what the page has at {self._resource.data_selector or '$'} (data_selector) is "
-            f"{text}, which is neither a record nor a list of records"
+            f"what the page has at {self._resource.data_selector or '$'} "
+            f"({self._yaml}.data_selector) is {text}, which is neither a record nor a list of "
+            "records"
         )
 
     def _no_page(self, response: Response, place: Place, now: float) -> Kept:

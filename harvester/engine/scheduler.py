@@ -89,7 +89,7 @@ def harvest(
         if number is not None and number < 1:
             raise ConfigError(f"{name} must be 1 or more, not {number}")
     chosen = _chosen(config, resources)
-    out = Path(out or config.folder)
+    out = Path(out or config.folder).absolute()  # messages name it, and may be read elsewhere
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with locked(out, fsync=config.output.fsync) as held:
@@ -108,7 +108,7 @@ def harvest(
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
             more = any(r.parent_name in names and plan.awaits_parents(r) for r in chosen)
-            run.emit(RunStarted(config.name, str(out.absolute()), total, more))
+            run.emit(RunStarted(config.name, str(out), total, more))
             for name, told in notes.items():
                 for note in told:
                     run.emit(Warned(Partition(name, {}), note))

@@ -42,10 +42,11 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
                 client.limits,
                 fsync=config.output.fsync,
                 retry_after_path=client.retry.retry_after_path,
+                place=f"resources[{index}]",
             ),
             marks[resource.name],
         )
-        for resource in config.resources
+        for index, resource in enumerate(config.resources)
     }
 
 

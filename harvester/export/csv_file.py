@@ -1,6 +1,6 @@
 """CSV (RFC 4180): one header over all pages, UTF-8, a line feed after each row.
 
-Null and absent are nothing between two commas, an empty text is `""`. (In a table of one column
+Null and absent are an empty field, an empty text is `""`. (In a table of one column
 both are `""`, since readers skip an empty line.) A text that holds a comma, a
 quote or a line break is quoted; whatever is no text stands as the server spelled it, arrays and
 objects as JSON. The `csv` module cannot tell null from an empty text in Python 3.11, hence the

@@ -272,8 +272,8 @@ def _unframed(
 def _allowed(announced: int, left: int, limit: int) -> int:
     if announced > left:
         raise PageRefused(
-            f"the body is larger than {limit:,} bytes on the wire (limits.wire_bytes): the server "
-            f"announces {announced:,} bytes"
+            f"the body is larger than {limit:,} bytes on the wire (client.limits.wire_bytes): the "
+            f"server announces {announced:,} bytes"
         )
     return announced
 

@@ -325,7 +325,10 @@ def _verdict(error: Exception, origin: str) -> NoReturn:
             f"no request can be made of this URL and these headers: {kind}"
         ) from error
     if any(isinstance(cause, _DROPS) for cause in chain):
-        raise ConnectionDropped("the server closed the connection without an answer") from error
+        what = "the server closed the connection without an answer"
+        if origin.startswith("http://"):  # what a TLS server does to those who speak plain HTTP
+            what += "; if it wants TLS, the URL must begin with https:// (base_url)"
+        raise ConnectionDropped(what) from error
     if trouble := tls_trouble(chain):
         raise PageRefused(trouble) from error
     if any(isinstance(cause, _UNREACHED) for cause in chain):

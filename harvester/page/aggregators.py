@@ -98,7 +98,7 @@ class Unusable:
 
 
 def _too_long(limit: int) -> Unusable:
-    return Unusable(f"a field is longer than {limit:,} bytes (limits.cursor_bytes)")
+    return Unusable(f"a field is longer than {limit:,} bytes (client.limits.cursor_bytes)")
 
 
 class Builder:

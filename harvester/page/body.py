@@ -78,7 +78,8 @@ def tee(
         size += len(pair[1])
         if size > limits.decoded_bytes:
             raise PageRefused(
-                f"the page is larger than {limits.decoded_bytes:,} bytes (limits.decoded_bytes)"
+                f"the page is larger than {limits.decoded_bytes:,} bytes "
+                "(client.limits.decoded_bytes)"
             )
         yield pair
 
@@ -266,7 +267,7 @@ def _limited(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
         size += len(chunk)
         if size > limit:
             raise PageRefused(
-                f"the body is larger than {limit:,} bytes on the wire (limits.wire_bytes)"
+                f"the body is larger than {limit:,} bytes on the wire (client.limits.wire_bytes)"
             )
         yield chunk
 
@@ -278,6 +279,6 @@ def _plausible(pairs: Iterable[tuple[bytes, bytes]], ratio: int) -> Iterator[tup
         decoded += len(pair[1])
         if decoded > max(_RATIO_FLOOR_BYTES, compressed * ratio):
             raise PageRefused(
-                f"the gzip body expands more than {ratio} times (limits.expansion_ratio)"
+                f"the gzip body expands more than {ratio} times (client.limits.expansion_ratio)"
             )
         yield pair

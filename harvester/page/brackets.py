@@ -89,7 +89,7 @@ class Brackets:
         return outside, 3 * (rounds - 1)
 
     def _refuse_depth(self) -> NoReturn:
-        raise PageRefused(f"the page nests deeper than {self._most} (limits.depth)")
+        raise PageRefused(f"the page nests deeper than {self._most} (client.limits.depth)")
 
 
 def closing(opened: bytes) -> bytes:

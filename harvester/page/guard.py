@@ -148,7 +148,7 @@ class Guard:
             lengths[0] += self._open_bytes
         if lengths and max(lengths) > self._string_bytes:
             raise PageRefused(
-                f"a string is longer than {self._string_bytes:,} bytes (limits.string_bytes)"
+                f"a string is longer than {self._string_bytes:,} bytes (client.limits.string_bytes)"
             )
         self.in_string = began_inside ^ (quotes % 2 == 1)
         self._open_bytes = lengths[-1] if self.in_string else 0
@@ -156,11 +156,13 @@ class Guard:
         outside = b'"'.join(pieces[began_inside::2]) + b'"' * self.in_string
         if self._numbers.exceeded_in(outside):
             raise PageRefused(
-                f"a number has more than {self._number_chars:,} characters (limits.number_chars)"
+                f"a number has more than {self._number_chars:,} characters "
+                "(client.limits.number_chars)"
             )
         if self._blanks.exceeded_in(outside):
             raise PageRefused(
-                f"more than {self._string_bytes:,} bytes of white space (limits.string_bytes)"
+                f"more than {self._string_bytes:,} bytes of white space "
+                "(client.limits.string_bytes)"
             )
 
     def _pieces(self, plain: bytes, quotes: int) -> list[bytes]:

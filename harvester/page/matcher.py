@@ -323,4 +323,4 @@ class Matcher:
             self._refuse_depth()
 
     def _refuse_depth(self) -> NoReturn:
-        raise PageRefused(f"the page nests deeper than {self._limits.depth} (limits.depth)")
+        raise PageRefused(f"the page nests deeper than {self._limits.depth} (client.limits.depth)")

@@ -1,7 +1,7 @@
 """What a harvest is to be mended with: its YAML, or what harvest.json kept of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harvester.config import Config, load_config, reopen
@@ -10,7 +10,12 @@ from harvester.store import MANIFEST, read_asked
 
 
 def reopened(
-    source: Path, out: Path | None = None, *, env: Mapping[str, str] | None = None
+    source: Path,
+    out: Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    set: Sequence[str] = (),  # noqa: A002 - as in load_config
 ) -> tuple[Config, Path]:
     """The configuration and the folder of a harvest, from its YAML or from its folder.
 
@@ -18,8 +23,8 @@ def reopened(
     and `DataRefused` where the folder's harvest.json is lost: then the YAML is needed.
     """
     if not source.is_dir():
-        config = load_config(source, env=env)
-        return config, out or config.folder
+        config = load_config(source, env=env, base_url=base_url, set=set)
+        return config, (out or config.folder).absolute()
     try:
         read_asked(source)
     except DataRefused as error:
@@ -29,7 +34,8 @@ def reopened(
         ) from error
     value = json.loads((source / MANIFEST).read_bytes())
     try:
-        return reopen(value["config"], str(source / MANIFEST), env), source
+        config = reopen(value["config"], str(source / MANIFEST), env, base_url=base_url, set=set)
+        return config, (out or source).absolute()
     except ConfigError as error:
         if "give the YAML" in str(error):
             raise ConfigError(f"{error}: CONFIG --out {source} instead of {source}") from error

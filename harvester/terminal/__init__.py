@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from harvester.terminal.foreground import harvest_watched as harvest_watched
     from harvester.terminal.foreground import stderr_columns as stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
+    from harvester.terminal.logged import show_log as show_log
     from harvester.terminal.rendering import answer as answer
     from harvester.terminal.rendering import following as following
+    from harvester.terminal.rendering import is_installed as is_installed
     from harvester.terminal.rendering import needs_text as needs_text
     from harvester.terminal.rendering import print_json as print_json
     from harvester.terminal.rendering import print_plan as print_plan
@@ -56,6 +58,7 @@ _HOMES = {
     "ended_by_signals": "foreground",
     "following": "rendering",
     "harvest_watched": "foreground",
+    "is_installed": "rendering",
     "is_of_before": "closing",
     "lint_text": "checking",
     "needs_text": "rendering",
@@ -69,6 +72,7 @@ _HOMES = {
     "standing": "closing",
     "stderr_columns": "foreground",
     "stderr_is_terminal": "foreground",
+    "show_log": "logged",
     "stdout_columns": "rendering",
     "tick": "rendering",
     "write_blocks": "rendering",
@@ -84,6 +88,7 @@ __all__ = [
     "ended_by_signals",
     "following",
     "harvest_watched",
+    "is_installed",
     "is_of_before",
     "last_screen",
     "leave",
@@ -98,6 +103,7 @@ __all__ = [
     "resources_text",
     "say",
     "seen_table",
+    "show_log",
     "standing",
     "stderr_columns",
     "stderr_is_terminal",

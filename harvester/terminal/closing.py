@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from harvester.errors import Interrupted
@@ -52,8 +53,8 @@ def colour(summary: Summary) -> str:
     return "red" if summary.failures else "yellow"
 
 
-def standing(summary: Summary, columns: int | None) -> str:
-    """The state of a folder in words, for `status`."""
+def standing(summary: Summary, columns: int | None, out: Path | None = None) -> str:
+    """The state of a folder in words, for `status`; `out` is where it is, absolute."""
     pending = sum(item.partitions.pending for item in summary.resources)
     if summary.complete:
         state = _complete(summary)
@@ -62,7 +63,7 @@ def standing(summary: Summary, columns: int | None) -> str:
         state = f"Not complete: {number(pending, 'partition')} pending, {failed:,} failed."
     head = f"{summary.name}: {state[0].lower()}{state[1:]}"
     parts = [
-        wrap(head, columns),
+        f"{wrap(head, columns)}\nIn {out}" if out else wrap(head, columns),
         resources(summary, columns),
         ends(summary, columns),
         missing(summary.failures, columns),

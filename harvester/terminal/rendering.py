@@ -13,6 +13,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -39,12 +40,19 @@ def following(program: str, out: Path, again: str, *, complete: bool, before: bo
     name = _quoted(out)
     anew = f"\nTo harvest it anew:\n  {program} redo {name}" if before else ""
     if complete:
+        table = f"{out.name}.parquet" if is_installed("pyarrow") else f"{out.name}.csv"
+        report = f"  {program} report {name}\n" if is_installed("vl_convert", "jinja2") else ""
         return (
             f"Next:\n  {program} records {name} | head -n 3\n"
-            f"  {program} export {name} {_quoted(Path(out.name + '.parquet'))}\n"
-            f"  {program} report {name}\n  {program} verify {name}" + anew
+            f"  {program} export {name} {_quoted(Path(table))}\n"
+            f"{report}  {program} verify {name}" + anew
         )
     return f"To go on from here:\n  {again}"
+
+
+def is_installed(*modules: str) -> bool:
+    """Whether the libraries of an extra are there, so that what needs them may be advised."""
+    return all(find_spec(module) is not None for module in modules)
 
 
 def _quoted(path: Path) -> str:

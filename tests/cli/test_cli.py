@@ -198,9 +198,8 @@ def test_a_missing_configuration_is_told_by_name(tmp_path: Path) -> None:
     [
         (["run", "confg.yaml"], "did you mean config.yaml?"),
         (["run", "."], "Is a directory; there is config.yaml"),
-        (["run", "out"], "out: is the folder of a harvest; give the YAML file that it was made"),
         (["run", "config.yaml", "--resource", "item"], "unknown resource 'item': did you mean 'it"),
-        (["status", "config.yaml"], "config.yaml is a file; give the folder that a harvest is in"),
+        (["status", "config.yaml"], "config.yaml: no harvest lies in "),
         (["status", "outt"], "there is no folder outt; did you mean out?"),
         (["status", "."], "not the folder of a harvest; did you mean ./out?"),
         (["records", "out", "--resource", "item"], "unknown resource 'item': did you mean 'items'"),

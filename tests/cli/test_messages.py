@@ -167,7 +167,7 @@ FAILING: Mapping[str, Failing] = {
         [head("Transfer-Encoding: chunked"), b"-5\r\n"], ("is not a chunk size",)
     ),
     "no records": Failing(
-        _json({"items": []}), ("no 'data' (data_selector)", "say allow_missing: true")
+        _json({"items": []}), ("no 'data' (resources[0].data_selector)", "say allow_missing: true")
     ),
     "circle": Failing(
         _json({"data": [1], "next": "c2"}),
@@ -209,7 +209,8 @@ FAILING: Mapping[str, Failing] = {
     "wire": _limit("wire_bytes", 100, page(b'{"data": [' + b" " * 200), "larger than 100 bytes"),
     "decoded": _limit("decoded_bytes", 100, page(b'{"data": [' + b" " * 200), "larger than 100"),
     "ratio": Failing(
-        page(BOMB, "Content-Encoding: gzip"), ("more than 10 times (limits.expansion_ratio)",),
+        page(BOMB, "Content-Encoding: gzip"),
+        ("more than 10 times (client.limits.expansion_ratio)",),
         ("client.limits.expansion_ratio=10", "client.timeout.page=60"),
     ),
     "depth": _limit("depth", 9, page(b"[" * 20), "nests deeper than 9"),

@@ -372,7 +372,9 @@ def test_row_51_a_scalar_is_no_record(tmp_path: Path, value: Any) -> None:
         tmp_path, lambda path, asked: Reply({"items": value}), "{type: single_page}"
     )
     assert (summary.exit_code, len(asked)) == (3, 1)
-    told = f"at items (data_selector) is {json.dumps(value)}, which is neither a record"
+    told = (
+        f"at items (resources[0].data_selector) is {json.dumps(value)}, which is neither a record"
+    )
     assert told in summary.failures[0].error
 
 
