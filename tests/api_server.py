@@ -44,12 +44,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer: `json` as the body, or `text` where it is none."""
+    """What to answer: `json` as the body, or `text` or `data` where it is none."""
 
     json: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
+    data: bytes | None = None
 
 
 class _QuietServer(ThreadingHTTPServer):
@@ -125,7 +126,8 @@ class ApiServer:
                 self._faults.append(error)
                 answer = Answer({"fault": str(error)}, status=400)
         text = json.dumps(answer.json) if answer.text is None else answer.text
-        body = b"" if answer.status in (204, 304) else text.encode()
+        body = text.encode() if answer.data is None else answer.data
+        body = b"" if answer.status in (204, 304) else body
         connection.send_response(answer.status)
         if "content-type" not in {name.lower() for name in answer.headers}:
             connection.send_header("Content-Type", "application/json")

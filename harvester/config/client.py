@@ -75,6 +75,8 @@ class Limits(Section):
     """How many bytes one compressed byte may become."""
     depth: Count = 256
     """How deep JSON may be nested."""
+    record_bytes: Size = 64 << 20
+    """Bytes of one record, in a format that is no JSON."""
     string_bytes: Size = 8 << 20
     """Bytes of one string where a field is read."""
     number_chars: Count = 1000

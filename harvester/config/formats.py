@@ -4,12 +4,19 @@ How a page of a format is read is decided in `page.formats`; here only its optio
 none, so `format: csv` is short for `format: {type: csv}`.
 """
 
-from typing import Annotated, Any, Literal
+import codecs
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
-from harvester.config.options import JSONSchema, Section
+from harvester.config.options import JSONSchema, OneOrMany, Section, SectionError, Text
 
 
 class FormatOptions(Section):
@@ -20,6 +27,91 @@ class JsonFormat(FormatOptions):
     """Each page is one JSON text."""
 
     type: Literal["json"]
+
+
+def _encoding(name: str) -> str:
+    """An encoding of text that Python knows."""
+    try:
+        if not "a".encode(name):
+            raise LookupError
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError):
+        message = f"{name!r} is no encoding of text; for instance utf-8, latin-1, cp1252, utf-16"
+        raise ValueError(message) from None
+    return name
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in "\r\n\0":
+        raise ValueError(f'{text!r} is not one character (a tab is "\\t")')
+    return text
+
+
+Encoding = Annotated[Text, AfterValidator(_encoding)]
+Character = Annotated[str, AfterValidator(_one_character)]
+
+
+class UnendedOptions(FormatOptions):
+    """What formats take whose pages do not show by themselves that they are whole."""
+
+    allow_unframed: bool = False
+    """Whether a body counts of which the server does not say where it ends (no Content-Length, no
+    chunks, no gzip), so that nobody can know that it was cut."""
+
+
+class JsonLinesFormat(UnendedOptions):
+    """Each line of a page is one JSON value, a record."""
+
+    type: Literal["jsonl"]
+
+
+class CsvFormat(UnendedOptions):
+    """Each row of a page is a record: an object of texts, named by the header."""
+
+    type: Literal["csv"]
+    delimiter: Character = ","
+    """What stands between two values."""
+    quote: Character = '"'
+    """What stands around a value that holds a delimiter or a line break; doubled within."""
+    encoding: Encoding | None = None
+    """How the text is encoded. Left out: UTF-8, or UTF-16 where a byte order mark says so."""
+    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """The names of the columns, where the page has no header of its own."""
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    """How many lines stand before the header, or before the first row where there is none."""
+    comment: Character | None = None
+    """What a line begins with that is no row."""
+    uneven: Literal["refuse", "keep"] = "refuse"
+    """What becomes of a row with more or fewer values than there are columns. `keep`: what is
+    missing is left out, and what is too much is a list under the name `…`."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.delimiter == self.quote:
+            raise SectionError([(("quote",), "the same character as the delimiter")])
+        twice = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if twice:
+            raise SectionError([(("columns",), f"{twice[0]!r} is the name of two columns")])
+        return self
+
+
+class XmlFormat(FormatOptions):
+    """Each page is one XML document. Elements are read as objects, attributes as `@name`, text
+    beside others as `#text`; document types with declarations of their own are refused.
+    """
+
+    type: Literal["xml"]
+    lists: Annotated[tuple[Text, ...], Field(strict=False), OneOrMany()] = ()
+    """Names of elements that are always lists, also where one comes alone."""
+
+
+class RawFormat(UnendedOptions):
+    """Each page is a file, stored as it is. Its record is its size and SHA-256."""
+
+    type: Literal["raw"]
+    content_types: Annotated[tuple[Text, ...], Field(strict=False), OneOrMany()] = ()
+    """The Content-Types that its files have, such as `application/pdf` or `image/*`; others are
+    refused. Left out: any."""
 
 
 class OrJustType:
@@ -45,5 +137,9 @@ class OrJustType:
         return {"anyOf": [{"enum": [each["const"] for each in types]}, section]}
 
 
-FormatConfig = Annotated[JsonFormat, OrJustType()]
+FormatConfig = Annotated[
+    JsonFormat | JsonLinesFormat | CsvFormat | XmlFormat | RawFormat,
+    Field(discriminator="type"),
+    OrJustType(),
+]
 """Any of them, told apart by `type`."""

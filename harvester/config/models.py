@@ -21,7 +21,15 @@ from pydantic import Field, PrivateAttr, model_validator
 from harvester.config.auth_forms import auth_secrets
 from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
-from harvester.config.formats import FormatConfig, FormatOptions, JsonFormat
+from harvester.config.formats import (
+    CsvFormat,
+    FormatConfig,
+    FormatOptions,
+    JsonFormat,
+    JsonLinesFormat,
+    RawFormat,
+    XmlFormat,
+)
 from harvester.config.options import (
     Count,
     DurationOrZero,
@@ -56,12 +64,12 @@ from harvester.security import is_secret_name, masked_url
 
 __all__ = [
     "AllowedHost", "Budget", "Client", "Concurrency", "Config",
-    "Cursor", "FormatConfig", "FormatOptions", "HeaderCursor", "HeaderLink", "HeaderWhen",
-    "Incremental", "JsonFormat", "JsonLink",
+    "CsvFormat", "Cursor", "FormatConfig", "FormatOptions", "HeaderCursor", "HeaderLink",
+    "HeaderWhen", "Incremental", "JsonFormat", "JsonLinesFormat", "JsonLink",
     "Keyset", "Limits", "NextRequest",
     "Offset", "Output", "PageNumber", "PaginatorConfig",
-    "PagingOptions", "Resource",
-    "ResponseAction", "Retry", "SinglePage", "Timeout", "When",
+    "PagingOptions", "RawFormat", "Resource",
+    "ResponseAction", "Retry", "SinglePage", "Timeout", "When", "XmlFormat",
 ]  # fmt: skip
 
 # --- Resources -----------------------------------------------------------------------------------

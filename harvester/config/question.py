@@ -40,7 +40,10 @@ WHEN_PAGING_ENDS: Final = frozenset(
 )  # fmt: skip
 #: As soon as a run has begun, it goes on from its own value: this is for the next one.
 _OF_THE_NEXT_RUN: Final = frozenset(("lookback",))
+#: What is taken for a page, and not how one is read.
+_OF_WHAT_COMES: Final = frozenset(("allow_unframed", "content_types"))
 _FREE: Final[Mapping[str, frozenset[str]]] = {
+    "format": _OF_WHAT_COMES,
     "paginator": WHEN_PAGING_ENDS,
     "incremental": _OF_THE_NEXT_RUN,
 }

@@ -191,9 +191,11 @@ class PageReader:
             return self._no_page(response, place, now)
         if not self._format.proves_itself:
             self._refuse_other_type(response, b"")
+        self._refuse_unframed(response)
         translator = self._format.translator(self._limits)
         parser = self._format.field_reader(self._wanted_of(response, now), self._limits)
-        pairs = tee(response.chunks(), response.encodings, self._limits)
+        unpack = self._format.unpacks
+        pairs = tee(response.chunks(), response.encodings, self._limits, unpack=unpack)
         came, snippet = Came(), b""
         texts = BodyTexts(self._resource.response_actions, response.status)
         look = self._identity.look(place.by, place.below)
@@ -275,6 +277,20 @@ class PageReader:
             what=f" with {kind}, which is no {ours.upper()}",
         )
         raise PageRefused(told, status=response.status)
+
+    def _refuse_unframed(self, response: Response) -> None:
+        """Raise `PageRefused` if nobody could know that a body was cut."""
+        pages = self._format
+        if pages.proves_its_end or response.has_framing or "gzip" in response.encodings:
+            return
+        if not pages.options.allow_unframed:
+            name = pages.options.type
+            raise PageRefused(
+                "the answer does not say where its body ends (no Content-Length, no chunks), and "
+                f"{name.upper()} does not show it: one that was cut would be taken for whole; if "
+                f"that cannot be helped, say format: {{type: {name}, allow_unframed: true}}",
+                status=response.status,
+            )
 
     def _is_only(self, place: Place, page: Page) -> bool:
         """Whether a first page is the only one: it has nothing to be compared with."""

@@ -54,17 +54,20 @@ _LEVEL: Final = 1  # isal: 614 MB/s at about zlib level 2's size
 
 
 def tee(
-    chunks: Iterable[bytes], encodings: list[str], limits: Limits
+    chunks: Iterable[bytes], encodings: list[str], limits: Limits, *, unpack: bool = True
 ) -> Iterator[tuple[bytes, bytes]]:
     """Pairs of bytes for the part and bytes for the parser; either may be empty.
 
-    `encodings` are the codings of the Content-Encoding header, in lower case. Raises
+    `encodings` are the codings of the Content-Encoding header, in lower case. `unpack`: a body
+    that is gzip by its first bytes only is inflated, too; else it is a file, given as it is. Raises
     `PageRefused` for a coding we did not ask for or a limit, `PageRejected` for a body that is
     not whole.
     """
     codings = _codings(encodings)
     wire = _limited(chunks, limits.wire_bytes)
-    if not codings:
+    if not codings and not unpack:
+        pairs: Iterator[tuple[bytes, bytes]] = ((chunk, chunk) for chunk in wire)
+    elif not codings:
         head, wire = _begun(wire)
         # No JSON begins so. Servers that name a charset as the coding compress all the same.
         zipped = head.startswith(_GZIP_MAGIC)

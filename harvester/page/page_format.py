@@ -64,6 +64,10 @@ class PageFormat(ABC, Generic[Options]):
     content_type: ClassVar[str]
     #: Whether nothing else can be taken for a page, so that its Content-Type need not be looked at.
     proves_itself: ClassVar[bool] = True
+    #: Whether a page that was cut is known to be by what is missing. Else the framing must say so.
+    proves_its_end: ClassVar[bool] = True
+    #: Whether a body that is packed, and says so by its first bytes only, is unpacked.
+    unpacks: ClassVar[bool] = True
 
     @property
     def is_gzipped(self) -> bool:
@@ -94,9 +98,8 @@ class PageFormat(ABC, Generic[Options]):
     def is_own(cls, content_type: str) -> bool:
         """Whether a Content-Type (in lower case, without parameters) names this format."""
 
-    @classmethod
     @abstractmethod
-    def refuses(cls, content_type: str, beginning: bytes) -> bool:
+    def refuses(self, content_type: str, beginning: bytes) -> bool:
         """Whether what is sent as this type, and begins so, is meant as something else: a form to
         log in, which is there at the next try too.
         """

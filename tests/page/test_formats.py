@@ -9,7 +9,17 @@ from typing import Any, get_args
 import pytest
 
 from harvester import harvest, load_config
-from harvester.config import FormatConfig, FormatOptions, JsonFormat, Limits, Resource
+from harvester.config import (
+    CsvFormat,
+    FormatConfig,
+    FormatOptions,
+    JsonFormat,
+    JsonLinesFormat,
+    Limits,
+    RawFormat,
+    Resource,
+    XmlFormat,
+)
 from harvester.errors import Malformed
 from harvester.page import Field, PageFormat, Take, format_of
 from harvester.page.page_format import Translator
@@ -30,7 +40,7 @@ class Sample:
     selector: str | None = None
     malformed: tuple[bytes, ...] = ()
     refused: tuple[str, ...] = ("text/html",)
-    empty: bytes = b""
+    empty: bytes | None = b""  # None: whatever comes is a record
 
 
 SAMPLES: dict[type[FormatOptions], Sample] = {
@@ -41,6 +51,45 @@ SAMPLES: dict[type[FormatOptions], Sample] = {
         "items",
         (b'{"items": [', b"<html>"),
         empty=b'{"items": []}',
+    ),
+    JsonLinesFormat: Sample(
+        {"type": "jsonl"},
+        '\ufeff{"id": 1, "name": "ä\\n"}\r\n\n{"id": 2}\n[3]'.encode(),
+        [{"id": 1, "name": "ä\n"}, {"id": 2}, [3]],
+        malformed=(b'{"a": 1', b"1,2\n", b"[1\n2]\n", b"<html>", b'{"a": 1}\n{"a"'),
+    ),
+    CsvFormat: Sample(
+        {"type": "csv", "comment": "#"},
+        '\ufeff# of today\r\nid,name\r\n1,"ä, ""b""\r\n#c"\r\n\r\n2,\n# end'.encode(),
+        [{"id": "1", "name": 'ä, "b"\r\n#c'}, {"id": "2", "name": ""}],
+        malformed=(b'a,b\n1,"2', b"a,b\n1\n", b"a,b\n1,2,3\n", b"a,a\n", b"a\n\xff", b""),
+        refused=("text/html", "application/json", "application/xml"),
+        empty=b"id,name\n",
+    ),
+    XmlFormat: Sample(
+        {"type": "xml", "lists": ["tag"]},
+        '<?xml version="1.0"?><r:a xmlns:r="u" n="1">\n<h>x</h>'
+        '<b id="1"><tag>ä</tag>t <i>u</i> v</b>'
+        "<h/><b><![CDATA[<&>]]></b><b><c>1</c><c>2</c></b></r:a>".encode(),
+        [
+            {"@id": "1", "tag": ["ä"], "i": "u", "#text": "ät u v"},
+            "<&>",
+            {"c": ["1", "2"]},
+        ],
+        "r:a.b",
+        malformed=(b"<a><b></a>", b"<r:a><b/>", b"", b"{}", b"<r:a/><r:a/>"),
+        empty=b"<r:a/>",
+    ),
+    RawFormat: Sample(
+        {"type": "raw", "content_types": "application/*"},
+        b"\x1f\x8b\0%PDF",
+        [
+            {
+                "bytes": 7,
+                "sha256": "9a79e800e8364acbd4b3109cd10601d4b2a581eb7f51ebc8b192d982d27dd6ca",
+            }
+        ],
+        empty=None,
     ),
 }
 
@@ -142,7 +191,7 @@ def test_check_counts(member: type[FormatOptions]) -> None:
     for size in (1, 5, len(sample.page)):
         fields = pages.check(cut(sample.page, size), [count], Limits())
         assert fields["records"] == len(sample.records)
-    assert [*pages.records([sample.empty])] == []
+    assert sample.empty is None or [*pages.records([sample.empty])] == []
 
 
 def test_the_text_is_the_same_however_it_is_cut(member: type[FormatOptions]) -> None:
@@ -222,8 +271,7 @@ def toys() -> type[PageFormat[Toy]]:
         def is_own(cls, content_type: str) -> bool:
             return content_type == "text/x-toy"
 
-        @classmethod
-        def refuses(cls, content_type: str, beginning: bytes) -> bool:
+        def refuses(self, content_type: str, beginning: bytes) -> bool:
             return content_type == "text/html"
 
     return Toys

@@ -45,8 +45,7 @@ class JsonPages(PageFormat[JsonFormat], options=JsonFormat):
         """`application/json`, and whatever is written in it."""
         return _OWN.fullmatch(content_type) is not None
 
-    @classmethod
-    def refuses(cls, content_type: str, beginning: bytes) -> bool:
+    def refuses(self, content_type: str, beginning: bytes) -> bool:
         """What begins as JSON does was meant as such: many servers send it as text/html."""
         if _MAYBE.search(content_type):
             return False
