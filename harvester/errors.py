@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree; each class knows its exit code.
+"""Errors: everything that can go wrong, as one tree; each class knows its exit code.
 
     HarvesterError                1  unexpected
     ├── ConfigError               2  the YAML or the command line is wrong; holds every Problem

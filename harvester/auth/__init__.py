@@ -1,4 +1,4 @@
-"""What lets a request in.
+"""Obtains what lets a request in: one class for each auth scheme.
 
 A `Scheme` is one way in, each one class in a file of `schemes`; `token_answers` reads what token
 endpoints say. `access` is the one object per run that has the credentials of the moment, renews

@@ -1,4 +1,4 @@
-"""The command line. A command parses, calls one library function, and renders what it gives.
+"""The command line: each command parses, calls one library function, and renders what it gives.
 
 Answers go to stdout; progress, messages and errors to stderr. Nothing heavy is imported before a
 command needs it: `--version`, `--help` and completion must answer at once.

@@ -1,9 +1,9 @@
-"""Completion for shells, when somebody presses TAB: files, folders, names of resources, partitions.
+"""Completes words for shells when somebody presses TAB: files, folders, resources, partitions.
 
 It must answer at once, so nothing but the standard library is imported here, and a YAML file is
 looked through rather than loaded. What cannot be read has nothing to offer: TAB never complains.
 
-A partition's value is what a server wrote, and a shell evaluates what it is told: nothing that is
+A partition's value is what a server wrote, and a shell evaluates what it is given: nothing that is
 offered *may* be obeyed by one. What cannot be printed is not offered; the rest is quoted for the
 shell that asks, wherever that evaluates.
 """
@@ -176,7 +176,7 @@ def _as_it_is(environment: MutableMapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_plain_words(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """A shell that inserts what it is told gets only what needs no quotes there."""
+    """A shell that inserts what it is given gets only what needs no quotes there."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
@@ -189,7 +189,7 @@ def _as_plain_words(environment: MutableMapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _for_zsh(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Zsh evaluates what it is told, and what typer makes of it is evaluated twice: so the choices
+    """Zsh evaluates what it is given, and what typer makes of it is evaluated twice: so the choices
     go to `compadd`, which takes them as they are and quotes what it inserts, each in a quotation
     that has no special character left.
     """

@@ -1,4 +1,4 @@
-"""Before a harvest: is the YAML right, and what will it ask for?"""
+"""Commands for before a harvest: is the YAML right, and what will it ask for?"""
 
 import os
 import sys

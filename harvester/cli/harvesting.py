@@ -1,4 +1,4 @@
-"""The harvest itself, where it stands, and whether it is sound."""
+"""Commands that harvest, say where a harvest stands, and verify what it stored."""
 
 import shlex
 from pathlib import Path

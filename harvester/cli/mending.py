@@ -1,4 +1,4 @@
-"""The commands `repair` and `redo`: lost pages, and whole partitions, are harvested again."""
+"""Commands that harvest again: `repair` for lost pages, `redo` for whole partitions."""
 
 import shlex
 from pathlib import Path

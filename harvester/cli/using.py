@@ -1,4 +1,4 @@
-"""After a harvest: what was stored, in the form that the next tool wants."""
+"""Commands for after a harvest: give what was stored in the form that the next tool wants."""
 
 import os
 import shlex

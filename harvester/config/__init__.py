@@ -1,4 +1,4 @@
-"""The YAML as frozen, checked values; every problem at once, with file, line and key.
+"""Turns the YAML into frozen, checked values; names every problem with file, line and key.
 
 Read in this order: `models` mirrors the YAML (`client`, `auth_forms`, `paginators`,
 `response_actions`, `partition_forms` are its larger sections, `options` and `request_options` the

@@ -1,4 +1,4 @@
-"""A tree of plain values, and where each of them was written.
+"""Document: a tree of plain values that knows where in the YAML each was written.
 
 Beside the tree stands a map from each value's path to its `Place`, so that whoever finds a fault in
 the tree later can name the file and line.

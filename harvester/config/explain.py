@@ -1,4 +1,4 @@
-"""What pydantic found, in words for people and with the places of the YAML.
+"""Explains what pydantic found: in words for people, with the places of the YAML.
 
 pydantic says where in the models an error is and of which type; its own wording is for
 programmers and never shown. `_WORDS` has the sentence for each type that the models can raise.

@@ -1,4 +1,4 @@
-"""Fills variables of the environment in where they decide which partitions there are.
+"""Fills in variables of the environment where they decide which partitions there are.
 
 Partition values, the ends of windows and the value that incremental runs begin at name folders: so
 what is asked for is the value, from the moment the YAML is loaded, and harvest.json holds it too.

@@ -1,4 +1,4 @@
-"""What the YAML says about the format of pages: one frozen model for each `format`.
+"""Declares page formats: one frozen model of options for each `format` of the YAML.
 
 How a page of a format is read is decided in `page.formats`; here only its options are. Most take
 none, so `format: csv` is short for `format: {type: csv}`.

@@ -1,4 +1,4 @@
-"""Whether the partitions that a YAML asks for are those of before, with more at their end.
+"""Compares the partitions that two YAMLs ask for: the same, with more at their end?
 
 Partitions may be added to a harvest. Those that have been harvested must stay, and no record may
 come to lie in two of them.

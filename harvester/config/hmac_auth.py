@@ -1,4 +1,4 @@
-"""Declares a signature over each request, as exchanges and shops want it, each in its own way."""
+"""Declares the auth scheme that signs each request with a shared secret, as exchanges want it."""
 
 import re
 from typing import Annotated, Final, Literal, Self

@@ -1,4 +1,4 @@
-"""What is allowed in a configuration but was seen to go wrong: shown by `check`, refused nowhere.
+"""Warns of what is allowed in a configuration but was seen to go wrong; `check` shows it.
 
 The loader refuses what cannot work. What is here works, and harvests something else than was
 meant: real configurations do these things (the numbers are from 4,940 declared streams).

@@ -1,4 +1,4 @@
-"""YAML text to a `Config`, or every problem at once.
+"""Loads YAML text as a `Config`, or raises every problem at once.
 
 The order: the text is read; `--set` and `--base-url` change the tree; `resource_defaults` are
 merged under every resource; then all checks look at the same tree and none waits for another to

@@ -1,4 +1,4 @@
-"""What a harvest is asked to do: the YAML as frozen, checked values.
+"""Models of the YAML's top level: what a harvest is asked to do, as frozen, checked values.
 
 The models mirror the YAML key by key; where a key is a Python word or taken (`json`, `validate`,
 `in`), the attribute has another name and the YAML's is the alias. What one value must be is said

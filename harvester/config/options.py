@@ -1,4 +1,4 @@
-"""The kinds of value that an option of the YAML takes, as annotated types for pydantic.
+"""Types of the YAML's options, annotated so that pydantic checks each in the same way.
 
 Each type is three things in one place: what the models hold, the check that turns the YAML value
 into it (ValueError with a whole message, see `quantities`), and the JSON Schema of what people

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: one value of the tree replaced or added before anything is checked.
+"""Applies `--set KEY=VALUE`: one value replaced or added before anything is checked.
 
 KEY is written as messages write places, `client.timeout.read` or `resources[0].params['odd.key']`;
 an item of a list may also be named: `resources.tweets.params.query`. VALUE is YAML, in which

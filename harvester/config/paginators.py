@@ -1,4 +1,4 @@
-"""What the YAML says about paging: one frozen model for each `paginator.type`.
+"""Declares paging: one frozen model of options for each `paginator.type`.
 
 The names are those of dlt's `rest_api`. What the options mean, page by page, is decided in
 `pagination`; here they are only read, and what contradicts itself is refused. The table of types

@@ -1,4 +1,4 @@
-"""The ways to write a partition key's values.
+"""Declares the ways in which a partition key's values may be written.
 
     query: ["from:nasa", "from:esa"]
     shard: {range: [1, 100]}

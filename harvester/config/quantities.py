@@ -1,4 +1,4 @@
-"""Durations, steps, sizes and moments as people write them, to numbers and times.
+"""Reads durations, steps, sizes and moments as people write them.
 
 Each function takes a YAML value and either returns what it stands for or raises ValueError with
 a whole message: what was expected, with examples, and what was found.

@@ -1,4 +1,4 @@
-"""The question that a harvest asks: what shapes its requests, and whether it is still the same.
+"""Computes the question that a harvest asks, and whether two configurations ask the same.
 
 One folder holds the answers to one question. What chooses records, and how a record is found in a
 page, is compared with what was asked before; a value of the environment that does so is compared by

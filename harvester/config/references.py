@@ -1,4 +1,4 @@
-"""Whether the references of a configuration lead anywhere.
+"""Checks that the references of a configuration lead somewhere.
 
 These checks read the bare YAML tree, after defaults are merged and before it is a `Config`, and
 step over whatever has the wrong shape: so a reference to nothing is reported together with all

@@ -1,4 +1,4 @@
-"""The kinds of value that the parts of a request take: headers, parameters, bodies and URLs.
+"""Types of the parts of a request: headers, parameters, bodies and URLs.
 
 As in `options`, each is an annotated type. References may stand in all of them, so that only what
 they cannot change is checked here.

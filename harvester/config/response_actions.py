@@ -1,4 +1,4 @@
-"""The `response_actions` of a resource: rules that look at a response and say what to do.
+"""Declares `response_actions`: rules that look at a response and say what to do.
 
     - {status: 429, when: {path: title, equals: UsageCapExceeded}, action: stop}
     - {status: [404, 410], action: ignore}

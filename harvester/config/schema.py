@@ -1,4 +1,4 @@
-"""The JSON Schema (draft 2020-12) of the YAML as people write it.
+"""Generates the JSON Schema (draft 2020-12) of the YAML as people write it.
 
 pydantic derives it from the models; here it gets what pydantic does not know: the text under each
 attribute as its description, and `resource_defaults`, which no model has because they are merged

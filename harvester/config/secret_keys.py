@@ -1,4 +1,4 @@
-"""Whether the values of a partition would be secrets.
+"""Finds partition keys whose values would be secrets: they would be written into folder names.
 
 A partition's values are the names of its folders, and stand in its journal and in every message:
 they cannot be hidden there. So a key whose name says that its values open something is refused

@@ -1,4 +1,4 @@
-"""What each variable of the environment is to a harvest: a credential, or a part of its question.
+"""Classifies each variable of the environment: a credential, or a part of the question.
 
 A credential lets one in, and may be another one tomorrow: what `auth` shows, what stands under the
 name of a secret, and a variable whose own name says that it is one. Any other variable that

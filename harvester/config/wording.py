@@ -1,4 +1,4 @@
-"""How faults of a configuration are put into words: values, places and near misses.
+"""Words for faults of a configuration: values, places and near misses.
 
 Every message about the YAML goes through these few functions, so that a value, a key's place and
 a suggestion look the same whichever check found the fault. Pure text, nothing is looked up.

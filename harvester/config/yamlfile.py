@@ -1,4 +1,4 @@
-"""YAML text to plain values, and where each of them was written.
+"""Parses YAML text into plain values, and notes where each was written.
 
 The text becomes a `Document`: a tree of dicts, lists and scalars, and the place of each.
 

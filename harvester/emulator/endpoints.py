@@ -1,4 +1,4 @@
-"""The endpoints, what is asked of them, and how each family of them says no.
+"""Endpoints of the emulator: what may be asked of each, and how each says no.
 
 v2, v1.1 and Premium were written years apart: the same refusal has three shapes.
 """

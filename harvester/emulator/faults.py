@@ -1,4 +1,4 @@
-"""What the emulator does to its clients on purpose, and when.
+"""Injects faults: what the emulator does to its clients on purpose, and when.
 
 Each request that got past the rate limit has a number, and (seed, number) decides its fate: equal
 seeds and equal orders of requests meet equal faults. A page that was hit `in_a_row` times

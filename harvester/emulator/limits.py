@@ -1,4 +1,4 @@
-"""How many requests the emulator lets through: a window, and a pace within it.
+"""Limits how many requests the emulator lets through: in a window, and the pace within it.
 
 Twitter counts an application's requests to each endpoint in windows of 15 minutes that begin with
 a request, and caps the requests of one second besides. What it answers to a second request in one

@@ -1,4 +1,4 @@
-"""Where a client is in a result, and what its next page holds. Nothing is remembered here.
+"""Pages of a result, found from the token alone: nothing is remembered of a client.
 
 A result is a range of a stream's numbers, a place in it is how many of them were served.
 `next_token` is such a place, sealed with a digest over it, the stream and the parameters that

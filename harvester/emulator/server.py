@@ -1,4 +1,4 @@
-"""The emulator: who may ask, how often, what they get, and what goes wrong on the way.
+"""Serves the emulator: who may ask, how often, what they get, and what goes wrong on the way.
 
 A request passes these stations in order, and the first that objects answers: path and method
 (404, 405), bearer token (401), rate limit (429), faults (503, 429, reset), monthly cap (429),

@@ -1,4 +1,4 @@
-"""Tweets and users as Twitter's two generations of JSON write them.
+"""Shapes of tweets and users in Twitter's two generations of JSON.
 
 v2 gives a tweet as a flat object of just the fields that were asked for; v1.1 (and Premium, which
 uses its shape) gives everything, with the author inside. Pure: a tweet in, a dict out. The shapes

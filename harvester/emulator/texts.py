@@ -1,4 +1,4 @@
-"""What synthetic tweets are made of: sentences, topics, places, names. Tables only.
+"""Tables that synthetic tweets are made of: sentences, topics, places, names.
 
 A sentence is a format string with {0} the topic, {1} a place, {2} a number, {3} a name. The tables
 hold on purpose what breaks careless readers of JSON: right-to-left scripts, combining marks, emoji

@@ -1,4 +1,4 @@
-"""v1.1 standard search, and Premium full-archive search, which shares its shape of a tweet.
+"""Endpoints of v1.1: standard search, and Premium full-archive search in the same shape.
 
 Source: https://developer.twitter.com/en/docs/twitter-api/v1/tweets/search/api-reference and
 …/twitter-api/premium/search-api/api-reference. The real standard search reaches back seven days;

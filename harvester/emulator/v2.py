@@ -1,4 +1,4 @@
-"""The v2 endpoints: full-archive and recent search, and counts.
+"""Endpoints of v2: full-archive and recent search, and counts.
 
 Source: https://developer.twitter.com/en/docs/twitter-api/tweets/search/api-reference and
 …/tweets/counts/api-reference. Newest first. An absent `start_time` means 30 days (recent search:

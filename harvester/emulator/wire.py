@@ -1,4 +1,4 @@
-"""HTTP/1.1 over loopback: keep-alive, gzip, chunks, and answers broken the way they are told to.
+"""Speaks HTTP/1.1 over loopback: keep-alive, gzip, chunks, and answers broken on purpose.
 
 One thread per connection. What is answered comes from a function, `respond`; this module reads
 requests and writes responses, whole or damaged. Stopping closes every connection, wakes every

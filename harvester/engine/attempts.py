@@ -57,7 +57,7 @@ from harvester.paging import Recognition
 from harvester.planning import ServerClock
 from harvester.store import Checkpoint, Fingerprints, Held
 
-_BYTES_EVENT_S: Final = 0.1  # how often a page on its way is told of
+_BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
 
 

@@ -1,5 +1,6 @@
-"""Whether two stored pages are the same one, though their envelopes, or a member that changes with
-each request, may differ. Looked at only where their keys, as far as they were seen, are the same.
+"""Compares two stored pages whose envelopes may differ: are their records the same?
+
+This reads both pages, so it is done only where their keys, as far as they were seen, are the same.
 """
 
 import re

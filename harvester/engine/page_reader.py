@@ -1,7 +1,7 @@
 """Reads one page: stores its bytes and takes its fields in one pass.
 
-The answer is streamed once; each chunk goes to the part file and to the parser. The part leaves
-this room only when everything that makes a page count has been seen: the framing and the gzip were
+The answer is streamed once; each chunk goes to the part file and to the parser. The part is handed
+on only when everything that makes a page count has been seen: the framing and the gzip were
 whole, the JSON complete, no rule or limit stood against it, and it looked as declared.
 """
 
@@ -184,8 +184,8 @@ class PageReader:
     ) -> Kept:
         """Stream the answer into part `place.part` of `folder` and work out the next cursor.
 
-        `progress(wire, decoded)` is told of bytes; `now` is the epoch, for the server's hints.
-        Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
+        `progress(wire, decoded)` is called as bytes come; `now` is the epoch, for the server's
+        hints. Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
         """
         if not is_page(response.status):
             return self._no_page(response, place, now)

@@ -1,4 +1,4 @@
-"""Pages that come again: the same records as on the page before, which is a loop nearly always.
+"""Detects pages that come again with the same records, which is nearly always a loop.
 
 A server that does not know the parameter which was to lead on gives its first page for ever, each
 time in a new envelope. The second of two such pages is refused before it is committed, unless

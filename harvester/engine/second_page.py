@@ -1,4 +1,4 @@
-"""What a page that was looked at, and the one after it, show of how a harvest would page.
+"""Compares a first page with its second, to show how a harvest would page.
 
 Nothing here asks: `check --live` brings the pages. They are compared by what makes a record the
 same record, as `init` compares them; and what the first page claims is held against what came.

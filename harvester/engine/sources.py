@@ -1,4 +1,4 @@
-"""From a configuration to what the page loop asks and reads with, one `Source` a resource."""
+"""Builds from a configuration what the page loop asks and reads with: a `Source` a resource."""
 
 import re
 from collections.abc import Iterator, Mapping

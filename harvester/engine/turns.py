@@ -1,4 +1,4 @@
-"""A page in its turn: where it leads, or what ended the partition, and the journal's line of it.
+"""Judges each page when those before it are known: where it leads, or what ended the partition.
 
 Pages of one partition may be asked for side by side, but each is judged only when those before it
 are known: whether an empty page is the last, whether a total is reached, how many pages in a row

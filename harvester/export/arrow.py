@@ -1,4 +1,4 @@
-"""Makes Arrow columns of records, value by value: what any reader can do, and any record takes."""
+"""Makes Arrow columns of records, value by value: slower than `columnar`, but takes any record."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, assert_never

@@ -1,4 +1,4 @@
-"""Which members of each record are exported, and which only as a digest.
+"""Chooses which members of each record are exported, and which only as a digest.
 
 Nothing else in a record changes: every other value stays as the server spelled it. It is done
 before anything else looks at the record, so that what is left out is in no column, no type and no

@@ -1,4 +1,4 @@
-"""From what the values look like to the columns of a table. Pure.
+"""Derives the columns of a table from what the values look like. Pure.
 
 One schema over all pages, and no value changed to fit it. Where pages disagree, the type that
 holds both exactly is taken, and in the end that is JSON text:

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): one header over all pages, UTF-8, a line feed after each row.
+"""Writes CSV (RFC 4180): one header over all pages, UTF-8, a line feed after each row.
 
 Null and absent are an empty field, an empty text is `""`. (In a table of one column
 both are `""`, since readers skip an empty line.) A text that holds a comma, a

@@ -1,4 +1,4 @@
-"""DuckDB: a database with one table a resource."""
+"""Writes a DuckDB database with one table a resource."""
 
 import contextlib
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The export itself: which passes over the records, and what is written with them."""
+"""Exports a harvest: decides which passes over the records are needed, and runs them."""
 
 import os
 from collections.abc import Mapping, Sequence

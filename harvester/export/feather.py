@@ -1,4 +1,4 @@
-"""Feather: Arrow's own file format, which pandas, polars and R read without parsing anything."""
+"""Writes Feather, Arrow's own file format, which pandas, polars and R read without parsing."""
 
 from harvester.export.writer import Rows, Writer
 

@@ -1,4 +1,4 @@
-"""JSON Lines: each record as the server wrote it, the values of its partition in front."""
+"""Writes JSON Lines: each record as the server wrote it, its partition's values in front."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

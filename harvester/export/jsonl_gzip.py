@@ -1,4 +1,4 @@
-"""JSON Lines in one gzip stream."""
+"""Writes JSON Lines in one gzip stream."""
 
 from typing import IO, Final, cast
 

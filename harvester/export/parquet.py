@@ -1,4 +1,4 @@
-"""Parquet, zstd within: one schema over all pages."""
+"""Writes Parquet, compressed by zstd: one schema over all pages."""
 
 from harvester.export.columns import Scalar
 from harvester.export.writer import Rows, Writer

@@ -1,4 +1,4 @@
-"""Which records are repeated, so that each key is exported once: the newest record of it.
+"""Finds records that are repeated, so that each key is exported once: its newest record.
 
 Of the records with one key, that of the page which was fetched last stays, and of two in one page
 the later. What was seen lies in a SQLite file, and memory is its page cache, however many keys

@@ -1,4 +1,4 @@
-"""The rows of one resource: what its columns are, and the records in blocks.
+"""Rows of one resource: what its columns are, and the records in blocks.
 
 Two passes would do: one that looks at all records for the columns, one that gives them. Most
 harvests need one. What the first records and samples from the whole harvest look like is taken for

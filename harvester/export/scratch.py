@@ -1,4 +1,4 @@
-"""Where an export grows until it is complete, and the step that gives it its name.
+"""Folder in which an export grows until it is complete and is given its name.
 
 An export *must* write into a folder that it has made itself beside the target, under a name that
 was free, with a mark in it whose lock it holds; the file *must* be complete and fsynced before it

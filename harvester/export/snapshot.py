@@ -1,4 +1,4 @@
-"""Which pages an export is made of: those that were committed when it began.
+"""Snapshot of the pages that an export is made of: those committed when it began.
 
 An export reads its pages twice or more, a run beside it may commit further ones meanwhile, and a
 chain of cursors may begin again. So the pages are noted once, in a file, and memory stays flat.

@@ -1,4 +1,4 @@
-"""How far an export has come, as it tells whoever asked for it."""
+"""Reports how far an export has come, to the caller's callback."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

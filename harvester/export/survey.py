@@ -1,4 +1,4 @@
-"""What the values of a resource's records look like, all pages taken together.
+"""Surveys what the values of a resource's records look like, all pages taken together.
 
 A first pass over the records fills a tree of `Shape`s, from which `columns` makes one schema.
 Memory is bounded by the distinct keys, and those are bounded too: an object that turns out to be

@@ -14,7 +14,7 @@ from harvester.export.jsonl_gzip import GzippedJSONLines
 from harvester.export.parquet import Parquet
 from harvester.export.writer import Writer
 
-#: Each writer by its suffix, in the order in which people are told of them.
+#: Each writer by its suffix, in the order in which messages list them.
 WRITERS: Final[Mapping[str, type[Writer]]] = {
     writer.suffix: writer for writer in (JSONLines, GzippedJSONLines, CSV, Parquet, Feather, DuckDB)
 }

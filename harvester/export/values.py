@@ -1,4 +1,4 @@
-r"""Records as the server wrote them to Python values and back to JSON text.
+r"""Converts records, as the server wrote them, to Python values and back to JSON text.
 
 What JSON may say and Python, UTF-8 or a table cannot hold, is dealt with here, once:
 

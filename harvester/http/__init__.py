@@ -1,4 +1,4 @@
-"""One exchange with a server: the request out, the response in; rate limits and backoff."""
+"""Exchanges one request and its response with a server; rate limits, backoff, certificates."""
 
 from harvester.http.connection import (
     Watch,

@@ -1,4 +1,4 @@
-"""Certificates and TLS: what is wrong with them stays wrong, however often it is tried.
+"""Explains failures of certificates and TLS, which no second try mends.
 
 A certificate that is not trusted now will not be in a minute. So each of these is told at once,
 with the key that would mend it.

@@ -1,4 +1,4 @@
-"""One response's bytes off the socket: strict framing, and a deadline that nothing outlives.
+"""Reads one response's bytes off the socket: strict framing, a deadline for the whole page.
 
 urllib3 and http.client are lenient where a harvest must not be. Measured: a connection cut
 inside the headers is a 200 with no bytes; a chunk-size line `0003e8` cut after its first `0` is

@@ -1,4 +1,4 @@
-"""The cookies of a session: what a server set comes back to it, and goes nowhere else.
+"""Keeps the cookies of a session: each goes back to the server that set it, nowhere else.
 
 For servers that keep a reader's place in a session. Each partition has a session of its own, in
 memory, for one run: cookies are never written down, and their values are redacted as secrets are.
@@ -30,7 +30,8 @@ class _Cookie:
 class Cookies:
     """The cookies of one session. Any thread may use it.
 
-    `origins` are those that may set cookies; `hide` is told each value, once; `clock` is the epoch.
+    `origins` are those that may set cookies; `hide` is called with each value, once; `clock` is
+    the epoch.
     """
 
     def __init__(

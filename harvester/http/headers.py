@@ -1,4 +1,4 @@
-"""The lines of an answer's head, read as they came.
+"""Parses the headers of a response, and merges those that came more than once.
 
 Real servers and the proxies before them send lines that RFC 9112 forbids: without a colon, with a
 blank before it, folded, with a NUL or a lone carriage return inside. A parser of mail takes the

@@ -1,4 +1,4 @@
-"""When the next request may leave: the budgets of the YAML, and what the server says.
+"""Limits the rate of requests: by the budgets of the YAML, and by what the server says.
 
 A budget of N requests per period is a sliding log: a request may leave when the N-th last one
 left at least a period ago. So no window of the server's, wherever it begins, holds more than N.
@@ -40,7 +40,7 @@ class RateLimit:
     """Budgets shared by all workers of a run; `clock` is monotonic seconds.
 
     `scope` names who a wait is for: a resource has budgets of its own on top of the client's,
-    and a server's "no requests remaining" holds back the resource that was told so.
+    and a server's "no requests remaining" holds back only the resource that got it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RateLimit:
         clock: Callable[[], float] = time.monotonic,
         recent: Recent | None = None,
     ) -> None:
-        """`recent` knows of the requests of the runs before, and is told of these."""
+        """`recent` holds the requests of earlier runs; those of this run are added."""
         self._clock = clock
         self._lock = threading.Lock()
         self._recent = recent

@@ -1,4 +1,4 @@
-"""Whether a server has been reached in this run.
+"""Remembers whether a server has been reached in this run: if never, it is not tried for long.
 
 A server that answered an hour ago and is gone now comes back: it is waited for as long as the
 policy of retries says. One that has never answered is more often a wrong address, a missing proxy

@@ -1,4 +1,4 @@
-"""When the last requests left, on disk: a run begun again has what its budgets have left.
+"""Records on disk when the last requests left, so that a run begun again keeps its budgets.
 
 Each budget has a ring of times, eight bytes each. A time *must* be written before its request
 leaves, so that no kill gives a request back; it is not synced, since a power cut takes longer than

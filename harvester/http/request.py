@@ -1,4 +1,4 @@
-"""A request as it is sent, and what lets it in."""
+"""Request as it is sent, and the credentials that go with it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

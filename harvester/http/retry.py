@@ -1,4 +1,4 @@
-"""What is tried again, and after how long: tenacity around one whole page, body included.
+"""Retries one whole page, body included, with waits that grow or that the server names (tenacity).
 
 The wait before the next try is min(cap, max(server's hint, jittered backoff)), and working it out
 cannot raise: an exception in a wait function would replace the real error. A server that asks for

@@ -1,4 +1,4 @@
-"""One request out, one response's wire bytes in. The only module that imports requests.
+"""Sends one request and streams its response's bytes. The only module that imports requests.
 
 Requests prepares what is sent, and its adapter knows the way: proxies, certificates, pools of
 connections. Its session is not used, which would do of its own accord what a harvest must not:

@@ -1,4 +1,4 @@
-"""From a connector's declaration to a YAML that harvests, each stream whole or named as missing.
+"""Turns a connector's declaration into YAML, each stream whole or named as missing.
 
 `reading` gives the document, `importing` finds out what it is; `airbyte` reads low-code manifests;
 `writing` makes the files and proves that the loader takes them. `outcome` is what they share.

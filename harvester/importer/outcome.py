@@ -1,4 +1,4 @@
-"""What became of a declaration: the files written for it, and each stream with what is missing."""
+"""Result of an import: the files written, and each stream with what is missing of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

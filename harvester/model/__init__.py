@@ -1,4 +1,4 @@
-"""The small languages and pure values of the YAML: paths, templates, partitions, doubts."""
+"""Small languages and pure values of the YAML: paths, templates, partitions, doubts."""
 
 from harvester.model.cycle_guard import (
     LoopGuard,

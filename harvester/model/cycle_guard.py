@@ -1,4 +1,4 @@
-"""The loop guard: a cursor that was asked with before must not be asked with again.
+"""Loop guard: refuses a cursor that was asked with before.
 
 Servers do run in circles, also long ones (A→B→A over seven pages was seen), so comparing with
 the last cursor is not enough. Every cursor of the partition is remembered as a 64-bit digest in

@@ -1,8 +1,8 @@
-"""What speaks against a partition that seems complete, named with its figure.
+"""Doubts: what speaks against a partition that seems complete, each with its figure.
 
 An API can contradict the end that it gives: a total far above what came, a flag that says more.
 A *strong* doubt ends the partition as failed, before the page that raised it is committed. A
-*weak* one goes into the journal line that ends the partition, and is told of wherever the harvest
+*weak* one goes into the journal line that ends the partition, and is shown wherever the harvest
 is: never once a partition, always as one line for each kind, with a count and an example.
 """
 

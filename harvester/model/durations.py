@@ -1,4 +1,4 @@
-"""How long to wait, as servers put it into words. Pure.
+"""Reads how long to wait from the words of servers. Pure.
 
 `2s`, `6m0s`, `1 hour and 30 minutes`, `PT30S`, `Please try again in 20 seconds.`
 """

@@ -1,4 +1,4 @@
-"""The path grammar: text such as `meta.next_token` to a tuple of segments, and back.
+"""Parses the path grammar: text such as `meta.next_token` to a tuple of segments, and back.
 
 The grammar is the part of RFC 9535 that a parser can follow while a page streams past, seeing
 each value once and keeping none of its neighbours: names, one index, every item, the last item,

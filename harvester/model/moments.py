@@ -1,4 +1,4 @@
-"""Times as APIs write them, and whether one lies beyond a moment. Pure.
+"""Reads times as APIs write them, and says whether one lies beyond a moment. Pure.
 
 One record that is dated 2099 must not become what every later run starts at. So each value that a
 run could go on from is held against the server's own time. Only what can be nothing but a time is

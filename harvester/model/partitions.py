@@ -1,4 +1,4 @@
-"""Which partitions there are, and in what order: a pure function of the specs and the time.
+"""Enumerates partitions in order: a pure function of their specs and the time.
 
 A `Spec` says which values one key takes: a list, a range of whole numbers, or windows of time.
 The plan is their product, in the order the keys are written, the last one fastest. It is lazy and
@@ -185,9 +185,9 @@ _Alike = Callable[[Any], bool]
 
 
 def _alike(spec: Spec) -> Callable[[], _Alike] | None:
-    """What tells so of the values of a spec, each time that they are gone through: of those in a
-    list, any other counts; of those from outside, which are never all known, those met before.
-    None where there can be none.
+    """Begins a test of the values of a spec, each time that they are gone through: those in a list
+    are compared with all others; those from outside, which are never all known, with those met
+    before. None where there can be none.
     """
     match spec:
         case Values():

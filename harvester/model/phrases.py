@@ -1,4 +1,4 @@
-"""Numbers, durations and the words of servers, as people read them. Pure text.
+"""Formats numbers and durations for people, and quotes what servers wrote. Pure text.
 
 What servers and files say may hold anything; `printable` must come between that and a terminal,
 which would obey escape sequences in it.

@@ -1,4 +1,4 @@
-"""References in strings, `{query}` or `{window.start:%Y-%m-%d}`, to values.
+"""Renders references in strings, `{query}` or `{window.start:%Y-%m-%d}`, as values.
 
 There is no expression language: a `Template` is a string cut into literals and `Reference`s, and
 rendering puts values in their place. Two rules carry most of the weight. A string that is one

@@ -1,4 +1,4 @@
-"""What a page's bytes say, in flat memory: its grammar, its fields, its records."""
+"""Reads what a page's bytes say, in flat memory: its grammar, its fields, its records."""
 
 from harvester.page.aggregators import (
     as_float,

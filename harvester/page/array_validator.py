@@ -1,4 +1,4 @@
-"""Whole items of an array, proven at once.
+"""Validates whole items of an array at once, so that the parser need not see them.
 
 From a place that is known to be the beginning of an item, text that is a whole array of values once
 it stands in brackets can only end where an item ends. msgspec reads it at 1,250 MB/s and gives the

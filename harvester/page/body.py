@@ -1,4 +1,4 @@
-"""Wire bytes in; the bytes to store and the bytes to parse out, side by side, checked.
+"""Decodes a response: the bytes to store and the bytes to parse, side by side, both checked.
 
 `tee` yields pairs `(stored, decoded)`. A gzip body is stored as it came and inflated for the
 parser; an identity body is parsed as it came and compressed for the part. Either way the stored

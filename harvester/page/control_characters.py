@@ -1,4 +1,4 @@
-r"""Control characters that stand raw inside strings, and how to read such JSON all the same.
+r"""Escapes control characters that servers send raw inside strings.
 
 JSON forbids them, and servers send them: texts with their line breaks and tabs, names that a
 terminal put an escape into. What was meant is plain, so such a page is kept as it came, and whoever

@@ -1,4 +1,4 @@
-r"""The grammar of what the parser is spared: text that goes on, proven stretch by stretch.
+r"""Validates the text that the parser is spared, stretch by stretch.
 
 The text is cut where a value has ended, before a comma outside of strings. What lies between two
 cuts is JSON once it has before it what is open there, each container with something in it, and

@@ -1,4 +1,4 @@
-"""What a page may hold: one lexical pass over its chunks.
+"""Holds a page to its limits (depth, strings, numbers, bytes) in one lexical pass over its chunks.
 
 * An integer of more than 4,300 digits kills the process (SIGSEGV, ijson 3.6.0 on yajl2_c);
 * vertical tab and form feed pass for white space there, which they are not in JSON.

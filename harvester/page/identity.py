@@ -1,4 +1,4 @@
-"""Who the records of a page are, found while it streams by: the page's `Sight`.
+"""Identifies the records of a page while it streams by: hashes of their keys, its `Sight`.
 
 With a `key` all records are looked at, cut out of the page a window at a time. Without one, those
 in the first 64 KiB, once the page is known to be sound: nearly every page is no longer, and the

@@ -1,4 +1,4 @@
-"""What makes a record the same record: the values at its key, as the server wrote them.
+"""Extracts what makes a record the same record: the values at its key, as the server wrote them.
 
 A key is one or more paths into the record (`key: id`). Where a resource declares none, a member is
 taken that has the name of an id and is different in each record at hand, and where there is none,

@@ -1,4 +1,4 @@
-"""What a page has, in words: for whoever named what it does not have.
+"""Describes what a page has, in words, for whoever named a path that it does not have.
 
 A `data_selector` that leads nowhere is the first mistake of a new configuration, and the page that
 shows what was meant has just come.

@@ -1,4 +1,4 @@
-"""What the parser must never see: text on its way to it, changed only where it would go wrong.
+"""Changes text on its way to the parser, only where the parser would go wrong.
 
 Each rule stands for something measured with ijson 3.6.0 (yajl2_c):
 

@@ -1,5 +1,6 @@
-"""Reads fields out of whole records, many at a time, without events: msgspec makes objects with
-nothing but the wanted members, at the speed of skipping them.
+"""Reads fields out of many whole records at once, without events (msgspec).
+
+It makes objects with nothing but the wanted members, at the speed of skipping them.
 
 Only what is read as the parser's events would be is taken. Each value comes through a hook, the
 ones that a second member of the same name would hide too: where more came than are left, a key

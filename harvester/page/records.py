@@ -1,4 +1,4 @@
-"""The records of one page, cut out of its decoded bytes exactly as the server wrote them.
+"""Cuts the records of one page out of its decoded bytes, exactly as the server wrote them.
 
 Nothing is parsed into values: a record is found by its brackets and strings, so number spelling,
 escapes, key order and duplicate keys come out untouched (control characters, which JSON forbids,

@@ -1,4 +1,4 @@
-"""How many of many things are different, in flat memory: a sample of the smallest hashes.
+"""Estimates how many of many things are different, in flat memory, from the smallest hashes.
 
 Of all hashes that come, the `size` smallest different ones are kept, each with how often it came.
 A thing is in this sample or not whatever else comes and however often it comes itself, so the

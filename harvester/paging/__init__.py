@@ -1,4 +1,4 @@
-"""From a page to the next request: paginators, response rules, what proves an end."""
+"""Leads from a page to the next request: paginators, response rules, what proves an end."""
 
 from harvester.paging.body_texts import BodyTexts
 from harvester.paging.comparing import (

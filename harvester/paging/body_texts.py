@@ -1,4 +1,4 @@
-"""Searches the body of an answer, while it streams by, for what `body_matches` of rules says. Pure.
+"""Searches the body of an answer, while it streams by, for the texts of `body_matches`. Pure.
 
 Of the text only so much is kept that a match of the longest length is seen wherever the body was
 cut into chunks.

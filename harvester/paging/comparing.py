@@ -1,4 +1,4 @@
-"""Whether two pages have the same records, by what makes a record the same record. Pure.
+"""Compares the records of two pages by what makes a record the same record. Pure.
 
 Never by whole records: one field that changes with each request (`seconds_ago`, a signed URL)
 would make the same page another. A record is known by a member that is called like an id and has

@@ -1,9 +1,9 @@
-"""What an API says against the end of a list that it has given. Pure.
+"""Finds what an API says against the end of a list that it has given. Pure.
 
 At the end of a partition its total is compared with what came, and what stands beside the last
 page's records is looked at, whether or not anybody asked for it: a `has_more: true` there, a next
 link or a total of 300 says that a list of 20 is not all of it. What no page of a whole run ever
-had, such as the cursor of a mistyped `cursor_path`, is told of the resource.
+had, such as the cursor of a mistyped `cursor_path`, is a doubt about the resource.
 """
 
 from collections.abc import Iterator, Mapping

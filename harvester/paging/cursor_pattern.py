@@ -1,4 +1,4 @@
-"""A cursor cut out of a longer text, by `cursor_pattern`. Pure.
+"""Cuts a cursor out of a longer text, by `cursor_pattern`. Pure.
 
 Most such texts are URLs, in which a token is percent-encoded. It will be encoded again where it is
 sent, so it is decoded here; else a server that gave `k%3A5` would be asked for `k%253A5`. What

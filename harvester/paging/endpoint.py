@@ -1,4 +1,4 @@
-"""From a cursor to the request that it asks for. Pure: no socket, no clock."""
+"""Builds the request that a cursor asks for. Pure: no socket, no clock."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The Link header (RFC 8288), as far as a next page is found in it. Pure."""
+"""Parses the Link header (RFC 8288), as far as a next page is found in it. Pure."""
 
 import re
 from dataclasses import dataclass

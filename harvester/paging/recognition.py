@@ -1,4 +1,4 @@
-"""What a partition remembers of the records that it has, to know them when they come again.
+"""Recognizes records that a partition had before, from a small sample that its journal keeps.
 
 Two pages in a row with the same records are a loop: nearly always, the server does not know the
 parameter that was to lead on. Records that come again otherwise are a doubt at the partition's

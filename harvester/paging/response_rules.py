@@ -1,4 +1,4 @@
-"""What a response means: the rules of the YAML first, then HTTP's own sense of its status.
+"""Decides what a response means: by the rules of the YAML, then by HTTP's sense of its status.
 
 A page is worth keeping only when no rule stands against it and its status is that of a page.
 """

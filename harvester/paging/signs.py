@@ -1,4 +1,4 @@
-"""Signs of more: what a page says about how many records or pages there are. Pure.
+"""Finds signs of more: what a page says of how many records or pages there are. Pure.
 
 APIs say it in the envelope around the records (`total_count: 130`, `has_more: true`,
 `@odata.nextLink`) or in a header (X-Total-Count, X-Pagination, Link, Content-Range). Nothing is

@@ -1,4 +1,4 @@
-"""What a total that the API names says, of records or of pages, against what came. Pure.
+"""Compares a total that the API names, of records or of pages, with what came. Pure.
 
 A total proves little: many are capped at 10,000, some are estimates, some count what was filtered
 out. So it never ends a partition on a full page. It can say that more follows an empty page, and

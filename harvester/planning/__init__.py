@@ -1,4 +1,4 @@
-"""Which partitions there are, and in which order."""
+"""Plans which partitions there are, and in which order."""
 
 from harvester.planning.closed_windows import (
     NOTABLE,

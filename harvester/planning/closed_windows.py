@@ -1,4 +1,4 @@
-"""Whether a window of time has closed, by the server's clock too.
+"""Decides whether a window of time has closed, by the server's clock too.
 
 A window that is asked for before its end has come holds only what there was until then; taken for
 done, it would lack the rest for ever. This machine's clock plans windows, and it may run ahead: so

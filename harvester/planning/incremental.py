@@ -1,4 +1,4 @@
-"""Runs that go on from the largest value seen: the arithmetic, and the names of their folders.
+"""Continues incremental runs from the largest value seen, and names their folders.
 
 Each run after a finished one is a partition of its own, `run=0002_2021-05-01T00:00:00Z`: its
 number, and the value it starts at. So a finished run is never touched again, and what a run began

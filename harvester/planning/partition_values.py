@@ -1,4 +1,4 @@
-"""Partition values that lie outside the YAML: the lines of a file, the records of parents.
+"""Reads partition values that lie outside the YAML: lines of a file, records of parents.
 
 A file may change or vanish between two runs; what was planned may not. So each run takes the new
 values of a file over into the harvest's folder, and from then on everybody goes by that copy.

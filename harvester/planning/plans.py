@@ -1,4 +1,4 @@
-"""What a harvest will ask for: its partitions, and the least it takes. Asks the server nothing.
+"""Plans a harvest: its partitions, and the least that it takes. Asks the server nothing.
 
 Lists, ranges, windows and the values of files are known beforehand. The children of parents'
 records and the runs of an incremental resource are known from what is on disk: a plan without a

@@ -1,6 +1,4 @@
-"""A way back: pages that were lost or damaged on disk are asked for again, one by one, and
-partitions are harvested again while what there is stays.
-"""
+"""Asks again for pages that were lost or damaged on disk, and harvests partitions again."""
 
 from harvester.repair.redoing import (
     begin_again,

@@ -1,4 +1,4 @@
-"""A journal read line by line although it is damaged, and written anew as a whole.
+"""Reads a journal line by line although it is damaged, and writes it anew as a whole.
 
 A journal is only ever appended to, but for repair. Then the new one *must* be complete, in order
 and durable under a temporary name before it takes the place of the old one, which stays beside it

@@ -1,4 +1,4 @@
-"""A harvest whose harvest.json is gone: do its journals belong to the YAML that is given?"""
+"""Decides whether journals whose harvest.json is gone belong to the YAML that is given."""
 
 from collections.abc import Iterator
 from datetime import datetime

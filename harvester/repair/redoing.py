@@ -1,4 +1,4 @@
-"""The next generation of partitions: harvested again, while what there is stays.
+"""Begins the next generation of partitions: harvested again, while the old one stays.
 
 A line in the journal begins it. The pages before that line count, for whoever reads, until the new
 generation has its last page; then they are superseded. A run that is ended in between goes on with

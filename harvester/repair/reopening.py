@@ -1,4 +1,4 @@
-"""What a harvest is to be mended with: its YAML, or what harvest.json kept of it."""
+"""Opens a harvest for mending: with its YAML, or with what harvest.json kept of it."""
 
 import json
 from collections.abc import Mapping, Sequence

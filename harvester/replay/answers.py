@@ -1,6 +1,4 @@
-"""What was not stored of an API, made up so that a harvest can be repeated: answers that a rule
-ignored (their body was thrown away), and tokens for whoever has to ask for one first.
-"""
+"""Makes up answers that a repeated harvest needs but that were not stored: tokens, a 404."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Requests made comparable: those of the journals, and those that come in. Pure.
+"""Normalizes requests, so that those of the journals and those that come in compare. Pure.
 
 Two requests are the same if their method, path, parameters and JSON or form body are, in whatever
 order. Where the journal has `***` for a secret, any value will do: the names and the places of

@@ -1,4 +1,4 @@
-"""Which stored page answers which request: the journals of a harvest, looked up by request.
+"""Index of a harvest's journals: which stored page answers which request.
 
 The pages that count when the replay begins, in a temporary SQLite file: 100,000 of them take a few
 seconds to read and no memory that grows with them.

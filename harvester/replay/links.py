@@ -1,4 +1,4 @@
-"""The one link in a page that must lead back here: that to the next page.
+"""Rewrites the link to the next page in a page, so that it leads back to the replay.
 
 Everything else is played back as it was stored, byte for byte. But a next link names the API's own
 host, and whoever followed it would ask there. So it gets the origin that the replay is served on,

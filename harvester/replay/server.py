@@ -1,4 +1,4 @@
-"""The HTTP server of a replay, on loopback only.
+"""Serves a replay over HTTP, on loopback only.
 
 It answers whoever asks on this machine, with what the API had said: status, the headers that the
 journal kept, and the stored bytes. No credentials are asked for, and none of those sent is kept.
@@ -40,9 +40,9 @@ class Replay:
     """A harvest, served from when the `with` block is entered until it is left.
 
     `port` 0 takes a free one. `unlimited` leaves out what the API said of its rate limit, which
-    clients would wait for again. `on_unknown(method, target)` is told of requests that the harvest
-    never made, `on_fault` of an answer that broke off. Raises `DataRefused`, and `ConfigError`
-    where the port is taken.
+    clients would wait for again. `on_unknown(method, target)` is called for requests that the
+    harvest never made, `on_fault` for an answer that broke off. Raises `DataRefused`, and
+    `ConfigError` where the port is taken.
     """
 
     def __init__(

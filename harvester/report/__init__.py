@@ -1,4 +1,4 @@
-"""`harvester report`: a harvest as one HTML file that needs no network.
+"""Writes `harvester report`: a harvest as one HTML file that needs no network.
 
 In the order of the data: `bins` (numbers in bounded room), `coverage` and `facts` (journals to
 numbers, one pass), `specs`, `figures` and `timeline`

@@ -1,4 +1,4 @@
-"""Streams of numbers in bounded memory: bins that widen as the range grows. Pure.
+"""Bins streams of numbers in bounded memory: bins widen as the range grows. Pure.
 
 A harvest may have a hundred pages in a second or ten million in a year, and neither range is
 known before the last page is read. So bins begin narrow, and wherever there would be too many

@@ -1,4 +1,4 @@
-"""What of the plan has come, along the axis that a person thinks of, and where the holes are.
+"""Measures what of the plan has come, along one axis, and where the holes are.
 
 The axis of a resource is its windows of time, else its range of numbers, else the order of its
 plan. Partitions that share all but the axis form a row: one query over the months. Rows and bins

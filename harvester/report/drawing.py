@@ -1,4 +1,4 @@
-"""Vega-Lite to SVG: the only module that imports vl-convert, which holds Vega and needs no browser.
+"""Draws Vega-Lite as SVG: the only module that imports vl-convert, which needs no browser.
 
 Drawn once, here: the page carries no plotting code, works without scripts, and prints. Text in a
 specification comes out as text, escaped by Vega.

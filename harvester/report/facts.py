@@ -1,4 +1,4 @@
-"""Facts of a report: the numbers of a harvest, gathered in one pass over its journals.
+"""Gathers the facts of a report: the numbers of a harvest, in one pass over its journals.
 
 Every journal is read line by line, and whatever could grow with pages or partitions is bounded:
 bins, histograms, the first of a list with the count of the rest. Reads only, beside a run too.

@@ -1,4 +1,4 @@
-"""Which charts a report has, and what each says. Facts to specifications; pure.
+"""Chooses which charts a report has, and what each says: facts to specifications. Pure.
 
 A chart is drawn twice, across the page and for a phone, since its words must not shrink with it.
 """

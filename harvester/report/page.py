@@ -1,4 +1,4 @@
-"""Facts and figures to one HTML page: the only module that imports jinja2.
+"""Renders facts and figures as one HTML page: the only module that imports jinja2.
 
 Everything that a server, a file or a YAML says passes the template's escaping. The page *must*
 load nothing: style, script and charts are in it, and its Content-Security-Policy has the browser

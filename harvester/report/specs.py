@@ -1,4 +1,4 @@
-"""The charts as Vega-Lite specifications: plain values, drawn elsewhere. Pure.
+"""Builds the charts as Vega-Lite specifications: plain values, drawn elsewhere. Pure.
 
 Colours are names of the page's CSS variables, so that one drawing serves light and dark. The
 palette is Okabe and Ito's, which the colour-blind can tell apart. What a mark says on hover, and

@@ -1,4 +1,4 @@
-"""How the records came: charts over the time of the harvest. Facts to specifications; pure."""
+"""Charts how the records came over the time of the harvest: facts to specifications. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

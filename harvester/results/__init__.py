@@ -1,4 +1,4 @@
-"""A harvest read back: where it stands, whether it is sound, its records."""
+"""Reads a harvest back: where it stands, whether it is sound, its records."""
 
 from harvester.results.distinct_keys import (
     Doubles,

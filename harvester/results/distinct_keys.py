@@ -1,4 +1,4 @@
-"""How many of the records on disk are different, exactly: `verify --keys`.
+"""Counts exactly how many of the records on disk are different: `verify --keys`.
 
 The digest of each key goes into one of 256 files by its first byte, in a temporary folder; then
 each file is sorted by itself, in memory, and what stands twice in it stands side by side. A file

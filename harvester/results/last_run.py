@@ -1,4 +1,4 @@
-"""What the last run noted in `last_run.json`: which partitions failed, what was waited for."""
+"""Notes of the last run in `last_run.json`: which partitions failed, what was waited for."""
 
 import json
 from collections import Counter

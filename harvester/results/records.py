@@ -1,4 +1,4 @@
-"""Committed parts to records: each as the bytes the server wrote, on one line."""
+"""Reads committed parts as records: each as the bytes the server wrote, on one line."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where a harvest stands, and whether what it stored is sound. Reads only, beside a run too."""
+"""Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What a run or a look at the folder sums up to: the numbers that `run` and `status` give."""
+"""Summary of a run or of a folder: the numbers that `run` and `status` give."""
 
 from collections import Counter
 from collections.abc import Mapping

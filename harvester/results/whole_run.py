@@ -1,4 +1,4 @@
-"""What speaks against a whole harvest, though each of its partitions seems complete.
+"""Finds what speaks against a whole harvest though each of its partitions seems complete.
 
 A mistyped `cursor_path` makes every list one page long; a mistyped `field` leaves parents without
 a child. No single page shows it: that nothing ever led on, or that no parent had the field, is seen

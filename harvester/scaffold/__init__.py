@@ -1,4 +1,4 @@
-"""From a curl line, a URL or an OpenAPI document to a YAML that harvests.
+"""Writes a YAML that harvests, from a curl line, a URL or an OpenAPI document.
 
 In the order of the data: `shell` and `curl` read the line, `openapi` the document; `hiding` moves
 secrets into variables; `looking` says what a page looks like, `candidates` how its API might page,

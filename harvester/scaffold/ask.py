@@ -1,4 +1,4 @@
-"""A request as a person gave it, taken apart. Its texts may hold marks of `variables`."""
+"""Request as a person gave it, taken apart. Its texts may hold marks of `variables`."""
 
 import re
 from collections.abc import Mapping

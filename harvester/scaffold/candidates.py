@@ -1,4 +1,4 @@
-"""Candidates for how an API pages: all that a page and its request give rise to, the best first.
+"""Lists candidates for how an API pages, from a page and its request, the best first.
 
 A guess that the page itself suggests (a next link, a token) is `stated`; one that only the request
 or custom suggests is not, and needs a second page to be believed. Pure: `probing` asks.

@@ -1,4 +1,4 @@
-"""Guesses at page numbers and offsets. Pure."""
+"""Guesses paging by page numbers and offsets. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""A curl command line to the request that it makes.
+"""Parses a curl command line into the request that it makes.
 
-The options are data, in `curl_options`. One that cannot be honoured is told of in a note; unknown
+The options are data, in `curl_options`. One that cannot be honoured becomes a note; unknown
 ones are refused: whether the next word belongs to one cannot be known.
 """
 

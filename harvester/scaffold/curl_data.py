@@ -1,4 +1,4 @@
-"""The data of a curl line: files that it names, and text that is to be encoded."""
+"""Reads the data of a curl line: files that it names, and text that is to be encoded."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Curl's options as data, and the headers that must not be sent. See curl(1), version 8.
+"""Table of curl's options, and of headers that must not be sent. See curl(1), version 8.
 
 `TAKES` have a value, `FLAGS` do not. Each says what it does to the request, that it is `harmless`
 here, that it cannot be honoured (`unheard`), or that no harvest could make such a request

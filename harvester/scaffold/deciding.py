@@ -1,4 +1,4 @@
-"""One request, looked at and asked again: where its records are and how its API pages.
+"""Decides where a request's records are and how its API pages, by looking and asking again.
 
 Guesses are tried from the best down until a second page proves one; what the page itself says is
 believed without, where no request is left or the first page is the last. At most

@@ -1,4 +1,4 @@
-"""A request, its records and a guess as the tree of the YAML. Pure."""
+"""Declares a request, its records and a guess as the tree of the YAML. Pure."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""APIs of a kind: GraphQL after Relay, Elasticsearch, and those of `names.HINTS`. Pure."""
+"""Guesses paging of known kinds of API: GraphQL after Relay, Elasticsearch, `names.HINTS`. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

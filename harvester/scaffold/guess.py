@@ -1,4 +1,4 @@
-"""One guess at how an API pages, and the view of a page and its request that leads to it."""
+"""Guess at how an API pages, and the view of a page and its request that leads to it."""
 
 import re
 from collections.abc import Collection, Mapping

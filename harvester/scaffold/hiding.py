@@ -1,4 +1,4 @@
-"""Secrets out of a request and into variables: what is written down holds references only.
+"""Hides secrets of a request in variables, so that what is written holds references only.
 
 What is secret is known by its place (the password, a Cookie), by its name (`is_secret_name`, and
 the names of `_TOLD`), by its shape (see `shapes`), and by being the value of a variable of the

@@ -1,4 +1,4 @@
-"""Guesses at paging by the records' own ids, and at pages that say nothing at all. Pure."""
+"""Guesses paging by the records' own ids, and for pages that say nothing at all. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace

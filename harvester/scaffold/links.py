@@ -1,4 +1,4 @@
-"""Guesses at next links: in the Link header, in the body, and on another host. Pure."""
+"""Guesses paging by next links: in the Link header, in the body, on another host. Pure."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What one page looks like: where its records are, and the values beside them. Pure."""
+"""Finds in one page where its records are, and the values outside of them. Pure."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What APIs call things: tables, no code. The names of totals and flags are those of `signs`.
+"""Tables of what APIs call things. The names of totals and flags are those of `signs`.
 
 The names are those of the APIs in configs/ and of some 500 published connectors; the order within
 a row is the order in which they are tried.

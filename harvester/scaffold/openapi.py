@@ -1,4 +1,4 @@
-"""An OpenAPI 3 document to the requests of its collections.
+"""Reads an OpenAPI 3 document as the requests of its collections.
 
 A collection is a GET without parameters in its path whose answer is an array, or an object with
 one. Of the document only what requests need is read: servers, parameters, schemas by `$ref`

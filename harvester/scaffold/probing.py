@@ -1,4 +1,4 @@
-"""Few requests, asked as a harvest would ask them, to see a page and to prove a guess.
+"""Probes an API with few requests, as a harvest would send them, to prove a guess.
 
 A guess is proven by the code that would harvest with it: the YAML that it makes is loaded, the
 first page's bytes go through the same parser, `next_cursor` and the same `Endpoint` make the next
@@ -102,7 +102,7 @@ class Probe(WaitingPolicy):
         clock: Callable[[], float] = time.monotonic,
         asking: Callable[[int], None] = lambda left: None,
     ) -> None:
-        """`asking` is told before each request how many are left."""
+        """`asking` is called before each request with how many are left."""
         self._env = env
         self._sleep = sleep
         self._clock = clock

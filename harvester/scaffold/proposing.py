@@ -1,4 +1,4 @@
-"""Requests in, a configuration out: names, secrets, decisions and text put together."""
+"""Proposes a configuration from requests: names, secrets, decisions and text put together."""
 
 import re
 import time
@@ -82,9 +82,9 @@ def propose(
 ) -> Proposal:
     """Make a configuration of requests to one API.
 
-    `source` says in words where they are from; `asking` is told before each request how many may
-    still be made for its resource. Raises ConfigError, and NoFirstPage where the API
-    gave no page to look at.
+    `source` says in words where they are from; `asking` is called before each request with how
+    many may still be made for its resource. Raises ConfigError, and NoFirstPage where the API gave
+    no page to look at.
     """
     prefix = re.sub(r"[^A-Z0-9]+", "_", (api_word(wanted[0].ask.url) or name).upper()).strip("_")
     prefix = f"API_{prefix}" if not prefix or prefix[0].isdigit() else prefix

@@ -1,4 +1,4 @@
-"""What was given on the command line: a curl line, a URL, or an OpenAPI document; to requests."""
+"""Reads what was given on the command line (a curl line, a URL, OpenAPI) as requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The file of a new configuration: whole or not there, and never over another unless told so."""
+"""Saves a new configuration: whole or not at all, and over another only with --force."""
 
 import os
 from pathlib import Path

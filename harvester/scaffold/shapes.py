@@ -1,4 +1,4 @@
-"""What a secret looks like where no name gives it away: in a path, a Referer, any header. Pure.
+"""Recognizes a secret by its looks where no name gives it away: in a path, in any header. Pure.
 
 Vendors' tokens begin in ways of their own. Others are long and random: letters of both cases and
 digits change places more often than in any words. Ids look random too (`/databases/9f8e…/query`)
@@ -57,8 +57,8 @@ def without_secrets(path: str, variable: Callable[[str, str], str], named: "Name
 
 
 def in_url(url: str, named: "Named") -> bool:
-    """Whether a URL that is no more than told of (a Referer) holds what is nobody's to know: a
-    login, a query, or a secret in its path.
+    """Whether a URL that is only named (a Referer) holds what must not be written down: a login, a
+    query, or a secret in its path.
     """
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A command line to its words, as bash reads it; nothing is run or expanded.
+"""Splits a command line into words as bash does; runs and expands nothing.
 
 Browsers' "copy as cURL (bash)" uses `$'…'` (ANSI-C quoting), which shlex does not know. A variable
 (`$TOKEN`, `${TOKEN}`) stays one, as a mark of `variables`. What would run something (`$(…)`,

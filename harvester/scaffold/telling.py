@@ -1,4 +1,4 @@
-"""What was decided, in words: the comments of the YAML, and the lines on stderr."""
+"""Words for what was decided: the comments of the YAML, and the lines on stderr."""
 
 import re
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def _whole(headers: Mapping[str, str], *named: str) -> int | None:
 
 
 def keys_in_words(decided: Decided) -> str:
-    """The first record's keys, not its values: those belong to nobody's file."""
+    """The first record's keys, not its values: those belong in no file."""
     records = decided.records
     if records is None or not records.values:
         return "none"

@@ -1,4 +1,4 @@
-"""Guesses at tokens: where one stands in the answer, and where it is sent back. Pure."""
+"""Guesses paging by tokens: where one stands in the answer, where it is sent back. Pure."""
 
 import re
 from collections.abc import Iterator

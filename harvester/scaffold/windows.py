@@ -1,4 +1,4 @@
-"""A command line of Windows' cmd to its words, and what other shells' lines are recognized by.
+"""Splits a command line of Windows' cmd into words, and recognizes lines of other shells.
 
 Browsers' "copy as cURL (cmd)" puts a caret before whatever cmd would take for its own: `^"`, `^&`,
 and a line that goes on ends in one. Three readers follow each other there, and do so here: cmd

@@ -1,4 +1,4 @@
-"""A tree as YAML with comments, in the form that people would write and `yamlfile` reads back.
+"""Writes a tree as YAML with comments, as people would, which `yamlfile` reads back.
 
 Short sections stand on one line, long ones are indented, text of several lines is a block. The
 writer is our own because comments belong to it, and no library of YAML's size keeps them.

@@ -1,4 +1,4 @@
-"""Where a request may go, and what is never written down."""
+"""Decides where a request may go, and what is never written down."""
 
 from harvester.security.origins import (
     Origin,

@@ -1,4 +1,4 @@
-"""The spellings in which a value leaves a process and comes back: URLs, JSON, HTML, base64. Pure.
+"""Encodings in which a value leaves a process and comes back: URLs, JSON, HTML, base64. Pure.
 
 Servers echo what they were sent as their own library writes it, and no two encode the same signs:
 `urlencode`, `encodeURIComponent`, browsers, Go and Java all differ. So a value is looked for sign

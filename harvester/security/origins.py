@@ -1,4 +1,4 @@
-"""Where a request may go, and where credentials may go with it.
+"""Decides where a request may go, and where credentials may go with it.
 
 A next link comes from the server, so it is compared with the configured origins, never with the
 page it stood on: a link chain cannot walk away from where the user pointed the harvest.

@@ -1,4 +1,4 @@
-"""Secrets never reach a log, an error, the journal or harvest.json.
+"""Redacts secrets: none reaches a log, an error, the journal or harvest.json.
 
 Two ways to take them out of what is written down:
 

@@ -1,4 +1,4 @@
-"""Bytes made durable, in order: parts, journal, manifest, and the names of all files."""
+"""Makes bytes durable, in order: parts, journal, manifest, and the names of all files."""
 
 from harvester.store.contract import (
     Store,

@@ -1,4 +1,4 @@
-"""The lines of a journal: what each of them says, and how it is spelt.
+"""Lines of a journal: what each of them says, and how it is encoded.
 
 Each line is one JSON object whose last key, `crc32`, is the CRC-32 of the line's bytes before it.
 Whoever looks at a harvest of 100,000 pages reads 70 MB of them, each line checked: so a line's

@@ -1,7 +1,7 @@
-"""The mark of a partition: how many of its pages may be under way.
+"""In-flight marker of a partition: how many of its pages may be under way.
 
 A crash leaves at most one part that the journal does not name, and whatever lies beyond it is
-refused: where a journal was put back from an older copy, say, nobody's pages are deleted. A run
+refused: where a journal was put back from an older copy, say, no page is deleted. A run
 that commits pages in groups may leave more. So before it names the parts of its first group, it
 *must* have written down how many there may be, durably, in `.under_way` beside the journal; it
 takes the mark away when it ends with every page committed. No mark says one.

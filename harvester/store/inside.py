@@ -1,4 +1,4 @@
-"""What lies inside OUT is the harvest's own: nothing else is ever opened, emptied or removed.
+"""Opens files inside OUT only: no link is followed, and nothing else is emptied or removed.
 
 OUT itself may be a link that its user made, to another disk say. Below it nothing may: a link
 would lead reads and writes to files of somebody else (a `.lock` that was one got the number of a

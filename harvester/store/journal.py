@@ -1,4 +1,4 @@
-"""The journal: one line per committed page, the only truth about a partition.
+"""Journal of a partition: one line per committed page, the only truth about it.
 
 A page *must* be in its part, durable, before its line is appended; the line *must* be durable
 before the next page may be committed. Readers *must* start from the journal, never from a

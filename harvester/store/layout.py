@@ -1,4 +1,4 @@
-"""Where a partition lies in OUT.
+"""Names the folder of each partition in OUT.
 
 Mostly where `Partition.folder` says. Two values that differ in case only (`NASA`, `nasa`) would
 share that folder on a file system that does not tell them apart, so one of them begins in its

@@ -1,4 +1,4 @@
-"""The lock of a harvest's folder, and whether the folder is still the one that was locked.
+"""Locks a harvest's folder, and checks that it is still the one that was locked.
 
 A run holds `.lock` by flock, which dies with the process, and writes its number there for others
 to name. But a lock is on a file, not on a name: who removes `.lock`, or moves or removes the whole

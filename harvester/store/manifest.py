@@ -1,4 +1,4 @@
-"""OUT: the folder of a harvest, its lock, and `harvest.json`, which says what was asked.
+"""Manifest of OUT, the folder of a harvest: `harvest.json`, which says what was asked.
 
 One run at a time *must* hold the lock, from before anything is read until all is written. A
 harvest *must not* go on with another question than it began with: what shapes requests is

@@ -1,4 +1,4 @@
-"""Part files, and the only way a file becomes durable.
+"""Writes part files: the only module that makes a file durable.
 
 A part *must* be written whole under a temporary name in its own folder, created with O_EXCL;
 it *must* then be fsynced, closed and renamed, and its folder fsynced, in this order, before

@@ -1,4 +1,4 @@
-"""What a person sees of a run.
+"""Shows a person what a run does.
 
 `progress` counts what the events tell; `live` and `plain` show it, on a terminal and in a log;
 `closing` is the last screen; `foreground` runs a harvest under a display, with signals;

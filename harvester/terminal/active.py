@@ -1,4 +1,4 @@
-"""A partition at work: what it does at the moment, and how much of it is behind.
+"""State of a partition at work: what it does at the moment, and how much of it is done.
 
 How much is known where the server named a total, or where the pages tell by a time or an id how
 far they have come through a window.

@@ -1,4 +1,4 @@
-"""How this program was called, for what a person is to type next."""
+"""Remembers how this program was called, for what a person is to type next."""
 
 import shlex
 import shutil

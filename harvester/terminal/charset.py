@@ -1,4 +1,4 @@
-"""Which characters a stream can show, and what stands in for those that it cannot.
+"""Replaces characters that a stream cannot show.
 
 Python takes UTF-8 for granted in the C locale (PEP 538 and 540), and so a terminal that was told
 `LANG=C` or a log that must be ASCII would get bytes that it shows as rubbish. Where the locale

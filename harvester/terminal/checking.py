@@ -1,4 +1,4 @@
-"""What `check` says: each lint with the line it is about, and the table of `--live`. Text only."""
+"""Formats what `check` says: each lint with its line, and the table of `--live`. Text only."""
 
 import re
 import textwrap

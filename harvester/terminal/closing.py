@@ -1,4 +1,4 @@
-"""The last screen of a run, and what `status` shows: what came, what is missing and why."""
+"""Formats the end of a run, and `status`: what came, what is missing and why."""
 
 import re
 from collections import Counter

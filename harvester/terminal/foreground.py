@@ -1,4 +1,4 @@
-"""A harvest in front of a person: signals, a display, and the command line that resumes it.
+"""Runs a harvest in front of a person: signals, a display, and how to resume.
 
 The first Ctrl-C (or SIGTERM) asks the run to end after its current chunks; the second ends the
 process at once, which is safe: what is committed is durable, and nothing else counts.

@@ -1,4 +1,4 @@
-"""What the live display says: the lines of one frame.
+"""Formats one frame of the live display as lines.
 
 A line for each partition at work, and the totals. Nothing ever wraps: what does not fit the width
 loses columns first and letters last, what does not fit the height is summed up, and however many

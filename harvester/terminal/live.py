@@ -1,4 +1,4 @@
-"""The live display: a few calm lines at the bottom of a terminal, redrawn several times a second.
+"""Live display: a few calm lines at the bottom of a terminal, redrawn several times a second.
 
 What they say is decided in `frame`; drawing is rich's, in a thread of its own that reads from
 `Progress`. Lines that must stay (failures, warnings) are printed above them.

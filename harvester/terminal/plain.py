@@ -1,4 +1,4 @@
-"""Plain lines for logs and cron: each with its time, few of them, none ever redrawn."""
+"""Prints plain lines for logs and cron: each with its time, few of them, none ever redrawn."""
 
 import sys
 import time
@@ -84,7 +84,7 @@ class PlainDisplay:
                 self._ends_shown, self._ended_now = now, self._progress.ended_now
                 return f"{self._ended(event)}; {self._totals()}"
             case PartitionLost():
-                return None  # a notice has told of it
+                return None  # a notice has said so
             case Waiting() | AttemptLost() if line := self._wait(event, now):
                 return line
         if now - self._last_line >= _EVERY_S:

@@ -1,4 +1,4 @@
-"""Where a run stands, told by its events: the numbers that the displays show.
+"""Computes where a run stands from its events: the numbers that the displays show.
 
 Nothing is shown here. `Progress.take` counts an event in; `live` and `plain` read the numbers,
 from another thread where they like. The clock is monotonic seconds and passed in.

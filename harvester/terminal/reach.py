@@ -1,9 +1,9 @@
-"""How far a partition has come, by the times or the ids of its pages. Pure.
+"""Estimates how far a partition has come, by the times or the ids of its pages. Pure.
 
 A search of a stretch of time that goes through it in order, newest or oldest first, shows by any
 of its records how much of the stretch is behind it. Ids will do where they hold the time, as
 Twitter's do. Which way the search goes is seen from the pages themselves; one that turns round is
-in no order of time, and nothing is told of it.
+in no order of time, and has no estimate.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _TURNED: Final = 0.05  # of the stretch; less is disorder among neighbours
 class Reach:
     """The share of a stretch of time (epoch seconds) that is behind a search, 0 to 1.
 
-    `share` is None until two pages have told which way it goes, and for good once it has turned.
+    `share` is None until two pages show which way it goes, and for good once it has turned.
     `began` is the share at the first page seen.
     """
 

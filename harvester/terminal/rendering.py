@@ -1,4 +1,4 @@
-"""What commands answer and say: text and JSON, on stdout and stderr.
+"""Prints what commands answer: text and JSON, on stdout and stderr.
 
 Light to import, as `cli` is. Everything for people passes through `printable`; records and JSON
 go out as they are.

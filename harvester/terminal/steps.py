@@ -1,4 +1,4 @@
-"""How far an export has come, on stderr: one line redrawn on a terminal, else one now and then."""
+"""Shows how far an export has come, on stderr: one line, redrawn on a terminal."""
 
 import contextlib
 import shutil

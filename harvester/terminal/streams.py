@@ -1,4 +1,4 @@
-"""The standard streams of a process, wherever they lead: a pipe, a full disk, nowhere at all.
+"""Guards the standard streams of a process, which may be a pipe, a full disk, or closed.
 
 A daemon may be started with stdout or stderr closed. The next file that is opened would get its
 number, and a message to the user would be written into it: so a free low number *must* be taken

@@ -1,4 +1,4 @@
-"""Low-code manifests: from their components to resources of the YAML.
+"""Turns components of low-code manifests into resources of the YAML.
 
 `references` resolves what refers to elsewhere, `expressions` reads templates and `texts` writes
 ours; `paginators` (with `stops`), `auth`, `partitions`, `windows` and `rules` each turn one part

@@ -1,4 +1,4 @@
-"""No paging: a partition has one page."""
+"""Asks for one page only: a partition without paging."""
 
 from typing import Any
 
