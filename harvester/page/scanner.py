@@ -154,10 +154,10 @@ class PageScanner:
     def _with_held(self, chunk: bytes) -> bytes:
         if not self._held:
             return chunk
-        self._held += chunk
-        if len(self._held) < self._enough:
+        if len(self._held) + len(chunk) < self._enough:
+            self._held += chunk
             return b""
-        chunk = bytes(self._held)
+        chunk = b"".join((self._held, chunk))
         self._held.clear()
         return chunk
 

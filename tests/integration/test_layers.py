@@ -43,7 +43,7 @@ LAYERS = [
 #: Who may import a library. Everybody else must go through them.
 ROOMS = {
     "pydantic": ("config.",),
-    "pydantic_core": ("config.",),
+    "pydantic_core": ("config.", "page.utf8"),
     "yaml": ("config.yamlfile", "importer.reading"),
     "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
     "jwt": ("auth.schemes.jwt_bearer",),

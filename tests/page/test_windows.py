@@ -13,6 +13,7 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model.jsonpath import parse
 from harvester.page import windows
+from harvester.page.array_validator import proven
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.guard import Guard
 from tests.bench.pages import Large, search_page
@@ -217,3 +218,24 @@ def test_with_leaps_and_without(
             assert isinstance(with_leaps, type)
         else:
             assert with_leaps == by_the_lexical_pass(cut(each, borders), limits)
+
+
+@given(st.integers(8, 60), st.integers(0, 60), st.integers(0, 40), st.booleans(), st.integers(1, 9))
+@settings(max_examples=300)
+def test_no_item_that_is_too_deep_passes(
+    levels: int, arrays: int, between: int, arrays_first: bool, others: int
+) -> None:
+    """However few bytes it takes for that, and whatever stands around it."""
+    objects = max(levels + 1 - arrays, 1)
+    opened = ["["] * arrays + ['{"":'] * objects
+    if not arrays_first:
+        opened.reverse()
+    opened[:0] = ['{"k":']
+    filler = '"' + "x" * between + '"'
+    deep = "".join(opened) + filler
+    deep += "".join("]" if each == "[" else "}" for each in reversed(opened))
+    other = json.dumps({"k": [1, 2], "t": "y" * between})
+    text = f"[{','.join([other] * others + [deep] + [other] * others)}]".encode()
+    array, items = proven(text)
+    assert not windows.Window(array, items).nests_within(levels)
+    assert windows.Window(array, items).nests_within(len(opened))
