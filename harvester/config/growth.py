@@ -12,9 +12,11 @@ from harvester.model import (
     FromFile,
     FromResource,
     OpenWindows,
+    Prefixes,
     Range,
     Spec,
     Step,
+    Stretches,
     Values,
     Windows,
     as_text,
@@ -71,7 +73,22 @@ def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str
             if (old.resource, old.field) == (new.resource, new.field):
                 return "include has changed" if dict(old.include) != dict(new.include) else None
             return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
+        case Stretches(), Stretches():
+            return _stretches_not_grown(old, new)
+        case Prefixes(), Prefixes():
+            gone = [sign for sign in old.signs if sign not in new.signs]
+            return f"{gone[0]!r} is gone" if gone else None
     return f"were {type(old).__name__.lower()}, are {type(new).__name__.lower()}"
+
+
+def _stretches_not_grown(old: Stretches, new: Stretches) -> str | None:
+    if (old.start, old.step) != (new.start, new.step):
+        return f"was from {old.start} by {old.step}, is from {new.start} by {new.step}"
+    if new.end == old.end or (
+        old.step and new.end > old.end and (old.end - old.start) % old.step == 0
+    ):
+        return None
+    return f"end was {old.end}, is {new.end}: numbers would be harvested twice or left out"
 
 
 def _windows_not_grown(

@@ -59,7 +59,7 @@ from harvester.config.request_options import Headers, JsonBody, Parameters, URLP
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, unknown
-from harvester.model import FromResource, OpenWindows, Scope, render
+from harvester.model import FromResource, OpenWindows, Scope, render, split_key
 from harvester.security import is_secret_name, masked_url
 
 __all__ = [
@@ -185,6 +185,15 @@ class Resource(Section):
         }
 
     @model_validator(mode="after")
+    def _totals_are_one(self) -> Self:
+        """The total by which windows are split is the one that tells the paginator its end."""
+        found = split_key(self.partitions)
+        if found and found[2].total_path is not None and self.paginator.total_place is None:
+            told = {"total_path": found[2].total_path, "total_unit": "records"}
+            object.__setattr__(self, "paginator", self.paginator.model_copy(update=told))
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> Self:
         if found := [
             *self._key_faults(),
@@ -198,6 +207,9 @@ class Resource(Section):
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references_in(self.request_parts) if r.kind == "value"}
         parents = [key for key, spec in self.partitions.items() if isinstance(spec, FromResource)]
+        splits = [key for key, spec in self.partitions.items() if getattr(spec, "split", None)]
+        for key in splits[1:]:
+            yield ("partitions", key), f"one key may be split, and {splits[0]!r} is already"
         if len(self.partitions) > _MOST_KEYS:
             yield (
                 ("partitions",),
@@ -211,6 +223,8 @@ class Resource(Section):
         open_keys = [k for k, spec in self.partitions.items() if isinstance(spec, OpenWindows)]
         if open_keys and open_keys != list(self.partitions)[-1:]:
             yield ("partitions", open_keys[0]), "open windows are the last key, and the only ones"
+        elif self.incremental and split_key(self.partitions):
+            yield ("incremental",), "a partition that is split has no runs: leave out split_above"
         elif open_keys and self.incremental:
             yield ("incremental",), "open windows go on from run to run by themselves"
         taken = {"env", "cursor", "page", *(("run",) if self.incremental else ())}

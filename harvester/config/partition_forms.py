@@ -2,6 +2,7 @@
 
     query: ["from:nasa", "from:esa"]
     shard: {range: [1, 100]}
+    number: {range: [1, 1000000], split_above: 1000, total_path: total}
     window: {start: 2021-01-01, end: now, step: 1mo, settle: 1h}
     id: {file: ids.csv, column: id}
     repo: {resource: repos, field: full_name, include: {repo_id: id}}
@@ -9,9 +10,9 @@
 What is written becomes one of the plain values of `partitions`, and can be written again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, assert_never
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +27,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from harvester.config import quantities
 from harvester.config.options import (
+    Count,
     DurationOrZero,
     KeyName,
     Name,
@@ -36,15 +38,27 @@ from harvester.config.options import (
     SectionError,
     Text,
 )
+from harvester.config.split_forms import (
+    PrefixForm,
+    SplitKeys,
+    StretchForm,
+    prefixes_of,
+    prefixes_written,
+    split_written,
+    stretches_of,
+    stretches_written,
+)
 from harvester.config.wording import KeyPath, shown
 from harvester.model import (
     FromFile,
     FromResource,
     OpenWindows,
     Outside,
+    Prefixes,
     Range,
     Spec,
     Step,
+    Stretches,
     Values,
     Windows,
     as_text,
@@ -90,8 +104,10 @@ def _distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
     return values
 
 
-class RangeForm(Section):
-    """Whole numbers, from the first to the last, both included."""
+class RangeForm(SplitKeys):
+    """Whole numbers, from the first to the last, both included; with `split_above` stretches of
+    them, `{key.start}` to `{key.end}` (excluded) or `{key.last}`.
+    """
 
     range: Annotated[
         tuple[int, int],
@@ -100,13 +116,36 @@ class RangeForm(Section):
     """The first and the last number."""
     step: int = 1
     """The distance between two numbers; negative counts down."""
+    smallest: Count = 1
+    """How many numbers the shortest stretch has that is split off."""
+
+    @model_validator(mode="after")
+    def _splits(self) -> Self:
+        if self.split_above is None:
+            faults = self.lone("total_path", "smallest")
+        elif self.step != 1:
+            told = "numbers that are split have no step; say start, end and step instead of range"
+            faults = [(("step",), told)]
+        elif self.range[1] < self.range[0]:
+            faults = [(("range",), "numbers that are split go up: the last is below the first")]
+        else:
+            faults = []
+        if faults:
+            raise SectionError(faults)
+        return self
 
 
-class WindowForm(Section):
+class WindowForm(SplitKeys):
     """Windows of time, from `start` (included) to `end` (excluded), one after another."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["step"]}, {"required": ["open"]}]}
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["step"]},
+                {"required": ["open"]},
+                {"required": ["split_above"]},
+            ]
+        }
     )
 
     start: Annotated[datetime, Reads(quantities.moment, _MOMENT)]
@@ -119,7 +158,7 @@ class WindowForm(Section):
     day adds a day."""
     step: Annotated[Step, Reads(quantities.step, _STEP)] | None = None
     """The length of a window: `1h`, `1d`, `1w`, `1mo`, `1y`. Needed unless `open`: then, without
-    it, each run has one window."""
+    it, each run has one window; or `split_above` with a fixed end: then one window has all."""
     settle: DurationOrZero = 0
     """How long after its end a window is left alone, for data that comes late."""
     open: bool = False
@@ -128,13 +167,33 @@ class WindowForm(Section):
     """How long before its start an open window asks, for records that change late; those come
     again."""
 
+    smallest: DurationOrZero = 1
+    """The shortest window that is split off; one that is no longer than that, and still above
+    `split_above`, is a gap: what the API shows of it is kept, and the rest is told as missing."""
+
     @model_validator(mode="after")
     def _step_or_open(self) -> Self:
-        if self.step is None and not self.open:
-            raise SectionError([(("step",), "missing: how long is a window? (or open: true)")])
+        faults = list(self._split_faults())
+        if self.step is None and not self.open and self.split_above is None:
+            faults.append((("step",), "missing: how long is a window? (or open: true)"))
         if self.overlap and not self.open:
-            raise SectionError([(("overlap",), "is for open windows: add open: true")])
+            faults.append((("overlap",), "is for open windows: add open: true"))
+        if faults:
+            raise SectionError(faults)
         return self
+
+    def _split_faults(self) -> Iterator[tuple[KeyPath, str]]:
+        if self.split_above is None:
+            yield from self.lone("total_path", "smallest")
+            return
+        if self.open:
+            yield ("split_above",), "open windows are not split: say step instead of open"
+        elif self.step is None and self.end == "now":
+            yield ("step",), "missing: how long is a window, where the end is now?"
+        if self.smallest < 1 or self.smallest != int(self.smallest):
+            yield ("smallest",), "whole seconds, from 1s up: windows are named to the second"
+        if self.end != "now" and self.end <= self.start:
+            yield ("end",), "is not after the start"
 
 
 class FileForm(Section):
@@ -183,6 +242,12 @@ def _which(value: object) -> str | None:
             return "list"
         case {"range": _}:
             return "range"
+        case {"prefixes": _}:
+            return "prefixes"
+        case {"start": int(start), "end": int(end)} if not (
+            isinstance(start, bool) or isinstance(end, bool)
+        ):
+            return "stretch"
         case {"file": _}:
             return "file"
         case {"resource": _}:
@@ -196,6 +261,8 @@ Form = Annotated[
     Annotated[ListForm, Tag("list")]
     | Annotated[RangeForm, Tag("range")]
     | Annotated[WindowForm, Tag("window")]
+    | Annotated[StretchForm, Tag("stretch")]
+    | Annotated[PrefixForm, Tag("prefixes")]
     | Annotated[FileForm, Tag("file")]
     | Annotated[ParentForm, Tag("parent")],
     Discriminator(_which),
@@ -203,22 +270,43 @@ Form = Annotated[
 """What people write for one key."""
 
 
-def _spec(form: tuple[Scalar, ...] | RangeForm | WindowForm | FileForm | ParentForm) -> Spec:
+AnyForm = (
+    tuple[Scalar, ...] | RangeForm | WindowForm | StretchForm | PrefixForm | FileForm | ParentForm
+)
+
+
+def _spec(form: AnyForm) -> Spec:
     match form:
         case FileForm():
             return FromFile(form.file, form.column, tuple(form.include.items()))
         case ParentForm():
             return FromResource(form.resource, form.field, tuple(form.include.items()))
         case RangeForm():
-            return Range(*form.range, form.step)
+            first, last = form.range
+            if form.split is None:
+                return Range(first, last, form.step)
+            return Stretches(first, last + 1, form.split, smallest=form.smallest)
+        case StretchForm():
+            return stretches_of(form)
+        case PrefixForm():
+            return prefixes_of(form)
         case WindowForm():
-            end = None if form.end == "now" else form.end
-            settle = timedelta(seconds=form.settle)
-            if form.open or form.step is None:
-                overlap = timedelta(seconds=form.overlap)
-                return OpenWindows(form.start, end, form.step, settle, overlap)
-            return Windows(form.start, end, form.step, settle)
-    return Values(form)
+            return _windows_of(form)
+        case tuple():
+            return Values(form)
+    assert_never(form)
+
+
+def _windows_of(form: WindowForm) -> Windows | OpenWindows:
+    end = None if form.end == "now" else form.end
+    settle = timedelta(seconds=form.settle)
+    if form.open:
+        overlap = timedelta(seconds=form.overlap)
+        return OpenWindows(form.start, end, form.step, settle, overlap)
+    whole = (end - form.start).total_seconds() if end else 1
+    step = form.step or Step(seconds=whole)
+    smallest = timedelta(seconds=form.smallest)
+    return Windows(form.start, end, step, settle, form.split, smallest)
 
 
 def _written(spec: Spec) -> Any:
@@ -234,7 +322,13 @@ def _written(spec: Spec) -> Any:
             return {"file": spec.path, **column, **_included(spec)}
         case FromResource():
             return {"resource": spec.resource, "field": spec.field, **_included(spec)}
-    return _window_written(spec)
+        case Stretches():
+            return stretches_written(spec)
+        case Prefixes():
+            return prefixes_written(spec)
+        case Windows() | OpenWindows():
+            return _window_written(spec)
+    assert_never(spec)
 
 
 def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:
@@ -245,7 +339,9 @@ def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:
     if isinstance(spec, OpenWindows):
         overlap = {"overlap": spec.overlap.total_seconds()} if spec.overlap else {}
         return {**written, "open": True, **overlap}
-    return written
+    smallest = spec.smallest.total_seconds()
+    shortest = {"smallest": smallest} if smallest != 1 else {}
+    return {**written, **split_written(spec.split), **shortest}
 
 
 def _included(spec: Outside) -> dict[str, Any]:

@@ -102,6 +102,10 @@ def _environment_only(path: KeyPath) -> bool:
     return any(path[: len(place)] == place for place in _ENVIRONMENT_ONLY)
 
 
+#: The keys of what has no times.
+_NOT_WINDOWS: Final = frozenset(("range", "file", "resource", "prefixes"))
+
+
 def _request_of(path: KeyPath, tree: Any) -> Mapping[str, Any] | None:
     """Give the resource that a place in a request belongs to, or None for other places."""
     match path:
@@ -127,8 +131,11 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
     if reference.name not in keys and reference.name not in included:
         return _unknown_key(reference, [*keys, *included])
     spec = keys.get(reference.name)
-    is_windows = isinstance(spec, Mapping) and not spec.keys() & {"range", "file", "resource"}
-    if not is_windows and (reference.attribute or reference.format):
+    is_stretch = _is_stretch(spec)
+    is_windows = isinstance(spec, Mapping) and not spec.keys() & _NOT_WINDOWS
+    if is_stretch and reference.format:
+        return f"{reference}: {reference.name!r} is a stretch of numbers, which takes no format"
+    if not (is_windows or is_stretch) and (reference.attribute or reference.format):
         return f"{reference}: {reference.name!r} is no window of time; only those have times"
     if is_windows and reference.format and not reference.attribute:
         return (
@@ -148,6 +155,16 @@ def _meant(reference: Reference, text: str) -> str:
         shell = ", without the $" if f"${{{name}" in text else ""
         return f"; a variable of the environment is written {{env.{name}}}{shell}"
     return ""
+
+
+def _is_stretch(spec: Any) -> bool:
+    """Whether a key's values are stretches of numbers, as they are written."""
+    if not isinstance(spec, Mapping):
+        return False
+    if "range" in spec:
+        return "split_above" in spec
+    ends = (spec.get("start"), spec.get("end"))
+    return all(isinstance(end, int) and not isinstance(end, bool) for end in ends)
 
 
 def _included(spec: Any) -> list[str]:

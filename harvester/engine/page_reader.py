@@ -30,7 +30,7 @@ from harvester.errors import (
     RunStopped,
 )
 from harvester.http import Response, longest, server_wait
-from harvester.model import Every, Key, fit, is_beyond, one_line, parse, server_time
+from harvester.model import Every, Key, fit, is_beyond, one_line, parse, server_time, split_key
 from harvester.page import (
     ALL,
     Came,
@@ -53,6 +53,7 @@ from harvester.paging import (
     LARGEST,
     REACHED,
     SMALLEST,
+    SPLIT_TOTAL,
     BodyTexts,
     Done,
     Page,
@@ -178,6 +179,9 @@ class PageReader:
         if resource.progress_path:
             reached = parse(resource.progress_path)
             self._wanted.append(Field(REACHED, reached, advisory=True))
+        splits = split_key(resource.partitions)
+        if splits and splits[2].total_path is not None:
+            self._wanted.append(Field(SPLIT_TOTAL, parse(splits[2].total_path), advisory=True))
 
     def read(
         self, response: Response, folder: Path, place: Place, progress: Progress, now: float

@@ -8,7 +8,7 @@ this partition fails, or the whole run stops.
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,6 +20,7 @@ from harvester.engine.fetching import session_of
 from harvester.engine.page_reader import Kept, Place
 from harvester.engine.prefetch import Window
 from harvester.engine.repetition import Repetition
+from harvester.engine.splits import Splits
 from harvester.engine.turns import Arrived, Turns, iso, short
 from harvester.errors import (
     AttemptFailed,
@@ -41,9 +42,11 @@ from harvester.paging import (
 from harvester.planning import NOTABLE, Seen, closes_at, end_of, was_early
 from harvester.store import (
     ACCEPTED,
+    CAPPED,
     JOURNAL,
     REDONE,
     RESTARTED,
+    SPLIT,
     Checkpoint,
     Entry,
     Fingerprints,
@@ -100,13 +103,17 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             at = pages.goes_on(commits, at, ended)
         if pages.has_lost_its_place(at):
             at = pages.goes_on(commits, at, pages.restarted(at, _MOVED_ON))
+        if (again := pages.to_split(at)) is not None:
+            at = pages.goes_on(commits, at, again)
         stop_at = None if run.max_pages is None else at.pages + run.max_pages
         while not at.done and at.pages != stop_at:
             with pages.blamed(at):
                 pages.check_loop(at)
                 fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
                 fetched = pages.repetition.checked(fetched, commits)
-            at = pages.goes_on(commits, at, fetched)
+            for line in pages.split(fetched, at):
+                at = pages.goes_on(commits, at, line)
+    pages.refuse_gap()
     return at
 
 
@@ -130,6 +137,8 @@ class Pages:
         self._turns = Turns(self._resource, self._secrets, run.now)
         self._first = self._secrets.conceal(self._paginator.first_cursor())
         self._restarts = 0  # of this run
+        self._splits = Splits(self._resource, partition)
+        self._newest: Entry | None = None
         self._end = end_of(partition)
         self._closes_at = closes_at(partition, self._resource.partitions)
         self._began: Entry | None = None  # the first line of the chain that counts
@@ -170,6 +179,7 @@ class Pages:
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal, one that it has or the next."""
         self.repetition.recognition.remember(entry)
+        self._newest = entry
         if self._end is not None:
             self._began = None if entry.restarts else self._began or entry
         if self._resource.incremental:
@@ -390,6 +400,70 @@ class Pages:
     def judged(self, came: Arrived | Fetched, at: Checkpoint) -> Fetched:
         """What was fetched behind `at`, as the journal will have it."""
         return self._turns.page(came, at) if isinstance(came, Arrived) else came
+
+    # --- Caps ------------------------------------------------------------------------------------
+
+    def to_split(self, at: Checkpoint) -> Fetched | None:
+        """The line by which a partition gives way to smaller ones where an earlier run meant to, or
+        begins again where it was a gap and can be split by now.
+        """
+        newest = self._newest
+        if newest is None:
+            return None
+        if not at.done and newest.restarts and newest.split_into:
+            return self._split_line(at, newest.fields)
+        if at.done and at.reason == CAPPED and self._splits.can_split:
+            return self.restarted(at, "what was above the cap can be split by now")
+        return None
+
+    def split(self, fetched: Fetched, at: Checkpoint) -> Iterator[Fetched]:
+        """A page as the journal will have it: itself, or the lines by which the partition gives
+        way to smaller ones.
+        """
+        if not self._splits.is_above(fetched.entry, at):
+            if self._splits.is_whole(fetched.entry, at):
+                ended = fetched.entry.but(done=True, next=None, reason="total_reached")
+                fetched = replace(fetched, entry=ended)
+            yield fetched
+            return
+        parts = self._splits.parts()
+        if not parts:
+            yield self._splits.ended(fetched, at)
+            return
+        fetched.discard()
+        fields = self._splits.fields(parts)
+        if at.live_pages:
+            again = self._turns.line(
+                at, RESTARTED, cursor=at.next, following=self._first, fields=fields
+            )
+            yield again
+            at = at.after(again.entry)
+        yield self._split_line(at, fields, fetched.entry)
+
+    def _split_line(
+        self, at: Checkpoint, fields: Mapping[str, Any], said: Entry | None = None
+    ) -> Fetched:
+        """The line that says into what a partition is split; `said` is that of the page by which
+        it was.
+        """
+        line = self._turns.line(
+            at,
+            SPLIT,
+            cursor=self.cursor(at),
+            request=said.request if said else None,
+            status=said.status if said else 0,
+            attempts=said.attempts if said else 0,
+            fields=fields,
+        )
+        response = said.response if said else {}
+        return replace(line, entry=line.entry.but(response=response))
+
+    def refuse_gap(self) -> None:
+        """Raise `PartitionFailed` where the partition has ended with a gap."""
+        newest = self._newest
+        if newest is not None and newest.done and newest.reason == CAPPED:
+            told = next((doubt.told for doubt in newest.doubts if doubt.kind == CAPPED), CAPPED)
+            raise PartitionFailed(f"{self._partition.title}: {told}", cursor=None)
 
     def check_loop(self, at: Checkpoint) -> None:
         """Raise `PageRefused` where the next page was asked for before."""

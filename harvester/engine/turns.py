@@ -152,6 +152,7 @@ class Turns:
         request: Mapping[str, Any] | None = None,
         status: int = 0,
         attempts: int = 0,
+        fields: Mapping[str, Any] | None = None,
     ) -> Fetched:
         """A line behind `at` that has no page."""
         entry = Entry(
@@ -170,6 +171,7 @@ class Turns:
             fetched_at=iso(self._now()),
             elapsed_s=0.0,
             attempts=attempts,
+            fields=fields or {},
         )
         return Fetched(entry, None)
 

@@ -59,6 +59,18 @@ from harvester.model.phrases import (
     width,
     wrap,
 )
+from harvester.model.splitting import (
+    Splittable,
+    part_of,
+    split,
+    split_key,
+)
+from harvester.model.stretches import (
+    Prefixes,
+    Split,
+    Stretch,
+    Stretches,
+)
 from harvester.model.templates import (
     ABSENT,
     Reference,
@@ -99,12 +111,17 @@ __all__ = [
     "OutsideValues",
     "Partition",
     "Path",
+    "Prefixes",
     "Range",
     "Reference",
     "Scope",
     "Segment",
     "Spec",
+    "Split",
+    "Splittable",
     "Step",
+    "Stretch",
+    "Stretches",
     "Template",
     "TemplateError",
     "Values",
@@ -127,6 +144,7 @@ __all__ = [
     "open_windows",
     "pad",
     "parse",
+    "part_of",
     "partitions_of",
     "percent",
     "printable",
@@ -135,6 +153,8 @@ __all__ = [
     "seconds_in",
     "server_time",
     "size",
+    "split",
+    "split_key",
     "strings",
     "table",
     "weak",

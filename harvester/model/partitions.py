@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from harvester.model.cycle_guard import LoopGuard
+from harvester.model.stretches import Prefixes, Stretches
 from harvester.model.templates import as_text
 from harvester.model.time_windows import OpenWindows, Windows, open_windows, window_count, windows
 
@@ -83,7 +84,7 @@ class FromResource:
     include: tuple[tuple[str, str], ...] = ()
 
 
-Spec = Values | Range | Windows | OpenWindows | FromFile | FromResource
+Spec = Values | Range | Windows | OpenWindows | Stretches | Prefixes | FromFile | FromResource
 Outside = FromFile | FromResource
 """Specs whose values lie outside the YAML."""
 
@@ -243,6 +244,10 @@ def _each(
             return ((window, {}) for window in windows(spec, now))
         case OpenWindows():
             return ((window, {}) for window in open_windows(spec, (), now))
+        case Stretches():
+            return ((stretch, {}) for stretch in spec.stretches)
+        case Prefixes():
+            return ((sign, {}) for sign in spec.signs)
     return outside(spec)
 
 
@@ -257,6 +262,10 @@ def _size(spec: Spec, now: datetime, outside: OutsideValues) -> int:
             return window_count(spec, now)
         case OpenWindows():
             return sum(1 for _ in open_windows(spec, (), now))
+        case Stretches():
+            return len(spec)
+        case Prefixes():
+            return len(spec.signs)
     return sum(1 for _ in outside(spec))
 
 

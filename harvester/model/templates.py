@@ -20,6 +20,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, Self
 
+from harvester.model.stretches import Stretch
 from harvester.model.variables import TYPES, typed
 
 
@@ -213,7 +214,7 @@ def as_text(value: Any) -> str:
             return "true" if value else "false"
         case Decimal():
             return format(value, "f")  # str() would write 1E+2
-        case Window():
+        case Window() | Stretch():
             return value.label
         case datetime():
             return _iso(value)
@@ -382,9 +383,12 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
         raise TemplateError(f"{reference}: no partition key {reference.name!r} (known: {known})")
     value = values[reference.name]
     if (attribute := reference.attribute) is not None:
-        if not isinstance(value, Window):
+        if not isinstance(value, Window | Stretch):
             raise TemplateError(f"{reference}: only a window has a .{attribute}")
-        value = value.asked_from if attribute == "start" else getattr(value, attribute)
+        if isinstance(value, Window) and attribute == "start":
+            value = value.asked_from
+        else:
+            value = getattr(value, attribute)
     if isinstance(value, datetime):
         return _formatted(value, reference.format or "iso")
     if reference.format is not None:
@@ -392,7 +396,7 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
             f"{reference}: a format needs a time; for a window say {{{reference.name}.start:…}} "
             f"or {{{reference.name}.end:…}}"
         )
-    return value.label if isinstance(value, Window) else value
+    return value.label if isinstance(value, Window | Stretch) else value
 
 
 def _formatted(moment: datetime, form: str) -> str | int | float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from harvester.model.stretches import Split
 from harvester.model.templates import Window
 
 #: What two clocks that are kept right may differ by, so that the server's is not before the end.
@@ -40,14 +41,17 @@ class Windows:
 
     With a fixed end the last window may be shorter. Only windows that have closed are planned:
     those whose end is at most now - `settle`, the time late data may take to arrive. One that is
-    still open, or lies in the future, waits for a later run. ValueError for times without a zone,
-    or an end that is not after the start.
+    still open, or lies in the future, waits for a later run. `split`: one that the API has too much
+    for gives way to shorter ones, none shorter than `smallest`. ValueError for times without a
+    zone, or an end that is not after the start.
     """
 
     start: datetime
     end: datetime | None
     step: Step
     settle: timedelta = timedelta(0)
+    split: Split | None = None
+    smallest: timedelta = timedelta(seconds=1)
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or (self.end is not None and self.end.tzinfo is None):

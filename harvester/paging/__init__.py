@@ -28,6 +28,7 @@ from harvester.paging.page_fields import (
     REACHED,
     RUN_START,
     SMALLEST,
+    SPLIT_TOTAL,
     TOTAL,
 )
 from harvester.paging.paginator import (
@@ -76,6 +77,7 @@ __all__ = [
     "REACHED",
     "RUN_START",
     "SMALLEST",
+    "SPLIT_TOTAL",
     "TOTAL",
     "TOTALS",
     "TOTAL_PAGES",

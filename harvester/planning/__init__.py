@@ -28,10 +28,15 @@ from harvester.planning.plans import (
     least,
     plan,
 )
+from harvester.planning.split_partitions import (
+    SPLIT_DEPTH,
+    depth_of,
+)
 
 __all__ = [
     "KEY",
     "NOTABLE",
+    "SPLIT_DEPTH",
     "Feed",
     "Least",
     "Plan",
@@ -39,6 +44,7 @@ __all__ = [
     "ServerClock",
     "Value",
     "closes_at",
+    "depth_of",
     "end_of",
     "kept_early",
     "known_count",

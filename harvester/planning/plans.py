@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harvester.config import Config, Resource
-from harvester.model import LoopGuard, Partition, count, partitions_of
+from harvester.model import LoopGuard, Partition, count, partitions_of, split_key
 from harvester.planning.incremental import next_run, runs
 from harvester.planning.open_partitions import closed_specs, with_open_windows
 from harvester.planning.partition_values import outside_values
+from harvester.planning.split_partitions import parts_of, with_parts
 from harvester.security import Secrets
 from harvester.store import has_generation, is_done, place_of
 
@@ -72,15 +73,20 @@ class Plan:
 
     def children(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         """The partitions that a finished partition of the parents gives (all, without parents),
-        with the runs that follow finished ones.
+        with the runs that follow finished ones; but not the parts of those that were split.
         """
-        for base in self._planned(resource, parent):
+        for base in self._unsplit(resource, parent):
             yield from self._runs(resource, base, following=True)
+
+    def parts(self, resource: Resource, partition: Partition) -> Iterator[Partition]:
+        """The partitions that took the place of one; none where it was not split."""
+        return parts_of(self.out, partition, resource.partitions)
 
     def count(self, resource: Resource) -> int:
         """How many partitions a resource without parents and runs has, without listing them."""
         values = outside_values(self.out, self.config, resource, files=self._files)
-        if len(closed_specs(resource.partitions)) < len(resource.partitions):
+        opens = len(closed_specs(resource.partitions)) < len(resource.partitions)
+        if opens or split_key(resource.partitions):
             return sum(1 for _ in self._planned(resource, None))
         return count(resource.partitions, self.now, values)
 
@@ -110,6 +116,10 @@ class Plan:
                         yield child
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
+        for base in self._unsplit(resource, parent):
+            yield from with_parts(self.out, base, resource.partitions)
+
+    def _unsplit(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         values = outside_values(self.out, self.config, resource, parent, files=self._files)
         specs = closed_specs(resource.partitions)
         for base in partitions_of(resource.name, specs, self.now, values):
@@ -161,7 +171,10 @@ class Feed:
         return None
 
     def finished(self, partition: Partition) -> None:
-        """A partition has its last page: its children may be harvested."""
+        """A partition has its last page: its children, and its parts, may be harvested."""
+        own = next(r for r in self._plan.config.resources if r.name == partition.resource)
+        if split_key(own.partitions):
+            self._stack.append(self._plan.parts(own, partition))
         for resource in self._plan.children_of(partition.resource):
             if resource.name in self._names:
                 self._stack.append(self._plan.children(resource, partition))

@@ -31,6 +31,7 @@ from harvester.results.state import (
 from harvester.results.summary import (
     Failure,
     Failures,
+    Gap,
     PartitionCounts,
     ResourceSummary,
     Summary,
@@ -43,6 +44,7 @@ __all__ = [
     "Doubles",
     "Failure",
     "Failures",
+    "Gap",
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",

@@ -15,6 +15,7 @@ from harvester.model import Doubts, Key, Partition
 from harvester.page import Field, Take, format_of
 from harvester.paging import paginator_of
 from harvester.planning import Plan, kept_early
+from harvester.results.gaps import Gaps
 from harvester.results.last_run import read_last_run
 from harvester.results.summary import ResourceSummary, Summary
 from harvester.results.whole_run import WholeRun
@@ -60,21 +61,26 @@ def status(out: str | os.PathLike[str]) -> Summary:
     noted = read_last_run(out)
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
-    doubts, whole = Doubts(), WholeRun(out, asked.config)
+    doubts, whole, gaps = Doubts(), WholeRun(out, asked.config), Gaps()
     since: str | None = None
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
     for partition in planned(out, asked):
         place = place_of(out, partition)
         checkpoint = read_checkpoint(place)
-        checkpoint.done = checkpoint.done and not kept_early(place, partition)
+        for split, doubt in gaps.sums(partition, checkpoint):
+            doubts.add(split.resource, split.labels, doubt)
+        is_gap = gaps.take(partition, checkpoint)
+        checkpoint.done = checkpoint.done and not is_gap and not kept_early(place, partition)
         since = max(since or "", checkpoint.at or "") or None
         key = (partition.resource, *partition.labels.values())
-        if key in failed and not checkpoint.done:
+        if key in failed and not checkpoint.done and not is_gap:
             open_ones.add(key)
-        numbers[partition.resource].add(checkpoint, failed=key in open_ones)
+        numbers[partition.resource].add(checkpoint, failed=is_gap or key in open_ones)
         whole.add(partition, checkpoint)
         for doubt in checkpoint.doubts:
             doubts.add(partition.resource, partition.labels, doubt)
+    for split, doubt in gaps.close():
+        doubts.add(split.resource, split.labels, doubt)
     whole.tell(doubts)
     unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
     for name in numbers.keys() & unlisted.keys():
@@ -84,7 +90,12 @@ def status(out: str | os.PathLike[str]) -> Summary:
         counts.pending -= moved
     still_failed = [failure for failure in noted.listed if failure.key in open_ones]
     return Summary(
-        asked.name, list(numbers.values()), still_failed, doubts=list(doubts), since=since
+        asked.name,
+        list(numbers.values()),
+        [*gaps.failures, *still_failed],
+        doubts=list(doubts),
+        since=since,
+        gaps=gaps.listed,
     )
 
 

@@ -81,6 +81,16 @@ class Failure:
         return (self.resource, *self.partition.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A partition of which the API shows only some records, and that cannot be split further."""
+
+    resource: str
+    partition: Mapping[str, str]
+    records: int
+    told: str
+
+
 @dataclass(slots=True)
 class Failures:
     """The failures of a run: how many there were, by resource, and the first of them in words."""
@@ -106,6 +116,7 @@ class Summary:
     paused: bool = False  # `max_pages` left pages to harvest
     doubts: list[DoubtGroup] = field(default_factory=list)
     since: str | None = None  # when the last page, or the last word, of any partition was kept
+    gaps: list[Gap] = field(default_factory=list)  # windows above the cap; failures too
     strict: bool = False  # whether a doubt is as bad as a failure
 
     @property
@@ -131,6 +142,8 @@ class Summary:
             "failures": [asdict(item) for item in self.failures],
             "doubts": [group.as_dict() for group in self.doubts],
         }
+        if self.gaps:
+            value["gaps"] = [asdict(gap) for gap in self.gaps]
         if self.ended_by is not None:
             value["stopped"] = str(self.ended_by)
         return value

@@ -9,8 +9,10 @@ from harvester.store.counting import (
     checkpoint_of,
 )
 from harvester.store.entries import (
+    CAPPED,
     LED,
     REDONE,
+    SPLIT,
     Checkpoint,
     Entry,
     Header,
@@ -40,7 +42,9 @@ from harvester.store.journal import (
     read_checkpoint,
     read_entries,
     read_header,
+    read_last,
     read_pages,
+    read_split,
     span,
 )
 from harvester.store.layout import (
@@ -103,11 +107,13 @@ from harvester.store.stored_pages import (
 __all__ = [
     "ACCEPTED",
     "ASIDE",
+    "CAPPED",
     "JOURNAL",
     "LED",
     "MANIFEST",
     "REDONE",
     "RESTARTED",
+    "SPLIT",
     "TEMPORARY",
     "TOKENS",
     "TOKENS_LOCK",
@@ -160,8 +166,10 @@ __all__ = [
     "read_checkpoint",
     "read_entries",
     "read_header",
+    "read_last",
     "read_mark",
     "read_pages",
+    "read_split",
     "reading",
     "refuse_detours",
     "remove_temporary",

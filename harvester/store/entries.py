@@ -25,6 +25,11 @@ LED: Final = "led"
 REDONE: Final = "redo"
 #: The reason of a line from which on another question is asked, accepted on purpose.
 ACCEPTED: Final = "accepted"
+#: The reason of the line of a partition that gave way to smaller ones: their labels stand in its
+#: field `split`.
+SPLIT: Final = "split"
+#: The reason of a line that ends a partition at the API's cap, where the rest cannot be got.
+CAPPED: Final = "capped"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
 
@@ -122,6 +127,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return msgspec.structs.replace(self, doubts=(*self.doubts, doubt))
 
     @property
+    def split_into(self) -> tuple[str, ...]:
+        """The labels of the smaller partitions that take this one's place; none for others."""
+        if self.reason not in (SPLIT, RESTARTED):
+            return ()
+        labels = self.fields.get(SPLIT)
+        return tuple(map(str, labels)) if isinstance(labels, list | tuple) else ()
+
+    @property
     def redoes(self) -> bool:
         """Whether the next generation begins here."""
         return self.reason == REDONE and not self.done
@@ -189,6 +202,8 @@ class Checkpoint:
             self.page_size = self.last_page = self.largest_page = 0
             self.smallest_page = self.empty_pages = 0
             self.redone = self.redone or entry.redoes
+        if entry.reason == SPLIT:
+            self.total = entry.fields.get("total")
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
         self.doubts = entry.doubts

@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from harvester.store.entries import (
     FORMAT,
     REDONE,
     RESTARTED,
+    SPLIT,
     Checkpoint,
     Entry,
     Header,
@@ -69,8 +71,10 @@ __all__ = [
     "read_checkpoint",
     "read_entries",
     "read_header",
+    "read_last",
     "read_lines",
     "read_pages",
+    "read_split",
     "refuse_later_formats",
     "span",
 ]
@@ -195,21 +199,41 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 def is_done(folder: Path) -> bool:
     """Whether the partition in `folder` has its last page; reads only the journal's end."""
+    last = read_last(folder)
+    return last is not None and last.done
+
+
+def read_last(folder: Path) -> Entry | None:
+    """The last line of the partition in `folder`; reads only the journal's end. None: no page."""
     path = folder / JOURNAL
     if not os.path.lexists(path):
-        return False
+        return None
     with disk_errors(path), reading(path) as file:
         known = file.read(len(_BEGINS)) == _BEGINS
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
         *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
     text = sound(last)
     # Torn, longer than the tail, or of another format: the whole journal knows, or is refused.
-    if text is None or not known:
-        return read_checkpoint(folder).done
-    try:
-        return parsed(text).done
-    except ValueError:  # the header, or what the whole journal refuses
-        return read_checkpoint(folder).done
+    if text is not None and known:
+        with contextlib.suppress(ValueError):  # the header, or what the whole journal refuses
+            return parsed(text)
+    found = deque(read_entries(folder), maxlen=1)
+    return found[0] if found else None
+
+
+def read_split(folder: Path) -> tuple[str, ...]:
+    """The labels of the smaller partitions that took the place of the one in `folder`, by its last
+    generation that has an end; none where it was not split.
+    """
+    last = read_last(folder)
+    if last is None:
+        return ()
+    if last.done:
+        return last.split_into if last.reason == SPLIT else ()
+    if not begins_again(folder):
+        return ()
+    ends = [entry for entry in read_entries(folder) if entry.done]
+    return ends[-1].split_into if ends and ends[-1].reason == SPLIT else ()
 
 
 def _header(path: Path, text: bytes) -> Header:
