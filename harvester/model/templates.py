@@ -285,6 +285,15 @@ def _next_brace(text: str, at: int) -> int:
     )
 
 
+def _outside(body: str) -> Reference | None:
+    """The reference to a file or a variable of the environment, if it is one."""
+    if body.startswith(_FILE):
+        return Reference("env", body)
+    if variable := _VARIABLE.fullmatch(body):
+        return Reference("env", variable[1], None, variable[2], default=variable[3])
+    return None
+
+
 def _reference(body: str, at: int) -> Reference:
     """Read what stands between two braces; `at` is where the first one is."""
 
@@ -292,12 +301,10 @@ def _reference(body: str, at: int) -> Reference:
         shown = body if len(body) <= 40 else body[:40] + "…"
         return TemplateError(f"'{{{shown}}}' at character {at + 1}: {why}", at)
 
-    if body.startswith(_FILE):
-        if not _FILE_PATH.fullmatch(body):
-            raise refuse("a secret's file is written {file./its/whole/path}, without : or |")
-        return Reference("env", body)
-    if variable := _VARIABLE.fullmatch(body):
-        return Reference("env", variable[1], None, variable[2], default=variable[3])
+    if body.startswith(_FILE) and not _FILE_PATH.fullmatch(body):
+        raise refuse("a secret's file is written {file./its/whole/path}, without : or |")
+    if (outside := _outside(body)) is not None:
+        return outside
     raw = body.endswith(_RAW)
     found = _REFERENCE.fullmatch(body.removesuffix(_RAW))
     if found is None:

@@ -160,16 +160,16 @@ class _Deciding:
                     if best.stated and not failed:
                         plausible.append((guess, Proof("refused", f"not tried: {error}")))
                     break
-                stated = best.stated or guess.stated
-                if proof.verdict == "proven" or (proof.holds and stated and not more):
-                    return tried, proof
-                if proof.verdict == "overlap" and by_server(guess):
-                    return tried, replace(proof, message=f"{proof.message}; {UNSORTED}")
-                if proof.verdict == "last" or (proof.holds and not more):
-                    plausible.append((tried, proof))
-                    break
-                if proof.verdict == "overlap":
-                    overlapping.append((tried, proof))
+                match _standing(guess, proof, best.stated or guess.stated, more):
+                    case "taken":
+                        return tried, proof
+                    case "unsorted":
+                        return tried, _unsorted(proof)
+                    case "plausible":
+                        plausible.append((tried, proof))
+                        break
+                    case "overlapping":
+                        overlapping.append((tried, proof))
                 failed = True
                 self.notes.append(f"not {_named(guess)}: {proof.message}")
                 if proof.status in (401, 429) and best.stated:
@@ -178,7 +178,7 @@ class _Deciding:
                     break  # the parameter is ignored, whatever stands in it
         for guess, proof in overlapping[:1]:
             if trial.ends(guess):
-                return guess, replace(proof, message=f"{proof.message}; {UNSORTED}")
+                return guess, _unsorted(proof)
         return plausible[0] if plausible else None
 
     def _tried(self, trial: Trial, guess: Guess) -> tuple[Guess, Proof]:
@@ -199,6 +199,23 @@ class _Deciding:
             yield replace(guess, paginator={**guess.paginator, "step": -1})
         if guess.type == "offset" and not guess.spread and "base_offset" not in guess.paginator:
             yield replace(guess, paginator={**guess.paginator, "base_offset": 1})
+
+
+def _standing(guess: Guess, proof: Proof, stated: bool, more: Sign | None) -> str:
+    """What a proof makes of a guess: `taken`, `unsorted` (taken, though pages overlap),
+    `plausible`, `overlapping`, or `disproved`. `more` is a sign that more records exist.
+    """
+    if proof.verdict == "proven" or (proof.holds and stated and not more):
+        return "taken"
+    if proof.verdict == "overlap":
+        return "unsorted" if by_server(guess) else "overlapping"
+    if proof.verdict == "last" or (proof.holds and not more):
+        return "plausible"
+    return "disproved"
+
+
+def _unsorted(proof: Proof) -> Proof:
+    return replace(proof, message=f"{proof.message}; {UNSORTED}")
 
 
 def _no_first_page(message: str, status: int | None) -> NoFirstPage:

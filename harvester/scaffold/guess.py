@@ -211,11 +211,6 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def is_count(value: Any) -> bool:
-    """Whether a JSON value is a whole number above zero."""
-    return is_whole(value) and bool(value > 0)
-
-
 def number(value: Any, otherwise: int) -> int:
     """A value, or text, as a whole number from 0 up."""
     text = str(value)
