@@ -110,6 +110,7 @@ from harvester.config.variables import (
     hidden,
 )
 from harvester.config.wording import (
+    listed,
     unknown,
 )
 from harvester.config.yamlfile import (
@@ -178,6 +179,7 @@ __all__ = [
     "hidden",
     "json_schema",
     "lints",
+    "listed",
     "load_config",
     "parse_config",
     "parse_resolved",

@@ -71,6 +71,8 @@ def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str
             return None
         case FromResource(), FromResource():
             if (old.resource, old.field) == (new.resource, new.field):
+                if (old.only, old.batch) != (new.only, new.batch):
+                    return "only has changed" if old.only != new.only else "batch has changed"
                 return "include has changed" if dict(old.include) != dict(new.include) else None
             return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
         case Stretches(), Stretches():

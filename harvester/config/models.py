@@ -12,7 +12,7 @@ The text under each attribute is its description in the JSON Schema (`schema`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -58,8 +58,8 @@ from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.secret_text import MASK, masked
-from harvester.config.wording import KeyPath, unknown
-from harvester.model import FromResource, OpenWindows, Scope, render, split_key
+from harvester.config.wording import KeyPath, listed, unknown
+from harvester.model import PARENT, FromResource, OpenWindows, Scope, render, split_key
 from harvester.security import is_secret_name, masked_url
 
 __all__ = [
@@ -162,13 +162,27 @@ class Resource(Section):
 
     @property
     def partition_keys(self) -> list[str]:
-        """The keys of its partitions, in the order of their folders."""
-        return [*self.partitions, *(("run",) if self.incremental else ())]
+        """The keys of its partitions; those of parents that belong to them, too."""
+        run = ("run",) if self.incremental else ()
+        return [*self.inherited, *self.partitions, *run]
 
     @property
-    def parent_name(self) -> str | None:
-        """The resource whose records give the values of a partition key."""
-        return self.parent.resource if self.parent else None
+    def parents(self) -> dict[str, FromResource]:
+        """The keys whose values are of other resources' records."""
+        return {
+            key: spec for key, spec in self.partitions.items() if isinstance(spec, FromResource)
+        }
+
+    @property
+    def parent_names(self) -> list[str]:
+        """The resources whose records give the values of partition keys, each once."""
+        return list(dict.fromkeys(spec.resource for spec in self.parents.values()))
+
+    @property
+    def inherited(self) -> list[str]:
+        """The values of parents that its requests name, such as `parent.org`."""
+        named = (each.name for _, each in references_in(self.request_parts) if each.kind == "value")
+        return list(dict.fromkeys(name for name in named if name.startswith(PARENT)))
 
     @property
     def request_parts(self) -> dict[str, Any]:
@@ -206,7 +220,6 @@ class Resource(Section):
 
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references_in(self.request_parts) if r.kind == "value"}
-        parents = [key for key, spec in self.partitions.items() if isinstance(spec, FromResource)]
         splits = [key for key, spec in self.partitions.items() if getattr(spec, "split", None)]
         for key in splits[1:]:
             yield ("partitions", key), f"one key may be split, and {splits[0]!r} is already"
@@ -218,8 +231,6 @@ class Resource(Section):
                     f"{_MOST_KEYS} at most"
                 ),
             )
-        for key in parents[1:]:
-            yield ("partitions", key), f"one key may have parents, and {parents[0]!r} has already"
         open_keys = [k for k, spec in self.partitions.items() if isinstance(spec, OpenWindows)]
         if open_keys and open_keys != list(self.partitions)[-1:]:
             yield ("partitions", open_keys[0]), "open windows are the last key, and the only ones"
@@ -255,12 +266,6 @@ class Resource(Section):
     def sends_body(self) -> bool:
         """Whether its requests may have a body: those by GET only where the method is written."""
         return self.method == "POST" or "method" in self.model_fields_set
-
-    @property
-    def parent(self) -> FromResource | None:
-        """Where the values of a key come from another resource's records."""
-        found = (spec for spec in self.partitions.values() if isinstance(spec, FromResource))
-        return next(found, None)
 
     def _body_faults(self) -> Iterable[tuple[KeyPath, str]]:
         following = self.next_request
@@ -459,18 +464,27 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parents_exist(self) -> Self:
-        parents = {item.name: item.parent.resource for item in self.resources if item.parent}
+        named = {item.name: item for item in self.resources}
+        parents = {item.name: item.parent_names for item in self.resources}
         faults: list[tuple[KeyPath, str]] = []
         for index, resource in enumerate(self.resources):
-            if resource.parent is None:
-                continue
-            key = next(k for k, spec in resource.partitions.items() if spec is resource.parent)
-            place: KeyPath = ("resources", index, "partitions", key, "resource")
-            names = [item.name for item in self.resources]
-            if resource.parent.resource not in names:
-                faults.append((place, unknown("resource", resource.parent.resource, names)))
-            elif resource.name in _ancestors(resource.name, parents):
-                faults.append((place, f"{resource.name!r} is its own ancestor"))
+            for key, spec in resource.parents.items():
+                place: KeyPath = ("resources", index, "partitions", key, "resource")
+                if spec.resource not in named:
+                    faults.append((place, unknown("resource", spec.resource, list(named))))
+                elif resource.name in _ancestors(spec.resource, parents):
+                    faults.append((place, f"{resource.name!r} is its own ancestor"))
+            known = [key for name in parents[resource.name] if name in named
+                     for key in named[name].partition_keys]  # fmt: skip
+            for name in resource.inherited:
+                own = name.removeprefix(PARENT)
+                if own not in known and name not in known:
+                    told = f"unknown reference {{{name}}}: " + (
+                        f"the parents' keys are {listed(known, 'and')}"
+                        if known
+                        else "its parents have no partitions"
+                    )
+                    faults.append((("resources", index), told))
         if faults:
             raise SectionError(faults)
         return self
@@ -508,11 +522,14 @@ def _unpickled(kind: type[Config], tree: dict[str, Any], home: Path) -> Config:
     return kind.model_validate(tree).with_env({}, home)
 
 
-def _ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
-    """The chain of parents of a resource, up to its root or to where it closes on itself."""
-    found: list[str] = []
-    while (name := parents.get(name, "")) and name not in found:
-        found.append(name)
+def _ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> set[str]:
+    """A resource, its parents, and theirs."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        if (each := waiting.pop()) not in found:
+            found.add(each)
+            waiting += parents.get(each, ())
     return found
 
 

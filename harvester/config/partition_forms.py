@@ -48,6 +48,7 @@ from harvester.config.split_forms import (
     stretches_of,
     stretches_written,
 )
+from harvester.config.response_actions import Conditions
 from harvester.config.wording import KeyPath, shown
 from harvester.model import (
     FromFile,
@@ -224,6 +225,18 @@ class ParentForm(Section):
     """Path to the value, from the record."""
     include: dict[KeyName, PagePath] = Field(default_factory=dict)
     """Further paths, by the name that a reference to each has."""
+    only: Conditions | None = None
+    """A condition on the parents' records, or a list of those that must all hold: only such a
+    parent has children. The paths lead into a record."""
+    batch: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    """How many values go into one request: in JSON as a list, else joined by commas; `{ids:list}`
+    repeats a parameter. Each batch is a partition."""
+
+    @model_validator(mode="after")
+    def _batches_are_alike(self) -> Self:
+        if self.batch is not None and self.include:
+            raise SectionError([(("include",), "a batch has many records: take include out")])
+        return self
 
 
 ListForm = Annotated[
@@ -280,7 +293,9 @@ def _spec(form: AnyForm) -> Spec:
         case FileForm():
             return FromFile(form.file, form.column, tuple(form.include.items()))
         case ParentForm():
-            return FromResource(form.resource, form.field, tuple(form.include.items()))
+            only = tuple(when.condition for when in form.only or ())
+            include = tuple(form.include.items())
+            return FromResource(form.resource, form.field, include, only, form.batch)
         case RangeForm():
             first, last = form.range
             if form.split is None:
@@ -321,7 +336,9 @@ def _written(spec: Spec) -> Any:
             column = {"column": spec.column} if spec.column is not None else {}
             return {"file": spec.path, **column, **_included(spec)}
         case FromResource():
-            return {"resource": spec.resource, "field": spec.field, **_included(spec)}
+            written = {"resource": spec.resource, "field": spec.field, **_included(spec)}
+            batch = {"batch": spec.batch} if spec.batch else {}
+            return {**written, **_only_written(spec), **batch}
         case Stretches():
             return stretches_written(spec)
         case Prefixes():
@@ -342,6 +359,15 @@ def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:
     smallest = spec.smallest.total_seconds()
     shortest = {"smallest": smallest} if smallest != 1 else {}
     return {**written, **split_written(spec.split), **shortest}
+
+
+def _only_written(spec: FromResource) -> dict[str, Any]:
+    conditions = [{"path": each.path, each.operator: _plain(each.operand)} for each in spec.only]
+    return {"only": conditions[0] if len(conditions) == 1 else conditions} if conditions else {}
+
+
+def _plain(operand: Any) -> Any:
+    return list(operand) if isinstance(operand, tuple) else operand
 
 
 def _included(spec: Outside) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from harvester.config.auth_forms import auth_references
 from harvester.config.wording import KeyPath, listed, nearest
-from harvester.model import Reference, Template, TemplateError, strings
+from harvester.model import PARENT, Reference, Template, TemplateError, strings
 
 #: The keys of a resource that make its requests.
 REQUEST_PARTS: Final = (
@@ -128,11 +128,17 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
     partitions = resource.get("partitions")
     keys = partitions if isinstance(partitions, Mapping) else {}
     included = [name for spec in keys.values() for name in _included(spec)]
+    if reference.name.startswith(PARENT):
+        has = any(isinstance(spec, Mapping) and "resource" in spec for spec in keys.values())
+        return None if has else f"{reference}: this resource has no parents"
     if reference.name not in keys and reference.name not in included:
         return _unknown_key(reference, [*keys, *included])
     spec = keys.get(reference.name)
     is_stretch = _is_stretch(spec)
     is_windows = isinstance(spec, Mapping) and not spec.keys() & _NOT_WINDOWS
+    if reference.format == "list":
+        is_batch = isinstance(spec, Mapping) and "batch" in spec
+        return None if is_batch else f"{reference}: {reference.name!r} is no batch, which is a list"
     if is_stretch and reference.format:
         return f"{reference}: {reference.name!r} is a stretch of numbers, which takes no format"
     if not (is_windows or is_stretch) and (reference.attribute or reference.format):

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, model_serializer, model
 from harvester.config.options import OneOrMany, PagePath, Reads, Regex, Scalar, Section
 from harvester.config.request_options import HeaderName
 from harvester.config.wording import listed, shown
+from harvester.model import Condition
 
 _OPERATORS = ("equals", "not_equals", "in", "matches", "exists")
 _CONDITIONS = ("status", "when", "header", "body_matches")
@@ -111,6 +112,11 @@ class When(_Comparison):
     path: PagePath
     """Path to the value."""
 
+    @property
+    def condition(self) -> Condition:
+        """The same as a plain value."""
+        return Condition(self.path, self.operator, self.operand)
+
     def _subject(self) -> dict[str, str]:
         return {"path": self.path}
 
@@ -130,12 +136,13 @@ def _one_or_all(conditions: tuple[When, ...]) -> Any:
     return written[0] if len(written) == 1 else written
 
 
-_Conditions = Annotated[
+Conditions = Annotated[
     tuple[When, ...],
     Field(strict=False, min_length=1),
     OneOrMany(),
     PlainSerializer(_one_or_all),
 ]
+"""One condition on a value, or several that must all hold."""
 
 
 class ResponseAction(Section):
@@ -147,7 +154,7 @@ class ResponseAction(Section):
 
     status: _Statuses | None = None
     """A status (`429`), a class (`4xx`), or a list of them."""
-    when: _Conditions | None = None
+    when: Conditions | None = None
     """A condition on a value of the page, or a list of those that must all hold."""
     header: HeaderWhen | None = None
     """A condition on a header."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harvester.auth import Access
-from harvester.config import Config, Resource
+from harvester.config import Config, Resource, listed
 from harvester.engine.fetching import Channel, session_of
 from harvester.engine.look import Look, Seen
 from harvester.engine.sources import secrets_of, sources_of
@@ -68,11 +68,10 @@ def check_live(
 
 def _not_asked(resource: Resource) -> Seen:
     """A resource that has no partition yet."""
-    parent = resource.parent_name
-    led = f"no record of {parent} was seen that leads to it"
+    led = f"no record of {listed(resource.parent_names, 'and')} was seen that leads to it"
     return Seen(
         resource.name,
-        error=led if parent else "no partition is planned yet: nothing to ask for",
+        error=led if resource.parents else "no partition is planned yet: nothing to ask for",
     )
 
 
@@ -81,7 +80,7 @@ def _parents_first(config: Config) -> Iterator[Resource]:
     waiting = list(config.resources)
     while waiting:
         names = {resource.name for resource in waiting}
-        ready = next(item for item in waiting if item.parent_name not in names)
+        ready = next(item for item in waiting if names.isdisjoint(item.parent_names))
         waiting.remove(ready)
         yield ready
 
@@ -90,17 +89,17 @@ def _first_partition(
     config: Config, resource: Resource, now: datetime, pages: Mapping[str, Path]
 ) -> Partition | None:
     """The first partition: a child's comes from the page of its parents just seen."""
-    if resource.parent_name is None:
+    if not resource.parents:
         return next(plan(config, resources=(resource.name,), now=now), None)
-    page = pages.get(resource.parent_name)
-    if page is None:
+    if not pages.keys() >= set(resource.parent_names):
         return None
-    parents = next(each for each in config.resources if each.name == resource.parent_name)
+    named = {each.name: each for each in config.resources}
     from_file = outside_values(config.folder, config, resource)
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromResource):
-            records = format_of(parents).records(decoded_chunks(page))
+            chunks = decoded_chunks(pages[spec.resource])
+            records = format_of(named[spec.resource]).records(chunks)
             return values_of(spec, records, spec.resource)
         return from_file(spec)
 

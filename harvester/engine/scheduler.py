@@ -107,7 +107,7 @@ def harvest(
             plan = Plan(config, asked.planned_at, out)
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
-            more = any(r.parent_name in names and plan.awaits_parents(r) for r in chosen)
+            more = any(names & set(r.parent_names) and plan.awaits_parents(r) for r in chosen)
             run.emit(RunStarted(config.name, str(out), total, more))
             for name, told in notes.items():
                 for note in told:

@@ -1,5 +1,6 @@
 """Small languages and pure values of the YAML: paths, templates, partitions, doubts."""
 
+from harvester.model.conditions import Condition, is_met
 from harvester.model.cycle_guard import (
     LoopGuard,
 )
@@ -33,6 +34,7 @@ from harvester.model.moments import (
     server_time,
 )
 from harvester.model.partitions import (
+    PARENT,
     FromFile,
     FromResource,
     Outside,
@@ -73,6 +75,7 @@ from harvester.model.stretches import (
 )
 from harvester.model.templates import (
     ABSENT,
+    Batch,
     Reference,
     Scope,
     Template,
@@ -95,6 +98,9 @@ from harvester.model.time_windows import (
 __all__ = [
     "ABSENT",
     "FINER_EPOCHS",
+    "PARENT",
+    "Batch",
+    "Condition",
     "Doubt",
     "DoubtGroup",
     "Doubts",
@@ -138,6 +144,7 @@ __all__ = [
     "fit_ends",
     "is_before",
     "is_beyond",
+    "is_met",
     "is_time_like",
     "number",
     "one_line",

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
+from harvester.model.conditions import Condition
 from harvester.model.cycle_guard import LoopGuard
 from harvester.model.stretches import Prefixes, Stretches
 from harvester.model.templates import as_text
@@ -76,13 +77,21 @@ class FromFile:
 @dataclass(frozen=True, slots=True)
 class FromResource:
     """Values from another resource's records, the parents: the value at `field` (a path into a
-    record) of each. `include` names further paths, by the reference that each answers.
+    record) of each. `include` names further paths, by the reference that each answers; `only` are
+    conditions on a record, which all hold of the parents that count. `batch` puts so many values
+    into one `Batch`.
     """
 
     resource: str
     field: str
     include: tuple[tuple[str, str], ...] = ()
+    only: tuple[Condition, ...] = ()
+    batch: int | None = None
 
+
+#: What the name of a value begins with that is the parent's own: `parent.org`. Such a value belongs
+#: to what a partition is.
+PARENT: Final = "parent."
 
 Spec = Values | Range | Windows | OpenWindows | Stretches | Prefixes | FromFile | FromResource
 Outside = FromFile | FromResource
@@ -229,7 +238,8 @@ def _product(
         is_alike = begin() if begin else None
         for value, more in _each(spec, now, outside):
             own = (*cased, key) if is_alike and is_alike(value) else cased
-            yield {**values, key: value}, {**included, **more}, own
+            inherited = {name: each for name, each in more.items() if name.startswith(PARENT)}
+            yield {**values, **inherited, key: value}, {**included, **more}, own
 
 
 def _each(

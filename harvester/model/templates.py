@@ -83,6 +83,14 @@ class Window:
         return f"{_label(self.start)}_{_label(self.end)}"
 
 
+class Batch(tuple[Any, ...]):
+    """Several values of one partition key, for one request: in JSON a list, else joined by commas;
+    `{ids:list}` repeats a parameter.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What stands between braces.
@@ -218,6 +226,8 @@ def as_text(value: Any) -> str:
             return value.label
         case datetime():
             return _iso(value)
+        case Batch():
+            return ",".join(map(as_text, value))
         case Mapping() | list() | tuple():
             return _json(value)
     return str(value)
@@ -246,6 +256,7 @@ _VARIABLE: Final = re.compile(
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
 _DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
+_LIST: Final = "list"  # of a batch
 _RAW: Final = "|raw"
 _DOUBLE: Final = "a literal brace is doubled: '{{' or '}}'"
 
@@ -327,9 +338,13 @@ def _reference(body: str, at: int) -> Reference:
             but = ", but for {cursor:json}" if name == "cursor" else ""
             raise refuse(f"{{{name}}} has no attributes and takes no format{but}")
         return Reference("cursor" if name == "cursor" else "page", name, raw=raw)
+    if name == "parent" and attribute is not None:
+        if form is not None:
+            raise refuse("a value of the parent's takes no format")
+        return Reference("value", f"{name}.{attribute}", raw=raw)
     if attribute not in (None, "start", "end", "last"):
         raise refuse(f"'.{attribute}' is unknown: a window has .start, .end and .last")
-    if form is not None and (problem := _format_problem(form)):
+    if form is not None and form != _LIST and (problem := _format_problem(form)):
         raise refuse(problem)
     return Reference("value", name, attribute, form, raw)
 
@@ -398,6 +413,8 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
             value = getattr(value, attribute)
     if isinstance(value, datetime):
         return _formatted(value, reference.format or "iso")
+    if isinstance(value, Batch) and reference.format == _LIST:
+        return list(value)
     if reference.format is not None:
         raise TemplateError(
             f"{reference}: a format needs a time; for a window say {{{reference.name}.start:…}} "

@@ -3,13 +3,12 @@
 A page is worth keeping only when no rule stands against it and its status is that of a page.
 """
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from harvester.config import HeaderWhen, ResponseAction, When
 from harvester.http import wait_of
-from harvester.model import Key, as_text, parse
+from harvester.model import Key, as_text, is_met, parse
 from harvester.page import Field, Take
 
 Verdict = Literal["keep", "retry", "ignore", "fail", "stop", "reauth", "restart"]
@@ -138,28 +137,13 @@ def _is_rate_limit(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def _holds(condition: When | HeaderWhen, value: Any) -> bool:
-    """Whether the condition holds; a null value counts as one that is not there."""
-    if condition.operator == "exists":
-        exists: bool = condition.operand
-        return (value is not None) == exists
-    same = _same_text if isinstance(condition, HeaderWhen) else _same
-    if condition.operator == "equals":
-        return same(value, condition.operand)
-    if value is None:
-        return False
-    if condition.operator == "not_equals":
-        return not same(value, condition.operand)
-    if condition.operator == "in":
-        return any(same(value, item) for item in condition.operand)
-    return re.search(condition.operand, as_text(value)) is not None
+    """Whether the condition holds; a header is text: `equals: 0` means the text that says 0."""
+    operand = condition.operand
+    if isinstance(condition, HeaderWhen) and condition.operator in ("equals", "not_equals", "in"):
+        several = isinstance(operand, tuple)
+        operand = tuple(map(_text, operand)) if several else _text(operand)
+    return is_met(condition.operator, operand, value)
 
 
-def _same_text(value: str | None, wanted: Any) -> bool:
-    # A header is text; `equals: 0` means the text that says 0.
-    return value == (None if wanted is None else as_text(wanted))
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    # JSON's types differ where Python's compare equal: 1 == True.
-    equal: bool = value == wanted
-    return equal and isinstance(value, bool) == isinstance(wanted, bool)
+def _text(operand: Any) -> Any:
+    return None if operand is None else as_text(operand)

@@ -9,8 +9,9 @@ memory.
 """
 
 import csv
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from typing import Any, Final
 from harvester.config import Config, Resource
 from harvester.errors import ConfigError, DataRefused, Malformed, Problem
 from harvester.model import (
+    PARENT,
+    Batch,
     FromFile,
     FromResource,
     LoopGuard,
@@ -73,14 +76,14 @@ def outside_values(
     out: Path,
     config: Config,
     resource: Resource,
-    parent: Partition | None = None,
+    parents: Callable[[str], Iterable[Partition]] = lambda key: (),
     *,
     files: bool = False,
 ) -> OutsideValues:
     """What `partitions.plan` takes the outside values of a resource from.
 
-    `parent` is the partition of the parents' resource whose records to go by. `files`: also what
-    a run begun now would take over from files; else only what runs have taken over.
+    `parents` gives the partitions whose records have the values of a key. `files`: also what a run
+    begun now would take over from files; else only what runs have taken over.
     """
     keys = {id(spec): key for key, spec in resource.partitions.items()}
 
@@ -88,9 +91,7 @@ def outside_values(
         if isinstance(spec, FromFile):
             copy = _copy(out, resource, keys[id(spec)])
             return _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
-        if parent is None:
-            return ()
-        return _from_records(out, config, spec, parent)
+        return _from_records(out, config, resource, spec, parents(keys[id(spec)]))
 
     return values
 
@@ -221,11 +222,28 @@ def _names(value: Any) -> bool:
 
 
 def _from_records(
-    out: Path, config: Config, spec: FromResource, parent: Partition
+    out: Path,
+    config: Config,
+    resource: Resource,
+    spec: FromResource,
+    parents: Iterable[Partition],
 ) -> Iterator[Value]:
-    """The values of one parent partition's records, in their order."""
-    resource = next(each for each in config.resources if each.name == spec.resource)
-    return values_of(spec, partition_records(out, parent, resource), str(place_of(out, parent)))
+    """The values of the records of parents' partitions, in their order; with what is named of the
+    parents' own partition values.
+    """
+    above = next(each for each in config.resources if each.name == spec.resource)
+    for parent in parents:
+        own = _inherited(resource, parent)
+        records = partition_records(out, parent, above)
+        for value, included in values_of(spec, records, str(place_of(out, parent))):
+            yield value, {**included, **own}
+
+
+def _inherited(resource: Resource, parent: Partition) -> dict[str, Any]:
+    """What a resource's requests name of the values of a parent's partition, or of its parent's."""
+    own = {f"{PARENT}{key}": value for key, value in parent.values.items()}
+    values = {**{key: each for key, each in parent.values.items() if key.startswith(PARENT)}, **own}
+    return {name: values[name] for name in resource.inherited if name in values}
 
 
 def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:
@@ -235,10 +253,23 @@ def values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Itera
     values. One that cannot name a partition is refused, since its children would go missing in
     silence.
     """
+    single = _values_of(spec, records, place)
+    if spec.batch is None:
+        yield from single
+        return
+    seen = LoopGuard(forgets=False)
+    distinct = (value for value, _ in single if seen.add(as_text(value)))
+    while batch := Batch(itertools.islice(distinct, spec.batch)):
+        yield batch, {}
+
+
+def _values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iterator[Value]:
     field = parse(spec.field)
     paths = {name: parse(path) for name, path in spec.include}
     for text in records:
         record = _read_record(text)
+        if not all(condition.holds(record) for condition in spec.only):
+            continue
         included = {name: next(find(record, path), None) for name, path in paths.items()}
         for found in find(record, field):
             for value in found if isinstance(found, list) else [found]:

@@ -6,13 +6,13 @@ folder has no children yet, and first runs only.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harvester.config import Config, Resource
+from harvester.config import Config, Resource, listed
 from harvester.model import LoopGuard, Partition, count, partitions_of, split_key
 from harvester.planning.incremental import next_run, runs
 from harvester.planning.open_partitions import closed_specs, with_open_windows
@@ -72,8 +72,9 @@ class Plan:
             yield from self._runs(resource, base, following=following)
 
     def children(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
-        """The partitions that a finished partition of the parents gives (all, without parents),
-        with the runs that follow finished ones; but not the parts of those that were split.
+        """The partitions that a finished partition of parents gives, with those of other parents
+        that are finished (all, without parents), and the runs that follow finished ones; but not
+        the parts of those that were split.
         """
         for base in self._unsplit(resource, parent):
             yield from self._runs(resource, base, following=True)
@@ -92,35 +93,58 @@ class Plan:
 
     def awaits_parents(self, resource: Resource) -> bool:
         """Whether parents that are not finished may add partitions."""
-        if resource.parent_name is None:
-            return False
-        parents = self._resources[resource.parent_name]
-        known = self.partitions(parents, following=True)
-        return self.awaits_parents(parents) or not all(
-            is_done(place_of(self.out, parent)) for parent in known
-        )
+        for name in resource.parent_names:
+            parents = self._resources[name]
+            known = self.partitions(parents, following=True)
+            if self.awaits_parents(parents) or not all(
+                is_done(place_of(self.out, parent)) for parent in known
+            ):
+                return True
+        return False
 
     def children_of(self, name: str) -> Iterator[Resource]:
         """The resources whose parents are the records of resource `name`."""
-        return (item for item in self.config.resources if item.parent_name == name)
+        return (item for item in self.config.resources if name in item.parent_names)
+
+    def finished(self, name: str) -> Iterator[Partition]:
+        """The partitions of resource `name` whose records are complete."""
+        for partition in self.partitions(self._resources[name]):
+            if has_generation(place_of(self.out, partition)):
+                yield partition
 
     def _bases(self, resource: Resource) -> Iterator[Partition]:
-        if resource.parent_name is None:
+        if not resource.parents:
             yield from self._planned(resource, None)
             return
         seen = LoopGuard(forgets=False)
-        for parent in self.partitions(self._resources[resource.parent_name]):
-            if has_generation(place_of(self.out, parent)):
-                for child in self._planned(resource, parent):
-                    if seen.add(str(child.folder)):
-                        yield child
+        for parent in self.finished(resource.parent_names[0]):
+            for child in self._planned(resource, parent):
+                if seen.add(str(child.folder)):
+                    yield child
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         for base in self._unsplit(resource, parent):
             yield from with_parts(self.out, base, resource.partitions)
 
     def _unsplit(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
-        values = outside_values(self.out, self.config, resource, parent, files=self._files)
+        """What `parent` gives at each key whose values are of its resource's records, where other
+        keys have those of all finished parents.
+        """
+        if parent is None:
+            yield from self._product(resource, {})
+            return
+        for key, spec in resource.parents.items():
+            if spec.resource == parent.resource:
+                yield from self._product(resource, {key: parent})
+
+    def _product(self, resource: Resource, fixed: Mapping[str, Partition]) -> Iterator[Partition]:
+        def parents(key: str) -> Iterable[Partition]:
+            if not fixed:
+                return ()
+            spec = resource.parents[key]
+            return (fixed[key],) if key in fixed else self.finished(spec.resource)
+
+        values = outside_values(self.out, self.config, resource, parents, files=self._files)
         specs = closed_specs(resource.partitions)
         for base in partitions_of(resource.name, specs, self.now, values):
             yield from with_open_windows(self.out, base, resource.partitions, self.now)
@@ -151,13 +175,13 @@ class Feed:
         self._names = {resource.name for resource in chosen}
         # Only children can be named twice.
         self._seen = {
-            resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parent_name
+            resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parents
         }
         self._stack = [
-            plan.children(resource, None) if resource.parent_name is None
-            else self._of_finished_parents(resource)
+            self._of_finished_parents(resource) if resource.parents
+            else plan.children(resource, None)
             for resource in reversed(chosen)
-            if resource.parent_name not in self._names
+            if not self._names & set(resource.parent_names)
         ]  # fmt: skip
 
     def next(self) -> Partition | None:
@@ -181,10 +205,8 @@ class Feed:
 
     def _of_finished_parents(self, resource: Resource) -> Iterator[Partition]:
         """The children of parents that are not harvested in this run, but were in another."""
-        parents = next(r for r in self._plan.config.resources if r.name == resource.parent_name)
-        for parent in self._plan.partitions(parents):
-            if has_generation(place_of(self._plan.out, parent)):
-                yield from self._plan.children(resource, parent)
+        for parent in self._plan.finished(resource.parent_names[0]):
+            yield from self._plan.children(resource, parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +242,7 @@ def least(config: Config, resource: Resource, now: datetime, out: Path | None = 
     seconds = max(
         ((partitions - 1) // budget.requests * budget.per for budget in budgets), default=0.0
     )
-    after = resource.parent_name if known.awaits_parents(resource) else None
+    after = listed(resource.parent_names, "and") if known.awaits_parents(resource) else None
     return Least(resource.name, partitions, partitions, max(0.0, seconds), after)
 
 
@@ -228,6 +250,6 @@ def known_count(plan: Plan, resource: Resource) -> int:
     """How many partitions of a resource a run begun now would know of; counted without listing
     where it can be.
     """
-    if resource.parent_name or resource.incremental:
+    if resource.parents or resource.incremental:
         return sum(1 for _ in plan.partitions(resource, following=True))
     return plan.count(resource)

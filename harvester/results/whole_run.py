@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from harvester.config import Config, Resource
+from harvester.config import Config
 from harvester.model import Doubt, Doubts, FromResource, Partition, find, parse
 from harvester.paging import NeverThere, paginator_of
 from harvester.planning import partition_records
@@ -46,29 +46,27 @@ class WholeRun:
             if found := self._led[name].doubt():
                 doubt, partitions = found
                 doubts.add(name, {}, doubt, partitions)
-            parent = self._with_records.get(resource.parent_name or "")
-            if parent is not None and name not in self._planned:
-                for childless in self._without_field(resource, parent):
-                    doubts.add(name, {}, childless, 0)
+            for key, spec in resource.parents.items():
+                parent = self._with_records.get(spec.resource)
+                if parent is not None and name not in self._planned:
+                    for childless in self._without_field(key, spec, parent):
+                        doubts.add(name, {}, childless, 0)
 
-    def _without_field(self, resource: Resource, parent: Partition) -> Iterator[Doubt]:
+    def _without_field(self, key: str, spec: FromResource, parent: Partition) -> Iterator[Doubt]:
         """That the parents' records, the first of them, do not have what children are named by:
         not even null, which says that there are none.
         """
         parents = self._resources[parent.resource]
-        for key, spec in resource.partitions.items():
-            if not isinstance(spec, FromResource):
-                continue
-            field, looked_at = parse(spec.field), 0
-            for record in islice(partition_records(self._out, parent, parents), _MOST_RECORDS):
-                looked_at += 1
-                try:
-                    if any(True for _ in find(json.loads(record), field)):
-                        return
-                except (ValueError, RecursionError):  # an integer of over 4300 digits
+        field, looked_at = parse(spec.field), 0
+        for record in islice(partition_records(self._out, parent, parents), _MOST_RECORDS):
+            looked_at += 1
+            try:
+                if any(True for _ in find(json.loads(record), field)):
                     return
-            yield Doubt(
-                "parent_field",
-                f"no partition, since none of {looked_at:,} records of {parent.resource} has "
-                f"anything at {spec.field} (partitions.{key}.field): is it spelled so?",
-            )
+            except (ValueError, RecursionError):  # an integer of over 4300 digits
+                return
+        yield Doubt(
+            "parent_field",
+            f"no partition, since none of {looked_at:,} records of {parent.resource} has "
+            f"anything at {spec.field} (partitions.{key}.field): is it spelled so?",
+        )

@@ -216,7 +216,7 @@ resources:
 def test_parents_are_other_resources() -> None:
     """A parent is known by its name, and what is included answers references."""
     found = parse_config(PARENTS.format(orgs="[a]", of="orgs"), "x", env={})
-    assert found.resources[1].parent == FromResource("orgs", "id", (("i", "n"),))
+    assert found.resources[1].parents["o"] == FromResource("orgs", "id", (("i", "n"),))
     assert parse_resolved(found.reference_dict(), "x").resources == found.resources
 
 

@@ -44,7 +44,9 @@ def planned(
 ) -> Iterator[tuple[Any, Any]]:
     """The planned values of the last resource's `id`, each with what it includes."""
     resource = config.resources[-1]
-    given = outside_values(out, config, resource, parent, files=files)
+    given = outside_values(
+        out, config, resource, lambda key: (parent,) if parent else (), files=files
+    )
     for partition in partitions_of(resource.name, resource.partitions, NOW, given):
         yield partition.values["id"], dict(partition.included)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from harvester.importer.airbyte.auth import SELECTIVE
 from harvester.importer.airbyte.references import resolved
+from harvester.importer.airbyte.rules import chosen
 from harvester.importer.airbyte.streams import Translated, translated
+from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import Group, Stream, UnsaidError
 
 
@@ -69,11 +71,19 @@ class _Reading:
         parent = self._translated(node, f"{found.name}_parent", above)
         found.resource["partitions"][key]["resource"] = parent.name
         found.missing += [f"its parent {parent.name}: {why}" for why in parent.missing]
-        filtered = [note for note in parent.notes if note.startswith("the source keeps")]
-        if filtered:
-            found.missing.append("a filter on the parents' records: only")
+        if parent.condition is not None:
+            self._only(found, key, parent.condition)
         if (parent.auth, parent.base_url) != (found.auth, found.base_url):
             found.missing += _apart(found, parent)
+
+    def _only(self, found: Translated, key: str, condition: str) -> None:
+        """Leave out the parents that the source leaves out."""
+        try:
+            only = chosen(condition, Texts(self._spec, {}, {}))
+        except UnsaidError as error:
+            found.missing.append(f"a filter on the parents' records: {error}")
+        else:
+            found.resource["partitions"][key]["only"] = only[0] if len(only) == 1 else only
 
     def _name(self, whole: Mapping[str, Any], fallback: str) -> str:
         name = str(whole.get("name") or (whole.get("$parameters") or {}).get("name") or fallback)
@@ -132,15 +142,11 @@ def _apart(found: Translated, parent: Translated) -> Iterator[str]:
     if found.auth != parent.auth:
         yield "other credentials than its parent's"
         return
-    if found.base_url.startswith("http") and _origin(found.base_url) == _origin(parent.base_url):
+    if found.base_url.startswith("http"):
         found.resource["path"] = f"{found.base_url.rstrip('/')}/{found.resource['path']}"
         found.base_url = parent.base_url
         return
     yield "another host than its parent's"
-
-
-def _origin(url: str) -> str:
-    return "/".join(url.split("/")[:3])
 
 
 def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

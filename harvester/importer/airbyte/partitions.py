@@ -28,13 +28,24 @@ def routed(router: Any, texts: Texts) -> Routed:
             case "SubstreamPartitionRouter":
                 _parent(found, each, texts.below(each))
             case "GroupingPartitionRouter":
-                raise UnsaidError("several ids in one request: batch")
+                _grouped(found, each, texts.below(each))
             case kind:
                 name = each.get("class_name", "")
                 raise UnsaidError(f"the partition router {kind} {name}".rstrip())
-    if len(found.parents) > 1:
-        raise UnsaidError("two parents whose values are combined")
     return found
+
+
+def _grouped(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:
+    """Several values of a parent in one request."""
+    inner = router.get("underlying_partition_router") or {}
+    before = set(found.keys)
+    if inner.get("type") != "SubstreamPartitionRouter":
+        raise UnsaidError("groups of values that are no parent's")
+    _parent(found, inner, texts.below(inner))
+    (key,) = found.keys.keys() - before
+    found.keys[key]["batch"] = int(texts.constant(router.get("group_size") or 2))
+    found.keys[key].pop("include", None)
+    texts.batches.add(key)
 
 
 def _list(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:

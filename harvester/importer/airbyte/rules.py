@@ -75,6 +75,20 @@ def _rules(each: Mapping[str, Any], texts: Texts) -> Iterator[dict[str, Any]]:
 Condition = dict[str, Any]
 
 
+def chosen(condition: str, texts: Texts) -> list[Condition]:
+    """The conditions that all hold of the records that a filter keeps. Raises `UnsaidError`."""
+    whole = _WHOLE.fullmatch(condition)
+    if whole is None:
+        raise UnsaidError(condition[:90])
+    try:
+        alternatives = _any(parsed(whole[1]), True, texts)
+    except UnsaidError as error:
+        raise UnsaidError(condition[:90]) from error
+    if len(alternatives) != 1 or any("path" not in each for each in alternatives[0]):
+        raise UnsaidError(condition[:90])
+    return alternatives[0]
+
+
 def _predicate(predicate: Any, texts: Texts) -> Iterator[dict[str, Any]]:
     """The conditions of the rules that together say what a predicate does."""
     whole = _WHOLE.fullmatch(str(predicate))
@@ -168,9 +182,10 @@ def _compared(
 def _among(left: ast.expr, right: ast.expr, wanted: bool, texts: Texts) -> list[list[Condition]]:
     if isinstance(left, ast.Constant) and isinstance(left.value, str):
         place = _place(right, texts)
-        if not place.path and place.kind in ("response", "headers"):
-            name = dotted([left.value]) if place.kind == "response" else left.value
-            key = "path" if place.kind == "response" else "name"
+        if not place.path and place.kind in ("response", "record", "headers"):
+            key, name = ("path", dotted([left.value]))
+            if place.kind == "headers":
+                key, name = "name", left.value
             return [[{key: name, "exists": wanted}]]
         if wanted:
             return [[_of(right, {"matches": re.escape(left.value)}, texts)]]
@@ -193,7 +208,7 @@ def _of(node: ast.expr, condition: Condition, texts: Texts) -> Condition:
     """A condition on the place that an expression names."""
     place = _place(node, texts)
     match place.kind, place.path:
-        case "response", [_, *_]:
+        case "response" | "record", [_, *_]:
             return {"path": dotted(place.path), **condition}
         case "headers", [str(name)]:
             return {"name": name, **condition}

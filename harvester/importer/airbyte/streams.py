@@ -30,6 +30,7 @@ class Translated:
     parents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    condition: str | None = None  # that its records must meet to be kept by the source
 
 
 def translated(stream: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> Translated:
@@ -118,6 +119,7 @@ class _Reading:
             if condition.get("type", "RecordFilter") != "RecordFilter":
                 raise UnsaidError(f"the record filter {condition.get('class_name')}")
             shown = " ".join(str(condition.get("condition")).split())
+            self._found.condition = shown
             self._found.notes.append(f"the source keeps of these records: {shown}")
         texts = texts.below(extractor)
         keys = [texts.constant(key) for key in extractor.get("field_path") or ()]

@@ -39,13 +39,14 @@ class Texts:
         self._spec = spec
         self._parameters = parameters
         self._interval = interval  # the references that stand for a slice's start and end
+        self.batches: set[str] = set()  # the keys whose values are several
         self.cursors: list[Any] = []  # what stands for a cursor that is not there yet
 
     def below(self, component: Mapping[str, Any]) -> "Texts":
         """The same for a component with parameters of its own."""
         parameters = component.get("$parameters") or self._parameters
         below = Texts(self._spec, parameters, self._interval)
-        below.cursors = self.cursors
+        below.cursors, below.batches = self.cursors, self.batches
         return below
 
     def constant(self, template: Any) -> Any:
@@ -152,9 +153,11 @@ class Texts:
 
     def _slice(self, of: Term) -> str:
         path = [part for part in of.path if part != "extra_fields"]
+        while path[:2] == ["parent_slice", "parent_slice"]:
+            path = path[1:]
+        if path[:1] == ["parent_slice"] and len(path) == 2:
+            return f"{{parent.{key_name(str(path[1]))}}}"
         if len(path) != 1 or not isinstance(path[0], str):
-            if path[:1] == ["parent_slice"]:
-                raise UnsaidError("the partition values of a parent: {parent.key}")
             raise UnsaidError(f"a member of a partition value: {'.'.join(map(str, of.path))}")
         name = path[0]
         if name in self._interval:
@@ -165,7 +168,8 @@ class Texts:
             return f"{{{reference}:{form}}}" if form else f"{{{reference}}}"
         if of.form:
             raise UnsaidError(f"a partition value written as {of.form}")
-        return f"{{{key_name(name)}}}"
+        key = key_name(name)
+        return f"{{{key}:list}}" if key in self.batches and not of.joined else f"{{{key}}}"
 
 
 def _otherwise(default: Any, optional: bool) -> str:
