@@ -38,6 +38,7 @@ from harvester.config.options import (
     SectionError,
     Text,
 )
+from harvester.config.response_actions import Conditions
 from harvester.config.split_forms import (
     PrefixForm,
     SplitKeys,
@@ -48,7 +49,6 @@ from harvester.config.split_forms import (
     stretches_of,
     stretches_written,
 )
-from harvester.config.response_actions import Conditions
 from harvester.config.wording import KeyPath, shown
 from harvester.model import (
     FromFile,
