@@ -53,6 +53,7 @@ from harvester.config.paginators import (
     PagingOptions,
     SinglePage,
 )
+from harvester.config.parent_members import with_members
 from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
@@ -115,6 +116,9 @@ class Resource(Section):
     """Its name, and that of its folder."""
     path: URLPath = ""
     """The path, relative to base_url, or a full URL."""
+    url: URLPath | None = None
+    """The URL, in the place of `path`: that of a file which another resource's record names,
+    `"{file.url}"`. What one reference gives is asked for as it stands."""
     method: Literal["GET", "POST"] = "GET"
     """The method; POST only for what reads. A GET has a body only where `method: GET` is written
     out: left out with a body, it is mostly a POST that was forgotten."""
@@ -197,6 +201,16 @@ class Resource(Section):
             "first_params": self.first_params,
             "next_request": self.next_request and self.next_request.written(),
         }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, tree: Any) -> Any:
+        """Take `url` for the path, and of a parent's record what the request names."""
+        if isinstance(tree, Mapping) and tree.get("url") is not None:
+            if tree.get("path"):
+                raise SectionError([(("url",), "stands in the place of path; take one out")])
+            tree = {**{k: v for k, v in tree.items() if k != "url"}, "path": tree["url"]}
+        return with_members(tree)
 
     @model_validator(mode="after")
     def _totals_are_one(self) -> Self:

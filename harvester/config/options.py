@@ -192,6 +192,15 @@ KeyName = Annotated[
 ]
 """A partition's key, which references can name."""
 
+MemberName = Annotated[
+    str,
+    _text(
+        r"^[A-Za-z_][A-Za-z0-9_]{0,99}(\.[A-Za-z_][A-Za-z0-9_]{0,99})?$",
+        "a name of at most 100 letters, digits and '_'",
+    ),
+]
+"""What a reference names of a parent's record: `name`, or `key.member`."""
+
 Text = Annotated[str, Field(min_length=1)]
 """Text, not empty."""
 

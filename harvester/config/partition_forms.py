@@ -30,6 +30,7 @@ from harvester.config.options import (
     Count,
     DurationOrZero,
     KeyName,
+    MemberName,
     Name,
     PagePath,
     Reads,
@@ -223,8 +224,9 @@ class ParentForm(Section):
     """The name of the parents' resource."""
     field: PagePath
     """Path to the value, from the record."""
-    include: dict[KeyName, PagePath] = Field(default_factory=dict)
-    """Further paths, by the name that a reference to each has."""
+    include: dict[MemberName, PagePath] = Field(default_factory=dict)
+    """Further paths, by the name that a reference to each has. `{key.member}` needs none: it is
+    that member of the record."""
     only: Conditions | None = None
     """A condition on the parents' records, or a list of those that must all hold: only such a
     parent has children. The paths lead into a record."""

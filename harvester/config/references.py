@@ -15,11 +15,18 @@ from typing import Any, Final
 
 from harvester.config.auth_forms import auth_references
 from harvester.config.wording import KeyPath, listed, nearest
-from harvester.model import PARENT, Reference, Template, TemplateError, strings
+from harvester.model import (
+    PARENT,
+    WINDOW_ATTRIBUTES,
+    Reference,
+    Template,
+    TemplateError,
+    strings,
+)
 
 #: The keys of a resource that make its requests.
 REQUEST_PARTS: Final = (
-    "path", "params", "headers", "json", "form", "body", "first_params", "next_request",
+    "url", "path", "params", "headers", "json", "form", "body", "first_params", "next_request",
 )  # fmt: skip
 
 _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
@@ -70,7 +77,7 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             yield path, error.message
             continue
         for reference in found:
-            if reference.raw and path[-1] != "path":
+            if reference.raw and path[-1] not in ("path", "url"):
                 yield path, f"{reference}: only a path takes |raw; elsewhere values are encoded"
             fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
             fault = fault and f"{fault}{_meant(reference, text)}"
@@ -92,7 +99,9 @@ def unread(tree: Any) -> Iterator[tuple[KeyPath, str]]:
 
 def _cannot_be_left_out(reference: Reference, path: KeyPath) -> str | None:
     """Say so where a variable that is not set would leave nothing."""
-    can = path[-1] != "path" and ("resources" in path[:1] or path[:2] == ("client", "headers"))
+    can = path[-1] not in ("path", "url") and (
+        "resources" in path[:1] or path[:2] == ("client", "headers")
+    )
     if reference.kind == "env" and reference.default == "" and not can:
         return f"{reference}: this cannot be left out; give a value behind the '?'"
     return None
@@ -134,6 +143,8 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
     if reference.name not in keys and reference.name not in included:
         return _unknown_key(reference, [*keys, *included])
     spec = keys.get(reference.name)
+    if isinstance(spec, Mapping) and "resource" in spec and reference.attribute:
+        return None if reference.format is None else f"{reference}: a member takes no format"
     is_stretch = _is_stretch(spec)
     is_windows = isinstance(spec, Mapping) and not spec.keys() & _NOT_WINDOWS
     if reference.format == "list":
@@ -141,6 +152,9 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
         return None if is_batch else f"{reference}: {reference.name!r} is no batch, which is a list"
     if is_stretch and reference.format:
         return f"{reference}: {reference.name!r} is a stretch of numbers, which takes no format"
+    if (is_windows or is_stretch) and reference.attribute not in (None, *WINDOW_ATTRIBUTES):
+        has_not = f"'.{reference.attribute}' is unknown"
+        return f"{reference}: {has_not}: a window has .start, .end and .last"
     if not (is_windows or is_stretch) and (reference.attribute or reference.format):
         return f"{reference}: {reference.name!r} is no window of time; only those have times"
     if is_windows and reference.format and not reference.attribute:

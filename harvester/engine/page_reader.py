@@ -240,6 +240,7 @@ class PageReader:
                 place.number, place.url, fields, records, response.headers, response.several
             )
             paging = {name: fields[name] for name in FIELDS if name in fields}
+            paging |= self._format.described(response.headers, place.url)
             if self._paginator.leading_header in response.headers:
                 paging[LED] = True
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)

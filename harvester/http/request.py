@@ -44,3 +44,6 @@ class Request:
     idempotent: bool = True
     #: Signs the prepared request each time that it leaves: OAuth 1.
     sign: Callable[[Any], Any] | None = field(default=None, repr=False)
+    #: Makes the request for a URL of another origin, to which this one is redirected. Raises
+    #: `PageRefused` where it may not go there; None: it may go nowhere else.
+    elsewhere: Callable[[str], "Request"] | None = field(default=None, repr=False)

@@ -152,11 +152,8 @@ class Transport:
             if request.method != "GET":
                 raise PageRefused(f"a {request.method} was redirected", status=response.status)
             if origin_of(target) != origin_of(request.url):
-                raise PageRefused(
-                    f"redirected to another origin, {origin_of(target)}; put the final address "
-                    "into base_url if you trust it",
-                    status=response.status,
-                )
+                request = _elsewhere(request, target, response.status)
+                continue
             request = replace(request, url=target)
         raise PageRefused(f"more than {_MOST_REDIRECTS} redirects")
 
@@ -300,6 +297,20 @@ class _StrictAdapter(requests.adapters.HTTPAdapter):
         manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+def _elsewhere(request: Request, target: str, status: int) -> Request:
+    """The request for another origin, where the YAML lets it go there. Raises `PageRefused`."""
+    try:
+        if request.elsewhere is not None:
+            return request.elsewhere(target)
+    except PageRefused:
+        pass  # in words that fit a redirect
+    raise PageRefused(
+        f"redirected to another origin, {origin_of(target)}; put the final address into base_url "
+        "if you trust it, or its host into allowed_hosts, which gets no credentials",
+        status=status,
+    )
 
 
 def _joined(url: str, location: str) -> str:

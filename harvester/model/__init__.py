@@ -75,6 +75,7 @@ from harvester.model.stretches import (
 )
 from harvester.model.templates import (
     ABSENT,
+    WINDOW_ATTRIBUTES,
     Batch,
     Reference,
     Scope,
@@ -99,6 +100,7 @@ __all__ = [
     "ABSENT",
     "FINER_EPOCHS",
     "PARENT",
+    "WINDOW_ATTRIBUTES",
     "Batch",
     "Condition",
     "Doubt",

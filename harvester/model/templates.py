@@ -42,6 +42,8 @@ class _Absent(Enum):
         return self.value
 
 
+WINDOW_ATTRIBUTES: Final = ("start", "end", "last")
+
 ABSENT: Final = _Absent.ABSENT
 """Leave the parameter out. Distinct from None, which is sent."""
 
@@ -98,7 +100,8 @@ class Reference:
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
     or a partition value. `name` is the variable or partition key (for the other kinds, the kind);
     a secret's file is one of the environment, by the name `file./its/whole/path`;
-    `attribute` is `start`, `end` or `last` of a window, `format` what follows the colon: of a
+    `attribute` is `start`, `end` or `last` of a window, or a member of a parent's record, which is
+    a value by the name `key.member`; `format` what follows the colon: of a
     cursor it is `json`, for APIs that want JSON inside a parameter, where text has its quotes.
     `default` is what stands for a variable that is not set; "" leaves out what holds it.
     `raw` is a value of a path that is percent-encoded already, `{project|raw}`: its `%2F` stays.
@@ -342,8 +345,6 @@ def _reference(body: str, at: int) -> Reference:
         if form is not None:
             raise refuse("a value of the parent's takes no format")
         return Reference("value", f"{name}.{attribute}", raw=raw)
-    if attribute not in (None, "start", "end", "last"):
-        raise refuse(f"'.{attribute}' is unknown: a window has .start, .end and .last")
     if form is not None and form != _LIST and (problem := _format_problem(form)):
         raise refuse(problem)
     return Reference("value", name, attribute, form, raw)
@@ -405,7 +406,9 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
         raise TemplateError(f"{reference}: no partition key {reference.name!r} (known: {known})")
     value = values[reference.name]
     if (attribute := reference.attribute) is not None:
-        if not isinstance(value, Window | Stretch):
+        if (member := f"{reference.name}.{attribute}") in values:
+            return values[member]
+        if not isinstance(value, Window | Stretch) or attribute not in WINDOW_ATTRIBUTES:
             raise TemplateError(f"{reference}: only a window has a .{attribute}")
         if isinstance(value, Window) and attribute == "start":
             value = value.asked_from

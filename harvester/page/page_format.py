@@ -106,6 +106,10 @@ class PageFormat(ABC, Generic[Options]):
 
     # --- What follows ----------------------------------------------------------------------------
 
+    def described(self, headers: Mapping[str, str], url: str) -> Mapping[str, str]:
+        """What else the journal says of a page, by the headers of the answer and its URL."""
+        return {}
+
     def field_reader(self, fields: Sequence[Field], limits: Limits) -> FieldReader:
         """Reads fields out of the text that a translator gives."""
         return FieldParser(fields, limits)

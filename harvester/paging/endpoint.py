@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
@@ -11,7 +12,16 @@ from harvester import __version__
 from harvester.config import Resource
 from harvester.errors import PageRefused
 from harvester.http import Credentials, Request
-from harvester.model import ABSENT, Partition, Scope, Template, as_text, render
+from harvester.model import (
+    ABSENT,
+    WINDOW_ATTRIBUTES,
+    Partition,
+    Reference,
+    Scope,
+    Template,
+    as_text,
+    render,
+)
 from harvester.page import JsonPages, format_of
 from harvester.paging.page_fields import RUN_START
 from harvester.paging.paginators import paginator_of
@@ -142,7 +152,14 @@ class Endpoint:
                 )
         sent["Accept-Encoding"] = "gzip"
         idempotent = method != "POST" or self.resource.idempotent
-        return Request(method, _with_query(url, params), sent, content, idempotent, sign)
+        elsewhere = None
+        if method == "GET":
+            elsewhere = partial(self._elsewhere, headers, credentials)
+        return Request(method, _with_query(url, params), sent, content, idempotent, sign, elsewhere)
+
+    def _elsewhere(self, headers: dict[str, str], credentials: Credentials, url: str) -> Request:
+        """The request that a redirect to another origin asks for. Raises `PageRefused`."""
+        return self._complete("GET", url, [], (None, None), headers, credentials)
 
 
 def bare_request(
@@ -215,7 +232,8 @@ def _path(template: str, scope: Scope) -> str:
                 "the path needs {cursor}, which the first page has only with an initial_cursor"
             )
         text = as_text(value)
-        if len(parts) == 1 and (part.kind == "cursor" or _FULL_URL.match(text)):
+        lone = len(parts) == 1
+        if lone and (part.kind == "cursor" or _is_member(part) or _FULL_URL.match(text)):
             return text
         if part.kind == "env":
             path += text
@@ -226,6 +244,11 @@ def _path(template: str, scope: Scope) -> str:
     first, _, _ = path.partition("/")
     # Without a scheme, `documents:search` is a path: RFC 3986 section 4.2 writes it so.
     return f"./{path}" if ":" in first.partition("?")[0] and not _FULL_URL.match(path) else path
+
+
+def _is_member(part: Reference) -> bool:
+    """Whether it is a member of a parent's record."""
+    return part.kind == "value" and part.attribute not in (None, *WINDOW_ATTRIBUTES)
 
 
 def _quoted(text: str, safe: str, *, raw: bool) -> str:

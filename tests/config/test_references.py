@@ -20,6 +20,7 @@ partitions:
         ("{zzz}", "unknown reference {zzz}: the partition keys are query and window"),
         ("{query.start}", "{query.start}: 'query' is no window of time; only those have times"),
         ("{query:%Y}", "{query:%Y}: 'query' is no window of time; only those have times"),
+        ("{window.begin}", "'.begin' is unknown: a window has .start, .end and .last"),
         ("{window:%Y}", ("{window:%Y}: a window has two times; say {window.start:…} or "
          "{window.end:…}")),
         ("{env.NOPE}", "the environment variable NOPE is not set"),

@@ -83,7 +83,6 @@ def test_reads(text: str, parts: tuple[str | Reference, ...]) -> None:
         ("{env.X:%Y}", 0, "written {env.NAME}"),
         ("{cursor.next}", 0, "{cursor} has no attributes"),
         ("{page:03}", 0, "{page} has no attributes and takes no format"),
-        ("{window.begin}", 0, "a window has .start, .end and .last"),
         ("{window.start:unix}", 0, "epoch, epoch_ms, iso"),
         ("{window.start:}", 0, "epoch, epoch_ms, iso"),
         ("{window.start:%Y{}", 0, "a format holds no brace"),
