@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from harvester.config import secret_keys
 from harvester.engine import (
-    commits,
     fetching,
     look,
     sources,
@@ -50,7 +49,7 @@ from harvester.repair import repairing
 from harvester.scaffold import probing
 from harvester.scaffold.trying import Trial
 from harvester.security.origins import Origins
-from harvester.store import inside, journal, parts
+from harvester.store import inside, journal, local, parts
 from harvester.store import layout as places
 from harvester.store import manifest as folder
 from harvester.store.journal import Checkpoint, Entry, Journal
@@ -80,7 +79,7 @@ def journal_before_rename() -> None:
         name(waiting)
         waiting.clear()
 
-    put(commits, "name_together", waiting.extend)
+    put(journal, "name_together", waiting.extend)
     put(Journal, "append", line_first)
 
 
@@ -151,7 +150,7 @@ def link_followed_on_disk() -> None:
 
 def detours_taken() -> None:
     """A link on the way to a partition is walked through."""
-    for module in (inside, places):
+    for module in (inside, local, places):
         put(module, "refuse_detours", lambda out, folder: None)
 
 

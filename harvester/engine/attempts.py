@@ -13,7 +13,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -55,7 +54,7 @@ from harvester.http import (
 from harvester.model import Partition
 from harvester.paging import Recognition
 from harvester.planning import ServerClock
-from harvester.store import Checkpoint, Fingerprints, Held
+from harvester.store import Checkpoint, Fingerprints, Part, Store
 
 _BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
@@ -66,7 +65,7 @@ class Run:
     """What the workers of a run share. `transport` gives each thread its own connections."""
 
     config: Config
-    out: Path
+    store: Store
     sources: Mapping[str, Source]
     access: Access
     limit: RateLimit
@@ -77,7 +76,6 @@ class Run:
     rng: Random = field(default_factory=Random)  # asking the system for a seed takes 0.1 ms
     max_pages: int | None = None
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)  # of each resource
-    held: Held | None = None  # None: nobody else knows of the folder
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     server: ServerClock = field(default_factory=ServerClock)
@@ -97,7 +95,7 @@ class Tries(WaitingPolicy):
         self,
         run: Run,
         partition: Partition,
-        folder: Path,
+        new_part: Callable[[int, str], Part],
         dropped: threading.Event,
         recognition: Recognition,
         cookies: Cookies | None = None,
@@ -106,7 +104,7 @@ class Tries(WaitingPolicy):
         self._run = run
         self._partition = partition
         self._dropped = dropped
-        self._folder = folder
+        self._new_part = new_part
         self._recognition = recognition
         self._source = source = run.sources[partition.resource]
         self._secrets = source.endpoint.secrets
@@ -130,7 +128,7 @@ class Tries(WaitingPolicy):
                 at.records > 0,
             )  # fmt: skip
             now = run.now().timestamp()
-            return self._source.reader.read(response, self._folder, place, self._progress(), now)
+            return self._source.reader.read(response, self._new_part, place, self._progress(), now)
 
         try:
             tried = fetch_page(self._channel, self, wanted, read)
@@ -152,8 +150,7 @@ class Tries(WaitingPolicy):
         ago.
         """
         self._run.reach.answered(origin_in(request.url))
-        if self._run.held:
-            self._run.held.look()
+        self._run.store.look()
 
     def failed(self, request: Request, error: AttemptFailed | RunStopped) -> None:
         """Count it as a retry; raise `PageLost` or `PageRefused` where there must be no other."""

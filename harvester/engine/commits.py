@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from harvester.page import Sight
-from harvester.store import Checkpoint, Entry, Journal, Part, name_together
+from harvester.store import Checkpoint, Entry, Part, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Commits:
 
     def __init__(
         self,
-        journal: Journal,
+        writer: Writer,
         under_way: int,
         executor: Executor,
         told: Callable[[Entry, Checkpoint], None],
         look: Callable[[], None] = lambda: None,
     ) -> None:
-        self._journal = journal
+        self._writer = writer
         self._most = under_way - 1
         self._executor = executor
         self._told = told
@@ -135,7 +135,7 @@ class Commits:
     def _commit(self, group: Sequence[Fetched]) -> None:
         first, *others = group
         synced: list[Future[None]] = []
-        at = replace(self._journal.checkpoint)
+        at = replace(self._writer.checkpoint)
         try:
             if self._error is not None:  # behind a page that is not committed, none may be
                 raise self._error
@@ -143,12 +143,8 @@ class Commits:
             first.sync()
             for future in synced:
                 future.result()
-            parts = [page.part for page in group if page.part is not None]
             self._look()
-            if len(parts) > 1:
-                self._journal.allow_beyond(self._most)
-            name_together(parts)
-            self._journal.append(*(page.entry for page in group))
+            self._writer.commit([(page.entry, page.part) for page in group], most=self._most)
         except BaseException:
             wait(synced)
             for page in group:

@@ -5,16 +5,14 @@ This reads both pages, so it is done only where their keys, as far as they were 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path as FilePath
 from typing import Any, Final
 
 import msgspec
 
 from harvester.model import Key, Path
 from harvester.page import Keys, PageFormat, Record
-from harvester.store import decoded_chunks
 
 _LOOKED_AT: Final = 50  # records of each page, for what else they have in common
 _LEAST_TEXTS: Final = 2
@@ -22,15 +20,16 @@ _TEXT: Final = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=.*[^\W\d])", re.DOTALL)
 _objects = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
-def same_records(
-    one: FilePath | str, other: FilePath | str, pages: PageFormat[Any], keys: Keys
-) -> bool:
-    """Whether the pages in two files have the same keys in the same order. Raises OSError,
+Stream = Callable[[], Iterator[bytes]]
+"""Opens what a page says, decoded, each time from its beginning."""
+
+
+def same_records(one: Stream, other: Stream, pages: PageFormat[Any], keys: Keys) -> bool:
+    """Whether two pages have the same keys in the same order. Raises OSError,
     `DataRefused`.
     """
     pairs = (
-        (key for batch in pages.batches(decoded_chunks(page)) for key in keys.of(batch))
-        for page in (one, other)
+        (key for batch in pages.batches(page()) for key in keys.of(batch)) for page in (one, other)
     )
     try:
         return all(a == b for a, b in zip(*pairs, strict=True))
@@ -38,9 +37,7 @@ def same_records(
         return False
 
 
-def are_other_records(
-    one: FilePath | str, other: FilePath | str, pages: PageFormat[Any], key: Path
-) -> bool:
+def are_other_records(one: Stream, other: Stream, pages: PageFormat[Any], key: Path) -> bool:
     """Whether records with the same value at `key` are others after all, since their texts are: ids
     may be mere numbers of rows, which begin anew on each page. A text that changes, such as
     "three minutes ago", does not make a record another. Raises OSError, `DataRefused`.
@@ -58,9 +55,9 @@ def are_other_records(
     return bool(compared) and len(changed) == len(texts) >= _LEAST_TEXTS
 
 
-def _members(page: FilePath | str, pages: PageFormat[Any]) -> Iterator[dict[str, Any]]:
+def _members(page: Stream, pages: PageFormat[Any]) -> Iterator[dict[str, Any]]:
     """The first records of a page that are objects."""
-    records = (each for batch in pages.batches(decoded_chunks(page)) for each in batch)
+    records = (each for batch in pages.batches(page()) for each in batch)
     first: Sequence[Record] = [*islice(records, _LOOKED_AT)]
     try:
         yield from _objects(b"[%b]" % b",".join(first))

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from harvester.http import Backoff, RateLimit, Request, Response, window_reset
 from harvester.model import Partition, as_text, duration
 from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
-from harvester.store import Checkpoint, decoded_chunks
+from harvester.store import Checkpoint, Part, decoded_chunks
 
 _ATTEMPTS: Final = 3
 #: How many records full pages have, mostly.
@@ -168,7 +169,8 @@ class Look(WaitingPolicy):
 
         def read(response: Response, request: Request, asked: Any) -> Kept:
             place = Place(number, number, asked, request.url, after_records=number > 1)
-            return self._reader.read(response, self._folder, place, _no_progress, time.time())
+            part = partial(Part, self._folder)
+            return self._reader.read(response, part, place, _no_progress, time.time())
 
         return self._backoff.call(lambda _: fetch_page(self._channel, self, wanted, read).got)
 

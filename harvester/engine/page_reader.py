@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import (
@@ -94,6 +93,12 @@ _KINDS: Final = {
 }
 
 #: Told of bytes as they come: received from the wire, and of decoded JSON.
+Stream = Callable[[], Iterator[bytes]]
+"""Opens the decoded JSON of a page, each time from its beginning."""
+
+NewPart = Callable[[int, str], Part]
+"""Makes the file to write a page into, by its number and the suffix of its format."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -147,7 +152,6 @@ class PageReader:
         resource: Resource,
         limits: Limits,
         *,
-        fsync: bool,
         retry_after_path: str | None = None,
         place: str = "resources[]",
     ) -> None:
@@ -158,7 +162,6 @@ class PageReader:
         self._resource = resource
         self._retry_after_path = retry_after_path
         self._limits = limits
-        self._fsync = fsync
         self._format = format_of(resource)
         selector = self._format.selector
         self._lists = all(isinstance(segment, Key) for segment in selector)
@@ -184,9 +187,9 @@ class PageReader:
             self._wanted.append(Field(SPLIT_TOTAL, parse(splits[2].total_path), advisory=True))
 
     def read(
-        self, response: Response, folder: Path, place: Place, progress: Progress, now: float
+        self, response: Response, new_part: NewPart, place: Place, progress: Progress, now: float
     ) -> Kept:
-        """Stream the answer into part `place.part` of `folder` and work out the next cursor.
+        """Stream the answer into part `place.part` and work out the next cursor.
 
         `progress(wire, decoded)` is called as bytes come; `now` is the epoch, for the server's
         hints. Raises `PageRejected`, `PageRefused`, `RunStopped` (a rule), `DiskError`.
@@ -203,7 +206,7 @@ class PageReader:
         came, snippet = Came(), b""
         texts = BodyTexts(self._resource.response_actions, response.status)
         look = self._identity.look(place.by, place.below)
-        with Part(folder, place.part, self._format.suffix, fsync=self._fsync) as part:
+        with new_part(place.part, self._format.suffix) as part:
 
             def flowing() -> Iterator[bytes]:
                 nonlocal snippet
@@ -317,18 +320,18 @@ class PageReader:
             Field(BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
         ]
 
-    def end_of(self, path: Path, place: Place, past: Checkpoint) -> Done | None:
+    def end_of(self, page: Stream, place: Place, past: Checkpoint) -> Done | None:
         """How a page that was kept ends its partition by the rules of today, which may have come
         later than the page; None where they do not end it. `past` is what came before it; the
         headers of the answer are gone.
         """
-        fields = self._format.check(decoded_chunks(path), self._wanted, self._limits)
+        fields = self._format.check(page(), self._wanted, self._limits)
         records = int(fields.get(_RECORDS, 0))
         if records == 1 and self._lists:
-            found = self._format.lone(decoded_chunks(path), after_records=place.after_records)
+            found = self._format.lone(page(), after_records=place.after_records)
             records = int(found != 0)
-        page = Page(place.number, place.url, fields, records, {})
-        following = self._paginator.next_cursor(place.cursor, page, past)
+        seen = Page(place.number, place.url, fields, records, {})
+        following = self._paginator.next_cursor(place.cursor, seen, past)
         ends = isinstance(following, Done) and following.reason != "no_next_cursor"
         return following if ends else None
 

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from harvester.engine.attempts import Run, Tries
 from harvester.engine.commits import Commits, Fetched
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
 from harvester.engine.fetching import session_of
-from harvester.engine.page_reader import Kept, Place
+from harvester.engine.page_reader import Kept, NewPart, Place
 from harvester.engine.prefetch import Window
 from harvester.engine.repetition import Repetition
 from harvester.engine.splits import Splits
@@ -43,7 +44,6 @@ from harvester.planning import NOTABLE, Seen, closes_at, end_of, was_early
 from harvester.store import (
     ACCEPTED,
     CAPPED,
-    JOURNAL,
     REDONE,
     RESTARTED,
     SPLIT,
@@ -51,12 +51,10 @@ from harvester.store import (
     Entry,
     Fingerprints,
     Header,
-    Inode,
-    Journal,
-    disk_errors,
-    identity,
-    make_folder,
-    place_of,
+    Part,
+    Writer,
+    decoded,
+    folder_of,
 )
 
 _CURSOR_CHARS: Final = 80
@@ -76,26 +74,22 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     committed by then stays.
     """
     pages = Pages(run, partition)
-    fsync = run.config.output.fsync
-    pages.look()
-    if not (pages.folder / JOURNAL).exists():
-        make_folder(pages.folder, within=run.out, fsync=fsync)
-    pages.begin()
     with (
-        Journal.open(
-            pages.folder, header, fsync=fsync, on_entry=pages.remember, accepted=pages.fingerprints
-        ) as journal,
-        Commits(journal, pages.behind, run.executor, pages.tell, pages.look) as commits,
+        run.store.journal(
+            pages.folder, header, pages.remember, accepted=pages.fingerprints
+        ) as writer,
+        pages.put_into(writer),
+        Commits(writer, pages.behind, run.executor, pages.tell, pages.look) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
     ):
-        at = replace(journal.checkpoint)
+        at = replace(writer.checkpoint)
         pages.heed()
         if not at.done:
             pages.await_close()
         run.emit(PartitionStarted(partition, replace(at)))
         if pages.kept_early:
             at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
-        if not at.done and journal.fingerprint not in pages.fingerprints.now:
+        if not at.done and writer.fingerprint not in pages.fingerprints.now:
             at = pages.goes_on(commits, at, pages.asks_otherwise(at))
             if pages.offsets_moved_otherwise and at.live_pages:
                 at = pages.goes_on(commits, at, pages.restarted(at, _OFFSETS_MOVED))
@@ -121,7 +115,7 @@ class Pages:
     """The pages of one partition: how one is fetched, and how a failure is put into words."""
 
     def __init__(self, run: Run, partition: Partition) -> None:
-        self.folder = place_of(run.out, partition)
+        self.folder = folder_of(run.store, partition)
         self._run = run
         self._partition = partition
         self._source = run.sources[partition.resource]
@@ -130,7 +124,7 @@ class Pages:
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
         self._last: Entry | None = None  # of the pages that count
-        self.repetition = Repetition(self._resource, self.folder)
+        self.repetition = Repetition(self._resource, run.store, self.folder)
         self._start = partition.included.get(RUN_START)
         self._seen = Seen(self._start)  # of what an incremental run looks for
         self._cookies = session_of(run.config, self._source.endpoint)
@@ -144,20 +138,22 @@ class Pages:
         self._began: Entry | None = None  # the first line of the chain that counts
         today = Fingerprints((self._source.fingerprint,))
         self.fingerprints = run.fingerprints.get(partition.resource, today)
-        self._shown_folder = str(self.folder)
-        self._place: Inode | None = None
+        self._writer: Writer | None = None
+        self.new_part: NewPart = _none_yet
 
-    def begin(self) -> None:
-        """Take note of which folder this is."""
-        with disk_errors(self.folder):
-            self._place = identity(self.folder)
+    @contextlib.contextmanager
+    def put_into(self, writer: Writer) -> Iterator[None]:
+        """Let pages be written into parts of `writer`."""
+        self._writer = writer
+        self.new_part = writer.part
+        yield
 
     def look(self) -> None:
         """Raise `FolderLost` where this is no longer the folder that the run began with."""
-        if self._run.held and self._place:
-            self._run.held.look(self._shown_folder, self._place)
-        elif self._run.held:
-            self._run.held.look()
+        if self._writer is not None:
+            self._writer.look()
+        else:
+            self._run.store.look()
 
     def heed(self) -> None:
         """Let no request leave before what the server announced with the page that was kept last,
@@ -265,7 +261,7 @@ class Pages:
         """
         cursor = self.cursor(at)
         known = self.repetition.recognition
-        tries = Tries(self._run, self._partition, self.folder, dropped, known, self._cookies)
+        tries = Tries(self._run, self._partition, self.new_part, dropped, known, self._cookies)
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
@@ -366,8 +362,9 @@ class Pages:
         place = Place(
             at.live_pages, at.pages, cursor, "", after_records=at.before(last).records > 0
         )
+        page = partial(decoded, self._run.store, self.folder, last.part, last.stored_bytes)
         with contextlib.suppress(AttemptFailed):  # then the next try says why
-            if done := self._source.reader.end_of(self.folder / last.part, place, at.before(last)):
+            if done := self._source.reader.end_of(page, place, at.before(last)):
                 return self._turns.line(at, done.reason, cursor=at.next, following=None)
         return None
 
@@ -512,6 +509,11 @@ class Pages:
         with contextlib.suppress(DataRefused):  # else the name of a secret stands in for it
             cursor = self._secrets.reveal(cursor)
         return self._secrets.redact_tree(cursor)
+
+
+def _none_yet(number: int, suffix: str) -> Part:
+    """Stands for the writer of a partition before it is open."""
+    raise AssertionError(f"page {number} was asked for before its partition was open")
 
 
 def _until(now: datetime, seconds: float) -> str:

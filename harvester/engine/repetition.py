@@ -6,7 +6,7 @@ time in a new envelope. The second of two such pages is refused before it is com
 """
 
 from dataclasses import replace
-from pathlib import Path as FilePath
+from functools import partial
 from typing import Final
 
 from harvester.config import Resource
@@ -16,7 +16,7 @@ from harvester.errors import DataRefused, PageRefused
 from harvester.model import parse
 from harvester.page import Keys, format_of, parsed_keys
 from harvester.paging import MOST_ALIKE, Recognition, paginator_of
-from harvester.store import Entry
+from harvester.store import Entry, Store, decoded, decoded_chunks
 
 _REASON: Final = "page_repeated"
 
@@ -24,9 +24,10 @@ _REASON: Final = "page_repeated"
 class Repetition:
     """What is looked for in the pages of one partition, in their order."""
 
-    def __init__(self, resource: Resource, folder: FilePath) -> None:
+    def __init__(self, resource: Resource, store: Store, folder: str) -> None:
         self.recognition = Recognition(str(Keys(parsed_keys(resource.key))))
         self._resource = resource
+        self._store = store
         self._folder = folder
         self._format = format_of(resource)
 
@@ -69,7 +70,8 @@ class Repetition:
         if (seen_all and not guessed) or fetched.part is None or known.part is None:
             return True
         commits.settle()  # now the page before has its name
-        before, page = self._folder / known.part, fetched.part.so_far()
+        before = partial(decoded, self._store, self._folder, known.part, known.stored_bytes)
+        page = partial(decoded_chunks, fetched.part.so_far())
         path = parse(sight.by or "$")
         try:
             if not seen_all and not same_records(before, page, self._format, Keys([path])):

@@ -52,10 +52,11 @@ from harvester.store import (
     Asked,
     Checkpoint,
     Header,
-    Held,
+    LocalStore,
+    Place,
+    Store,
+    folder_of,
     is_done,
-    locked,
-    place_of,
     prepare,
     replan,
 )
@@ -64,7 +65,7 @@ from harvester.store import (
 def harvest(
     config: Config,
     *,
-    out: str | os.PathLike[str] | None = None,
+    out: Place | None = None,
     resources: Sequence[str] = (),
     concurrency: int | None = None,
     max_pages: int | None = None,
@@ -89,11 +90,11 @@ def harvest(
         if number is not None and number < 1:
             raise ConfigError(f"{name} must be 1 or more, not {number}")
     chosen = _chosen(config, resources)
-    out = Path(out or config.folder).absolute()  # messages name it, and may be read elsewhere
+    store = _store_of(out or config.folder, config)
     secrets = secrets_of(config)
     stop = stop or threading.Event()
-    with locked(out, fsync=config.output.fsync) as held:
-        asked = prepare(out, config, datetime.now(UTC), accept=accept_change)
+    with store.claim():
+        asked = prepare(store, config, datetime.now(UTC), accept=accept_change)
         workers = concurrency or config.concurrency.partitions
         counter = RunCounter(iso(datetime.now(UTC)))
 
@@ -101,14 +102,14 @@ def harvest(
             counter.take(event)
             on_event(event)
 
-        with running(config, held, asked, secrets, workers, max_pages, noted, stop) as run:
-            notes = {resource.name: take_over(out, config, resource) for resource in chosen}
-            asked = _by_true_clock(out, asked)
-            plan = Plan(config, asked.planned_at, out)
+        with running(config, store, asked, secrets, workers, max_pages, noted, stop) as run:
+            notes = {resource.name: take_over(store, config, resource) for resource in chosen}
+            asked = _by_true_clock(store, asked)
+            plan = Plan(config, asked.planned_at, store)
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
             more = any(names & set(r.parent_names) and plan.awaits_parents(r) for r in chosen)
-            run.emit(RunStarted(config.name, str(out), total, more))
+            run.emit(RunStarted(config.name, store.place, total, more))
             for name, told in notes.items():
                 for note in told:
                     run.emit(Warned(Partition(name, {}), note))
@@ -116,15 +117,14 @@ def harvest(
             ended.work_off(workers)
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
-        held.look()
+        store.look()
         try:
-            fsync = config.output.fsync
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
-                replan(out, asked, there)
-            write_last_run(out, ended.failures, counter.close(), fsync=fsync)
+                replan(store, asked, there)
+            write_last_run(store, ended.failures, counter.close())
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
-        summary = status(out)
+        summary = status(store)
     summary.ended_by = ended.by
     summary.paused = ended.paused
     for item in summary.resources:
@@ -132,25 +132,34 @@ def harvest(
     return summary
 
 
-def _by_true_clock(out: Path, asked: Asked) -> Asked:
+def _by_true_clock(store: Store, asked: Asked) -> Asked:
     """The plan of now instead of one of a clock that ran ahead: no window behind now has pages that
     were asked for after it had closed.
     """
     now = datetime.now(UTC)
     if asked.planned_at <= now + NOTABLE:
         return asked
-    plan = Plan(asked.config, asked.planned_at, out)
+    plan = Plan(asked.config, asked.planned_at, store)
     for resource in asked.config.resources:
         if not any(
             isinstance(spec, Windows | OpenWindows) for spec in resource.partitions.values()
         ):
             continue
         for partition in plan.partitions(resource):
-            place = place_of(out, partition)
+            folder = folder_of(store, partition)
             ahead = (end_of(partition) or now) > now
-            if ahead and is_done(place) and not kept_early(place, partition):
+            if ahead and is_done(store, folder) and not kept_early(store, folder, partition):
                 return asked
-    return replan(out, asked, now)
+    return replan(store, asked, now)
+
+
+def _store_of(place: Place, config: Config) -> Store:
+    """The store itself, or that of a folder by its full path: messages name it, and may be read
+    elsewhere.
+    """
+    if isinstance(place, str | os.PathLike):
+        return LocalStore(Path(place).absolute(), fsync=config.output.fsync)
+    return place
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
@@ -255,7 +264,7 @@ class _Ended:
         self._most_was_noted = True
         place = self._run.config.place_of(partition.resource, "paginator")
         again = shlex.join(
-            ["harvester", "redo", str(self._run.out), "--resource", partition.resource]
+            ["harvester", "redo", self._run.store.place, "--resource", partition.resource]
         )
         told = (
             f"complete with {at.live_pages:,} pages, the most that were wanted; {place} now wants "
@@ -278,7 +287,7 @@ class _Ended:
 @contextlib.contextmanager
 def running(
     config: Config,
-    held: Held,
+    store: Store,
     asked: Asked,
     secrets: Secrets,
     workers: int,
@@ -310,19 +319,18 @@ def running(
         mine: Transport = local.transport
         return mine
 
-    access = Access(config, secrets, held.out, stopping=stop.is_set)
+    access = Access(config, secrets, store.own, stopping=stop.is_set)
     pages = config.concurrency.pages
     of_resources = {resource.name: resource.rate_limit for resource in config.resources}
     budgets = {SHARED: config.client.rate_limit, **of_resources}
     try:
         with (
-            Recent(held.out, budgets) as recent,
+            Recent(store.own, budgets) as recent,
             ThreadPoolExecutor(workers * pages, thread_name_prefix="pages") as executor,
         ):
             yield Run(
                 config=config,
-                out=held.out,
-                held=held,
+                store=store,
                 sources=sources_of(config, secrets, asked.salt),
                 fingerprints=asked.fingerprints,
                 access=access,

@@ -40,7 +40,6 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
             PageReader(
                 resource,
                 client.limits,
-                fsync=config.output.fsync,
                 retry_after_path=client.retry.retry_after_path,
                 place=f"resources[{index}]",
             ),

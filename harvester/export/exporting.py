@@ -16,7 +16,7 @@ from harvester.export.snapshot import Snapshot, chosen
 from harvester.export.steps import OnStep
 from harvester.export.targets import refuse_missing, writer_for
 from harvester.export.writer import Writer
-from harvester.store import disk_errors, read_asked
+from harvester.store import Place, disk_errors, read_asked, store_at
 
 PREFIX: Final = "_"
 
@@ -32,7 +32,7 @@ class Exported:
 
 
 def export(
-    out: str | os.PathLike[str],
+    out: Place,
     target: str | os.PathLike[str],
     *,
     resources: Sequence[str] = (),
@@ -56,7 +56,7 @@ def export(
     of a file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
     `DiskError`.
     """
-    out, target = Path(out), Path(target)
+    store, target = store_at(out), Path(target)
     writer = writer_for(target)
     for key in dedupe:
         key_path(key)
@@ -66,13 +66,13 @@ def export(
     refuse_existing(target, force=force)
     writer.check_target(target)
     refuse_missing(writer)
-    asked = read_asked(out)
+    asked = read_asked(store)
     wanted = dict(partition or {})
     found = chosen(asked, resources, wanted)
     _refuse_several(target, writer, found)
     with scratch(target, force=force) as folder:
         taken = [
-            Snapshot(out, asked, resource, wanted, folder / f"pages-{number}.jsonl")
+            Snapshot(store, asked, resource, wanted, folder / f"pages-{number}.jsonl")
             for number, resource in enumerate(found)
         ]
         if wanted and not any(snapshot.partitions for snapshot in taken):

@@ -15,15 +15,17 @@ from harvester.errors import ConfigError, DataRefused, Malformed
 from harvester.model import Partition
 from harvester.page import Record, format_of
 from harvester.results import planned
-from harvester.store import Asked, decoded_chunks, place_of, read_pages
+from harvester.store import Asked, Place, decoded, folder_of, pages_of, store_at
 
 
 @dataclass(frozen=True, slots=True)
 class CommittedPage:
-    """A page that counts: its partition's values, its part, and what the journal says of it."""
+    """A page that counts: its partition's values, and what the journal says of it."""
 
     values: Mapping[str, Any]
-    path: Path
+    folder: str
+    part: str
+    stored_bytes: int
     records: int
     fetched_at: str
 
@@ -36,25 +38,27 @@ class Snapshot:
     """
 
     def __init__(
-        self, out: Path, asked: Asked, resource: Resource, wanted: Mapping[str, str], file: Path
+        self, out: Place, asked: Asked, resource: Resource, wanted: Mapping[str, str], file: Path
     ) -> None:
         self.name = resource.name
         self.keys = resource.partition_keys
         self.partitions = self.pages = self.records = 0
-        self._out = out
+        self._store = store = store_at(out)
         self._file = file
         self._format = format_of(resource)
         with file.open("w", encoding="utf-8") as notes:
-            for partition in planned(out, asked, (resource.name,)):
+            for partition in planned(store, asked, (resource.name,)):
                 labels = partition.labels
                 if not all(labels[key] == value for key, value in wanted.items()):
                     continue
                 self.partitions += 1
-                folder = place_of(out, partition)
+                folder = folder_of(store, partition)
                 notes.write(json.dumps(_values(partition)) + "\n")
-                for entry in read_pages(folder):
-                    place = f"{folder.relative_to(out)}/{entry.part}"
-                    notes.write(json.dumps([place, entry.records, entry.fetched_at]) + "\n")
+                for entry in pages_of(store, folder):
+                    noted = (
+                        folder, entry.part, entry.stored_bytes, entry.records, entry.fetched_at,
+                    )  # fmt: skip
+                    notes.write(json.dumps(noted) + "\n")
                     self.pages += 1
                     self.records += entry.records
 
@@ -67,8 +71,7 @@ class Snapshot:
                 if isinstance(noted, dict):
                     values = noted
                 else:
-                    place, records, fetched_at = noted
-                    yield CommittedPage(values, self._out / place, records, fetched_at)
+                    yield CommittedPage(values, *noted)
 
     def records_of(self, page: CommittedPage) -> Iterator[Sequence[Record]]:
         """The records of a page, as `iter_records` gives them, some at a time.
@@ -76,16 +79,17 @@ class Snapshot:
         Raises `DataRefused` where the part is damaged, or holds not as many as were committed.
         """
         count = 0
+        shown = f"{self._store.place}/{page.folder}/{page.part}"
         try:
-            chunks = decoded_chunks(page.path)
+            chunks = decoded(self._store, page.folder, page.part, page.stored_bytes)
             for records in self._format.batches(chunks, page.records):
                 count += len(records)
                 yield records
         except (Malformed, OSError, ValueError) as error:
-            raise DataRefused(f"{page.path}: {error}; see `harvester verify`") from error
+            raise DataRefused(f"{shown}: {error}; see `harvester verify`") from error
         if count != page.records:
             raise DataRefused(
-                f"{page.path}: {count:,} records, the journal says {page.records:,}; see "
+                f"{shown}: {count:,} records, the journal says {page.records:,}; see "
                 "`harvester verify --deep`"
             )
 

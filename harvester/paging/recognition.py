@@ -37,6 +37,7 @@ class Recognition:
         self.by: str | None = None  # None: no record has come yet
         self.page: list[int] | None = None  # the hash of the last page with records
         self.part: str | None = None  # and its part
+        self.stored_bytes = 0
         self.alike = 1  # so many pages in a row had the same records, that one included
         self._records = 0
         self._repeats_within = False
@@ -88,6 +89,7 @@ class Recognition:
         same = (page, entry.records) == (self.page, self._records)
         self.alike = self.alike + 1 if same else 1
         self.page, self.part, self._records = page, entry.part, entry.records
+        self.stored_bytes = entry.stored_bytes
         self._repeats_within |= note.repeats
         self._unkeyed += note.unkeyed
         self._again += not self._firsts.add(note.first)

@@ -9,11 +9,10 @@ early is not kept; and what an earlier run has kept so, as its journal's dates s
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from harvester.model import OpenWindows, Partition, Spec, Window, Windows, server_time
-from harvester.store import Entry, read_entries
+from harvester.store import Entry, Store, entries_of
 
 #: Clocks that differ by more are worth a word.
 NOTABLE: Final = timedelta(minutes=5)
@@ -67,17 +66,17 @@ def was_early(entry: Entry, end: datetime) -> bool:
     return said is not None and said < end
 
 
-def kept_early(folder: Path, partition: Partition) -> bool:
+def kept_early(store: Store, folder: str, partition: Partition) -> bool:
     """Whether the pages of a partition that count were asked for before its window had closed."""
     end = end_of(partition)
     if end is None:
         return False
-    first = next(read_entries(folder), None)
+    first = next(entries_of(store, folder), None)
     if first is None or not was_early(first, end):  # nearly always: one line is enough
         return False
     asked = first
     begins = False
-    for entry in read_entries(folder):
+    for entry in entries_of(store, folder):
         if begins:
             asked = entry
         begins = entry.restarts

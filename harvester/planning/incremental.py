@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,7 +25,16 @@ from harvester.model import (
     server_time,
 )
 from harvester.paging import BEYOND, LARGEST, RUN_START, SMALLEST
-from harvester.store import Entry, is_done, place_of, read_header, read_pages
+from harvester.store import (
+    Entry,
+    Place,
+    Store,
+    folder_of,
+    header_of,
+    is_done,
+    pages_of,
+    store_at,
+)
 
 KEY: Final = "run"
 
@@ -54,9 +62,9 @@ class RunStart:
         return f"{self.number:04d}_{as_text(self.value)}"
 
 
-def runs(out: Path, base: Partition, incremental: Incremental) -> Iterator[Partition]:
+def runs(out: Place, base: Partition, incremental: Incremental) -> Iterator[Partition]:
     """The runs that there have been of `base`, in order; the first one where there are none."""
-    starts = _starts(out, base)
+    starts = _starts(store_at(out), base)
     for start in starts or [RunStart(1, incremental.initial_value)]:
         yield _partition(base, start)
 
@@ -104,7 +112,7 @@ class Seen:
 
 
 def next_run(
-    out: Path,
+    out: Place,
     base: Partition,
     incremental: Incremental,
     reveal: Callable[[Any], Any] | None = None,
@@ -115,23 +123,24 @@ def next_run(
     one did; `reveal` gives back what the journal conceals. Raises `DataRefused` where that value is
     none to go on from.
     """
-    starts = _starts(out, base)
+    store = store_at(out)
+    starts = _starts(store, base)
     if not starts:
         return None
     last = starts[-1]
-    folder = place_of(out, _partition(base, last))
-    if not is_done(folder):
+    folder = folder_of(store, _partition(base, last))
+    if not is_done(store, folder):
         return None
     start = last.value
     seen = Seen(start)
-    for entry in read_pages(folder):
+    for entry in pages_of(store, folder):
         seen.add(entry)
     largest = seen.largest if reveal is None else reveal(seen.largest)
     if largest is not None:
         if not isinstance(largest, str | int | float) or isinstance(largest, bool):
             raise DataRefused(
-                f"{folder}: {incremental.cursor_path} leads to {largest!r}; a run can go on from "
-                "text or a number only"
+                f"{store.place}/{folder}: {incremental.cursor_path} leads to {largest!r}; a run "
+                "can go on from text or a number only"
             )
         start = _larger(start, earlier(largest, incremental.lookback))
     return _partition(base, RunStart(last.number + 1, start))
@@ -179,22 +188,20 @@ def _earlier_iso(value: str, back: timedelta) -> str:
     return f"{moment.date().isoformat()}{sep}{clock}{fraction}{zone}"
 
 
-def _starts(out: Path, base: Partition) -> list[RunStart]:
+def _starts(store: Store, base: Partition) -> list[RunStart]:
     """The runs on disk, by number. One that was killed before its journal began counts too."""
-    folder = place_of(out, base)
-    if not folder.is_dir():
-        return []
+    folder = folder_of(store, base)
     found = []
-    for path in folder.iterdir():
-        key, _, text = path.name.partition("=")
-        if key == KEY and (label := _LABEL.fullmatch(_label(path, text))):
+    for name in store.levels(folder):
+        key, _, text = name.partition("=")
+        if key == KEY and (label := _LABEL.fullmatch(_label(store, f"{folder}/{name}", text))):
             found.append(RunStart(int(label[1]), label[2]))
     return sorted(found, key=lambda start: start.number)
 
 
-def _label(path: Path, text: str) -> str:
+def _label(store: Store, folder: str, text: str) -> str:
     """A run's label, from its folder's name; that of a shortened one is in the journal."""
-    if "~" in text and (header := read_header(path)):
+    if "~" in text and (header := header_of(store, folder)):
         return header.partition[KEY]
     return unquote(text)
 

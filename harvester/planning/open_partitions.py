@@ -6,11 +6,10 @@ where it is not done, and the windows of this run lie between and behind those.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import unquote
 
 from harvester.model import OpenWindows, Partition, Spec, Window, open_windows, window_of
-from harvester.store import place_of
+from harvester.store import Store, folder_of
 
 
 def closed_specs(specs: Mapping[str, Spec]) -> dict[str, Spec]:
@@ -19,7 +18,7 @@ def closed_specs(specs: Mapping[str, Spec]) -> dict[str, Spec]:
 
 
 def with_open_windows(
-    out: Path, base: Partition, specs: Mapping[str, Spec], now: datetime
+    store: Store, base: Partition, specs: Mapping[str, Spec], now: datetime
 ) -> Iterator[Partition]:
     """The partitions that `base` has by the key of open windows; `base` itself where none is."""
     found = next(((k, spec) for k, spec in specs.items() if isinstance(spec, OpenWindows)), None)
@@ -27,14 +26,13 @@ def with_open_windows(
         yield base
         return
     key, spec = found
-    for window in open_windows(spec, list(_begun(out, base, key)), now):
+    for window in open_windows(spec, list(_begun(store, base, key)), now):
         yield Partition(base.resource, {**base.values, key: window}, base.included, base.cased)
 
 
-def _begun(out: Path, base: Partition, key: str) -> Iterator[Window]:
+def _begun(store: Store, base: Partition, key: str) -> Iterator[Window]:
     """The windows that have a folder."""
-    folder = place_of(out, base)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        name, _, text = path.name.partition("=")
+    for level in store.levels(folder_of(store, base)):
+        name, _, text = level.partition("=")
         if name == key and (window := window_of(unquote(text))):
             yield window

@@ -34,11 +34,13 @@ from harvester.model import (
 from harvester.page import format_of
 from harvester.store import (
     DurableFile,
-    decoded_chunks,
-    place_of,
-    read_pages,
+    Place,
+    decoded,
+    folder_of,
+    pages_of,
     reading,
     remove_temporary,
+    store_at,
 )
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
@@ -47,17 +49,18 @@ Value = tuple[Any, Mapping[str, Any]]
 """A value and what it includes."""
 
 
-def take_over(out: Path, config: Config, resource: Resource) -> list[str]:
+def take_over(out: Place, config: Config, resource: Resource) -> list[str]:
     """Add the new values of a resource's files to the copies in `out`; a copy to which nothing
     is added is left as it is. Returns what a person should know: which files are gone.
 
     Raises `ConfigError` naming file and line, and `DiskError`.
     """
     notes = []
+    own = store_at(out).own
     for key, spec in resource.partitions.items():
         if not isinstance(spec, FromFile):
             continue
-        copy, path = _copy(out, resource, key), config.home / spec.path
+        copy, path = _copy(own, resource, key), config.home / spec.path
         if copy.exists() and not path.exists():
             notes.append(f"{path} is gone; the values taken from it before are harvested")
             continue
@@ -73,7 +76,7 @@ def take_over(out: Path, config: Config, resource: Resource) -> list[str]:
 
 
 def outside_values(
-    out: Path,
+    out: Place,
     config: Config,
     resource: Resource,
     parents: Callable[[str], Iterable[Partition]] = lambda key: (),
@@ -89,7 +92,7 @@ def outside_values(
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromFile):
-            copy = _copy(out, resource, keys[id(spec)])
+            copy = _copy(store_at(out).own, resource, keys[id(spec)])
             return _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
         return _from_records(out, config, resource, spec, parents(keys[id(spec)]))
 
@@ -97,18 +100,20 @@ def outside_values(
 
 
 def partition_records(
-    out: Path, partition: Partition, resource: Resource, *, lines: bool = False
+    out: Place, partition: Partition, resource: Resource, *, lines: bool = False
 ) -> Iterator[bytes]:
     """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
     as JSON Lines, in blocks of whole lines.
     """
-    folder = place_of(out, partition)
+    store = store_at(out)
+    folder = folder_of(store, partition)
     pages = format_of(resource)
     cut = pages.lines if lines else pages.records
-    for entry in read_pages(folder):
-        part = f"{folder}/{entry.part}"  # a Path takes 6 µs more, at each of many pages
+    for entry in pages_of(store, folder):
+        part = f"{store.place}/{folder}/{entry.part}"
         try:
-            yield from cut(decoded_chunks(part), entry.records)
+            stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
+            yield from cut(stream, entry.records)
         except (Malformed, DataRefused, OSError, ValueError) as error:
             told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {told}; see `harvester verify`") from error
@@ -222,7 +227,7 @@ def _names(value: Any) -> bool:
 
 
 def _from_records(
-    out: Path,
+    out: Place,
     config: Config,
     resource: Resource,
     spec: FromResource,
@@ -232,10 +237,12 @@ def _from_records(
     parents' own partition values.
     """
     above = next(each for each in config.resources if each.name == spec.resource)
+    store = store_at(out)
     for parent in parents:
         own = _inherited(resource, parent)
         records = partition_records(out, parent, above)
-        for value, included in values_of(spec, records, str(place_of(out, parent))):
+        place = f"{store.place}/{folder_of(store, parent)}"
+        for value, included in values_of(spec, records, place):
             yield value, {**included, **own}
 
 

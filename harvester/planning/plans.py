@@ -5,11 +5,9 @@ records and the runs of an incremental resource are known from what is on disk: 
 folder has no children yet, and first runs only.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from harvester.config import Config, Resource, listed
@@ -19,7 +17,7 @@ from harvester.planning.open_partitions import closed_specs, with_open_windows
 from harvester.planning.partition_values import outside_values
 from harvester.planning.split_partitions import parts_of, with_parts
 from harvester.security import Secrets
-from harvester.store import has_generation, is_done, place_of
+from harvester.store import Place, folder_of, is_done, is_usable, store_at
 
 
 def plan(
@@ -27,7 +25,7 @@ def plan(
     *,
     resources: Sequence[str] = (),
     now: datetime | None = None,
-    out: str | os.PathLike[str] | None = None,
+    out: Place | None = None,
 ) -> Iterator[Partition]:
     """Every partition that a run begun now would know of, in order, one at a time.
 
@@ -35,7 +33,7 @@ def plan(
     configuration's). Raises `ConfigError` for a file of values that cannot be read, and
     `DataRefused`.
     """
-    known = Plan(config, now or datetime.now(UTC), Path(out or config.folder), files=True)
+    known = Plan(config, now or datetime.now(UTC), out or config.folder, files=True)
     for resource in config.resources:
         if not resources or resource.name in resources:
             yield from known.partitions(resource, following=True)
@@ -47,10 +45,10 @@ class Plan:
     `files`: also what a run begun now would take over from files.
     """
 
-    def __init__(self, config: Config, now: datetime, out: Path, *, files: bool = False) -> None:
+    def __init__(self, config: Config, now: datetime, out: Place, *, files: bool = False) -> None:
         self.config = config
         self.now = now
-        self.out = out
+        self.store = store_at(out)
         self._files = files
         self._resources = {resource.name: resource for resource in config.resources}
 
@@ -81,11 +79,11 @@ class Plan:
 
     def parts(self, resource: Resource, partition: Partition) -> Iterator[Partition]:
         """The partitions that took the place of one; none where it was not split."""
-        return parts_of(self.out, partition, resource.partitions)
+        return parts_of(self.store, partition, resource.partitions)
 
     def count(self, resource: Resource) -> int:
         """How many partitions a resource without parents and runs has, without listing them."""
-        values = outside_values(self.out, self.config, resource, files=self._files)
+        values = outside_values(self.store, self.config, resource, files=self._files)
         opens = len(closed_specs(resource.partitions)) < len(resource.partitions)
         if opens or split_key(resource.partitions):
             return sum(1 for _ in self._planned(resource, None))
@@ -97,7 +95,7 @@ class Plan:
             parents = self._resources[name]
             known = self.partitions(parents, following=True)
             if self.awaits_parents(parents) or not all(
-                is_done(place_of(self.out, parent)) for parent in known
+                is_done(self.store, folder_of(self.store, parent)) for parent in known
             ):
                 return True
         return False
@@ -109,7 +107,7 @@ class Plan:
     def finished(self, name: str) -> Iterator[Partition]:
         """The partitions of resource `name` whose records are complete."""
         for partition in self.partitions(self._resources[name]):
-            if has_generation(place_of(self.out, partition)):
+            if is_usable(self.store, folder_of(self.store, partition)):
                 yield partition
 
     def _bases(self, resource: Resource) -> Iterator[Partition]:
@@ -124,7 +122,7 @@ class Plan:
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         for base in self._unsplit(resource, parent):
-            yield from with_parts(self.out, base, resource.partitions)
+            yield from with_parts(self.store, base, resource.partitions)
 
     def _unsplit(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         """What `parent` gives at each key whose values are of its resource's records, where other
@@ -144,10 +142,10 @@ class Plan:
             spec = resource.parents[key]
             return (fixed[key],) if key in fixed else self.finished(spec.resource)
 
-        values = outside_values(self.out, self.config, resource, parents, files=self._files)
+        values = outside_values(self.store, self.config, resource, parents, files=self._files)
         specs = closed_specs(resource.partitions)
         for base in partitions_of(resource.name, specs, self.now, values):
-            yield from with_open_windows(self.out, base, resource.partitions, self.now)
+            yield from with_open_windows(self.store, base, resource.partitions, self.now)
 
     def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
         if resource.incremental is None:
@@ -156,9 +154,9 @@ class Plan:
         # Looked up before the first is handed out: one that is finished meanwhile is followed by
         # the next run of the harvest, not by this one.
         further = (
-            next_run(self.out, base, resource.incremental, self._reveal) if following else None
+            next_run(self.store, base, resource.incremental, self._reveal) if following else None
         )
-        yield from runs(self.out, base, resource.incremental)
+        yield from runs(self.store, base, resource.incremental)
         if further is not None:
             yield further
 
@@ -233,7 +231,7 @@ class Least:
         return value if self.after is None else {**value, "after": self.after}
 
 
-def least(config: Config, resource: Resource, now: datetime, out: Path | None = None) -> Least:
+def least(config: Config, resource: Resource, now: datetime, out: Place | None = None) -> Least:
     """The least number of requests and seconds that a resource needs, as far as is known."""
     known = Plan(config, now, out or config.folder, files=True)
     partitions = known_count(known, resource)

@@ -5,37 +5,40 @@ what was split stay: their journals hold no page, only the line that says into w
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.errors import DataRefused
 from harvester.model import Partition, Spec, part_of, split_key
-from harvester.store import place_of, read_split
+from harvester.store import Store, folder_of, split_into
 
 #: How often the window of a partition has been split, among what it includes: no name that a
 #: reference can have.
 SPLIT_DEPTH: Final = "split.depth"
 
 
-def with_parts(out: Path, partition: Partition, specs: Mapping[str, Spec]) -> Iterator[Partition]:
+def with_parts(
+    store: Store, partition: Partition, specs: Mapping[str, Spec]
+) -> Iterator[Partition]:
     """A partition, and behind it those that took its place, and theirs, in order."""
     yield partition
     if split_key(specs) is not None:
-        for part in parts_of(out, partition, specs):
-            yield from with_parts(out, part, specs)
+        for part in parts_of(store, partition, specs):
+            yield from with_parts(store, part, specs)
 
 
-def parts_of(out: Path, partition: Partition, specs: Mapping[str, Spec]) -> Iterator[Partition]:
+def parts_of(store: Store, partition: Partition, specs: Mapping[str, Spec]) -> Iterator[Partition]:
     """The partitions that took the place of one, in order; none where it was not split."""
     found = split_key(specs)
     if found is None:
         return
     key, spec, _ = found
-    place = place_of(out, partition)
-    for label in read_split(place):
+    folder = folder_of(store, partition)
+    for label in split_into(store, folder):
         value = part_of(label, spec)
         if value is None:
-            raise DataRefused(f"{place}: its journal says that it was split into {label[:80]!r}")
+            raise DataRefused(
+                f"{store.place}/{folder}: its journal says that it was split into {label[:80]!r}"
+            )
         yield Partition(
             partition.resource,
             {**partition.values, key: value},

@@ -7,7 +7,7 @@ from pathlib import Path
 from harvester.config import Config, fits, salt_of
 from harvester.errors import DataRefused
 from harvester.results import folders_with_pages
-from harvester.store import MANIFEST, Header, Lost, read_header
+from harvester.store import MANIFEST, Header, LocalStore, Lost, header_of
 
 
 def what_is_lost(out: Path, config: Config) -> Lost | None:
@@ -37,10 +37,11 @@ def what_is_lost(out: Path, config: Config) -> Lost | None:
 
 def _headers(out: Path) -> Iterator[tuple[Path, Header]]:
     """The first lines of the journals in `out`, but for those that are damaged."""
-    for place in folders_with_pages(out):
+    store = LocalStore(out)
+    for folder in folders_with_pages(store):
         try:
-            header = read_header(place)
+            header = header_of(store, folder)
         except DataRefused:
             continue
         if header is not None:
-            yield place, header
+            yield store.path(folder), header

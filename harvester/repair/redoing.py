@@ -19,7 +19,7 @@ from harvester.engine import iso, secrets_of, sources_of
 from harvester.errors import ConfigError, DataRefused
 from harvester.model import Partition
 from harvester.paging import paginator_of
-from harvester.results import parts_on_disk, planned
+from harvester.results import planned
 from harvester.store import (
     ASIDE,
     JOURNAL,
@@ -32,6 +32,7 @@ from harvester.store import (
     disk_errors,
     locked,
     make_folder,
+    parts_on_disk,
     place_of,
     prepare,
     refuse_detours,

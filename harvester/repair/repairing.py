@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,18 +22,20 @@ from harvester.errors import AttemptFailed, PartitionFailed
 from harvester.model import Partition
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
-from harvester.results import PartCheck, parts_on_disk, planned
+from harvester.results import PartCheck, planned
 from harvester.store import (
     JOURNAL,
     TEMPORARY,
     Checkpoint,
     Entry,
     Header,
+    LocalStore,
+    Part,
     Span,
     encode,
-    locked,
     name_together,
     part_number,
+    parts_on_disk,
     place_of,
     prepare,
     read_header,
@@ -114,14 +117,15 @@ def repair(
     stop = stop or threading.Event()
     found = Repair()
     secrets = secrets_of(config)
-    with locked(out, fsync=config.output.fsync, lost=True) as held:
-        asked = prepare(out, config, datetime.now(UTC), lost=what_is_lost(out, config))
-        with running(config, held, asked, secrets, 1, None, on_event, stop) as run:
+    store = LocalStore(out, fsync=config.output.fsync)
+    with store.claim(lost=True):
+        asked = prepare(store, config, datetime.now(UTC), lost=what_is_lost(out, config))
+        with running(config, store, asked, secrets, 1, None, on_event, stop) as run:
             checks = {item.name: PartCheck(item, config, deep=deep) for item in config.resources}
-            for partition in planned(out, asked):
+            for partition in planned(store, asked):
                 if place_of(out, partition).is_dir():
-                    held.look()
-                    _Mending(run, partition, checks[partition.resource], found).mend()
+                    store.look()
+                    _Mending(run, store, partition, checks[partition.resource], found).mend()
     return found
 
 
@@ -136,13 +140,17 @@ class _NotNow(Exception):
 class _Mending:
     """One partition: its journal is read line by line, and written anew where it has to be."""
 
-    def __init__(self, run: Run, partition: Partition, check: PartCheck, found: Repair) -> None:
+    def __init__(
+        self, run: Run, store: LocalStore, partition: Partition, check: PartCheck, found: Repair
+    ) -> None:
         self._run = run
         self._partition = partition
-        self._folder = place_of(run.out, partition)
+        self._store = store
+        self._folder = place_of(store.root, partition)
         self._check = check
         self._found = found
         self._pages = Pages(run, partition)
+        self._pages.new_part = partial(Part, self._folder, fsync=run.config.output.fsync)
         self._changed = False
         self._is_lost = False  # the page that could not be had last, for good
         self._counts = Span()
@@ -237,8 +245,7 @@ class _Mending:
         if entry.part is None or not self._counts.counts(entry.seq):
             return raw
         self._found.parts += 1
-        path = self._folder / entry.part
-        problem = next(self._check.problems(path, entry), None)
+        problem = next(self._check.problems(self._store, self._pages.folder, entry), None)
         if problem is None:
             return raw
         fetched = self._fetched(at)
@@ -301,7 +308,7 @@ class _Mending:
                 remove_temporary(path.with_name(path.name.removesuffix(TEMPORARY)))
 
     def _shown(self, path: Path) -> str:
-        return str(path.relative_to(self._run.out))
+        return str(path.relative_to(self._store.root))
 
 
 def _same_place(old: Entry, new: Entry) -> bool:

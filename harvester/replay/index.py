@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import Resource
@@ -18,15 +17,29 @@ from harvester.model import Partition, Scope, Template, TemplateError, as_text
 from harvester.paging import CURSOR, paginator_of
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.results import planned
-from harvester.store import Asked, Entry, place_of, read_asked, read_entries, read_pages
+from harvester.store import (
+    Asked,
+    Entry,
+    Place,
+    Store,
+    decoded,
+    entries_of,
+    folder_of,
+    pages_of,
+    read_asked,
+    store_at,
+)
 
 _CACHE_KIB: Final = 8 * 1024
 _MOST_LIKE: Final = 2000  # pages looked at for what comes near a request
 _MOST_NEAR: Final = 5
 _DIGEST_BYTES: Final = 16
-_COLUMNS: Final = "key, partition, first, resource, part, status, bytes, response, following"
+_COLUMNS: Final = (
+    "key, partition, first, resource, folder, part, stored_bytes, status, bytes, response, "
+    "following"
+)
 # Constants only: what is asked for goes in as a parameter.
-_INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _BY_KEY: Final = f"SELECT {_COLUMNS} FROM pages WHERE key = ? ORDER BY rowid"  # noqa: S608
 _REQUESTS: Final = "SELECT DISTINCT method, path, query, body FROM pages"
 
@@ -36,7 +49,9 @@ class StoredPage:
     """What a request is answered with. `part` None: an answer that a rule ignored."""
 
     resource: str
-    part: Path | None
+    folder: str
+    part: str | None
+    stored_bytes: int
     status: int
     bytes: int
     response: Mapping[str, str]
@@ -46,9 +61,9 @@ class StoredPage:
 class Index:
     """The pages of the harvest in `out`. Any thread may look up. Raises `DataRefused`."""
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self.asked = read_asked(out)
+    def __init__(self, out: Place) -> None:
+        self.store = store = store_at(out)
+        self.asked = read_asked(store)
         self.resources = {resource.name: resource for resource in self.asked.config.resources}
         self.pages = 0
         self._masked = Masked()
@@ -61,7 +76,7 @@ class Index:
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         run(f"CREATE TABLE pages ({_COLUMNS}, method, path, query, body)")
         run("BEGIN")
-        self._database.executemany(_INSERT, self._rows(out, self.asked))
+        self._database.executemany(_INSERT, self._rows(store, self.asked))
         run("CREATE INDEX by_key ON pages (key)")
         run("CREATE INDEX by_path ON pages (path)")
         run("COMMIT")
@@ -85,6 +100,21 @@ class Index:
                 if found := self._of(_digest(reading)):
                     return found
         return None
+
+    def stored(self, page: StoredPage) -> Iterator[bytes]:
+        """The bytes of a page as they were stored. Raises OSError, `DataRefused`."""
+        return self.store.chunks(page.folder, page.part or "", page.stored_bytes)
+
+    def decoded(self, page: StoredPage) -> Iterator[bytes]:
+        """The JSON of a page; raises as `stored` does."""
+        return decoded(self.store, page.folder, page.part or "", page.stored_bytes)
+
+    def has(self, page: StoredPage) -> bool:
+        """Whether the part of a page is still there, if it has one."""
+        try:
+            return page.part is None or next(self.stored(page), None) is not None
+        except OSError:
+            return False
 
     def near(self, method: str, target: str) -> list[dict[str, str]]:
         """Requests that are stored and most like one that is not."""
@@ -115,7 +145,7 @@ class Index:
         if not rows:
             return None
         row = rows[0] if len(rows) == 1 else self._in_turn(key)
-        _, partition, first, resource, part, status, size, response, following = row
+        _, partition, first, resource, folder, part, stored, status, size, response, following = row
         if first:
             self._turns = {
                 other: turn
@@ -124,7 +154,9 @@ class Index:
             }
         return StoredPage(
             resource,
-            self._out / part if part else None,
+            folder,
+            part,
+            stored,
             status,
             size,
             json.loads(response),
@@ -142,14 +174,13 @@ class Index:
         self._turns[key] = (row[1], turn + 1)
         return row
 
-    def _rows(self, out: Path, asked: Asked) -> Iterator[tuple[Any, ...]]:
-        for number, partition in enumerate(planned(out, asked)):
+    def _rows(self, store: Store, asked: Asked) -> Iterator[tuple[Any, ...]]:
+        for number, partition in enumerate(planned(store, asked)):
             resource = self.resources[partition.resource]
             names = _telling_headers(resource)
             self._headers.update(name.lower() for name in names)
-            folder = place_of(out, partition)
-            place = str(folder.relative_to(out))
-            for before, entry in enumerate(_answers(folder)):
+            folder = folder_of(store, partition)
+            for before, entry in enumerate(_answers(store, folder)):
                 self.pages += entry.part is not None
                 request = entry.request
                 headers = _rendered(names, partition, entry.cursor, before + 1)
@@ -158,7 +189,7 @@ class Index:
                 )
                 yield (
                     _digest(found), number, before == 0, resource.name,
-                    f"{place}/{entry.part}" if entry.part else None, entry.status, entry.bytes,
+                    folder, entry.part, entry.stored_bytes, entry.status, entry.bytes,
                     json.dumps(entry.response),
                     # The link as the page has it: the last page may have one that is not followed.
                     json.dumps(entry.fields.get(CURSOR, entry.next)),
@@ -167,15 +198,15 @@ class Index:
                 )  # fmt: skip
 
 
-def _answers(folder: Path) -> Iterator[Entry]:
+def _answers(store: Store, folder: str) -> Iterator[Entry]:
     """The pages that count, and the answer by which a partition without any was done."""
     last = None
-    for entry in read_pages(folder):
+    for entry in pages_of(store, folder):
         yield entry
         last = entry
     if last is not None and last.done:
         return
-    for entry in read_entries(folder):
+    for entry in entries_of(store, folder):
         if entry.done and entry.part is None and (last is None or entry.seq > last.seq):
             yield entry
 

@@ -4,13 +4,10 @@ It answers whoever asks on this machine, with what the API had said: status, the
 journal kept, and the stored bytes. No credentials are asked for, and none of those sent is kept.
 """
 
-import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -23,7 +20,7 @@ from harvester.paging import paginator_of
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
-from harvester.store import decoded_chunks, reading
+from harvester.store import Place
 
 _HOST: Final = "127.0.0.1"
 _HOSTS: Final = ("127.0.0.1", "localhost")
@@ -47,14 +44,14 @@ class Replay:
 
     def __init__(
         self,
-        out: str | os.PathLike[str],
+        out: Place,
         *,
         port: int = 0,
         unlimited: bool = False,
         on_unknown: OnUnknown = lambda method, target: None,
         on_fault: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.index = Index(Path(out))
+        self.index = Index(out)
         self.unlimited = unlimited
         self.on_unknown = on_unknown
         self.on_fault = on_fault
@@ -142,8 +139,8 @@ class _Answering(BaseHTTPRequestHandler):
         # An absolute form of the target is what a client sends to a proxy.
         target = urlsplit(self.path)._replace(scheme="", netloc="", fragment="").geturl()
         found = replay.index.find(method, target, body, headers)
-        if found is not None and found.part is not None and not found.part.is_file():
-            what = f"{found.part}: this part is gone; see `harvester verify`"
+        if found is not None and not replay.index.has(found):
+            what = f"{found.folder}/{found.part}: this part is gone; see `harvester verify`"
             self._send_value(500, {"error": what})
         elif found is not None:
             self._send_stored(found)
@@ -202,18 +199,19 @@ class _Answering(BaseHTTPRequestHandler):
             self._send_value(page.status, body, {**headers, **more})
         elif link is not None and is_absolute(link) and not _in_header(resource):
             self._send_chunks(
-                page, {**headers, **kind}, led_back(decoded_chunks(page.part), link, replay.origin)
+                page, {**headers, **kind}, led_back(replay.index.decoded(page), link, replay.origin)
             )
         elif pages.is_gzipped and _takes_gzip(self.headers.get("Accept-Encoding", "")):
-            with reading(page.part) as file:
-                length = os.fstat(file.fileno()).st_size
-                self._head(page.status, {**headers, **kind, "Content-Encoding": "gzip"}, length)
-                if self.command != "HEAD":
-                    shutil.copyfileobj(file, self.wfile)
+            length = page.stored_bytes
+            self._head(page.status, {**headers, **kind, "Content-Encoding": "gzip"}, length)
+            if self.command != "HEAD":
+                for chunk in replay.index.stored(page):
+                    self.wfile.write(chunk[:length])
+                    length -= len(chunk[:length])
         else:
             self._head(page.status, {**headers, **kind}, page.bytes)
             if self.command != "HEAD":
-                for chunk in decoded_chunks(page.part):
+                for chunk in replay.index.decoded(page):
                     self.wfile.write(chunk)
 
     def _send_chunks(

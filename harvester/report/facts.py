@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.model import Doubts, Partition
@@ -25,7 +24,16 @@ from harvester.results import (
     read_last_run,
     read_statistics,
 )
-from harvester.store import Asked, Checkpoint, Entry, place_of, read_asked, read_entries
+from harvester.store import (
+    Asked,
+    Checkpoint,
+    Entry,
+    Place,
+    entries_of,
+    folder_of,
+    read_asked,
+    store_at,
+)
 
 MOST_LISTED: Final = 2000  # partitions in the table
 MOST_CLAIMS: Final = 100
@@ -134,7 +142,7 @@ class Claims:
 class Facts:
     """Everything that the page shows; see `gather`."""
 
-    def __init__(self, out: Path, asked: Asked) -> None:
+    def __init__(self, out: Place, asked: Asked) -> None:
         noted = read_last_run(out)
         self.asked = asked
         self.generated_at = datetime.now(UTC)
@@ -275,12 +283,13 @@ class Facts:
         push(self._rows, item)
 
 
-def gather(out: Path) -> Facts:
+def gather(out: Place) -> Facts:
     """The facts of the harvest in `out`. Raises `DataRefused`."""
-    asked = read_asked(out)
-    facts = Facts(out, asked)
-    for partition in planned(out, asked):
-        facts.add(partition, read_entries(place_of(out, partition)))
+    store = store_at(out)
+    asked = read_asked(store)
+    facts = Facts(store, asked)
+    for partition in planned(store, asked):
+        facts.add(partition, entries_of(store, folder_of(store, partition)))
     facts.close()
     return facts
 

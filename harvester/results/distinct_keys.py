@@ -21,7 +21,7 @@ from harvester.model import JSONPathError
 from harvester.page import Keys, digest, parsed_keys
 from harvester.planning import partition_records
 from harvester.results.state import planned
-from harvester.store import disk_errors, read_asked
+from harvester.store import Place, disk_errors, read_asked
 
 _BATCH: Final = 1000  # records whose keys are read at once
 _DIGEST: Final = 16
@@ -52,7 +52,7 @@ class Doubles:
         return asdict(self)
 
 
-def doubles(out: Path, key: Sequence[str] = ()) -> list[Doubles]:
+def doubles(out: Place, key: Sequence[str] = ()) -> list[Doubles]:
     """Count the different records of each resource that has a `key`, or of all by the one given.
 
     Reads only. Raises `ConfigError` where there is no key, `DataRefused`, `DiskError`.
@@ -72,7 +72,7 @@ def doubles(out: Path, key: Sequence[str] = ()) -> list[Doubles]:
         ]
 
 
-def _counted(out: Path, resource: Resource, paths: Sequence[str], spill: Path) -> Doubles:
+def _counted(out: Place, resource: Resource, paths: Sequence[str], spill: Path) -> Doubles:
     try:
         keys = Keys(parsed_keys(paths))
     except JSONPathError as error:
@@ -111,7 +111,7 @@ def _count(items: Sequence[bytes], found: Doubles, partitions: "array[int]") -> 
         before = item
 
 
-def _listed(out: Path, resource: Resource, partitions: "array[int]") -> Iterator[dict[str, Any]]:
+def _listed(out: Place, resource: Resource, partitions: "array[int]") -> Iterator[dict[str, Any]]:
     names = planned(out, read_asked(out), (resource.name,))
     for partition, number in zip(names, partitions, strict=False):
         if number:

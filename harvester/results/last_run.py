@@ -4,22 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from harvester.errors import DataRefused, DiskError
 from harvester.results.run_statistics import RunStatistics
 from harvester.results.summary import MOST_FAILURES, Failure, Failures
-from harvester.store import reading, write_json
+from harvester.store import Place, json_document, store_at
 
 NAME: Final = "last_run.json"
 _LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
 _MOST_NOTED: Final = 1 << 53
 
 
-def write_last_run(
-    out: Path, failures: Failures, run: RunStatistics | None = None, *, fsync: bool
-) -> None:
+def write_last_run(out: Place, failures: Failures, run: RunStatistics | None = None) -> None:
     """Note which partitions failed, for `status`, and what the run waited for and lost, added to
     what the runs before noted, for `report`. The journals remain the only truth.
     """
@@ -32,12 +29,12 @@ def write_last_run(
         "tally": statistics.as_dict(),
     }
     try:
-        write_json(out / NAME, value, fsync=fsync)
+        store_at(out).write(NAME, json_document(value))
     except DataRefused as error:  # something else lies there: no word against the pages
         raise DiskError(str(error)) from error
 
 
-def read_last_run(out: Path) -> Failures:
+def read_last_run(out: Place) -> Failures:
     """The failures that the last run noted; none where it noted nothing readable."""
     noted = _noted(out)
     count, listed = noted.get("failed"), noted.get("failures")
@@ -59,19 +56,18 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NOTED
 
 
-def read_statistics(out: Path) -> RunStatistics:
+def read_statistics(out: Place) -> RunStatistics:
     """What the runs so far noted of waits and failed attempts; empty if nothing was."""
     return RunStatistics.read(_noted(out).get("tally"))
 
 
-def _noted(out: Path) -> Mapping[str, Any]:
+def _noted(out: Place) -> Mapping[str, Any]:
     """What `last_run.json` holds. The journals are the truth: where it is no longer what a run
     wrote, it says nothing.
     """
     try:
-        with reading(out / NAME) as file:
-            text = file.read(_LARGEST_NOTED + 1)
+        text = store_at(out).read(NAME, _LARGEST_NOTED + 1) or b""
         value = json.loads(text) if len(text) <= _LARGEST_NOTED else None
-    except (DataRefused, OSError, ValueError, RecursionError):
+    except (DataRefused, DiskError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,8 +1,6 @@
 """Reads committed parts as records: each as the bytes the server wrote, on one line."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from harvester.config import unknown
@@ -10,13 +8,13 @@ from harvester.errors import ConfigError
 from harvester.model import Partition
 from harvester.planning import partition_records
 from harvester.results.state import planned
-from harvester.store import read_asked
+from harvester.store import Place, Store, read_asked, store_at
 
 _MOST_NAMED: Final = 1000  # values of a key among which to look for the one that was meant
 
 
 def iter_records(
-    out: str | os.PathLike[str],
+    out: Place,
     *,
     resources: Sequence[str] = (),
     partition: Mapping[str, str] | None = None,
@@ -28,48 +26,48 @@ def iter_records(
     as streams, without a temporary copy. Raises `DataRefused` for damage, `ConfigError` for a
     choice that cannot match.
     """
-    return _cut(Path(out), resources, partition or {}, lines=False)
+    return _cut(store_at(out), resources, partition or {}, lines=False)
 
 
 def record_lines(
-    out: str | os.PathLike[str],
+    out: Place,
     *,
     resources: Sequence[str] = (),
     partition: Mapping[str, str] | None = None,
 ) -> Iterator[bytes]:
     """The same as JSON Lines, in blocks of whole lines: two and a half times as fast."""
-    return _cut(Path(out), resources, partition or {}, lines=True)
+    return _cut(store_at(out), resources, partition or {}, lines=True)
 
 
 def _cut(
-    out: Path, resources: Sequence[str], partition: Mapping[str, str], *, lines: bool
+    store: Store, resources: Sequence[str], partition: Mapping[str, str], *, lines: bool
 ) -> Iterator[bytes]:
-    asked = read_asked(out)
+    asked = read_asked(store)
     known = {resource.name: resource for resource in asked.config.resources}
     for name in resources:
         if name not in known:
-            raise ConfigError(f"{out}: {unknown('resource', name, known)}")
+            raise ConfigError(f"{store.place}: {unknown('resource', name, known)}")
     chosen = [known[name] for name in resources or known]
     keys = {key for resource in chosen for key in resource.partition_keys}
     for key in partition.keys() - keys:
         where = unknown("partition key", key, sorted(keys)) if keys else "it has no partitions"
-        raise ConfigError(f"{out}: {where}")
+        raise ConfigError(f"{store.place}: {where}")
     others: dict[str, dict[str, None]] = {key: {} for key in partition}
     found = not partition
-    for planned_one in planned(out, asked, tuple(resources)):
+    for planned_one in planned(store, asked, tuple(resources)):
         if _is_wanted(planned_one, partition):
             found = True
             resource = known[planned_one.resource]
-            yield from partition_records(out, planned_one, resource, lines=lines)
+            yield from partition_records(store, planned_one, resource, lines=lines)
         elif not found:
             for key, label in planned_one.labels.items():
                 if key in others and len(others[key]) < _MOST_NAMED:
                     others[key][label] = None
     if not found:
-        raise ConfigError(_no_such(out, partition, others))
+        raise ConfigError(_no_such(store.place, partition, others))
 
 
-def _no_such(out: Path, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:
+def _no_such(out: str, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:
     """That no partition has these values, and what was meant by those that none has."""
     for key, value in wanted.items():
         if value not in others[key]:

@@ -1,12 +1,11 @@
 """Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 from harvester.config import Config, Resource
@@ -24,29 +23,29 @@ from harvester.store import (
     JOURNAL,
     Asked,
     Entry,
-    decoded_chunks,
-    part_number,
-    place_of,
+    Place,
+    Store,
+    decoded,
+    entries_of,
+    folder_of,
+    header_of,
+    lines_counting,
+    progress_of,
     read_asked,
-    read_checkpoint,
-    read_entries,
-    read_header,
-    read_mark,
-    reading,
-    span,
+    store_at,
 )
 
 #: More problems than this are counted, not listed.
 MOST_PROBLEMS: Final = 1000
 
 
-def planned(out: Path, asked: Asked, resources: tuple[str, ...] = ()) -> Iterator[Partition]:
+def planned(out: Place, asked: Asked, resources: tuple[str, ...] = ()) -> Iterator[Partition]:
     """The partitions that are known in `out`, in order, as the last run planned them."""
     yield from _known(out, asked, asked.planned_at, resources)
 
 
 def _known(
-    out: Path, asked: Asked, moment: datetime, resources: tuple[str, ...] = ()
+    out: Place, asked: Asked, moment: datetime, resources: tuple[str, ...] = ()
 ) -> Iterator[Partition]:
     known = Plan(asked.config, moment, out)
     for resource in asked.config.resources:
@@ -54,23 +53,24 @@ def _known(
             yield from known.partitions(resource)
 
 
-def status(out: str | os.PathLike[str]) -> Summary:
+def status(out: Place) -> Summary:
     """Where the harvest in `out` stands, by its journals. Raises `DataRefused`."""
-    out = Path(out)
-    asked = read_asked(out)
-    noted = read_last_run(out)
+    store = store_at(out)
+    asked = read_asked(store)
+    noted = read_last_run(store)
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
-    doubts, whole, gaps = Doubts(), WholeRun(out, asked.config), Gaps()
+    doubts, whole, gaps = Doubts(), WholeRun(store, asked.config), Gaps()
     since: str | None = None
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
-    for partition in planned(out, asked):
-        place = place_of(out, partition)
-        checkpoint = read_checkpoint(place)
+    for partition in planned(store, asked):
+        folder = folder_of(store, partition)
+        checkpoint = progress_of(store, folder)
         for split, doubt in gaps.sums(partition, checkpoint):
             doubts.add(split.resource, split.labels, doubt)
         is_gap = gaps.take(partition, checkpoint)
-        checkpoint.done = checkpoint.done and not is_gap and not kept_early(place, partition)
+        checkpoint.done = checkpoint.done and not is_gap
+        checkpoint.done = checkpoint.done and not kept_early(store, folder, partition)
         since = max(since or "", checkpoint.at or "") or None
         key = (partition.resource, *partition.labels.values())
         if key in failed and not checkpoint.done and not is_gap:
@@ -135,7 +135,7 @@ class Verification:
         }
 
 
-def verify(out: str | os.PathLike[str], *, deep: bool = False) -> Verification:
+def verify(out: Place, *, deep: bool = False) -> Verification:
     """Check every stored page of the harvest in `out` against its journal.
 
     Always: lines, part numbers, sizes, SHA-256, the chain of cursors, parts that no line names,
@@ -143,26 +143,22 @@ def verify(out: str | os.PathLike[str], *, deep: bool = False) -> Verification:
     anew. A partition that is not finished is no problem: it is only not finished.
     Raises `DataRefused` where there is no harvest at all.
     """
-    out = Path(out)
-    asked = read_asked(out)
+    store = store_at(out)
+    asked = read_asked(store)
     found = Verification()
     checks = {
         resource.name: _Check(asked, resource, deep=deep) for resource in asked.config.resources
     }
     journals = 0
-    for partition in _known(out, asked, asked.planned_until):
+    for partition in _known(store, asked, asked.planned_until):
         try:
-            folder = place_of(out, partition)
+            folder = folder_of(store, partition)
         except DataRefused as error:
             found.add(StoredProblem(str(partition.folder), str(error)))
             continue
-        if (folder / JOURNAL).exists():
-            journals += 1
-        if folder.is_dir():
-            for path, problem in checks[partition.resource].problems(folder, partition, found):
-                found.add(StoredProblem(str(path.relative_to(out)), problem))
-    for path in _strangers(out, asked, journals):
-        found.add(StoredProblem(str(path.relative_to(out)), "no partition of the plan lies here"))
+        journals += checks[partition.resource].check(store, folder, partition, found)
+    for path in _strangers(store, asked, journals):
+        found.add(StoredProblem(path, "no partition of the plan lies here"))
     return found
 
 
@@ -176,29 +172,30 @@ class PartCheck:
         self._limits = config.client.limits
         self._deep = deep
 
-    def problems(self, path: Path, entry: Entry) -> Iterator[str]:
+    def problems(self, store: Store, folder: str, entry: Entry) -> Iterator[str]:
         """Everything wrong with it, in words; nothing where it is sound."""
         try:
-            size, digest = _sha256(path)
+            size, digest = _sha256(store, folder, entry)
         except OSError as error:
             yield f"cannot be read: {error.strerror or error}"
             return
         except DataRefused as error:  # a link, a pipe
-            yield str(error).removeprefix(f"{path}: ")
+            yield str(error).removeprefix(f"{store.place}/{folder}/{entry.part}: ")
             return
         if size != entry.stored_bytes:
             yield f"{size:,} bytes, the journal says {entry.stored_bytes:,}"
         elif digest != entry.sha256:
             yield "its SHA-256 differs from the journal's: the file has changed"
         elif self._deep:
-            yield from self._content_problems(path, entry)
+            yield from self._content_problems(store, folder, entry)
 
-    def _content_problems(self, path: Path, entry: Entry) -> Iterator[str]:
+    def _content_problems(self, store: Store, folder: str, entry: Entry) -> Iterator[str]:
+        page = partial(decoded, store, folder, entry.part or "", entry.stored_bytes)
         size = 0
 
         def chunks() -> Iterator[bytes]:
             nonlocal size
-            for chunk in decoded_chunks(path):
+            for chunk in page():
                 size += len(chunk)
                 yield chunk
 
@@ -210,7 +207,7 @@ class PartCheck:
         if size != entry.bytes:
             yield f"{size:,} decoded bytes, the journal says {entry.bytes:,}"
         if records == 1 and entry.records == 0 and self._lists:
-            records = int(self._format.lone(decoded_chunks(path)) != 0)
+            records = int(self._format.lone(page()) != 0)
         if records != entry.records:
             yield f"{records:,} records, the journal says {entry.records:,}"
 
@@ -223,38 +220,43 @@ class _Check:
         self._parts = PartCheck(resource, asked.config, deep=deep)
         self._first = paginator_of(resource.paginator).first_cursor()
 
-    def problems(
-        self, folder: Path, partition: Partition, found: Verification
-    ) -> Iterator[tuple[Path, str]]:
-        """Everything wrong in one partition's folder; counts its parts into `found`."""
-        journal = folder / JOURNAL
+    def check(self, store: Store, folder: str, partition: Partition, found: Verification) -> bool:
+        """Note everything wrong in one partition's folder; whether it holds pages at all."""
+        for name, problem in self._problems(store, folder, partition, found):
+            found.add(StoredProblem(f"{folder}/{name}", problem))
+        return store.is_begun(folder)
+
+    def _problems(
+        self, store: Store, folder: str, partition: Partition, found: Verification
+    ) -> Iterator[tuple[str, str]]:
+        """File and problem; counts the parts into `found`."""
+        journal = JOURNAL
         parts = 0
         before: Entry | None = None
         try:
-            header = read_header(folder)
+            header = header_of(store, folder)
             if header is None:
-                if any(parts_on_disk(folder)):
+                if store.beyond(folder):
                     yield journal, "missing, but there are parts"
                 return
             if header.fingerprint not in self._fingerprints:
                 yield journal, "written by another configuration (the fingerprint differs)"
             if dict(header.partition) != partition.labels:
                 yield journal, f"written for another partition: {dict(header.partition)}"
-            counting = span(folder)
-            for entry in read_entries(folder):
+            counting = lines_counting(store, folder)
+            for entry in entries_of(store, folder):
                 for problem in self._chain_problems(before, entry):
                     yield journal, f"page {entry.seq}: {problem}"
                 parts += entry.part is not None
                 if entry.part is not None and counting.counts(entry.seq):
-                    for problem in self._parts.problems(folder / entry.part, entry):
-                        yield folder / entry.part, problem
+                    for problem in self._parts.problems(store, folder, entry):
+                        yield entry.part, problem
                 before = entry
         except DataRefused as error:
-            yield journal, str(error).removeprefix(str(journal)).lstrip(": ")
+            yield journal, str(error).removeprefix(f"{store.place}/{folder}/{journal}").lstrip(": ")
         else:
-            done = before is not None and before.done
-            for name in _beyond(folder, parts + (0 if done else read_mark(folder))):
-                yield folder / name, "no line of the journal names this part"
+            for name in store.beyond(folder):
+                yield name, "no line of the journal names this part"
         finally:
             found.parts += parts
 
@@ -269,48 +271,34 @@ class _Check:
             yield f"begins the chain again, but with {entry.next!r}"
 
 
-def _sha256(path: Path) -> tuple[int, str]:
-    with reading(path) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return file.tell(), digest.hexdigest()
+def _sha256(store: Store, folder: str, entry: Entry) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    for chunk in store.chunks(folder, entry.part or "", entry.stored_bytes):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
 
 
-def parts_on_disk(folder: Path) -> Iterator[tuple[int, str]]:
-    """Number and name of every part file in `folder`, in no order."""
-    with os.scandir(folder) as listing:
-        for item in listing:
-            number = part_number(item.name)
-            if number is not None:
-                yield number, item.name
-
-
-def _beyond(folder: Path, last: int) -> list[str]:
-    """The parts above number `last`, which may just be waiting for its line in the journal."""
-    beyond = sorted(item for item in parts_on_disk(folder) if item[0] > last)
-    if beyond:  # a run beside us may have committed them meanwhile
-        spare = read_mark(folder)  # before the journal: gone, its lines are there
-        checkpoint = read_checkpoint(folder)
-        last = checkpoint.pages + (0 if checkpoint.done else spare)
-    return [name for number, name in beyond if number > last]
-
-
-def _strangers(out: Path, asked: Asked, journals: int) -> Iterator[Path]:
+def _strangers(store: Store, asked: Asked, journals: int) -> Iterator[str]:
     """Folders with pages that the plan does not name; looked for by name only if the number of
     journals says that there are some, since it takes a set of all planned folders.
     """
-    if sum(1 for _ in folders_with_pages(out)) == journals:
+    if sum(1 for _ in folders_with_pages(store)) == journals:
         return
-    known = {place_of(out, partition) for partition in _known(out, asked, asked.planned_until)}
-    yield from (place for place in folders_with_pages(out) if place not in known)
+    known = {folder_of(store, each) for each in _known(store, asked, asked.planned_until)}
+    yield from (folder for folder in folders_with_pages(store) if folder not in known)
 
 
-def folders_with_pages(out: Path) -> Iterator[Path]:
-    """The folders in `out` that hold pages, in order, but for those put aside."""
-    for place, folders, names in os.walk(out):
-        folders[:] = sorted(name for name in folders if name != ASIDE)
-        if _holds_pages(names):
-            yield Path(place)
-
-
-def _holds_pages(names: list[str]) -> bool:
-    return JOURNAL in names or any(part_number(name) is not None for name in names)
+def folders_with_pages(store: Store, below: str = "") -> Iterator[str]:
+    """The folders that hold pages, in order, but for those put aside."""
+    for name in sorted(store.levels(below)):
+        if name == ASIDE:
+            continue
+        folder = f"{below}/{name}" if below else name
+        try:
+            store.reach(folder)
+        except DataRefused:  # a link, which leads to pages of somebody else
+            continue
+        if store.is_begun(folder):
+            yield folder
+        yield from folders_with_pages(store, folder)

@@ -8,14 +8,13 @@ when all of a resource is. It is told from the journals each time, and kept nowh
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from harvester.config import Config
 from harvester.model import Doubt, Doubts, FromResource, Partition, find, parse
 from harvester.paging import NeverThere, paginator_of
 from harvester.planning import partition_records
-from harvester.store import Checkpoint
+from harvester.store import Checkpoint, Place
 
 _MOST_RECORDS: Final = 1000  # of parents, among which the field is looked for
 
@@ -23,7 +22,7 @@ _MOST_RECORDS: Final = 1000  # of parents, among which the field is looked for
 class WholeRun:
     """Gathers the partitions of a harvest in `out`, in any order."""
 
-    def __init__(self, out: Path, config: Config) -> None:
+    def __init__(self, out: Place, config: Config) -> None:
         self._out = out
         self._resources = {resource.name: resource for resource in config.resources}
         self._led = {

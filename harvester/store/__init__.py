@@ -38,13 +38,11 @@ from harvester.store.journal import (
     RESTARTED,
     Journal,
     has_generation,
-    is_done,
     read_checkpoint,
     read_entries,
     read_header,
     read_last,
     read_pages,
-    read_split,
     span,
 )
 from harvester.store.layout import (
@@ -52,6 +50,7 @@ from harvester.store.layout import (
 )
 from harvester.store.local import (
     LocalStore,
+    Place,
     parts_on_disk,
     store_at,
 )
@@ -80,6 +79,7 @@ from harvester.store.parts import (
     DurableFile,
     Part,
     disk_errors,
+    json_document,
     make_folder,
     name_anew,
     name_together,
@@ -89,18 +89,20 @@ from harvester.store.parts import (
     remove_temporary,
     sync_folder,
     write_all,
-    write_json,
 )
 from harvester.store.readers import (
     entries_of,
     folder_of,
     header_of,
+    is_done,
     is_usable,
     lines_counting,
     pages_of,
     progress_of,
+    split_into,
 )
 from harvester.store.stored_pages import (
+    decoded,
     decoded_chunks,
 )
 
@@ -131,11 +133,13 @@ __all__ = [
     "Lost",
     "MemoryStore",
     "Part",
+    "Place",
     "Span",
     "Store",
     "Writer",
     "beside",
     "checkpoint_of",
+    "decoded",
     "decoded_chunks",
     "disk_errors",
     "encode",
@@ -147,6 +151,7 @@ __all__ = [
     "is_done",
     "is_file",
     "is_usable",
+    "json_document",
     "lines_counting",
     "locked",
     "make_folder",
@@ -169,15 +174,14 @@ __all__ = [
     "read_last",
     "read_mark",
     "read_pages",
-    "read_split",
     "reading",
     "refuse_detours",
     "remove_temporary",
     "replan",
     "sound",
     "span",
+    "split_into",
     "store_at",
     "sync_folder",
     "write_all",
-    "write_json",
 ]

@@ -14,8 +14,8 @@ A `Store`:
   a line is damaged, or a committed part is gone.
 - `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
-- `is_done` *must* say what the last of the `lines` says. `begins_again` *must* be true where one of
-  them restarts the chain of cursors, and may be true elsewhere.
+- `last` *must* be the last of the `lines` that is an entry, without reading all of them.
+  `begins_again` *must* be true where one restarts the chain of cursors, and may be elsewhere.
 - `chunks` *must* give exactly the bytes of a committed part that its `sha256` is of, as a stream.
 - `beyond` *must* name the parts that no line names and no writer may just be committing.
 
@@ -89,8 +89,8 @@ class Store(Protocol):
     def look(self) -> None:
         """Raise `FolderLost` where the place is no longer the run's that claimed it."""
 
-    def read(self, name: str) -> bytes | None:
-        """A small document, None where there is none."""
+    def read(self, name: str, most: int = -1) -> bytes | None:
+        """A small document, or its first `most` bytes; None where there is none."""
 
     def write(self, name: str, data: bytes) -> None:
         """Put a small document in the place of what was there."""
@@ -113,8 +113,11 @@ class Store(Protocol):
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""
 
-    def is_done(self, folder: str) -> bool:
-        """Whether the partition has its last page."""
+    def is_begun(self, folder: str) -> bool:
+        """Whether anything of a partition lies in a folder, whatever its state."""
+
+    def last(self, folder: str) -> Entry | None:
+        """The last committed entry; None where there is none."""
 
     def begins_again(self, folder: str) -> bool:
         """Whether the chain of cursors may have begun again."""

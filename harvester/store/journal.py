@@ -30,7 +30,6 @@ from harvester.store.entries import (
     FORMAT,
     REDONE,
     RESTARTED,
-    SPLIT,
     Checkpoint,
     Entry,
     Header,
@@ -74,7 +73,6 @@ __all__ = [
     "read_last",
     "read_lines",
     "read_pages",
-    "read_split",
     "refuse_later_formats",
     "span",
 ]
@@ -219,21 +217,6 @@ def read_last(folder: Path) -> Entry | None:
             return parsed(text)
     found = deque(read_entries(folder), maxlen=1)
     return found[0] if found else None
-
-
-def read_split(folder: Path) -> tuple[str, ...]:
-    """The labels of the smaller partitions that took the place of the one in `folder`, by its last
-    generation that has an end; none where it was not split.
-    """
-    last = read_last(folder)
-    if last is None:
-        return ()
-    if last.done:
-        return last.split_into if last.reason == SPLIT else ()
-    if not begins_again(folder):
-        return ()
-    ends = [entry for entry in read_entries(folder) if entry.done]
-    return ends[-1].split_into if ends and ends[-1].reason == SPLIT else ()
 
 
 def _header(path: Path, text: bytes) -> Header:

@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from harvester.store import journal as journals
+from harvester.store.claiming import locked
 from harvester.store.contract import OnEntry, Store
 from harvester.store.entries import Entry, Header
 from harvester.store.in_flight import read_mark
 from harvester.store.inside import opened, reading, refuse_detours
 from harvester.store.journal import Journal, read_checkpoint
 from harvester.store.lock import Held
-from harvester.store.manifest import locked
 from harvester.store.parts import (
-    DurableFile,
     disk_errors,
     make_folder,
     part_number,
-    remove_temporary,
+    write_document,
 )
 
 _READ_BYTES: Final = 64 * 1024
+
+Place = Store | str | os.PathLike[str]
+"""Where a harvest is: a store, or the path of a folder."""
 
 
 class LocalStore:
@@ -64,27 +66,23 @@ class LocalStore:
         if self._held:
             self._held.look()
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = -1) -> bytes | None:
         """A document; `DataRefused` where something else lies there, `DiskError`."""
         path = self.root / name
         with disk_errors(path):
             if not os.path.lexists(path):
                 return None
             with reading(path) as file:
-                return file.read()
+                return file.read(most)
 
     def write(self, name: str, data: bytes) -> None:
         """Put a document in its place, durably; raises `DiskError`."""
-        path = self.root / name
-        remove_temporary(path)
-        with DurableFile(path, fsync=self._fsync) as file:
-            file.write(data)
-            file.commit()
+        write_document(self.root / name, data, fsync=self._fsync)
 
     def levels(self, name: str) -> Iterator[str]:
-        """The names of the folders in `name`."""
+        """The names of the folders in `name`, links included, which `reach` refuses."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.root / name) as listing:
-            yield from (item.name for item in listing if item.is_dir(follow_symlinks=False))
+            yield from (item.name for item in listing if item.is_dir() or item.is_symlink())
 
     def reach(self, folder: str) -> None:
         """Refuse a way that leads through a link or a file."""
@@ -110,9 +108,16 @@ class LocalStore:
         """The lines of the partition's journal."""
         return journals.read_lines(self.root / folder)
 
-    def is_done(self, folder: str) -> bool:
-        """Whether the partition is done; reads the journal's end only."""
-        return journals.is_done(self.root / folder)
+    def is_begun(self, folder: str) -> bool:
+        """Whether a journal lies there, or any part."""
+        path = self.root / folder
+        if (path / journals.JOURNAL).exists():
+            return True
+        return path.is_dir() and next(parts_on_disk(path), None) is not None
+
+    def last(self, folder: str) -> Entry | None:
+        """The last entry; reads the journal's end only."""
+        return journals.read_last(self.root / folder)
 
     def begins_again(self, folder: str) -> bool:
         """Whether a line may begin the chain again; parses none."""
@@ -130,6 +135,8 @@ class LocalStore:
         if not path.is_dir():
             return []
         found = sorted(parts_on_disk(path))
+        if not os.path.lexists(path / journals.JOURNAL):  # which is there before any part
+            return [name for _, name in found]
         spare = read_mark(path)  # before the journal: gone, its lines are there
         checkpoint = read_checkpoint(path)
         last = checkpoint.pages + (0 if checkpoint.done else spare)
@@ -145,6 +152,6 @@ def parts_on_disk(folder: Path) -> Iterator[tuple[int, str]]:
                 yield number, item.name
 
 
-def store_at(place: Store | str | os.PathLike[str]) -> Store:
+def store_at(place: Place) -> Store:
     """The store itself, or that of the folder at a path."""
     return LocalStore(place) if isinstance(place, str | os.PathLike) else place

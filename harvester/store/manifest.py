@@ -1,20 +1,15 @@
-"""Manifest of OUT, the folder of a harvest: `harvest.json`, which says what was asked.
+"""Reads and writes `harvest.json`, which says what was asked of a harvest.
 
-One run at a time *must* hold the lock, from before anything is read until all is written. A
-harvest *must not* go on with another question than it began with: what shapes requests is
+A harvest *must not* go on with another question than it began with: what shapes requests is
 compared with `harvest.json` before a byte is sent, and a difference is refused by name, unless it
 is accepted on purpose. What is compared, and what may change freely, is in `question`.
 """
 
-import contextlib
-import errno
 import json
-import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from harvester import __version__
@@ -31,21 +26,29 @@ from harvester.config import (
     parse_resolved,
     shapes,
 )
-from harvester.errors import ConfigError, DataRefused, DiskError
-from harvester.store.inside import TOKENS, TOKENS_LOCK, is_file, reading
+from harvester.errors import ConfigError, DataRefused
+from harvester.store.claiming import MANIFEST, beside, locked
+from harvester.store.contract import Store
 from harvester.store.journal import refuse_later_formats
-from harvester.store.lock import NAME as LOCK
-from harvester.store.lock import Held, held
-from harvester.store.parts import TEMPORARY, disk_errors, make_folder, write_json
+from harvester.store.local import LocalStore, Place, store_at
+from harvester.store.parts import json_document
 
-MANIFEST: Final = "harvest.json"
+__all__ = [
+    "ASIDE",
+    "MANIFEST",
+    "Asked",
+    "Fingerprints",
+    "Lost",
+    "beside",
+    "locked",
+    "prepare",
+    "read_asked",
+    "replan",
+]
+
 #: Partitions that were put aside before they were harvested again; nobody reads them.
 ASIDE: Final = ".aside"
 _SALT_BYTES: Final = 16
-#: What the system says of a place where this user can have no folder.
-_WRONG_PLACE: Final = (
-    errno.EACCES, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +96,18 @@ class Asked:
     accepted: Sequence[Mapping[str, Any]] = ()
 
 
-def read_asked(out: Path) -> Asked:
+def read_asked(out: Place) -> Asked:
     """What was asked of the harvest in `out`. Raises `DataRefused`, `DiskError`."""
-    path = out / MANIFEST
+    store = store_at(out)
+    path = f"{store.place}/{MANIFEST}"
     try:
-        with disk_errors(path):
-            text = _read(path) if os.path.lexists(path) else None
+        text = store.read(MANIFEST)
         if text is None:
             raise DataRefused(
-                f"{out}: no {MANIFEST} here, so this is not the folder of a harvest; a run names "
-                "its folder in its first line (data/NAME, unless --out or output.path differ)"
+                f"{store.place}: no {MANIFEST} here, so this is not the folder of a harvest; a run "
+                "names its folder in its first line (data/NAME, unless --out or output.path differ)"
             )
-        return _asked(json.loads(text), str(path))
+        return _asked(json.loads(text), path)
     except (ConfigError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         told = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DataRefused(
@@ -164,25 +167,8 @@ def _moment(value: Mapping[str, Any], key: str) -> datetime:
         raise ValueError(f"{key} is {value[key]!r:.60}, no time") from None
 
 
-@contextlib.contextmanager
-def locked(out: Path, *, fsync: bool, lost: bool = False) -> Iterator[Held]:
-    """Hold `out` for one run, creating it. `lost`: its harvest.json may be gone.
-
-    Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else, and
-    `ConfigError` where no folder can be.
-    """
-    with disk_errors(out):
-        _refuse_wrong_place(out)
-        if os.path.lexists(out):
-            _refuse_strangers(out, lost=lost)
-        else:
-            _make(out, fsync=fsync)
-    with held(out) as mine:
-        yield mine
-
-
 def prepare(
-    out: Path, config: Config, now: datetime, *, accept: bool = False, lost: Lost | None = None
+    out: Place, config: Config, now: datetime, *, accept: bool = False, lost: Lost | None = None
 ) -> Asked:
     """Compare `config` with what was asked in `out` before, and write down what is asked now.
 
@@ -190,8 +176,10 @@ def prepare(
     what is kept would not be right any more. `lost` is what the journals say of a harvest whose
     harvest.json is gone.
     """
-    refuse_later_formats(out)
-    before = read_asked(out) if os.path.lexists(out / MANIFEST) else None
+    store = store_at(out)
+    if isinstance(store, LocalStore):
+        refuse_later_formats(store.root)
+    before = read_asked(store) if store.read(MANIFEST) is not None else None
     salt = (before and before.salt) or (lost and lost.salt) or secrets.token_hex(_SALT_BYTES)
     digests = digested(config, salt)
     changes: list[Change] = []
@@ -200,7 +188,7 @@ def prepare(
         changes = _changes(before, config, digests, now)
         refused = [change for change in changes if not change.advised]
         if refused and not (accept and all(change.acceptable for change in refused)):
-            raise _refusal(out, refused)
+            raise _refusal(store.place, refused)
     asked = Asked(
         name=config.name,
         harvester=__version__,
@@ -217,14 +205,14 @@ def prepare(
             *([{"at": _iso(now), "changes": [each.told for each in changes]}] if changes else ()),
         ],
     )
-    _write_asked(out, asked)
+    _write_asked(store, asked)
     return asked
 
 
-def replan(out: Path, asked: Asked, now: datetime) -> Asked:
+def replan(out: Place, asked: Asked, now: datetime) -> Asked:
     """Note that the plan is that of `now`, where a clock ran ahead."""
     asked = replace(asked, planned_at=now)
-    _write_asked(out, asked)
+    _write_asked(store_at(out), asked)
     return asked
 
 
@@ -245,7 +233,7 @@ def _fingerprints(
     return found
 
 
-def _write_asked(out: Path, asked: Asked) -> None:
+def _write_asked(store: Store, asked: Asked) -> None:
     value = {
         "name": asked.name,
         "harvester": asked.harvester,
@@ -259,61 +247,7 @@ def _write_asked(out: Path, asked: Asked) -> None:
         **({"accepted": list(asked.accepted)} if asked.accepted else {}),
         "config": asked.config.reference_dict(),
     }
-    write_json(out / MANIFEST, value, fsync=asked.config.output.fsync)
-
-
-def _read(path: Path) -> bytes:
-    with reading(path) as file:
-        return file.read()
-
-
-def beside(config: Config) -> Path | None:
-    """The harvest that lies beside the YAML, where a run would go into another folder, in which
-    there is none yet; None elsewhere. A relative folder is that of where the run is called.
-    """
-    here, there = config.folder.absolute(), config.home / config.folder
-    with contextlib.suppress(OSError):
-        if here != there and not (here / MANIFEST).exists() and (there / MANIFEST).exists():
-            return there.resolve()
-    return None
-
-
-def _refuse_wrong_place(out: Path) -> None:
-    there = next(place for place in (out, *out.absolute().parents) if os.path.lexists(place))
-    if not there.is_dir():
-        what = "is" if there == out else f"cannot be made: {there} is"
-        raise ConfigError(f"{out}: {what} not a folder; give another one with --out or output.path")
-
-
-def _make(out: Path, *, fsync: bool) -> None:
-    try:
-        make_folder(out, within=next(filter(Path.is_dir, out.parents)), fsync=fsync)
-    except (DiskError, OSError) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if isinstance(cause, OSError) and cause.errno in _WRONG_PLACE:
-            raise ConfigError(
-                f"{out}: cannot be made: {cause.strerror}; give another folder with --out or "
-                "output.path"
-            ) from error
-        raise
-
-
-def _refuse_strangers(out: Path, *, lost: bool) -> None:
-    """Refuse a folder that is no harvest's and not empty, before anything is put into it.
-
-    A run killed in its first instant leaves the lock and a temporary file, and a look at the API
-    (`check --live`) a refresh token. Partitions are looked
-    at before harvest.json, which is there before they are: another run may be beginning just now.
-    """
-    with os.scandir(out) as listing:
-        ours = {LOCK, MANIFEST + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
-        strangers = {item.name for item in listing} - ours
-    if strangers and not lost and not is_file(out / MANIFEST):
-        raise DataRefused(
-            f"{out}: holds {min(strangers)!r} but no {MANIFEST}, so this is not the folder of a "
-            "harvest; give an empty or a new one with --out. If it was one, and that file is lost: "
-            f"harvester repair CONFIG --out {out}"
-        )
+    store.write(MANIFEST, json_document(value))
 
 
 def _changes(
@@ -329,7 +263,7 @@ def _changes(
     ]
 
 
-def _refusal(out: Path, changes: Sequence[Change]) -> DataRefused:
+def _refusal(out: str, changes: Sequence[Change]) -> DataRefused:
     told = "\n".join(f"  {change.told}" for change in changes)
     back = "YAML" if all(change.told.startswith("resource") for change in changes) else "old values"
     remedy = f"put the {back} back, or harvest into another folder with --out"

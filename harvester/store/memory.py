@@ -13,7 +13,7 @@ from typing import Self
 
 from harvester.errors import DataRefused, FolderLocked
 from harvester.store.contract import OnEntry
-from harvester.store.counting import checkpoint_of, entries_in
+from harvester.store.counting import entries_in
 from harvester.store.entries import Checkpoint, Entry, Header
 from harvester.store.parts import JSON_SUFFIX, Part
 
@@ -60,9 +60,10 @@ class MemoryStore:
     def look(self) -> None:
         """Nobody can take it away."""
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, most: int = -1) -> bytes | None:
         """A document."""
-        return self._documents.get(name)
+        data = self._documents.get(name)
+        return data if data is None or most < 0 else data[:most]
 
     def write(self, name: str, data: bytes) -> None:
         """Put a document in its place."""
@@ -105,9 +106,15 @@ class MemoryStore:
         kept = self._partitions.get(folder)
         return iter(kept.lines[:] if kept else ())
 
-    def is_done(self, folder: str) -> bool:
-        """Whether the partition has its last page."""
-        return checkpoint_of(entries_in(self.lines(folder))).done
+    def is_begun(self, folder: str) -> bool:
+        """Whether there is such a partition."""
+        return folder in self._partitions
+
+    def last(self, folder: str) -> Entry | None:
+        """The last entry."""
+        kept = self._partitions.get(folder)
+        found = kept.lines[-1] if kept and kept.lines else None
+        return found if isinstance(found, Entry) else None
 
     def begins_again(self, folder: str) -> bool:
         """Whether an entry restarts the chain."""
@@ -115,7 +122,10 @@ class MemoryStore:
 
     def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
         """The bytes of a page, at once."""
-        yield self._partitions[folder].parts[part]
+        kept = self._partitions.get(folder)
+        if kept is None or part not in kept.parts:
+            raise FileNotFoundError(f"{self.place}/{folder}/{part}")
+        yield kept.parts[part]
 
     def beyond(self, folder: str) -> list[str]:
         """None: a part is kept with its line."""

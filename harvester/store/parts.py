@@ -286,9 +286,14 @@ def make_folder(folder: Path, *, within: Path, fsync: bool = True) -> None:
                 sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Mapping[str, Any], *, fsync: bool) -> None:
-    """Replace a small file of JSON, durably; raises `DiskError`."""
+def json_document(value: Mapping[str, Any]) -> bytes:
+    """A small document of JSON, for people to read, too."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def write_document(path: Path, data: bytes, *, fsync: bool) -> None:
+    """Replace a small file, durably; raises `DiskError`."""
     remove_temporary(path)
     with DurableFile(path, fsync=fsync) as file:
-        file.write(json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n")
+        file.write(data)
         file.commit()

@@ -6,7 +6,7 @@ from functools import partial
 from harvester.model import Partition
 from harvester.store.contract import Store
 from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
-from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.entries import SPLIT, Checkpoint, Entry, Header
 from harvester.store.layout import folder_among
 
 
@@ -45,8 +45,26 @@ def pages_of(store: Store, folder: str) -> Iterator[Entry]:
     return counting_pages(partial(entries_of, store, folder), lines_counting(store, folder))
 
 
+def is_done(store: Store, folder: str) -> bool:
+    """Whether the partition has its last page."""
+    last = store.last(folder)
+    return last is not None and last.done
+
+
+def split_into(store: Store, folder: str) -> tuple[str, ...]:
+    """The labels of the smaller partitions that took the place of one, by its last generation that
+    has an end; none where it was not split.
+    """
+    last = store.last(folder)
+    if last is not None and not last.done and store.begins_again(folder):
+        last = None
+        for entry in entries_of(store, folder):
+            last = entry if entry.done else last
+    return last.split_into if last is not None and last.reason == SPLIT else ()
+
+
 def is_usable(store: Store, folder: str) -> bool:
     """Whether a generation has its last page: the newest, or one that is being harvested again."""
-    if store.is_done(folder):
+    if is_done(store, folder):
         return True
     return store.begins_again(folder) and any(line.done for line in entries_of(store, folder))

@@ -8,6 +8,7 @@ from typing import Final
 
 from harvester.errors import PageRejected
 from harvester.page import STORED_PIECE_BYTES, inflated
+from harvester.store.contract import Store
 from harvester.store.inside import opened
 from harvester.store.parts import TEMPORARY
 
@@ -22,12 +23,21 @@ def decoded_chunks(path: Path | str) -> Iterator[bytes]:
     """
     is_gzip = str(path).removesuffix(TEMPORARY).endswith(".gz")
     with FileIO(opened(path)) as file:
-        if not is_gzip:
-            yield from iter(lambda: file.read(STORED_PIECE_BYTES), b"")
-            return
-        try:
-            blocks = iter(lambda: file.read(_READ_BYTES), b"")
-            for _, decoded in inflated(blocks, STORED_PIECE_BYTES):
-                yield decoded
-        except PageRejected as error:
-            raise gzip.BadGzipFile(f"{path}: {error}") from error
+        yield from _decoded(iter(lambda: file.read(_READ_BYTES), b""), path, is_gzip=is_gzip)
+
+
+def decoded(store: Store, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+    """The same of a committed part, from its store."""
+    blocks = store.chunks(folder, part, stored_bytes)
+    return _decoded(blocks, f"{store.place}/{folder}/{part}", is_gzip=part.endswith(".gz"))
+
+
+def _decoded(blocks: Iterator[bytes], shown: Path | str, *, is_gzip: bool) -> Iterator[bytes]:
+    if not is_gzip:
+        yield from blocks
+        return
+    try:
+        for _, piece in inflated(blocks, STORED_PIECE_BYTES):
+            yield piece
+    except PageRejected as error:
+        raise gzip.BadGzipFile(f"{shown}: {error}") from error

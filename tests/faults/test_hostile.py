@@ -223,7 +223,7 @@ def test_row_102_an_odd_last_run(text: str, harvested: Path) -> None:
     }  # fmt: skip
     assert verify(harvested).ok
     write_report(harvested)
-    write_last_run(harvested, Failures(), fsync=False)  # as the next run does
+    write_last_run(harvested, Failures())  # as the next run does
 
 
 def odd(path: Path, kind: str) -> None:

@@ -15,6 +15,7 @@ from harvester.model.partitions import Partition
 from harvester.model.templates import Window
 from harvester.model.time_windows import Step, Windows
 from harvester.planning.closed_windows import ServerClock, closes_at, end_of, kept_early
+from harvester.store import LocalStore
 from harvester.store import manifest as folder
 from harvester.store.journal import REDONE, RESTARTED, read_entries
 from tests.on_disk import store
@@ -204,7 +205,7 @@ def test_what_was_kept_early(tmp_path: Path) -> None:
     for name, hours, early in (("a", -1, True), ("b", 1, False)):
         date = {"date": format_datetime(NOW + timedelta(hours=hours), usegmt=True)}
         place = store(tmp_path / name, partition, [{"data": []}] * 2, response=date)
-        assert kept_early(place, partition) is early
+        assert kept_early(LocalStore(place.parent), place.name, partition) is early
     place = store(tmp_path / "c", partition, [{"data": []}])
-    assert not kept_early(place, partition)
-    assert not kept_early(tmp_path / "none", partition)
+    assert not kept_early(LocalStore(place.parent), place.name, partition)
+    assert not kept_early(LocalStore(tmp_path), "none", partition)

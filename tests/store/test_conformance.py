@@ -26,6 +26,7 @@ from harvester.store import (
     checkpoint_of,
     entries_of,
     header_of,
+    is_done,
     pages_of,
 )
 from tests.support import entry
@@ -114,7 +115,8 @@ def check_nothing_there(make: Make) -> None:
     store = make()
     assert list(store.lines(FOLDER)) == []
     assert header_of(store, FOLDER) is None
-    assert not store.is_done(FOLDER)
+    assert not is_done(store, FOLDER)
+    assert not store.is_begun(FOLDER)
     assert not store.begins_again(FOLDER)
     assert store.beyond(FOLDER) == []
     assert list(store.levels("items")) == []
@@ -129,7 +131,9 @@ def check_read_back(make: Make) -> None:
     store = make()
     assert header_of(store, FOLDER) == HEADER
     assert seqs(store) == [1, 2, 3]
-    assert store.is_done(FOLDER)
+    assert is_done(store, FOLDER)
+    assert store.is_begun(FOLDER)
+    assert not store.is_begun("items")
     assert store.beyond(FOLDER) == []
     assert list(store.levels("items")) == ["shard=a"]
     assert list(store.levels("")) == ["items"]
@@ -189,7 +193,7 @@ def check_without_a_page(make: Make) -> None:
     """A line that ends a partition without a page."""
     with make().journal(FOLDER, HEADER) as writer:
         writer.commit([(entry(1, done=True, next=None, records=0, bytes=0), None)])
-    assert make().is_done(FOLDER)
+    assert is_done(make(), FOLDER)
     assert list(pages_of(make(), FOLDER)) == []
 
 

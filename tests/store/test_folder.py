@@ -313,12 +313,12 @@ def test_failures_are_noted(tmp_path: Path) -> None:
     assert last_run.read_last_run(tmp_path) == Failures()
     failures = Failures()
     failures.add(failure)
-    last_run.write_last_run(tmp_path, failures, fsync=False)
+    last_run.write_last_run(tmp_path, failures)
     assert last_run.read_last_run(tmp_path) == failures
     (tmp_path / "last_run.json").write_text("{")
     assert last_run.read_last_run(tmp_path) == Failures()
     (tmp_path / "last_run.json.tmp").touch()  # of a run that was killed
-    last_run.write_last_run(tmp_path, Failures(), fsync=False)
+    last_run.write_last_run(tmp_path, Failures())
     assert sorted(file.name for file in tmp_path.iterdir()) == ["last_run.json"]
 
 
