@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from harvester.config.models import Config
 from harvester.model import (
+    Crawl,
     FromFile,
     FromResource,
     OpenWindows,
@@ -77,10 +78,21 @@ def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str
             return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
         case Stretches(), Stretches():
             return _stretches_not_grown(old, new)
+        case Crawl(), Crawl():
+            gone = [path for path in old.paths if path not in new.paths]
+            if gone:
+                return f"crawl {gone[0]!r} is gone: what it led to would be left out"
+            if _is_less(new.maximum_depth, old.maximum_depth):
+                return f"maximum_depth was {old.maximum_depth}, is {new.maximum_depth}"
+            return _not_grown(old.seeds, planned_at, new.seeds, now)
         case Prefixes(), Prefixes():
             gone = [sign for sign in old.signs if sign not in new.signs]
             return f"{gone[0]!r} is gone" if gone else None
     return f"were {type(old).__name__.lower()}, are {type(new).__name__.lower()}"
+
+
+def _is_less(new: int | None, old: int | None) -> bool:
+    return new is not None and (old is None or new < old)
 
 
 def _stretches_not_grown(old: Stretches, new: Stretches) -> str | None:

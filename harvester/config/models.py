@@ -60,7 +60,7 @@ from harvester.config.request_options import Headers, JsonBody, Parameters, URLP
 from harvester.config.response_actions import HeaderWhen, ResponseAction, When
 from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, listed, unknown
-from harvester.model import PARENT, FromResource, OpenWindows, Scope, render, split_key
+from harvester.model import PARENT, Crawl, FromResource, OpenWindows, Scope, render, split_key
 from harvester.security import is_secret_name, masked_url
 
 __all__ = [
@@ -189,6 +189,30 @@ class Resource(Section):
         return list(dict.fromkeys(name for name in named if name.startswith(PARENT)))
 
     @property
+    def seeds_from(self) -> str | None:
+        """The resource whose records give the values that a crawl begins with."""
+        for spec in self.partitions.values():
+            if isinstance(spec, Crawl) and isinstance(spec.seeds, FromResource):
+                return spec.seeds.resource
+        return None
+
+    @property
+    def records_named(self) -> list[tuple[KeyPath, FromResource]]:
+        """Where the records of other resources are named: those of parents, and those of seeds."""
+        found: list[tuple[KeyPath, FromResource]] = []
+        for key, spec in self.partitions.items():
+            if isinstance(spec, FromResource):
+                found.append((("partitions", key), spec))
+            elif isinstance(spec, Crawl) and isinstance(spec.seeds, FromResource):
+                found.append((("partitions", key, "seeds"), spec.seeds))
+        return found
+
+    @property
+    def above(self) -> list[str]:
+        """The resources that are harvested first: parents, and where seeds come from."""
+        return list(dict.fromkeys(spec.resource for _, spec in self.records_named))
+
+    @property
     def request_parts(self) -> dict[str, Any]:
         """What may hold references, by the names of the YAML."""
         return {
@@ -234,6 +258,17 @@ class Resource(Section):
 
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references_in(self.request_parts) if r.kind == "value"}
+        for key, spec in self.partitions.items():
+            if not isinstance(spec, Crawl):
+                continue
+            if len(self.partitions) > 1:
+                yield ("partitions", key), "a crawl is the only key of its resource"
+            if self.incremental:
+                yield ("incremental",), "a crawl has no runs: each value is one partition"
+            if getattr(spec.seeds, "include", ()):
+                yield ("partitions", key, "seeds", "include"), "what a crawl finds includes nothing"
+            if getattr(spec.seeds, "batch", None):
+                yield ("partitions", key, "seeds", "batch"), "a crawl asks for one value at a time"
         splits = [key for key, spec in self.partitions.items() if getattr(spec, "split", None)]
         for key in splits[1:]:
             yield ("partitions", key), f"one key may be split, and {splits[0]!r} is already"
@@ -479,16 +514,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _parents_exist(self) -> Self:
         named = {item.name: item for item in self.resources}
-        parents = {item.name: item.parent_names for item in self.resources}
+        parents = {item.name: item.above for item in self.resources}
         faults: list[tuple[KeyPath, str]] = []
         for index, resource in enumerate(self.resources):
-            for key, spec in resource.parents.items():
-                place: KeyPath = ("resources", index, "partitions", key, "resource")
+            for at, spec in resource.records_named:
+                place: KeyPath = ("resources", index, *at, "resource")
                 if spec.resource not in named:
                     faults.append((place, unknown("resource", spec.resource, list(named))))
                 elif resource.name in _ancestors(spec.resource, parents):
                     faults.append((place, f"{resource.name!r} is its own ancestor"))
-            known = [key for name in parents[resource.name] if name in named
+            known = [key for name in resource.parent_names if name in named
                      for key in named[name].partition_keys]  # fmt: skip
             for name in resource.inherited:
                 own = name.removeprefix(PARENT)

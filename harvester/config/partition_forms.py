@@ -32,6 +32,7 @@ from harvester.config.options import (
     KeyName,
     MemberName,
     Name,
+    OneOrMany,
     PagePath,
     Reads,
     Scalar,
@@ -52,6 +53,7 @@ from harvester.config.split_forms import (
 )
 from harvester.config.wording import KeyPath, shown
 from harvester.model import (
+    Crawl,
     FromFile,
     FromResource,
     OpenWindows,
@@ -241,6 +243,20 @@ class ParentForm(Section):
         return self
 
 
+class CrawlForm(Section):
+    """Values that the resource's own pages lead to: folders, threads, graphs. Breadth first, each
+    value once in the whole harvest, in cycles too.
+    """
+
+    crawl: Annotated[tuple[PagePath, ...], Field(strict=False, min_length=1), OneOrMany()]
+    """Path into a page to the values that it leads to, such as `children[*].id`, or a list of
+    paths."""
+    seeds: "SeedForm"
+    """The values to begin with: a list, `{file: …}` or `{resource: …, field: …}`."""
+    maximum_depth: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """How many steps from the seeds are gone; 0 asks for the seeds only. Left out: to the end."""
+
+
 ListForm = Annotated[
     tuple[
         Annotated[Scalar, Reads(_value, {"type": ["string", "number", "boolean"]})],
@@ -251,12 +267,28 @@ ListForm = Annotated[
 ]
 
 
+def _which_seeds(value: object) -> str | None:
+    kind = _which(value)
+    return kind if kind in ("list", "file", "parent") else None
+
+
+SeedForm = Annotated[
+    Annotated[ListForm, Tag("list")]
+    | Annotated[FileForm, Tag("file")]
+    | Annotated[ParentForm, Tag("parent")],
+    Discriminator(_which_seeds),
+]
+"""What people write for the values that a crawl begins with."""
+
+
 def _which(value: object) -> str | None:
     match value:
         case list() | tuple():
             return "list"
         case {"range": _}:
             return "range"
+        case {"crawl": _} | {"seeds": _}:
+            return "crawl"
         case {"prefixes": _}:
             return "prefixes"
         case {"start": int(start), "end": int(end)} if not (
@@ -278,12 +310,15 @@ Form = Annotated[
     | Annotated[WindowForm, Tag("window")]
     | Annotated[StretchForm, Tag("stretch")]
     | Annotated[PrefixForm, Tag("prefixes")]
+    | Annotated[CrawlForm, Tag("crawl")]
     | Annotated[FileForm, Tag("file")]
     | Annotated[ParentForm, Tag("parent")],
     Discriminator(_which),
 ]
 """What people write for one key."""
 
+
+CrawlForm.model_rebuild()
 
 AnyForm = (
     tuple[Scalar, ...] | RangeForm | WindowForm | StretchForm | PrefixForm | FileForm | ParentForm
@@ -307,11 +342,22 @@ def _spec(form: AnyForm) -> Spec:
             return stretches_of(form)
         case PrefixForm():
             return prefixes_of(form)
+        case CrawlForm():
+            return Crawl(form.crawl, _seeds_of(form.seeds), form.maximum_depth)
         case WindowForm():
             return _windows_of(form)
         case tuple():
             return Values(form)
     assert_never(form)
+
+
+def _seeds_of(form: "SeedForm") -> Values | FromFile | FromResource:
+    match form:
+        case FileForm():
+            return FromFile(form.file, form.column, tuple(form.include.items()))
+        case ParentForm():
+            return FromResource(form.resource, form.field, tuple(form.include.items()))
+    return Values(form)
 
 
 def _windows_of(form: WindowForm) -> Windows | OpenWindows:
@@ -345,6 +391,9 @@ def _written(spec: Spec) -> Any:
             return stretches_written(spec)
         case Prefixes():
             return prefixes_written(spec)
+        case Crawl():
+            deepest = {} if spec.maximum_depth is None else {"maximum_depth": spec.maximum_depth}
+            return {"crawl": list(spec.paths), "seeds": _written(spec.seeds), **deepest}
         case Windows() | OpenWindows():
             return _window_written(spec)
     assert_never(spec)

@@ -108,13 +108,18 @@ def harvest(
             plan = Plan(config, asked.planned_at, store)
             total = sum(known_count(plan, resource) for resource in chosen)
             names = {resource.name for resource in chosen}
-            more = any(names & set(r.parent_names) and plan.awaits_parents(r) for r in chosen)
+            more = any(
+                plan.awaits_parents(r)
+                for r in chosen
+                if not r.parents or names & set(r.parent_names)
+            )
             run.emit(RunStarted(config.name, store.place, total, more))
             for name, told in notes.items():
                 for note in told:
                     run.emit(Warned(Partition(name, {}), note))
-            ended = _Ended(run, Feed(plan, chosen))
-            ended.work_off(workers)
+            with contextlib.closing(Feed(plan, chosen)) as feed:
+                ended = _Ended(run, feed)
+                ended.work_off(workers)
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
         store.look()
@@ -250,6 +255,7 @@ class _Ended:
                     self._run.emit(PartitionDone(partition, checkpoint))
                     self._feed.finished(partition)
                 else:
+                    self._feed.left(partition)
                     self.paused = True
                     self._run.emit(PartitionPaused(partition, checkpoint))
 
@@ -277,9 +283,16 @@ class _Ended:
         if not self._waiting:
             self._run.emit(Warned(partition, str(error)))
         self._waiting = True
+        self._feed.left(partition)
         self._run.emit(PartitionPaused(partition, Checkpoint()))
 
     def _fail(self, partition: Partition, error: PartitionFailed) -> None:
+        if is_done(
+            self._run.store, folder_of(self._run.store, partition)
+        ):  # a gap: what there is may lead on
+            self._feed.finished(partition)
+        else:
+            self._feed.left(partition)
         self.failures.add(Failure(partition.resource, partition.labels, str(error), error.cursor))
         self._run.emit(PartitionLost(partition, str(error)))
 

@@ -35,6 +35,7 @@ from harvester.model.moments import (
 )
 from harvester.model.partitions import (
     PARENT,
+    Crawl,
     FromFile,
     FromResource,
     Outside,
@@ -103,6 +104,7 @@ __all__ = [
     "WINDOW_ATTRIBUTES",
     "Batch",
     "Condition",
+    "Crawl",
     "Doubt",
     "DoubtGroup",
     "Doubts",

@@ -93,7 +93,22 @@ class FromResource:
 #: to what a partition is.
 PARENT: Final = "parent."
 
-Spec = Values | Range | Windows | OpenWindows | Stretches | Prefixes | FromFile | FromResource
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """Values that the resource's own pages lead to, at `paths` into each page, beginning with
+    `seeds`: a tree, or any graph, breadth first. Each value is one partition, however many pages
+    name it. What lies deeper than `maximum_depth` is not asked for; the seeds lie at 0.
+    """
+
+    paths: tuple[str, ...]
+    seeds: Values | FromFile | FromResource
+    maximum_depth: int | None = None
+
+
+Spec = (
+    Values | Range | Windows | OpenWindows | Stretches | Prefixes | FromFile | FromResource | Crawl
+)
 Outside = FromFile | FromResource
 """Specs whose values lie outside the YAML."""
 
@@ -258,6 +273,8 @@ def _each(
             return ((stretch, {}) for stretch in spec.stretches)
         case Prefixes():
             return ((sign, {}) for sign in spec.signs)
+        case Crawl():
+            return ()  # only the folder knows; see planning.crawling
     return outside(spec)
 
 
@@ -276,6 +293,8 @@ def _size(spec: Spec, now: datetime, outside: OutsideValues) -> int:
             return len(spec)
         case Prefixes():
             return len(spec.signs)
+        case Crawl():
+            return 0
     return sum(1 for _ in outside(spec))
 
 

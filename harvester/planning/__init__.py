@@ -8,6 +8,14 @@ from harvester.planning.closed_windows import (
     kept_early,
     was_early,
 )
+from harvester.planning.crawling import (
+    Crawler,
+    crawl_key,
+    crawled,
+)
+from harvester.planning.feed import (
+    Feed,
+)
 from harvester.planning.incremental import (
     KEY,
     Seen,
@@ -21,7 +29,6 @@ from harvester.planning.partition_values import (
     values_of,
 )
 from harvester.planning.plans import (
-    Feed,
     Least,
     Plan,
     known_count,
@@ -37,6 +44,7 @@ __all__ = [
     "KEY",
     "NOTABLE",
     "SPLIT_DEPTH",
+    "Crawler",
     "Feed",
     "Least",
     "Plan",
@@ -44,6 +52,8 @@ __all__ = [
     "ServerClock",
     "Value",
     "closes_at",
+    "crawl_key",
+    "crawled",
     "depth_of",
     "end_of",
     "kept_early",

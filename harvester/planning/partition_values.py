@@ -21,12 +21,14 @@ from harvester.errors import ConfigError, DataRefused, Malformed, Problem
 from harvester.model import (
     PARENT,
     Batch,
+    Crawl,
     FromFile,
     FromResource,
     LoopGuard,
     Outside,
     OutsideValues,
     Partition,
+    Values,
     as_text,
     find,
     parse,
@@ -57,7 +59,8 @@ def take_over(out: Place, config: Config, resource: Resource) -> list[str]:
     """
     notes = []
     own = store_at(out).own
-    for key, spec in resource.partitions.items():
+    for key, written in resource.partitions.items():
+        spec = written.seeds if isinstance(written, Crawl) else written
         if not isinstance(spec, FromFile):
             continue
         copy, path = _copy(own, resource, key), config.home / spec.path
@@ -97,6 +100,32 @@ def outside_values(
         return _from_records(out, config, resource, spec, parents(keys[id(spec)]))
 
     return values
+
+
+def seed_values(
+    out: Place,
+    config: Config,
+    resource: Resource,
+    key: str,
+    parents: Callable[[], Iterable[Partition]],
+    *,
+    files: bool,
+) -> Iterator[Any]:
+    """The values that a crawl begins with. `parents` gives the partitions whose records hold them,
+    `files` is as for `outside_values`.
+    """
+    crawl = resource.partitions[key]
+    spec = crawl.seeds if isinstance(crawl, Crawl) else crawl
+    match spec:
+        case Values():
+            yield from spec.values
+        case FromFile():
+            copy = _copy(store_at(out).own, resource, key)
+            pairs = _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
+            yield from (value for value, _ in pairs)
+        case FromResource():
+            found = _from_records(out, config, resource, spec, parents())
+            yield from (value for value, _ in found)
 
 
 def partition_records(
@@ -194,7 +223,7 @@ def _read_json_lines(path: Path, file: Iterable[str], spec: FromFile) -> Iterato
             raise _problem(path, number, f"not JSON: {error}") from None
         members = record if isinstance(record, dict) else {}
         value = record if spec.column is None else members.get(spec.column)
-        if not _names(value):
+        if not can_name(value):
             where = f" at {spec.column!r}" if spec.column is not None else ""
             raise _problem(path, number, f"no text or number{where}")
         yield value, {name: members.get(column) for name, column in spec.include}
@@ -214,7 +243,7 @@ def _problem(path: Path, line: int, message: str) -> ConfigError:
     return ConfigError([Problem(str(path), line, "", message)])
 
 
-def _names(value: Any) -> bool:
+def can_name(value: Any) -> bool:
     """Whether a value can name a partition: text that is text (no half of a surrogate pair, which
     no file holds), a number, true or false.
     """
@@ -282,7 +311,7 @@ def _values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iter
             for value in found if isinstance(found, list) else [found]:
                 if value is None or value == "":
                     continue
-                if not _names(value):
+                if not can_name(value):
                     raise DataRefused(
                         f"{place}: a record has {value!r} at {spec.field}; only text and numbers "
                         "can name a partition"

@@ -12,6 +12,7 @@ from typing import Any
 
 from harvester.config import Config, Resource, listed
 from harvester.model import LoopGuard, Partition, count, partitions_of, split_key
+from harvester.planning.crawling import Parents, crawl_key, crawled
 from harvester.planning.incremental import next_run, runs
 from harvester.planning.open_partitions import closed_specs, with_open_windows
 from harvester.planning.partition_values import outside_values
@@ -83,6 +84,11 @@ class Plan:
 
     def count(self, resource: Resource) -> int:
         """How many partitions a resource without parents and runs has, without listing them."""
+        if found := crawl_key(resource.partitions):
+            with crawled(
+                self.store, self.config, resource, self.seed_parents(resource), files=self._files
+            ) as crawler:
+                return crawler.frontier.within(found[1].maximum_depth)
         values = outside_values(self.store, self.config, resource, files=self._files)
         opens = len(closed_specs(resource.partitions)) < len(resource.partitions)
         if opens or split_key(resource.partitions):
@@ -90,7 +96,12 @@ class Plan:
         return count(resource.partitions, self.now, values)
 
     def awaits_parents(self, resource: Resource) -> bool:
-        """Whether parents that are not finished may add partitions."""
+        """Whether parents that are not finished may add partitions, or its own pages."""
+        if split_key(resource.partitions) or crawl_key(resource.partitions):
+            return not all(
+                is_done(self.store, folder_of(self.store, partition))
+                for partition in self.partitions(resource)
+            )
         for name in resource.parent_names:
             parents = self._resources[name]
             known = self.partitions(parents, following=True)
@@ -110,6 +121,11 @@ class Plan:
             if is_usable(self.store, folder_of(self.store, partition)):
                 yield partition
 
+    def seed_parents(self, resource: Resource) -> Parents:
+        """Gives the partitions whose records hold the seeds of a crawl."""
+        name = resource.seeds_from
+        return lambda: self.finished(name) if name else ()
+
     def _bases(self, resource: Resource) -> Iterator[Partition]:
         if not resource.parents:
             yield from self._planned(resource, None)
@@ -124,10 +140,19 @@ class Plan:
         for base in self._unsplit(resource, parent):
             yield from with_parts(self.store, base, resource.partitions)
 
+    def _crawled(self, resource: Resource) -> Iterator[Partition]:
+        with crawled(
+            self.store, self.config, resource, self.seed_parents(resource), files=self._files
+        ) as crawler:
+            yield from map(crawler.partition, filter(crawler.is_asked, crawler.frontier))
+
     def _unsplit(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
         """What `parent` gives at each key whose values are of its resource's records, where other
         keys have those of all finished parents.
         """
+        if crawl_key(resource.partitions):
+            yield from self._crawled(resource)
+            return
         if parent is None:
             yield from self._product(resource, {})
             return
@@ -159,52 +184,6 @@ class Plan:
         yield from runs(self.store, base, resource.incremental)
         if further is not None:
             yield further
-
-
-class Feed:
-    """Hands out partitions to harvest: those planned, then the children of each that finishes.
-
-    Children come before the next parents, so that no more parents wait for their children to be
-    handed out than there are workers, however many there are in all.
-    """
-
-    def __init__(self, plan: Plan, chosen: Sequence[Resource]) -> None:
-        self._plan = plan
-        self._names = {resource.name for resource in chosen}
-        # Only children can be named twice.
-        self._seen = {
-            resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parents
-        }
-        self._stack = [
-            self._of_finished_parents(resource) if resource.parents
-            else plan.children(resource, None)
-            for resource in reversed(chosen)
-            if not self._names & set(resource.parent_names)
-        ]  # fmt: skip
-
-    def next(self) -> Partition | None:
-        """The next partition; None where there is none, until another one finishes."""
-        while self._stack:
-            for partition in self._stack[-1]:
-                seen = self._seen.get(partition.resource)
-                if seen is None or seen.add(str(partition.folder)):
-                    return partition
-            self._stack.pop()
-        return None
-
-    def finished(self, partition: Partition) -> None:
-        """A partition has its last page: its children, and its parts, may be harvested."""
-        own = next(r for r in self._plan.config.resources if r.name == partition.resource)
-        if split_key(own.partitions):
-            self._stack.append(self._plan.parts(own, partition))
-        for resource in self._plan.children_of(partition.resource):
-            if resource.name in self._names:
-                self._stack.append(self._plan.children(resource, partition))
-
-    def _of_finished_parents(self, resource: Resource) -> Iterator[Partition]:
-        """The children of parents that are not harvested in this run, but were in another."""
-        for parent in self._plan.finished(resource.parent_names[0]):
-            yield from self._plan.children(resource, parent)
 
 
 @dataclass(frozen=True, slots=True)

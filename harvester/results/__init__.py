@@ -28,6 +28,7 @@ from harvester.results.state import (
     verify,
 )
 from harvester.results.summary import (
+    CrawlState,
     Failure,
     Failures,
     Gap,
@@ -40,6 +41,7 @@ from harvester.results.whole_run import (
 )
 
 __all__ = [
+    "CrawlState",
     "Doubles",
     "Failure",
     "Failures",

@@ -14,6 +14,7 @@ from harvester.model import Doubts, Key, Partition
 from harvester.page import Field, Take, format_of
 from harvester.paging import paginator_of
 from harvester.planning import Plan, kept_early
+from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
 from harvester.results.last_run import read_last_run
 from harvester.results.summary import ResourceSummary, Summary
@@ -88,6 +89,8 @@ def status(out: Place) -> Summary:
         moved = min(unlisted[name], counts.pending)
         counts.failed += moved
         counts.pending -= moved
+    for name, doubt in tell_crawls(Plan(asked.config, asked.planned_at, store), numbers):
+        doubts.add(name, {}, doubt, 0)
     still_failed = [failure for failure in noted.listed if failure.key in open_ones]
     return Summary(
         asked.name,

@@ -23,11 +23,23 @@ class PartitionCounts:
     pending: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CrawlState:
+    """How far a crawl has come: how deep its values lie, how many are not harvested yet, and how
+    many different ones were seen, `beyond` of them deeper than is gone.
+    """
+
+    depth: int
+    frontier: int
+    seen: int
+    beyond: int = 0
+
+
 @dataclass(slots=True)
 class ResourceSummary:
     """A resource's committed pages in numbers. `bytes` is decoded JSON, `stored_bytes` on disk;
     `control_characters` stand raw in strings, which is told where there are any; `ends` counts what
-    proved the ends of its complete partitions.
+    proved the ends of its complete partitions; `crawl` is only there where it is one.
     """
 
     name: str
@@ -40,6 +52,7 @@ class ResourceSummary:
     retries: int = 0
     control_characters: int = 0
     ends: dict[str, int] = field(default_factory=dict)
+    crawl: CrawlState | None = None
 
     def add(self, checkpoint: Checkpoint, *, failed: bool) -> None:
         """Count a partition in. Its requests are those of committed pages."""
@@ -63,6 +76,8 @@ class ResourceSummary:
         told = asdict(self)
         if not self.control_characters:
             del told["control_characters"]
+        if self.crawl is None:
+            del told["crawl"]
         return told
 
 

@@ -37,6 +37,7 @@ def last_screen(summary: Summary, progress: Progress, columns: int | None) -> st
     parts = [
         _ending(summary, columns),
         resources(summary, columns),
+        crawls(summary, columns),
         _this_run(summary, progress, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
@@ -66,6 +67,7 @@ def standing(summary: Summary, columns: int | None, out: Path | None = None) -> 
         f"{wrap(head, columns)}\nIn {out}" if out else wrap(head, columns),
         resources(summary, columns),
         ends(summary, columns),
+        crawls(summary, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
         _noted(summary, columns),
@@ -80,6 +82,20 @@ def ends(summary: Summary, columns: int | None) -> str:
         counts.update(item.ends)
     ends = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
     return wrap(f"Ended with {ends}.", columns) if ends else ""
+
+
+def crawls(summary: Summary, columns: int | None) -> str:
+    """How far each crawl has come."""
+    lines = []
+    for item in summary.resources:
+        if (at := item.crawl) is None:
+            continue
+        beyond = f", {at.beyond:,} of them deeper than maximum_depth" if at.beyond else ""
+        lines.append(
+            f"{one_line(item.name)}: depth {at.depth:,}, frontier {at.frontier:,}, "
+            f"seen {at.seen:,}{beyond}."
+        )
+    return "\n".join(wrap(line, columns) for line in lines)
 
 
 def resources(summary: Summary, columns: int | None) -> str:

@@ -11,7 +11,8 @@ from harvester.config import Config
 from harvester.config.load import load_config, parse_config
 from harvester.errors import ConfigError
 from harvester.model.partitions import Partition
-from harvester.planning.plans import Feed, Plan, least, plan
+from harvester.planning.feed import Feed
+from harvester.planning.plans import Plan, least, plan
 from tests.on_disk import store
 from tests.yaml_texts import ENV, TWITTER, config
 

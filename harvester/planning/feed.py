@@ -1,0 +1,97 @@
+"""Hands out the partitions of a run: those planned, and those that others lead to as they end."""
+
+from collections.abc import Iterator, Sequence
+
+from harvester.config import Resource
+from harvester.model import LoopGuard, Partition, split_key
+from harvester.planning.crawl_walk import Walk
+from harvester.planning.crawling import crawl_key
+from harvester.planning.plans import Plan
+
+
+class Feed:
+    """Hands out partitions to harvest: those planned, then the children of each that finishes.
+
+    Children come before the next parents, so that no more parents wait for their children to be
+    handed out than there are workers, however many there are in all.
+    """
+
+    def __init__(self, plan: Plan, chosen: Sequence[Resource]) -> None:
+        self._plan = plan
+        self._names = {resource.name for resource in chosen}
+        # Only children can be named twice.
+        self._seen = {
+            resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parents
+        }
+        self._walks: dict[str, Walk] = {}
+        self._active = 0
+        self._later = [r for r in chosen if crawl_key(r.partitions)]  # crawls not begun yet
+        self._stack: list[Iterator[Partition]] = [
+            self._of_finished_parents(resource) if resource.parents
+            else plan.children(resource, None)
+            for resource in reversed(chosen)
+            if not self._names & set(resource.parent_names) and resource not in self._later
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        """Write down how far crawls have come."""
+        for walk in self._walks.values():
+            walk.close()
+
+    def next(self) -> Partition | None:
+        """The next partition; None where there is none, until another one has ended."""
+        while self._stack or self._begin_crawl():
+            for partition in self._stack[-1]:
+                seen = self._seen.get(partition.resource)
+                if seen is None or seen.add(str(partition.folder)):
+                    self._active += 1
+                    return partition
+            self._stack.pop()
+        return None
+
+    def finished(self, partition: Partition) -> None:
+        """A partition has its last page: its children, and its parts, may be harvested."""
+        self._active -= 1
+        own = next(r for r in self._plan.config.resources if r.name == partition.resource)
+        if split_key(own.partitions):
+            self._stack.append(self._plan.parts(own, partition))
+        self._walk_on(partition, done=True)
+        for resource in self._plan.children_of(partition.resource):
+            if resource.name in self._names:
+                self._stack.append(self._plan.children(resource, partition))
+
+    def left(self, partition: Partition) -> None:
+        """A partition ended without its last page."""
+        self._active -= 1
+        self._walk_on(partition, done=False)
+
+    def _begin_crawl(self) -> bool:
+        """Begin the next crawl that need not wait for seeds; whether there was one."""
+        for resource in self._later:
+            if self._active and resource.seeds_from in self._names:
+                continue
+            self._later.remove(resource)
+            followed = any(True for _ in self._plan.children_of(resource.name))
+            walk = Walk(
+                self._plan.store,
+                self._plan.config,
+                resource,
+                self._plan.seed_parents(resource),
+                looks_behind=followed,
+            )
+            self._walks[resource.name] = walk
+            self._stack.append(walk.ready())
+            return True
+        return False
+
+    def _walk_on(self, partition: Partition, *, done: bool) -> None:
+        walk = self._walks.get(partition.resource)
+        if walk is not None:
+            walk.ended(partition, done=done)
+            if walk.waits:  # below all others, so that children come first
+                self._stack.insert(0, walk.ready())
+
+    def _of_finished_parents(self, resource: Resource) -> Iterator[Partition]:
+        """The children of parents that are not harvested in this run, but were in another."""
+        for parent in self._plan.finished(resource.parent_names[0]):
+            yield from self._plan.children(resource, parent)
