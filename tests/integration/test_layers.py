@@ -54,7 +54,7 @@ ROOMS = {
     "isal": ("page.body", "store.entries", "export.jsonl_gzip"),
     "pyarrow": ("export.",),
     "duckdb": ("export.",),
-    "sqlite3": ("export.repeats", "replay.index", "results.distinct_keys"),
+    "sqlite3": ("planning.frontier", "export.repeats", "replay.index", "results.distinct_keys"),
     "http.server": ("replay.server", "emulator."),
     "msgspec": ("page.", "store.entries", "engine.likeness", "export."),
     "xxhash": ("page.identity",),
