@@ -8,9 +8,11 @@ unless it turns out to be the one taken.
 import enum
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from types import NoneType
 from typing import Any, Final
 
 from harvester.errors import PageRefused
@@ -56,8 +58,9 @@ class Aggregate:
         """Whether nothing can change the value any more."""
         return self.value is not NOTHING and self.take in (Take.FIRST, Take.EXISTS)
 
-    def put_all(self, values: Sequence[Any]) -> None:
+    def put_all(self, matches: "Matches") -> None:
         """Take in matches, in order: the same as to `put` each."""
+        values = matches.values
         if self.take is Take.COUNT:
             values = [sum(values)] if values else ()
         elif self.take is Take.FIRST:
@@ -65,7 +68,9 @@ class Aggregate:
         elif self.take is Take.LAST:
             values = values[-1:]
         elif self.take in (Take.MIN, Take.MAX):
-            values = _candidates(values, self.take, self.within)
+            best = matches.extreme(self.take)
+            if best is not NOTHING and not (self.within and not self.within(best)):
+                values = [best]
         for value in values:
             self.put(value)
 
@@ -88,6 +93,61 @@ class Aggregate:
         """Let an element's value count after all."""
         if self.matched and self.value is not NOTHING:
             parent.put(self.value)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Many values that one path led to, in order."""
+
+    values: Sequence[Any]
+
+    def extreme(self, take: Take) -> Any:
+        """The smallest or largest that is not null; `NOTHING` where each must be looked at."""
+        values, key = self._compared
+        if not values:
+            return NOTHING
+        return min(values, key=key) if take is Take.MIN else max(values, key=key)
+
+    @cached_property
+    def _compared(self) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
+        """Values of one kind, null left out, and by what they are compared; none where they may
+        not all be compared alike.
+        """
+        values, kinds = self.values, {*map(type, self.values)}
+        if NoneType in kinds:
+            kinds.remove(NoneType)
+            values = [value for value in values if value is not None]
+        if kinds <= {int, Decimal}:
+            return values, None
+        if kinds != {str}:
+            return (), None
+        lengths, together = {*map(len, values)}, "".join(values)
+        if together.isdecimal():
+            if max(lengths) >= _LONGEST_ID or 0 in lengths or not together.isascii():
+                return (), None
+            return values, None if len(lengths) == 1 else int
+        return (values if _are_no_numbers(values, lengths, together) else ()), None
+
+
+def _are_no_numbers(values: Sequence[str], lengths: Set[int], together: str) -> bool:
+    """Whether no text of these is a number, for certain."""
+    if len(lengths) == 1 and _share_a_letter(together, len(values[0])):
+        return True
+    return not any(map(str.isdecimal, values)) and "\n-" not in "\n".join(("", *values))
+
+
+def _share_a_letter(together: str, length: int) -> bool:
+    """Whether texts of one length, put together, have the same letter in one place that no number
+    has there, as the first hyphen of a date.
+    """
+    at = length - len(together[:length].lstrip("0123456789"))
+    if at == length:
+        return False
+    letter = together[at]
+    if letter.isdecimal() or (letter == "-" and not at):
+        return False
+    letters = together[at::length]
+    return letters.count(letter) == len(letters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,30 +240,6 @@ def extreme(first: Any, second: Any, take: Take) -> Any:
     if take is Take.MIN:
         return first if a <= b else second
     return first if a >= b else second
-
-
-def _candidates(
-    values: Sequence[Any], take: Take, within: Callable[[Any], bool] | None
-) -> Sequence[Any]:
-    """Those of many values among which the smallest or largest is; all that are not null where
-    they are of several kinds.
-    """
-    values = [value for value in values if value is not None]
-    best = _extreme_of(values, min if take is Take.MIN else max) if values else NOTHING
-    return values if best is NOTHING or (within and not within(best)) else [best]
-
-
-def _extreme_of(values: Sequence[Any], choose: Callable[..., Any]) -> Any:
-    kinds = {*map(type, values)}
-    if kinds <= {int, Decimal}:
-        return choose(values)
-    if kinds != {str}:
-        return NOTHING
-    if not any(map(str.isdecimal, values)) and not any(value[:1] == "-" for value in values):
-        return choose(values)  # no text of these is a number
-    if all(value.isdecimal() and len(value) < _LONGEST_ID for value in values):
-        return choose(values, key=int) if "".join(values).isascii() else NOTHING
-    return NOTHING
 
 
 def _exact(value: Any, path: Path) -> Any:

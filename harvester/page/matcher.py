@@ -94,18 +94,42 @@ class _Frame:
     last: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
     # filters decided at its end, parent
     gates: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
+    reading: "_Reading | None" = None  # made when it is first asked for
 
     def drop_settled(self, position: int) -> None:
         """Let go of the paths that cannot match any more from `position` on, in an array."""
         if not (self.is_map or all(state.may_match(position) for state in self.states)):
             self.states = tuple(state for state in self.states if state.may_match(position))
+            self.reading = None
 
-    def reader(self) -> RecordReader | None:
-        """What reads all that is wanted of the records of this array; None where nothing does."""
-        wanted = [state.wanted for state in self.states]
-        if self.is_map or None in wanted:
-            return None
-        return record_reader(tuple(each for each in wanted if each and each.names))
+    def read_by(self) -> "_Reading":
+        """What reads all that is wanted of the records of this array."""
+        if self.reading is None:
+            self.reading = _Reading.of(self)
+        return self.reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the records of an array are read: `reader`, None where nothing reads all that is wanted,
+    gives a column for each of `states`; `counting` count the records.
+    """
+
+    reader: RecordReader | None
+    states: Sequence[_State]
+    counting: Sequence[_State]
+
+    @classmethod
+    def of(cls, frame: _Frame) -> "_Reading":
+        wanted = [(state, state.wanted) for state in frame.states]
+        reader = None
+        if not (frame.is_map or any(each is None for _, each in wanted)):
+            reader = record_reader(tuple(each for _, each in wanted if each and each.names))
+        return cls(
+            reader,
+            [state for state in frame.states if not state.counts_items],
+            [state for state in frame.states if state.counts_items],
+        )
 
 
 class Matcher:
@@ -157,25 +181,24 @@ class Matcher:
             frame.drop_settled(int(frame.position) + 1)
         if not frame.states:
             return Spare(depth)
-        reader = frame.reader()
-        return Spare(depth, partial(self._read, frame, reader)) if reader else None
+        reading = frame.read_by()
+        return Spare(depth, partial(self._read, frame, reading)) if reading.reader else None
 
-    def _read(self, frame: _Frame, reader: RecordReader, array: bytes) -> bool:
+    def _read(self, frame: _Frame, reading: _Reading, array: bytes) -> bool:
         """Take the fields of whole records; False where the parser has to."""
-        columns = reader.read(array)
+        columns = reading.reader.read(array) if reading.reader else None
         if columns is None:
             return False
         newest: list[tuple[Aggregate, Aggregate]] = []
-        reached = (state for state in frame.states if not state.counts_items)
-        for state, column in zip(reached, columns, strict=True):
+        for state, column in zip(reading.states, columns, strict=True):
             target = state.target
             assert isinstance(target, Aggregate)  # noqa: S101  # what `wanted` says
             if isinstance(state.path[0], Last):
                 aggregate = Aggregate(target.take, within=target.within)
-                aggregate.put_all(column.values[-1:] if column.in_last else ())
+                aggregate.put_all(column.last)
                 newest.append((aggregate, target))
             else:
-                target.put_all(column.values)
+                target.put_all(column)
         frame.last = newest or frame.last
         return True
 
@@ -184,10 +207,11 @@ class Matcher:
         frame = self._stack[-1] if self._stack else None
         if frame is None or (frame.states and self._skipping):
             return
-        counting = [state.target for state in frame.states if state.counts_items]
-        for aggregate in (*frame.counting, *counting):
+        for aggregate in frame.counting:
             aggregate.put(items)
         if frame.states:
+            for state in frame.read_by().counting:
+                state.target.put(items)
             frame.position += items  # type: ignore[operator]  # an array's position is an int
 
     def _run(self) -> Generator[None, tuple[str, Any], None]:

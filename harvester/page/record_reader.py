@@ -19,6 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
+from harvester.page.aggregators import Matches
+
 _UNREAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _MOST_READERS: Final = 64
 #: A key that can be written otherwise only with such escapes.
@@ -41,14 +43,16 @@ class Wanted:
     exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The values of one member in the records that have it, in order; and whether the last one
-    does.
-    """
+@dataclass(frozen=True)
+class Column(Matches):
+    """The values of one member in the records that have it; and whether the last one does."""
 
-    values: Sequence[Any]
     in_last: bool
+
+    @property
+    def last(self) -> Matches:
+        """That of the last record, if it has one."""
+        return Matches(self.values[-1:] if self.in_last else ())
 
 
 class _Skipped(msgspec.Struct, gc=False):
@@ -67,17 +71,16 @@ class RecordReader:
 
     def __init__(self, wanted: Sequence[Wanted]) -> None:
         self._came: dict[Any, list[Any]] = {}  # values by the type of their place
-        self._marks: dict[Any, Any] = {}
         self._on_way: list[_OnWay] = []
         self._places: dict[Wanted, tuple[str, Any]] = {}
         kind = self._struct([(each.names, each) for each in wanted], "", {})
+        self._order = tuple(wanted)
         self._columns = [
-            (each, kind, attrgetter(place))
-            for each, (place, kind) in ((each, self._places[each]) for each in wanted)
+            (each, kind, attrgetter(place)) for each, (place, kind) in self._places.items()
         ]
         self._decode = msgspec.json.Decoder(
             list[kind],  # type: ignore[valid-type]
-            dec_hook=self._hook,
+            dec_hook=self._hook(),
             float_hook=Decimal,
         ).decode
 
@@ -93,7 +96,7 @@ class RecordReader:
             return None
         if not all(each.is_whole(records) for each in self._on_way):
             return None
-        columns = []
+        columns = {}
         for wanted, kind, get in self._columns:
             left = [*map(get, records)]
             values = self._counts(wanted, left, array) if wanted.counted else self._taken(kind)
@@ -101,8 +104,8 @@ class RecordReader:
                 return None
             if not (wanted.exists or _SCALARS.issuperset(map(type, values))):
                 return None
-            columns.append(Column(values, left[-1] is not _ABSENT))
-        return columns
+            columns[wanted] = Column(values, left[-1] is not _ABSENT)
+        return [columns[wanted] for wanted in self._order]
 
     def _taken(self, kind: Any) -> Sequence[Any]:
         return self._came[kind].copy()
@@ -113,9 +116,19 @@ class RecordReader:
         counts = [_count(each) for each in left if each is not _ABSENT]
         return counts if came == len(counts) and not _ESCAPED.search(array) else [*counts, 0]
 
-    def _hook(self, kind: Any, value: Any) -> Any:
-        self._came[kind].append(value)
-        return self._marks[kind]
+    def _hook(self) -> Callable[[Any, Any], Any]:
+        """What notes each value as it comes, and puts a mark into its place: most of the cost."""
+        notes = {kind: (came.append, kind()) for kind, came in self._came.items()}
+        if len(notes) == 1:
+            [(note, mark)] = notes.values()
+            return lambda _, value: mark if note(value) is None else None
+
+        def hook(kind: Any, value: Any) -> Any:
+            note, mark = notes[kind]
+            note(value)
+            return mark
+
+        return hook
 
     def _struct(
         self, below: Sequence[tuple[Names, Wanted]], prefix: str, namespace: dict[str, Any]
@@ -156,7 +169,7 @@ class RecordReader:
             raise NotReadable
         kind = _Counted if counted else type("Value", (), {})
         if not counted:
-            self._came[kind], self._marks[kind] = [], kind()  # type: ignore[operator]
+            self._came[kind] = []
         self._places.update(dict.fromkeys(wanted, (place, kind)))
         return kind
 
