@@ -12,13 +12,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.export import Step, blocks, export, rows
 from harvester.export.blocks import Block, BlockBuilder, plain_parts
 from harvester.export.cells import CellReader
 from harvester.export.columnar import ColumnReader
+from tests.examples import examples
 from tests.export.test_export import (
     PAGES,
     PARTITIONED,
@@ -112,7 +113,7 @@ def stored(out: Path, records: Sequence[bytes]) -> None:
     replace_page(out / partition.folder, body, len(records))
 
 
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = examples(40, may_be_slow=True)
 
 
 @SLOW

@@ -16,7 +16,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import feather
 
@@ -29,6 +29,7 @@ from harvester.planning.plans import plan
 from harvester.store.journal import Journal, read_header
 from harvester.store.manifest import prepare
 from harvester.store.parts import Part
+from tests.examples import examples
 from tests.on_disk import store
 from tests.support import ENVIRONMENT, entry
 
@@ -176,7 +177,7 @@ RECORDS = st.dictionaries(st.sampled_from(ODD_KEYS), VALUES, max_size=5) | VALUE
 PAGES = st.lists(RECORDS, max_size=4).filter(lambda page: page not in ([None], [{}], [[]], [""]))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30, may_be_slow=True)
 @given(pages=st.lists(PAGES, min_size=1, max_size=3))
 @example(pages=[[{}]])
 def test_odd_records_come_back(tmp_path_factory: pytest.TempPathFactory, pages: Any) -> None:

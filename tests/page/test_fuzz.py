@@ -4,7 +4,7 @@ import random
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config.load import parse_config
@@ -61,11 +61,7 @@ def test_mutated_seeds_hold(name: str) -> None:
     target = TARGETS[name]
 
     @given(st.integers(0, 2**32))
-    @settings(
-        max_examples=EXAMPLES.get(name, 500),
-        deadline=None,  # `quickly` counts this process's own time: others may be at work
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @examples(EXAMPLES.get(name, 500), may_be_slow=True)  # `quickly` counts its own time
     def one(seed: int) -> None:
         rng = random.Random(seed)
         quickly(name, mutated(rng.choice(target.seeds), rng))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -15,6 +15,7 @@ from harvester.page import scanner
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.parser import Parser
 from harvester.page.record_reader import Column, RecordReader, Wanted
+from tests.examples import examples
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
 
@@ -80,7 +81,7 @@ def verdict(kind: type[FieldParser], wanted: Sequence[Field], chunks: Sequence[b
         return type(error)
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(
     groups=PAGES, fields=FIELDS, borders=BORDERS, separator=st.sampled_from((",", " , ", ",\n ")),
     root=st.booleans(),

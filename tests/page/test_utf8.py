@@ -1,11 +1,12 @@
 """UTF-8: what Python would not decode is refused, wherever chunks and pieces end."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import NotJSON
 from harvester.page.utf8 import UTF8Check
+from tests.examples import examples
 
 #: Each as RFC 3629 forbids it: a stray byte, over-long forms, surrogates, beyond U+10FFFF, cut.
 FAULTS = [
@@ -35,7 +36,7 @@ def test_a_fault_is_refused(fault: bytes, size: int) -> None:
 
 
 @given(st.integers(0, len(LONG.encode())), st.integers(0, 3))
-@settings(max_examples=50)
+@examples(50)
 def test_chunks_end_anywhere(at: int, more: int) -> None:
     """Inside of characters too."""
     text = LONG.encode()
@@ -43,7 +44,7 @@ def test_chunks_end_anywhere(at: int, more: int) -> None:
 
 
 @given(st.binary(max_size=12), st.integers(0, 30_000))
-@settings(max_examples=200)
+@examples(200)
 def test_it_agrees_with_python(some: bytes, size: int) -> None:
     """Of any bytes behind text."""
     text = LONG[:size].encode() + some + LONG.encode()

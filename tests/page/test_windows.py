@@ -17,6 +17,7 @@ from harvester.page.array_validator import proven
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.guard import Guard
 from tests.bench.pages import Large, search_page
+from tests.examples import examples
 from tests.fuzz_targets import EveryByte, strictly
 from tests.mutations import TOKENS
 from tests.page.test_borders import bulky, cut, styles
@@ -221,7 +222,7 @@ def test_with_leaps_and_without(
 
 
 @given(st.integers(8, 60), st.integers(0, 60), st.integers(0, 40), st.booleans(), st.integers(1, 9))
-@settings(max_examples=300)
+@examples(300)
 def test_no_item_that_is_too_deep_passes(
     levels: int, arrays: int, between: int, arrays_first: bool, others: int
 ) -> None:
