@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from harvester.engine.attempts import Tries
+from harvester.engine.attempts import Attempts
 from harvester.http import headers, transport
 from harvester.http import recent_requests as recent
 from harvester.page import body
@@ -60,13 +60,13 @@ def untrusted_tried_on() -> None:
 
 def turn_before_credentials() -> None:
     """All that wait for a slow token have taken their turn, and leave at once."""
-    turn = Tries.turn
+    turn = Attempts.turn
 
-    def bug(self: Tries, ready: Callable[[], Any]) -> Any:
+    def bug(self: Attempts, ready: Callable[[], Any]) -> Any:
         turn(self, lambda: None)
         return ready()
 
-    put(Tries, "turn", bug)
+    put(Attempts, "turn", bug)
 
 
 def hops_not_counted() -> None:

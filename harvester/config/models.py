@@ -241,8 +241,8 @@ class Resource(Section):
         """The total by which windows are split is the one that tells the paginator its end."""
         found = split_key(self.partitions)
         if found and found[2].total_path is not None and self.paginator.total_place is None:
-            told = {"total_path": found[2].total_path, "total_unit": "records"}
-            object.__setattr__(self, "paginator", self.paginator.model_copy(update=told))
+            total = {"total_path": found[2].total_path, "total_unit": "records"}
+            object.__setattr__(self, "paginator", self.paginator.model_copy(update=total))
         return self
 
     @model_validator(mode="after")
@@ -397,7 +397,7 @@ class Concurrency(Section):
     """Partitions at once."""
     pages: Annotated[int, Field(ge=1, le=64)] = 1
     """Pages of one partition that may be under way at once, which is also what a kill costs. Where
-    the next cursor can be told beforehand (`page_number`, and `offset` with a `limit`) so many
+    the next cursor is known beforehand (`page_number`, and `offset` with a `limit`) so many
     are asked for at once; elsewhere, from 2 on, pages become durable behind those that are asked
     for, several together: more pages a second where the disk is slow."""
 
@@ -475,12 +475,12 @@ class Config(Section):
     @model_validator(mode="after")
     def _can_renew(self) -> Self:
         auth = self.client.auth
-        told = (
+        message = (
             "reauth needs credentials that can be renewed; "
             f"{f'those of {auth.type} cannot' if auth else 'there is no auth'}"
         )
         faults: list[tuple[KeyPath, str]] = [
-            (("resources", index, "response_actions", number, "action"), told)
+            (("resources", index, "response_actions", number, "action"), message)
             for index, resource in enumerate(self.resources)
             for number, rule in enumerate(resource.response_actions)
             if rule.action == "reauth" and not isinstance(auth, RenewableOptions)
@@ -528,12 +528,12 @@ class Config(Section):
             for name in resource.inherited:
                 own = name.removeprefix(PARENT)
                 if own not in known and name not in known:
-                    told = f"unknown reference {{{name}}}: " + (
+                    message = f"unknown reference {{{name}}}: " + (
                         f"the parents' keys are {listed(known, 'and')}"
                         if known
                         else "its parents have no partitions"
                     )
-                    faults.append((("resources", index), told))
+                    faults.append((("resources", index), message))
         if faults:
             raise SectionError(faults)
         return self

@@ -65,11 +65,11 @@ _BASE_URL: Final = "client.base_url"
 @dataclass(frozen=True, slots=True)
 class Change:
     """A difference between two questions, in words. `acceptable`: a run may go on with the new one,
-    if it is told to, and what is kept stays right. `advised`: our own messages say to make it, so a
-    run goes on without being told.
+    if it is asked to, and what is kept stays right. `advised`: our own messages say to make it, so
+    a run goes on without being asked.
     """
 
-    told: str
+    message: str
     acceptable: bool = False
     advised: bool = False
 
@@ -113,11 +113,11 @@ def fingerprints(config: Config, salt: str) -> dict[str, str]:
     digests = digested(config, salt)
     found = {}
     for name, shaped in shapes(config).items():
-        told = fingerprint(shaped)
+        shape = fingerprint(shaped)
         used = {each: digests[each] for each in _used(shaped) if each in digests}
         if _BASE_URL in digests:
             used[_BASE_URL] = digests[_BASE_URL]
-        found[name] = f"{told}:{salt}:{fingerprint(used)}" if used else told
+        found[name] = f"{shape}:{salt}:{fingerprint(used)}" if used else shape
     return found
 
 
@@ -154,13 +154,15 @@ def changed_shapes(before: Config, now: Config) -> Iterator[Change]:
     new = shapes(now)
     for name, old in shapes(before).items():
         if name in new:
-            for place, told in _differences((), old, new[name]):
+            for place, difference in _differences((), old, new[name]):
                 fixed = any(place[: len(each)] == each for each in _FIXED)
                 advised = place == ("paginator", "step") and new[name]["paginator"] == {
                     **old["paginator"],
                     "step": "limit",
                 }
-                yield Change(f"{'.'.join(('resources', name, *place))} {told}", not fixed, advised)
+                yield Change(
+                    f"{'.'.join(('resources', name, *place))} {difference}", not fixed, advised
+                )
 
 
 def changed_values(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:

@@ -7,9 +7,6 @@ from harvester.engine.check import (
     Seen,
     check_live,
 )
-from harvester.engine.commits import (
-    Fetched,
-)
 from harvester.engine.events import (
     AttemptLost,
     BytesArrived,
@@ -31,6 +28,9 @@ from harvester.engine.fetching import (
     WaitingPolicy,
     Wanted,
     fetch_page,
+)
+from harvester.engine.page_result import (
+    PageResult,
 )
 from harvester.engine.partition_runner import (
     Pages,
@@ -54,9 +54,9 @@ __all__ = [
     "Channel",
     "Doubted",
     "Event",
-    "Fetched",
     "OnEvent",
     "PageCommitted",
+    "PageResult",
     "Pages",
     "PartitionDone",
     "PartitionLost",

@@ -27,7 +27,8 @@ from harvester.engine.fetching import (
     Wanted,
     fetch_page,
 )
-from harvester.engine.page_reader import Kept, Place
+from harvester.engine.page_reader import Place
+from harvester.engine.page_result import PageResult
 from harvester.engine.sources import Source
 from harvester.errors import (
     AttemptFailed,
@@ -85,7 +86,7 @@ class Run:
     reach: Reach = field(default_factory=lambda: Reach(time.monotonic))
 
 
-class Tries(WaitingPolicy):
+class Attempts(WaitingPolicy):
     """The tries at one page of a partition; `count` counts them.
 
     They end, in `Interrupted`, when the run is to stop or nobody wants the page any more.
@@ -115,14 +116,14 @@ class Tries(WaitingPolicy):
         self._attempt = 0  # the one under way, from 1; renewals are of the same one
         self._said: str | None = None  # by the last answer that was whole and no page
 
-    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Exchanged[Kept]:
+    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Exchanged[PageResult]:
         """One try, and how much patience is left where nothing could be reached."""
         self._attempt = attempt
         run = self._run
         wanted = Wanted(self._partition, cursor, at.live_pages + 1)
         known = self._recognition
 
-        def read(response: Response, request: Request, asked: Any) -> Kept:
+        def read(response: Response, request: Request, asked: Any) -> PageResult:
             place = Place(
                 wanted.number, at.pages + 1, asked, request.url, known.by, known.below,
                 at.records > 0,
@@ -131,13 +132,13 @@ class Tries(WaitingPolicy):
             return self._source.reader.read(response, self._new_part, place, self._progress(), now)
 
         try:
-            tried = fetch_page(self._channel, self, wanted, read)
+            exchanged = fetch_page(self._channel, self, wanted, read)
         except Unreached as error:
             error.patience_s = run.reach.missed(error.origin)
             raise
-        if announced := exhausted(tried.got.headers, run.now().timestamp()):
+        if announced := exhausted(exchanged.got.headers, run.now().timestamp()):
             run.limit.hold(self._partition.resource, announced)
-        return tried
+        return exchanged
 
     def asking(self, request: Request) -> None:
         """Count it; the first of a page is not made where nobody has ever answered."""
@@ -161,11 +162,11 @@ class Tries(WaitingPolicy):
         if not isinstance(error, PageRejected):
             return
         if not request.idempotent:
-            told = f"{error}; not asked again (idempotent: false): run again to begin anew"
-            raise PageLost(told, status=error.status, hint_s=error.hint_s) from error
+            message = f"{error}; not asked again (idempotent: false): run again to begin anew"
+            raise PageLost(message, status=error.status, hint_s=error.hint_s) from error
         if error.same and error.same == self._said:
-            told = f"{error}; the same came twice, so it is not asked for again"
-            raise PageRefused(told, status=error.status) from error
+            message = f"{error}; the same came twice, so it is not asked for again"
+            raise PageRefused(message, status=error.status) from error
         self._said = error.same or self._said
 
     def spent(self, requests: int) -> None:
@@ -209,8 +210,8 @@ class Tries(WaitingPolicy):
 
     def lost(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
         """Tell of a try that came to nothing."""
-        told = self._secrets.redact(str(error))
-        self._run.emit(AttemptLost(self._partition, attempt, told, seconds))
+        message = self._secrets.redact(str(error))
+        self._run.emit(AttemptLost(self._partition, attempt, message, seconds))
 
     def stopping(self) -> bool:
         """Whether the run ends, or the page is no longer wanted."""
@@ -228,16 +229,16 @@ class Tries(WaitingPolicy):
         """Counts the bytes of one page and tells of them now and then."""
         run, partition = self._run, self._partition
         wire = decoded = 0
-        told = run.clock()
+        reported = run.clock()
 
         def arrived(more_wire: int, more_decoded: int) -> None:
-            nonlocal wire, decoded, told
+            nonlocal wire, decoded, reported
             if self.stopping():
                 raise Interrupted("interrupted")
             wire += more_wire
             decoded += more_decoded
-            if run.clock() - told >= _BYTES_EVENT_S:
-                told = run.clock()
+            if run.clock() - reported >= _BYTES_EVENT_S:
+                reported = run.clock()
                 run.emit(BytesArrived(partition, wire, decoded))
 
         return arrived

@@ -13,44 +13,21 @@ are written when all of its parts are durable under their names.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Condition
 from types import TracebackType
 from typing import Self
 
-from harvester.page import Sight
-from harvester.store import Checkpoint, Entry, Part, Writer
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A page that is whole and checked, and the line that the journal will have of it.
-
-    `part` is None where the line says that there is no page, `sight` where it has no records.
-    """
-
-    entry: Entry
-    part: Part | None
-    sight: Sight | None = None
-    cookies: bool = False  # whether the server set any, which nobody keeps
-
-    def sync(self) -> None:
-        """Take the first step of its commit; raises `DiskError`."""
-        if self.part is not None:
-            self.part.sync()
-
-    def discard(self) -> None:
-        """Leave nothing of it."""
-        if self.part is not None:
-            self.part.discard()
+from harvester.engine.page_result import PageResult
+from harvester.store import Checkpoint, Entry, Writer
 
 
 class Commits:
     """The commits of one partition. Leaving the `with` block waits for the last.
 
-    `told` is called with each entry that has become part of the harvest, and what it led to. Where
-    `under_way` is above 1, so many pages may be fetched and not yet committed, the one that is
-    being fetched included; `executor` then does the work, in no more threads than that. `look`
+    `committed` is called with each entry that has become part of the harvest, and what it led to.
+    Where `under_way` is above 1, so many pages may be fetched and not yet committed, the one that
+    is being fetched included; `executor` then does the work, in no more threads than that. `look`
     raises where the folder is no longer the run's: nothing may be named or written there then.
     """
 
@@ -59,16 +36,16 @@ class Commits:
         writer: Writer,
         under_way: int,
         executor: Executor,
-        told: Callable[[Entry, Checkpoint], None],
+        committed: Callable[[Entry, Checkpoint], None],
         look: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._most = under_way - 1
         self._executor = executor
-        self._told = told
+        self._committed = committed
         self._look = look
         self._changed = Condition()
-        self._waiting: list[Fetched] = []
+        self._waiting: list[PageResult] = []
         self._uncommitted = 0
         self._working = False
         self._error: BaseException | None = None
@@ -82,10 +59,10 @@ class Commits:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """What a commit raised counts more than what the fetch beside it did."""
+        """What a commit raised counts more than what the fetch next to it did."""
         self._until(0)
 
-    def add(self, page: Fetched) -> None:
+    def add(self, page: PageResult) -> None:
         """Commit a page, behind those before it; raises what committing any of them raised."""
         if self._most == 0:
             self._commit([page])
@@ -126,13 +103,13 @@ class Commits:
                 self._uncommitted -= len(group)
                 self._changed.notify_all()
 
-    def _next_group(self) -> list[Fetched]:
+    def _next_group(self) -> list[PageResult]:
         with self._changed:
             group, self._waiting = self._waiting, []
             self._working = bool(group)
         return group
 
-    def _commit(self, group: Sequence[Fetched]) -> None:
+    def _commit(self, group: Sequence[PageResult]) -> None:
         first, *others = group
         synced: list[Future[None]] = []
         at = replace(self._writer.checkpoint)
@@ -152,4 +129,4 @@ class Commits:
             raise
         for page in group:
             at = at.after(page.entry)
-            self._told(page.entry, at)
+            self._committed(page.entry, at)

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from harvester.config import Resource, Retry
 from harvester.engine.fetching import Channel, Ready, WaitingPolicy, Wanted, fetch_page
-from harvester.engine.page_reader import Kept, PageReader, Place
+from harvester.engine.page_reader import PageReader, Place
+from harvester.engine.page_result import PageResult
 from harvester.engine.second_page import claimed, compared, ends_in_words, total_in_words
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.http import Backoff, RateLimit, Request, Response, window_reset
@@ -116,7 +117,7 @@ class Look(WaitingPolicy):
             following = kept.following(self._paginator, cursor)
         except (AttemptFailed, RunStopped) as error:
             return Seen(
-                self._resource.name, partition.title, error=self._told(error),
+                self._resource.name, partition.title, error=self._described(error),
                 status=getattr(error, "status", None), asked=tuple(self._asked),
             )  # fmt: skip
         path = self._path(kept)
@@ -138,49 +139,51 @@ class Look(WaitingPolicy):
         return replace(seen, asked=tuple(self._asked))
 
     def _with_second(
-        self, seen: Seen, partition: Partition, kept: Kept, following: Any | Done, path: Path
+        self, seen: Seen, partition: Partition, kept: PageResult, following: Any | Done, path: Path
     ) -> Seen:
         """What the page after the first one shows, asked for as a harvest would."""
         if isinstance(following, Done):
             sign = claimed(self._resource, path, kept.headers, kept.records)
             if sign is None or following.reason == "maximum_reached":
                 return seen
-            told = f"{self._secrets.redact(sign.says(kept.records))}, and the partition ends here"
-            return replace(seen, notes=(*seen.notes, f"{told}: name the way to the next page"))
+            message = (
+                f"{self._secrets.redact(sign.says(kept.records))}, and the partition ends here"
+            )
+            return replace(seen, notes=(*seen.notes, f"{message}: name the way to the next page"))
         try:
             next_one = self._fetched(partition, 2, following)
             past = Checkpoint().with_page(kept.records, kept.fields)
             next_one.following(self._paginator, following, past)
         except (AttemptFailed, RunStopped) as error:
-            told = f"the second page could not be had: {self._told(error)}"
-            return replace(seen, second="failed", wrong=told)
+            message = f"the second page could not be had: {self._described(error)}"
+            return replace(seen, second="failed", wrong=message)
         second = self._path(next_one)
         if second is None:
             return replace(seen, second="a rule takes it for the end")
         found = compared(self._resource, path, second, next_one.records)
         second.unlink()  # a resource that this one is the parent of looks at the first page
-        told = self._secrets.redact(found.told)
-        wrong = f"the second page: {told}" if found.wrong else None
-        return replace(seen, second=told, wrong=wrong)
+        message = self._secrets.redact(found.message)
+        wrong = f"the second page: {message}" if found.wrong else None
+        return replace(seen, second=message, wrong=wrong)
 
-    def _fetched(self, partition: Partition, number: int, cursor: Any) -> Kept:
+    def _fetched(self, partition: Partition, number: int, cursor: Any) -> PageResult:
         """One page."""
         wanted = Wanted(partition, self._secrets.conceal(cursor), number)
 
-        def read(response: Response, request: Request, asked: Any) -> Kept:
+        def read(response: Response, request: Request, asked: Any) -> PageResult:
             place = Place(number, number, asked, request.url, after_records=number > 1)
             part = partial(Part, self._folder)
             return self._reader.read(response, part, place, _no_progress, time.time())
 
         return self._backoff.call(lambda _: fetch_page(self._channel, self, wanted, read).got)
 
-    def _path(self, kept: Kept) -> Path | None:
+    def _path(self, kept: PageResult) -> Path | None:
         return self._folder / kept.part.store().name if kept.part else None
 
-    def _told(self, error: Exception) -> str:
-        told = self._secrets.redact(str(error))
+    def _described(self, error: Exception) -> str:
+        message = self._secrets.redact(str(error))
         hint_s = getattr(error, "hint_s", None)
-        return told + (f"; the server asks to wait {duration(hint_s)}" if hint_s else "")
+        return message + (f"; the server asks to wait {duration(hint_s)}" if hint_s else "")
 
     def _keys(self, path: Path) -> tuple[str, ...] | None:
         """The keys of the first record, read on its own."""
@@ -196,7 +199,7 @@ class Look(WaitingPolicy):
         return self._secrets.redact(as_text(following))
 
 
-def _odd(resource: Resource, kept: Kept, *, done: bool) -> Iterator[str]:
+def _odd(resource: Resource, kept: PageResult, *, done: bool) -> Iterator[str]:
     """What a page shows that a harvest would go by, and a person should know before."""
     size = resource.paginator.full_page
     if kept.part is None:

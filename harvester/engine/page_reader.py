@@ -20,6 +20,7 @@ from harvester.config import (
     Limits,
     Resource,
 )
+from harvester.engine.page_result import PageResult
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
@@ -36,7 +37,6 @@ from harvester.page import (
     Field,
     Identity,
     JsonPages,
-    Sight,
     Take,
     format_of,
     is_supported,
@@ -56,7 +56,6 @@ from harvester.paging import (
     BodyTexts,
     Done,
     Page,
-    Paginator,
     announced_wait,
     is_page,
     judge,
@@ -79,7 +78,6 @@ _TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+")
 _NO_PAGE_ADVICE: Final = (
     "are base_url and path those of the API, and are credentials set where it needs them?"
 )
-_NOTHING_CAME: Final = Checkpoint()
 #: What APIs answer to a cursor that they have given and no longer know.
 _EXPIRED: Final = (400, 404, 410)
 #: What APIs answer to a number or an offset behind their last page (WordPress: 400).
@@ -112,36 +110,9 @@ class Place:
     part: int
     cursor: Any
     url: str
-    by: str | None = None  # what the partition's records are told apart by, if that is known
+    by: str | None = None  # what distinguishes the partition's records, if that is known
     below: int = ALL  # the hashes of records that are of interest
     after_records: bool = False  # a page before it had some
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A page in its part, which is whole and checked, and *must* be made durable before anything
-    may speak of it (None: a rule ended the partition without one).
-    """
-
-    part: Part | None
-    status: int
-    headers: Mapping[str, str]
-    records: int
-    bytes: int
-    fields: Mapping[str, Any]
-    page: Page | None = None  # None: a rule ended the partition
-    sight: Sight | None = None
-    control_characters: int = 0  # raw in strings
-
-    def following(
-        self, paginator: Paginator[Any], cursor: Any, past: Checkpoint = _NOTHING_CAME
-    ) -> Any | Done:
-        """The next cursor, where the page was asked for with `cursor` and `past` came before it.
-        Raises `PageRefused`; the part *must* be discarded then.
-        """
-        if self.page is None:
-            return Done("ignored")
-        return paginator.next_cursor(cursor, self.page, past)
 
 
 class PageReader:
@@ -188,7 +159,7 @@ class PageReader:
 
     def read(
         self, response: Response, new_part: NewPart, place: Place, progress: Progress, now: float
-    ) -> Kept:
+    ) -> PageResult:
         """Stream the answer into part `place.part` and work out the next cursor.
 
         `progress(wire, decoded)` is called as bytes come; `now` is the epoch, for the server's
@@ -249,7 +220,7 @@ class PageReader:
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)
             sight = look.sight() if records and not only else None
             part.hand_over()
-            return Kept(
+            return PageResult(
                 part,
                 response.status,
                 response.headers,
@@ -277,14 +248,14 @@ class PageReader:
             else f"{_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to "
             f"{self._yaml}.response_actions, or to those of resource_defaults)"
         )
-        told = _told(
+        message = _answered(
             response.status,
             by_rule=False,
             snippet=snippet,
             advice=f"; {advice}",
             what=f" with {kind}, which is no {ours.upper()}",
         )
-        raise PageRefused(told, status=response.status)
+        raise PageRefused(message, status=response.status)
 
     def _refuse_unframed(self, response: Response) -> None:
         """Raise `PageRefused` if nobody could know that a body was cut."""
@@ -368,7 +339,7 @@ class PageReader:
             "records"
         )
 
-    def _no_page(self, response: Response, place: Place, now: float) -> Kept:
+    def _no_page(self, response: Response, place: Place, now: float) -> PageResult:
         """An answer whose status is not a page's: judged by its status and what it says."""
         try:
             texts = BodyTexts(self._resource.response_actions, response.status)
@@ -434,8 +405,8 @@ class PageReader:
         texts: BodyTexts,
         snippet: bytes = b"",
         advice: str = "",
-    ) -> Kept | None:
-        """None when nothing stands against the page; a `Kept` without part when it is ignored.
+    ) -> PageResult | None:
+        """None when nothing stands against the page; one without part when it is ignored.
 
         `fields` is None where the body is no JSON.
         """
@@ -445,12 +416,12 @@ class PageReader:
         if verdict == "keep":
             return None
         if verdict == "ignore":
-            return Kept(None, response.status, response.headers, 0, 0, {})
-        message = _told(response.status, rule is not None, snippet, advice)
+            return PageResult(None, response.status, response.headers)
+        message = _answered(response.status, rule is not None, snippet, advice)
         if verdict == "stop":
             raise RunStopped(f"{message}, and its rule says stop")
-        told = announced_wait(rule, self._retry_after_path, fields, now)
-        hint = longest(server_wait(response.headers, now), told)
+        announced = announced_wait(rule, self._retry_after_path, fields, now)
+        hint = longest(server_wait(response.headers, now), announced)
         error = _KINDS[verdict](message, status=response.status, hint_s=hint)
         error.by_rule = rule is not None
         raise error
@@ -473,7 +444,7 @@ def _goes_on(moment: datetime, value: Any, *, beyond: bool) -> bool:
     return usable and is_beyond(value, moment) is beyond
 
 
-def _told(status: int, by_rule: bool, snippet: bytes, advice: str, what: str = "") -> str:
+def _answered(status: int, by_rule: bool, snippet: bytes, advice: str, what: str = "") -> str:
     """An answer in words: its status, and the beginning of what the server said."""
     try:
         phrase = f" {HTTPStatus(status).phrase}"

@@ -14,15 +14,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from harvester.engine.attempts import Run, Tries
-from harvester.engine.commits import Commits, Fetched
+from harvester.engine.attempts import Attempts, Run
+from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
 from harvester.engine.fetching import session_of
-from harvester.engine.page_reader import Kept, NewPart, Place
+from harvester.engine.page_reader import NewPart, Place
+from harvester.engine.page_result import Asked, PageResult
 from harvester.engine.prefetch import Window
 from harvester.engine.repetition import Repetition
 from harvester.engine.splits import Splits
-from harvester.engine.turns import Arrived, Turns, iso, short
+from harvester.engine.turns import Turns, iso, short
 from harvester.errors import (
     AttemptFailed,
     ChainExpired,
@@ -215,11 +216,11 @@ class Pages:
         for doubt in entry.doubts:
             self._run.emit(Doubted(self._partition, doubt))
 
-    def goes_on(self, commits: Commits, at: Checkpoint, fetched: Fetched) -> Checkpoint:
+    def goes_on(self, commits: Commits, at: Checkpoint, fetched: PageResult) -> Checkpoint:
         """Hand a page over to be committed, and go on from it."""
         self.remember(fetched.entry)
         entry = self._doubted(self.repetition.doubting(fetched))
-        commits.add(replace(fetched, entry=entry))
+        commits.add(fetched.with_entry(entry))
         return at.after(entry)
 
     def _doubted(self, entry: Entry) -> Entry:
@@ -228,23 +229,23 @@ class Pages:
         if incremental is None or not entry.done:
             return entry
         if self._seen.before is not None:
-            told = (
+            message = (
                 f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, "
                 f"and a record's {incremental.cursor_path} is "
                 f"{short(as_text(self._seen.before), _CURSOR_CHARS)}: the server seems to ignore "
                 f"{incremental.param}, and then each run stores the same once more"
             )
-            entry = entry.doubted(Doubt("before_start", self._secrets.redact(told)))
+            entry = entry.doubted(Doubt("before_start", self._secrets.redact(message)))
         if self._seen.beyond is None:
             return entry
         start = self._start if self._seen.largest is None else self._seen.largest
-        told = (
+        message = (
             f"a record's {incremental.cursor_path} is "
             f"{short(as_text(self._seen.beyond), _CURSOR_CHARS)}, which lies in the server's "
             "future; the next run starts at the largest value before it, "
             f"{short(as_text(start), _CURSOR_CHARS)}"
         )
-        return entry.doubted(Doubt("future_value", self._secrets.redact(told)))
+        return entry.doubted(Doubt("future_value", self._secrets.redact(message)))
 
     def cursor(self, at: Checkpoint) -> Any:
         """What the next page is asked for with, concealed."""
@@ -254,21 +255,24 @@ class Pages:
         """The cursor after the page that follows `at`, if that page is full."""
         return self._paginator.foresee(cursor, at)
 
-    def fetch(self, at: Checkpoint, dropped: threading.Event) -> Arrived | Fetched:
+    def fetch(self, at: Checkpoint, dropped: threading.Event) -> PageResult:
         """The page after `at`, in its part, still to be judged; tried again as needed.
 
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
         cursor = self.cursor(at)
         known = self.repetition.recognition
-        tries = Tries(self._run, self._partition, self.new_part, dropped, known, self._cookies)
+        tries = Attempts(self._run, self._partition, self.new_part, dropped, known, self._cookies)
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
-            tried = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
-            self._refuse_open(tried.got)
-            unkept_cookies = self._cookies is None and "set-cookie" in tried.got.headers
-            return Arrived(tried, cursor, tries.count, unkept_cookies)
+            exchanged = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
+            self._refuse_open(exchanged.got)
+            asked = Asked(
+                exchanged.request, exchanged.asked, cursor, exchanged.elapsed_s, tries.count
+            )
+            unkept_cookies = self._cookies is None and "set-cookie" in exchanged.got.headers
+            return exchanged.got.asked_with(asked, cookies=unkept_cookies)
         except ChainExpired as error:
             if not at.live_pages:  # nothing but the same request again
                 raise
@@ -311,7 +315,7 @@ class Pages:
                 f"Date it is {iso(there)}{ahead}; a run after that harvests it, and others like it"
             )
 
-    def _refuse_open(self, kept: Kept) -> None:
+    def _refuse_open(self, kept: PageResult) -> None:
         """Raise `WindowOpen` where an answer came before the window had closed; leaves nothing."""
         if self._closes_at is None:
             return
@@ -319,8 +323,7 @@ class Pages:
         try:
             self.await_close()
         except WindowOpen:
-            if kept.part is not None:
-                kept.part.discard()
+            kept.discard()
             raise
 
     def has_lost_its_place(self, at: Checkpoint) -> bool:
@@ -334,7 +337,7 @@ class Pages:
 
     def restarted(
         self, at: Checkpoint, why: str, status: int | None = None, attempts: int = 0
-    ) -> Fetched:
+    ) -> PageResult:
         """The line by which the chain of cursors begins again; says so."""
         why = self._secrets.redact(why)
         kept = "count until then" if at.done else "do not count"
@@ -349,7 +352,7 @@ class Pages:
             attempts=attempts,
         )
 
-    def ended_before(self, at: Checkpoint) -> Fetched | None:
+    def ended_before(self, at: Checkpoint) -> PageResult | None:
         """The line by which a partition ends with the page that was kept last, where it leads no
         further and a rule that was added since says so: `has_more_path`, `maximum_pages`.
         """
@@ -375,13 +378,13 @@ class Pages:
         """
         return self._paginator.counts_records
 
-    def asks_otherwise(self, at: Checkpoint) -> Fetched:
+    def asks_otherwise(self, at: Checkpoint) -> PageResult:
         """The line that says that another question is asked from here on; it was accepted."""
         cursor = self.cursor(at)
         asked = {"fingerprint": self._source.fingerprint}
         return self._turns.line(at, ACCEPTED, cursor=cursor, following=cursor, request=asked)
 
-    def in_turn(self, window: Window, at: Checkpoint, most: int | None) -> Fetched:
+    def in_turn(self, window: Window, at: Checkpoint, most: int | None) -> PageResult:
         """The page after `at`, judged: the line that the journal will have of it."""
         try:
             came = window.page(at, most)
@@ -394,13 +397,13 @@ class Pages:
             return ended
         return self.judged(came, at)
 
-    def judged(self, came: Arrived | Fetched, at: Checkpoint) -> Fetched:
+    def judged(self, came: PageResult, at: Checkpoint) -> PageResult:
         """What was fetched behind `at`, as the journal will have it."""
-        return self._turns.page(came, at) if isinstance(came, Arrived) else came
+        return came if came.is_judged else self._turns.page(came, at)
 
     # --- Caps ------------------------------------------------------------------------------------
 
-    def to_split(self, at: Checkpoint) -> Fetched | None:
+    def to_split(self, at: Checkpoint) -> PageResult | None:
         """The line by which a partition gives way to smaller ones where an earlier run meant to, or
         begins again where it was a gap and can be split by now.
         """
@@ -413,14 +416,14 @@ class Pages:
             return self.restarted(at, "what was above the cap can be split by now")
         return None
 
-    def split(self, fetched: Fetched, at: Checkpoint) -> Iterator[Fetched]:
+    def split(self, fetched: PageResult, at: Checkpoint) -> Iterator[PageResult]:
         """A page as the journal will have it: itself, or the lines by which the partition gives
         way to smaller ones.
         """
         if not self._splits.is_above(fetched.entry, at):
             if self._splits.is_whole(fetched.entry, at):
                 ended = fetched.entry.but(done=True, next=None, reason="total_reached")
-                fetched = replace(fetched, entry=ended)
+                fetched = fetched.with_entry(ended)
             yield fetched
             return
         parts = self._splits.parts()
@@ -439,7 +442,7 @@ class Pages:
 
     def _split_line(
         self, at: Checkpoint, fields: Mapping[str, Any], said: Entry | None = None
-    ) -> Fetched:
+    ) -> PageResult:
         """The line that says into what a partition is split; `said` is that of the page by which
         it was.
         """
@@ -453,14 +456,14 @@ class Pages:
             fields=fields,
         )
         response = said.response if said else {}
-        return replace(line, entry=line.entry.but(response=response))
+        return line.with_entry(line.entry.but(response=response))
 
     def refuse_gap(self) -> None:
         """Raise `PartitionFailed` where the partition has ended with a gap."""
         newest = self._newest
         if newest is not None and newest.done and newest.reason == CAPPED:
-            told = next((doubt.told for doubt in newest.doubts if doubt.kind == CAPPED), CAPPED)
-            raise PartitionFailed(f"{self._partition.title}: {told}", cursor=None)
+            message = next((doubt.told for doubt in newest.doubts if doubt.kind == CAPPED), CAPPED)
+            raise PartitionFailed(f"{self._partition.title}: {message}", cursor=None)
 
     def check_loop(self, at: Checkpoint) -> None:
         """Raise `PageRefused` where the next page was asked for before."""
@@ -482,14 +485,14 @@ class Pages:
         try:
             yield
         except AttemptFailed as error:
-            told = self._told(error, cursor, at)
-            raise PartitionFailed(told, cursor=self._shown(cursor)) from error
+            message = self._described(error, cursor, at)
+            raise PartitionFailed(message, cursor=self._shown(cursor)) from error
         except RunStopped as error:
             if isinstance(error, DiskError):  # whose folder was taken away, say
                 self.look()
-            raise type(error)(self._told(error, cursor, at)) from error
+            raise type(error)(self._described(error, cursor, at)) from error
 
-    def _told(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:
+    def _described(self, error: HarvesterError, cursor: Any, at: Checkpoint) -> str:
         shown = as_text(self._shown(cursor))
         where = f"page {at.live_pages + 1}" + (
             f" (cursor {short(shown, _CURSOR_CHARS)})" if cursor is not None else ""
@@ -501,8 +504,8 @@ class Pages:
         kept = f"{at.live_pages:,} pages before it are kept"
         if at.live_pages < 2:
             kept = "1 page before it is kept" if at.live_pages else "no page was kept before it"
-        told = self._secrets.redact(str(error))
-        return f"{self._partition.title}, {where}: {told}{until}{asked}; {kept}"
+        message = self._secrets.redact(str(error))
+        return f"{self._partition.title}, {where}: {message}{until}{asked}; {kept}"
 
     def _shown(self, cursor: Any) -> Any:
         """A concealed cursor for people."""

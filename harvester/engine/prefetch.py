@@ -16,14 +16,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from harvester.engine.commits import Fetched
-from harvester.engine.turns import Arrived
+from harvester.engine.page_result import PageResult
 from harvester.store import Checkpoint
 
-#: A page that waits for its turn, or the line that stands in the place of one.
-Came = Arrived | Fetched
-#: Fetches the page after a checkpoint; gives up once the event is set.
-Fetch = Callable[[Checkpoint, threading.Event], Came]
+#: Fetches the page after a checkpoint, or gives the line that stands in its place; gives up once
+#: the event is set.
+Fetch = Callable[[Checkpoint, threading.Event], PageResult]
 #: The cursor that a full page asked for with this one leads to; None where there is no telling.
 Foresee = Callable[[Any, Checkpoint], Any]
 
@@ -36,7 +34,7 @@ class Window:
         self._fetch = fetch
         self._foresee = foresee
         self._executor = executor
-        self._ahead: deque[tuple[Checkpoint, Future[Came]]] = deque()
+        self._ahead: deque[tuple[Checkpoint, Future[PageResult]]] = deque()
         self._dropped = threading.Event()
 
     def __enter__(self) -> Self:
@@ -50,7 +48,7 @@ class Window:
     ) -> None:
         self._drop()
 
-    def page(self, at: Checkpoint, most: int | None = None) -> Came:
+    def page(self, at: Checkpoint, most: int | None = None) -> PageResult:
         """The page after `at`, asking for others behind it, up to `most` in all.
 
         Raises what fetching this one raised.

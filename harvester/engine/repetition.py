@@ -5,13 +5,13 @@ time in a new envelope. The second of two such pages is refused before it is com
 `repeated_page` says that it means the end, or nothing.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from harvester.config import Resource
-from harvester.engine.commits import Commits, Fetched
+from harvester.engine.commits import Commits
 from harvester.engine.likeness import are_other_records, same_records
+from harvester.engine.page_result import PageResult
 from harvester.errors import DataRefused, PageRefused
 from harvester.model import parse
 from harvester.page import Keys, format_of, parsed_keys
@@ -31,7 +31,7 @@ class Repetition:
         self._folder = folder
         self._format = format_of(resource)
 
-    def checked(self, fetched: Fetched, commits: Commits) -> Fetched:
+    def checked(self, fetched: PageResult, commits: Commits) -> PageResult:
         """A page, with what the journal is to say of its records; or the end, where they are those
         of the page before it and `repeated_page` says so. Raises `PageRefused` where it is a loop.
         """
@@ -39,16 +39,16 @@ class Repetition:
         try:
             if mode == "keep" or not self._is_again(fetched, commits):
                 note = self.recognition.note(fetched.sight, fetched.entry.done)
-                return replace(fetched, entry=fetched.entry.but(identity=note))
+                return fetched.with_entry(fetched.entry.but(identity=note))
             if mode == "fail":
                 raise self._loop(fetched)
         except BaseException:
             fetched.discard()
             raise
         fetched.discard()
-        return Fetched(_end(fetched.entry), None)
+        return PageResult(None, line=_end(fetched.entry))
 
-    def doubting(self, fetched: Fetched) -> Entry:
+    def doubting(self, fetched: PageResult) -> Entry:
         """The line of a page, once `recognition` has it, with what speaks against a partition that
         ends with it.
         """
@@ -58,7 +58,7 @@ class Repetition:
         doubt = self.recognition.doubt(fetched.sight)
         return entry.but(doubts=(*entry.doubts, doubt)) if doubt else entry
 
-    def _is_again(self, fetched: Fetched, commits: Commits) -> bool:
+    def _is_again(self, fetched: PageResult, commits: Commits) -> bool:
         """Whether a page is the one before it once more."""
         sight, known = fetched.sight, self.recognition
         if sight is None or not known.repeats(sight, fetched.entry.records):
@@ -81,7 +81,7 @@ class Repetition:
         except (OSError, DataRefused):
             return True
 
-    def _loop(self, fetched: Fetched) -> PageRefused:
+    def _loop(self, fetched: PageResult) -> PageRefused:
         """The loop in words: what the server seems to ignore, and what can be done."""
         records = fetched.entry.records
         same = f"the same {records:,} records" if records > 1 else "the same record"

@@ -114,8 +114,8 @@ def harvest(
                 if not r.parents or names & set(r.parent_names)
             )
             run.emit(RunStarted(config.name, store.place, total, more))
-            for name, told in notes.items():
-                for note in told:
+            for name, lines in notes.items():
+                for note in lines:
                     run.emit(Warned(Partition(name, {}), note))
             with contextlib.closing(Feed(plan, chosen)) as feed:
                 ended = _Ended(run, feed)
@@ -245,7 +245,7 @@ class _Ended:
             except WindowOpen as error:
                 self._waits(partition, error)
             except Interrupted:
-                self._cut_short = True  # as it was told to be
+                self._cut_short = True  # as it was asked to be
             except HarvesterError as error:
                 self.by = self.by or error
                 self._run.stop.set()
@@ -261,7 +261,7 @@ class _Ended:
 
     def _tell_of_most(self, partition: Partition, at: Checkpoint) -> None:
         """A partition that ended by a number of pages, while more are wanted now, stays complete;
-        that is told once.
+        that is said once.
         """
         options = self._run.sources[partition.resource].endpoint.resource.paginator
         is_capped = paginator_of(options).capped(at)
@@ -272,14 +272,14 @@ class _Ended:
         again = shlex.join(
             ["harvester", "redo", self._run.store.place, "--resource", partition.resource]
         )
-        told = (
+        message = (
             f"complete with {at.live_pages:,} pages, the most that were wanted; {place} now wants "
             f"more, but what is complete is not gone on with: {again} harvests it again"
         )
-        self._run.emit(Warned(partition, told))
+        self._run.emit(Warned(partition, message))
 
     def _waits(self, partition: Partition, error: WindowOpen) -> None:
-        """A window that has not closed is left to a later run; that is told once."""
+        """A window that has not closed is left to a later run; that is said once."""
         if not self._waiting:
             self._run.emit(Warned(partition, str(error)))
         self._waiting = True

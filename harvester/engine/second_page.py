@@ -37,7 +37,7 @@ _SORTED: Final = "add the API's parameter for a fixed order, such as sort: id, t
 class Second:
     """What the second page is, in words; `wrong`: a harvest would not go well."""
 
-    told: str
+    message: str
     wrong: bool = False
 
 

@@ -1,16 +1,15 @@
-"""Judges whether a partition must give way to smaller ones, and what is told where none is left.
+"""Judges whether a partition must give way to smaller ones, and what is said where none is left.
 
 A partition is split as soon as a page's total is above what the API shows (`split_above`), or,
 where no total says so, when as many records have come: before more of it is fetched. The page that
 said so is not kept, since its records come with the smaller ones. Where the window cannot be split
-further, what the API shows of it is kept, and the partition ends as a gap that is told.
+further, what the API shows of it is kept, and the partition ends as a gap that is shown.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from harvester.config import Resource
-from harvester.engine.commits import Fetched
+from harvester.engine.page_result import PageResult
 from harvester.model import Doubt, Partition, Prefixes, as_text, split, split_key
 from harvester.page import as_number
 from harvester.paging import SPLIT_TOTAL, TOTAL, counted_in, paginator_of
@@ -85,15 +84,15 @@ class Splits:
 
     def fields(self, parts: tuple[str, ...]) -> dict[str, object]:
         """What the line of a split says."""
-        told: dict[str, object] = {} if self._total is None else {TOTAL: self._total}
-        return {**told, SPLIT: list(parts)}
+        total: dict[str, object] = {} if self._total is None else {TOTAL: self._total}
+        return {**total, SPLIT: list(parts)}
 
     @property
     def can_split(self) -> bool:
         """Whether the partition is not the smallest one."""
         return bool(self.parts())
 
-    def ended(self, fetched: Fetched, at: Checkpoint) -> Fetched:
+    def ended(self, fetched: PageResult, at: Checkpoint) -> PageResult:
         """A page of a partition that is above the cap and cannot be split: as the last one, where
         as much has come as the API shows, or where it leads no further.
         """
@@ -104,7 +103,7 @@ class Splits:
         doubt = Doubt(CAPPED, self._gap(came))
         doubts = (*entry.doubts, doubt)
         ended = entry.but(done=True, next=None, reason=CAPPED, doubts=doubts)
-        return replace(fetched, entry=ended)
+        return fetched.with_entry(ended)
 
     def _gap(self, came: int) -> str:
         total, cap = self._total, self.cap or 0

@@ -8,14 +8,12 @@ run that goes on: so a partition ends at the same page however often it was kill
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from harvester.config import Resource
-from harvester.engine.commits import Fetched
-from harvester.engine.fetching import Exchanged
-from harvester.engine.page_reader import Kept
+from harvester.engine.page_result import Asked, PageResult
 from harvester.errors import (
     ChainExpired,
     CredentialsRefused,
@@ -39,21 +37,6 @@ _OF_THE_CLIENT: Final = (401, 403, 407, 408, 425, 429)
 _MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A page in its part, not yet judged. `cursor` is what it was asked for with, concealed."""
-
-    tried: Exchanged[Kept]
-    cursor: Any
-    attempts: int
-    cookies: bool = False  # whether the server set any, which nobody keeps
-
-    def discard(self) -> None:
-        """Leave nothing of it."""
-        if self.tried.got.part is not None:
-            self.tried.got.part.discard()
-
-
 class Turns:
     """Judges the pages of one partition's resource, each after those before it."""
 
@@ -63,13 +46,14 @@ class Turns:
         self._secrets = secrets
         self._now = now
 
-    def page(self, came: Arrived, at: Checkpoint) -> Fetched:
-        """The line of a page that follows `at`. Raises `PageRefused`, and discards the page, where
-        it contradicts itself or the end that it says.
+    def page(self, kept: PageResult, at: Checkpoint) -> PageResult:
+        """A page that follows `at`, with its line. Raises `PageRefused`, and discards the page,
+        where it contradicts itself or the end that it says.
         """
-        kept, request, secrets = came.tried.got, came.tried.request, self._secrets
+        came, secrets = _asked(kept), self._secrets
+        request = came.request
         try:
-            following = kept.following(self._paginator, came.tried.asked, at)
+            following = kept.following(self._paginator, came.sent, at)
             done = following if isinstance(following, Done) else None
             part = kept.part.described() if kept.part else None
             asked: dict[str, Any] = {"method": request.method, "url": secrets.redact(request.url)}
@@ -89,28 +73,28 @@ class Turns:
                 stored_bytes=part.stored_bytes if part else 0,
                 sha256=part.sha256 if part else None,
                 fetched_at=iso(self._now()),
-                elapsed_s=round(came.tried.elapsed_s, 3),
+                elapsed_s=round(came.elapsed_s, 3),
                 attempts=came.attempts,
                 response=self._response(kept.headers),
                 fields=secrets.conceal(dict(kept.fields)),
                 control_characters=kept.control_characters,
             )
             if done:
-                doubts = (*done.doubts, *self._at_the_end(came, at, entry))
+                doubts = (*done.doubts, *self._at_the_end(kept, at, entry))
                 entry = self._with(entry, doubts)
         except PageRefused as error:
             error.asked = secrets.redact(f"{request.method} {request.url}")
-            came.discard()
+            kept.discard()
             raise
         except BaseException:
-            came.discard()
+            kept.discard()
             raise
-        return Fetched(entry, kept.part, kept.sight, came.cookies)
+        return kept.with_entry(entry)
 
-    def _at_the_end(self, came: Arrived, at: Checkpoint, entry: Entry) -> Iterator[Doubt]:
+    def _at_the_end(self, kept: PageResult, at: Checkpoint, entry: Entry) -> Iterator[Doubt]:
         """What speaks against the end that the page says."""
-        after, kept = at.after(entry), came.tried.got
-        yield from at_the_end(self._paginator, came.tried.asked, after)
+        after = at.after(entry)
+        yield from at_the_end(self._paginator, _asked(kept).sent, after)
         pages = format_of(self._resource)
         if kept.part is not None and pages.selector and kept.bytes <= _MOST_LOOKED_INTO:
             try:
@@ -123,13 +107,13 @@ class Turns:
         redact = self._secrets.redact
         return entry.but(doubts=tuple(replace(one, told=redact(one.told)) for one in weak(doubts)))
 
-    def beyond_total(self, error: PageRefused, cursor: Any, at: Checkpoint) -> Fetched | None:
+    def beyond_total(self, error: PageRefused, cursor: Any, at: Checkpoint) -> PageResult | None:
         """The line that ends a partition at an error beyond its total, as Django answers 404 there;
         None where the error says something else.
         """
         status = error.status or 0
-        told = isinstance(error, ChainExpired | CredentialsRefused | PageLost) or error.by_rule
-        if told or status // 100 != 4 or status in _OF_THE_CLIENT:
+        is_other = isinstance(error, ChainExpired | CredentialsRefused | PageLost) or error.by_rule
+        if is_other or status // 100 != 4 or status in _OF_THE_CLIENT:
             return None
         if not beyond(self._paginator, cursor, at):
             return None
@@ -140,7 +124,7 @@ class Turns:
         )
         after = at.after(ended.entry)
         doubts = at_the_end(self._paginator, cursor, after, refused=status != 404)
-        return Fetched(self._with(ended.entry, tuple(doubts)), None)
+        return ended.with_entry(self._with(ended.entry, tuple(doubts)))
 
     def line(
         self,
@@ -153,7 +137,7 @@ class Turns:
         status: int = 0,
         attempts: int = 0,
         fields: Mapping[str, Any] | None = None,
-    ) -> Fetched:
+    ) -> PageResult:
         """A line behind `at` that has no page."""
         entry = Entry(
             seq=at.seq + 1,
@@ -173,7 +157,7 @@ class Turns:
             attempts=attempts,
             fields=fields or {},
         )
-        return Fetched(entry, None)
+        return PageResult(None, line=entry)
 
     def _response(self, headers: Mapping[str, str]) -> dict[str, str]:
         """The headers that are worth a place in the journal, and no more than a place."""
@@ -187,6 +171,12 @@ class Turns:
             name: short(self._secrets.redact(value), _HEADER_CHARS)
             for name, value in itertools.islice(worth, _MOST_HEADERS)
         }
+
+
+def _asked(kept: PageResult) -> Asked:
+    if kept.asked is None:
+        raise AssertionError("nothing says what this page was asked for with")
+    return kept.asked
 
 
 def short(text: str, chars: int) -> str:

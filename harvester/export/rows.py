@@ -202,7 +202,7 @@ class ResourceRows:
         self._check_keys(repeats)
 
     def _blocks(self, phase: str) -> Iterator[Block]:
-        snapshot, count, told = self._snapshot, 0, 0
+        snapshot, count, reported = self._snapshot, 0, 0
         builder = BlockBuilder()
         self._phase = phase
         self._tell(0)
@@ -210,8 +210,8 @@ class ResourceRows:
             for records in snapshot.records_of(page):
                 count += len(records)
                 yield from builder.add(page.values, page.fetched_at, records)
-                if count - told >= _STEP_RECORDS:
-                    told = count
+                if count - reported >= _STEP_RECORDS:
+                    reported = count
                     self._tell(count)
         yield from builder.rest()
         self._tell(count)

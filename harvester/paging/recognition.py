@@ -104,26 +104,26 @@ class Recognition:
             by, unkeyed, sketch = sight.by, sight.unkeyed, Sketch(SAMPLED)
             sketch.add(sight.sample, sight.records - unkeyed)
         if unkeyed and not sketch.count:
-            told = f"none of {unkeyed:,} records has a value at its key, {by}: is it spelt so?"
-            return Doubt(KEY_MISSING, told)
+            message = f"none of {unkeyed:,} records has a value at its key, {by}: is it spelt so?"
+            return Doubt(KEY_MISSING, message)
         again = sketch.count - sketch.different
         if not sketch.repeated and not self._again:
             return None
         if not by and (self._repeats_within or again * _FEW < sketch.count or again < 2):
             return None
-        return Doubt(REPEATED, self._told(sketch, by or ""))
+        return Doubt(REPEATED, self._described(sketch, by or ""))
 
-    def _told(self, sketch: Sketch, by: str) -> str:
+    def _described(self, sketch: Sketch, by: str) -> str:
         what = f"by {by}" if by else "by all that they hold"
         about = "" if sketch.is_exact else "about "
         if sketch.repeated:
-            told = f"{sketch.count:,} records, {about}{sketch.different:,} different ({what})"
+            message = f"{sketch.count:,} records, {about}{sketch.different:,} different ({what})"
         else:
-            told = (
+            message = (
                 f"{self._again:,} pages begin with a record that a page before began with ({what})"
             )
         return (
-            f"{told}: the list is not sorted, moves while it is read, or its pages overlap, and "
+            f"{message}: the list is not sorted, moves while it is read, or its pages overlap, and "
             "then others are missing; ask for an order that does not change (a sort or order "
             "parameter, oldest first), and count with `harvester verify --keys`"
         )

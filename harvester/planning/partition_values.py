@@ -144,8 +144,8 @@ def partition_records(
             stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
             yield from cut(stream, entry.records)
         except (Malformed, DataRefused, OSError, ValueError) as error:
-            told = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
-            raise DataRefused(f"{part}: {told}; see `harvester verify`") from error
+            reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
+            raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error
 
 
 # --- Files ---------------------------------------------------------------------------------------

@@ -20,12 +20,14 @@ def what_is_lost(out: Path, config: Config) -> Lost | None:
     names = {resource.name for resource in config.resources}
     began, salt = "", ""
     for place, header in _headers(out):
-        told = f"{place}: holds {header.resource}"
+        message = f"{place}: holds {header.resource}"
         if header.resource not in names:
-            raise DataRefused(f"{told}, a resource that the YAML does not have; nothing was done")
+            raise DataRefused(
+                f"{message}, a resource that the YAML does not have; nothing was done"
+            )
         if not fits(config, header.fingerprint, header.resource):
             raise DataRefused(
-                f"{told}, whose pages were asked for in another way than the YAML and the "
+                f"{message}, whose pages were asked for in another way than the YAML and the "
                 "environment say; nothing was done"
             )
         began = min(began or header.created_at, header.created_at)

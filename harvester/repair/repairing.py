@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from harvester import __version__
 from harvester.config import Config
-from harvester.engine import Fetched, OnEvent, Pages, Run, iso, running, secrets_of
+from harvester.engine import OnEvent, PageResult, Pages, Run, iso, running, secrets_of
 from harvester.errors import AttemptFailed, PartitionFailed
 from harvester.model import Partition
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
@@ -222,7 +222,7 @@ class _Mending:
                 raise _NotNow
             if fetched is None:
                 raise _CannotMend(f"line {at.seq + 2} of its journal is lost, and so is its page")
-            told = f"page {at.live_pages + 1}: its line was damaged; asked for again"
+            message = f"page {at.live_pages + 1}: its line was damaged; asked for again"
             last = at.seq + 2 == following.seq
             fits = not fetched.entry.done and (not last or fetched.entry.next == following.cursor)
             if not fits or fetched.part is None:
@@ -230,7 +230,7 @@ class _Mending:
                 raise _CannotMend(
                     f"line {at.seq + 2} of its journal is lost, and its page now leads elsewhere"
                 )
-            self._put(fetched, at, told)
+            self._put(fetched, at, message)
             yield encode(fetched.entry)
             at.add(fetched.entry)
         if following.seq != at.seq + 1:
@@ -257,16 +257,16 @@ class _Mending:
                 f"{entry.part}: {problem}; the API's answer to the same request now leads elsewhere"
             )
         new = fetched.entry
-        told = problem
+        message = problem
         if new.sha256 != entry.sha256 and new.records != entry.records:
-            told += f"; it has {new.records:,} records now, had {entry.records:,}"
-        self._put(fetched, at, f"{entry.part}: {told}")
+            message += f"; it has {new.records:,} records now, had {entry.records:,}"
+        self._put(fetched, at, f"{entry.part}: {message}")
         if new.sha256 == entry.sha256 and new.bytes == entry.bytes:
             return raw
         self._changed = True
         return encode(new.in_place_of(entry))
 
-    def _fetched(self, at: Checkpoint) -> Fetched | None:
+    def _fetched(self, at: Checkpoint) -> PageResult | None:
         """The page after `at`; None where the server does not give it."""
         try:
             with self._pages.blamed(at):
@@ -277,7 +277,7 @@ class _Mending:
             self._is_lost = getattr(cause, "status", None) in _LOST
             return None
 
-    def _put(self, fetched: Fetched, at: Checkpoint, told: str) -> None:
+    def _put(self, fetched: PageResult, at: Checkpoint, message: str) -> None:
         """Let a page take its place; what was there stays beside it."""
         part = fetched.part
         if part is None:
@@ -291,8 +291,8 @@ class _Mending:
             part.discard()
             raise
         self._found.pages += 1
-        self._found.note(self._found.again, f"{self._partition.title}, {told}")
-        self._changed |= "its line was damaged" in told
+        self._found.note(self._found.again, f"{self._partition.title}, {message}")
+        self._changed |= "its line was damaged" in message
 
     def _clear_beyond(self, at: Checkpoint) -> None:
         """Put parts aside that no line of the journal names: a run asks for those pages."""

@@ -93,8 +93,8 @@ class Index:
         A request that was answered more than once (a scroll, whose cursor stays the same) is
         answered in turn, beginning anew when its partition does.
         """
-        told = {name: headers[name] for name in self._headers if name in headers}
-        asked = asking(method, target, body, told)
+        sent = {name: headers[name] for name in self._headers if name in headers}
+        asked = asking(method, target, body, sent)
         with self._lock:
             for reading in self._masked.readings(asked):
                 if found := self._of(_digest(reading)):

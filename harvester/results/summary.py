@@ -73,12 +73,12 @@ class ResourceSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        told = asdict(self)
+        found = asdict(self)
         if not self.control_characters:
-            del told["control_characters"]
+            del found["control_characters"]
         if self.crawl is None:
-            del told["crawl"]
-        return told
+            del found["crawl"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

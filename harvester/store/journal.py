@@ -107,11 +107,11 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
             yield number, end, text
 
 
-def _unfit(folder: Path, told: str) -> DataRefused:
+def _unfit(folder: Path, message: str) -> DataRefused:
     """The refusal of what does not fit, with what can be done about it."""
     return DataRefused(
-        f"{told}; `harvester repair` gets it again where the API still gives it, or move {folder} "
-        "away, and the next run harvests the partition again"
+        f"{message}; `harvester repair` gets it again where the API still gives it, or move "
+        f"{folder} away, and the next run harvests the partition again"
     )
 
 
@@ -272,8 +272,8 @@ def _entry(path: Path, number: int, text: bytes) -> Entry:
     except ValueError as error:
         raise _unfit(path.parent, f"{path}:{number}: {error}") from error
     if entry.seq != number - 1:
-        told = f"{path}:{number}: page {entry.seq} stands where {number - 1} belongs"
-        raise _unfit(path.parent, told)
+        message = f"{path}:{number}: page {entry.seq} stands where {number - 1} belongs"
+        raise _unfit(path.parent, message)
     return entry
 
 
@@ -460,13 +460,13 @@ class Journal:
         try:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a Path takes 10 µs
         except FileNotFoundError:
-            told = f"{self.folder / name}: this part is in the journal, but not on disk"
-            return _unfit(self.folder, told)
+            message = f"{self.folder / name}: this part is in the journal, but not on disk"
+            return _unfit(self.folder, message)
         if not stat.S_ISREG(found.st_mode):
             return in_the_way(self.folder / name)
         if found.st_size != entry.stored_bytes:
-            told = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
-            return _unfit(self.folder, f"{self.folder / name}: {told}")
+            message = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
+            return _unfit(self.folder, f"{self.folder / name}: {message}")
         return None
 
     def _leftovers(self) -> list[Path]:
@@ -490,8 +490,8 @@ class Journal:
                     leftovers.append(Path(item.path))
                 elif number > last:
                     ends = newest if last else "its first line"
-                    told = f"{item.path}: this part is not in the journal, which ends at {ends}"
-                    raise _unfit(self.folder, told)
+                    message = f"{item.path}: this part is not in the journal, which ends at {ends}"
+                    raise _unfit(self.folder, message)
         return leftovers
 
     def _write(self, line: bytes) -> None:

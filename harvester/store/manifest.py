@@ -109,9 +109,9 @@ def read_asked(out: Place) -> Asked:
             )
         return _asked(json.loads(text), path)
     except (ConfigError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        told = f"{error} is missing" if isinstance(error, KeyError) else error
+        message = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DataRefused(
-            f"{path}: cannot be read: {told}; restore it from a copy, or harvest into another "
+            f"{path}: cannot be read: {message}; restore it from a copy, or harvest into another "
             "folder with --out"
         ) from error
 
@@ -202,7 +202,11 @@ def prepare(
         variables={**(before.variables if before else {}), **digests},
         accepted=[
             *(before.accepted if before else ()),
-            *([{"at": _iso(now), "changes": [each.told for each in changes]}] if changes else ()),
+            *(
+                [{"at": _iso(now), "changes": [each.message for each in changes]}]
+                if changes
+                else ()
+            ),
         ],
     )
     _write_asked(store, asked)
@@ -264,8 +268,10 @@ def _changes(
 
 
 def _refusal(out: str, changes: Sequence[Change]) -> DataRefused:
-    told = "\n".join(f"  {change.told}" for change in changes)
-    back = "YAML" if all(change.told.startswith("resource") for change in changes) else "old values"
+    message = "\n".join(f"  {change.message}" for change in changes)
+    back = (
+        "YAML" if all(change.message.startswith("resource") for change in changes) else "old values"
+    )
     remedy = f"put the {back} back, or harvest into another folder with --out"
     if all(change.acceptable for change in changes):
         remedy += (
@@ -273,7 +279,7 @@ def _refusal(out: str, changes: Sequence[Change]) -> DataRefused:
             "asked for in the new way, and both the folder and its journals say so"
         )
     return DataRefused(
-        f"{out}: holds another harvest, so nothing was asked or changed:\n{told}\n{remedy}"
+        f"{out}: holds another harvest, so nothing was asked or changed:\n{message}\n{remedy}"
     )
 
 

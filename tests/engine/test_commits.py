@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from harvester.engine.commits import Commits, Fetched
+from harvester.engine.commits import Commits
+from harvester.engine.page_result import PageResult
 from harvester.errors import DataRefused, PageRefused
 from harvester.store.journal import (
     Checkpoint,
@@ -37,7 +38,7 @@ def under_way(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-def fetched(folder: Path, seq: int, *, done: bool = False) -> Fetched:
+def fetched(folder: Path, seq: int, *, done: bool = False) -> PageResult:
     """A page that is whole, and not yet committed."""
     with Part(folder, seq) as part:
         part.write(f"page {seq}".encode())
@@ -46,7 +47,7 @@ def fetched(folder: Path, seq: int, *, done: bool = False) -> Fetched:
     line = entry(
         seq, part=stored.name, stored_bytes=stored.stored_bytes, sha256=stored.sha256, done=done
     )
-    return Fetched(line, part)
+    return PageResult(part, line=line)
 
 
 def test_in_order(tmp_path: Path, under_way: int, pool: Executor) -> None:
