@@ -63,8 +63,8 @@ def harvested(
     with ApiServer(answers) as server:
         path.write_text(text.replace("BASE", server.origin), encoding="utf-8")
         running.append(run(path, out, env))
-        running[0].communicate(timeout=60)
-        assert running[0].returncode == -signal.SIGKILL
+        said, _ = running[0].communicate(timeout=60)
+        assert running[0].returncode == -signal.SIGKILL, said
         again = run(path, out, env)
         said, _ = again.communicate(timeout=60)
         assert again.returncode == 0, said

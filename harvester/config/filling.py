@@ -14,7 +14,11 @@ from harvester.config.secret_variables import is_secret_variable
 from harvester.config.wording import KeyPath
 from harvester.model import ABSENT, Scope, TemplateError, render, strings
 
-_PLACES: Final = (("partitions",), ("incremental", "initial_value"))
+_PLACES: Final = (
+    ("partitions",),
+    ("incremental", "initial_value"),
+    ("paginator", "stop_before", "value"),
+)
 
 
 def fill(document: Document, env: Mapping[str, str]) -> None:

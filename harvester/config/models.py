@@ -30,6 +30,7 @@ from harvester.config.formats import (
     RawFormat,
     XmlFormat,
 )
+from harvester.config.named_counts import without_usual_count
 from harvester.config.options import (
     Count,
     DurationOrZero,
@@ -94,16 +95,41 @@ class NextRequest(Section):
 
 
 class Incremental(Section):
-    """Runs that go on from the largest value seen, each as a partition of its own."""
+    """Runs that go on from the largest value seen, or from what the last page of the run before
+    gave, each as a partition of its own.
+    """
 
-    cursor_path: PagePath
+    cursor_path: PagePath | None = None
     """Path to the records' values, such as `data[*].updated_at`."""
-    param: Text
-    """The query parameter that carries the value to start at."""
-    initial_value: str | int
+    delta_path: PagePath | None = None
+    """Path to what the last page of a run gives for the next run to begin with, instead of
+    `cursor_path`: a link (`['@odata.deltaLink']`), or a token for `param` (`nextSyncToken`). The
+    first run has none, and so asks for all."""
+    param: Text | None = None
+    """The query parameter that carries the value to start at. Left out: the request, or
+    `stop_before`, names it as `{since}` or `{since:FORMAT}`."""
+    initial_value: str | int | None = None
     """The value that the first run starts at."""
     lookback: DurationOrZero = 0
     """How far before the largest value seen a run starts, for records that change late."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        faults: list[tuple[KeyPath, str]] = []
+        if (self.cursor_path is None) == (self.delta_path is None):
+            told = "needs one of cursor_path and delta_path, where the next run's start stands"
+            faults.append(((), told))
+        elif self.cursor_path is not None and self.initial_value is None:
+            faults.append((("initial_value",), "missing: what does the first run start at?"))
+        elif self.delta_path is not None:
+            faults += [
+                ((name,), "is for cursor_path: what delta_path leads to is sent as it came")
+                for name in ("initial_value", "lookback")
+                if getattr(self, name)
+            ]
+        if faults:
+            raise SectionError(faults)
+        return self
 
 
 _MOST_KEYS: Final = 16  # of partitions: 200 bytes of a path each, where 4,096 are the most
@@ -245,6 +271,12 @@ class Resource(Section):
             object.__setattr__(self, "paginator", self.paginator.model_copy(update=total))
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _count_named(cls, data: Any) -> Any:
+        """Leave the paginator's own parameter out where the request names the count itself."""
+        return without_usual_count(data) if isinstance(data, dict) else data
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if found := [
@@ -252,6 +284,7 @@ class Resource(Section):
             *self._body_faults(),
             *self._cursor_faults(),
             *self._rule_faults(),
+            *self._since_faults(),
         ]:
             raise SectionError(found)
         return self
@@ -316,6 +349,34 @@ class Resource(Section):
         """Whether its requests may have a body: those by GET only where the method is written."""
         return self.method == "POST" or "method" in self.model_fields_set
 
+    def _since_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        incremental = self.incremental
+        if incremental is None or incremental.param is not None or self.names("since"):
+            return
+        stop = self.paginator.stop_before
+        if stop and any(each.name == "since" for _, each in references_in(stop.value)):
+            return
+        if incremental.delta_path is None:
+            told = "the value goes nowhere: add param, or {since} to the request or to stop_before"
+            yield ("incremental",), told
+        elif not isinstance(self.paginator, JsonLink | HeaderLink):
+            told = (
+                "the token goes nowhere: add param, or {since} to the request; a delta link is "
+                "followed by paginator types json_link and header_link"
+            )
+            yield ("incremental",), told
+
+    def names(self, *names: str) -> bool:
+        """Whether the request refers to one of these names, and no partition key has it."""
+        taken = set(self.partitions) | {
+            name for spec in self.partitions.values() for name, _ in getattr(spec, "include", ())
+        }
+        wanted = set(names) - taken
+        return any(
+            each.kind == "value" and each.name in wanted
+            for _, each in references_in(self.request_parts)
+        )
+
     def _body_faults(self) -> Iterable[tuple[KeyPath, str]]:
         following = self.next_request
         given = (
@@ -355,12 +416,12 @@ class Resource(Section):
             case SinglePage() | JsonLink() | HeaderLink() if "cursor" in places:
                 yield places["cursor"], f"{self.paginator.type} has no {{cursor}}"
             case PageNumber(page_param=str(name)):
-                yield from self._twice("page_param", name, ("cursor", "page"))
+                yield from self._twice("page_param", name)
             case Offset(offset_param=str(name)):
-                yield from self._twice("offset_param", name, ("cursor",))
+                yield from self._twice("offset_param", name)
         for option in ("page_size_param", "limit_param"):
             if self.paginator.full_page and (size := getattr(self.paginator, option, None)):
-                yield from self._twice(option, size, ())
+                yield from self._twice(option, size)
 
     def _rule_faults(self) -> Iterable[tuple[KeyPath, str]]:
         for index, rule in enumerate(self.response_actions):
@@ -370,21 +431,12 @@ class Resource(Section):
                     "restart begins a chain of cursors again; single_page has none",
                 )
 
-    def _twice(
-        self, option: str, name: str, kinds: tuple[str, ...]
-    ) -> Iterable[tuple[KeyPath, str]]:
-        """Find what the paginator sends as parameter `name` in the request's parts too."""
-        there: list[KeyPath] = [
-            (part, name) for part in ("params", "first_params") if name in getattr(self, part)
-        ]
-        for path in there:
-            yield path, f"the paginator sends {name!r} itself, as its {option}; take it out here"
-        for path, reference in references_in(self.request_parts):
-            if reference.kind in kinds and path[:2] not in there:
-                yield (
-                    path,
-                    f"the paginator sends this as {name!r} already; add {option}: null to it",
-                )
+    def _twice(self, option: str, name: str) -> Iterable[tuple[KeyPath, str]]:
+        """Find what the paginator sends as parameter `name` in the request's parameters too."""
+        for part in ("params", "first_params"):
+            if name in getattr(self, part):
+                told = f"the paginator sends {name!r} itself, as its {option}; take it out here"
+                yield (part, name), told
 
 
 # --- The whole -----------------------------------------------------------------------------------

@@ -24,6 +24,18 @@ from harvester.config.request_options import HeaderName
 from harvester.config.wording import KeyPath, listed
 
 
+class StopBefore(Section):
+    """Where a list that is newest first is left: at the first page that has something older."""
+
+    path: PagePath
+    """Path to a time or number of the page, such as that of its last record:
+    `data[-1].created_at`."""
+    value: str | int | float
+    """What is older than this ends the partition, and its page is the last that is kept. A date or
+    time, a number, `{since}` (what an incremental run starts at), `{now}`, or a partition value.
+    Times are compared as times, however each is written."""
+
+
 class PagingOptions(Section):
     """What every paginator takes: when to stop, besides its own rule."""
 
@@ -53,6 +65,8 @@ class PagingOptions(Section):
     """What the total counts. Left out: as its name says (`total_pages`, `total_count`); a name
     that does not tell means records, and either for `page_number`."""
 
+    stop_before: StopBefore | None = None
+    """For lists without a filter, newest first: stop at what is older."""
     repeated_page: Literal["fail", "end", "keep"] = "fail"
     """What a page means that has the same records as the one before it. `fail`: a loop, and the
     partition fails. `end`: the end, as where numbers beyond the last page give the last page
@@ -290,6 +304,9 @@ class JsonLink(_Sized):
     type: Literal["json_link"]
     next_url_path: PagePath = "next"
     """Path to the next link in the page."""
+    cursor_may_repeat: bool = False
+    """Whether the last page has a link to itself, which then means the end and is otherwise an
+    error."""
 
 
 class HeaderLink(_Sized):
@@ -298,6 +315,9 @@ class HeaderLink(_Sized):
     type: Literal["header_link"]
     rel: Text = "next"
     """The relation of the link to follow."""
+    cursor_may_repeat: bool = False
+    """Whether the last page has a link to itself, which then means the end and is otherwise an
+    error."""
 
 
 class Keyset(_CursorSent):

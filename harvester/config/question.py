@@ -33,7 +33,7 @@ _SHAPING: Final = (
 WHEN_PAGING_ENDS: Final = frozenset(
     (
         "cursor_may_repeat", "has_more_path", "last_page_path", "maximum_empty_pages",
-        "maximum_page", "maximum_pages", "repeated_page", "stop_after_empty_page",
+        "maximum_page", "maximum_pages", "repeated_page", "stop_after_empty_page", "stop_before",
         "stop_after_short_page", "total_header", "total_path",
         "total_unit",
     )

@@ -16,6 +16,7 @@ from typing import Any, Final
 from harvester.config.auth_forms import auth_references
 from harvester.config.wording import KeyPath, listed, nearest
 from harvester.model import (
+    OF_THE_RUN,
     PARENT,
     WINDOW_ATTRIBUTES,
     Reference,
@@ -121,6 +122,8 @@ def _request_of(path: KeyPath, tree: Any) -> Mapping[str, Any] | None:
         case ("resources", int(index), part, *_) if part in REQUEST_PARTS:
             resource: Mapping[str, Any] = tree["resources"][index]
             return resource
+        case ("resources", int(index), "paginator", "stop_before", "value"):
+            return tree["resources"][index]  # type: ignore[no-any-return]
     return None
 
 
@@ -140,6 +143,13 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
     if reference.name.startswith(PARENT):
         has = any(isinstance(spec, Mapping) and "resource" in spec for spec in keys.values())
         return None if has else f"{reference}: this resource has no parents"
+    if reference.name == "offset" and reference.name not in (*keys, *included):
+        paginator = resource.get("paginator")
+        if isinstance(paginator, Mapping) and paginator.get("type") == "offset":
+            plain = not reference.attribute and not reference.format
+            return None if plain else f"{reference}: {{offset}} is a number, and takes no format"
+    if reference.name in OF_THE_RUN and reference.name not in (*keys, *included):
+        return _of_the_run(reference, resource)
     if reference.name not in keys and reference.name not in included:
         return _unknown_key(reference, [*keys, *included])
     spec = keys.get(reference.name)
@@ -185,6 +195,14 @@ def _is_stretch(spec: Any) -> bool:
         return "split_above" in spec
     ends = (spec.get("start"), spec.get("end"))
     return all(isinstance(end, int) and not isinstance(end, bool) for end in ends)
+
+
+def _of_the_run(reference: Reference, resource: Mapping[str, Any]) -> str | None:
+    if reference.attribute:
+        return f"{reference}: {reference.name!r} is a time already"
+    if reference.name == "since" and not resource.get("incremental"):
+        return f"{reference} is what an incremental run starts at: this resource is not incremental"
+    return None
 
 
 def _included(spec: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from harvester.engine.attempts import (
     Run,
 )
+from harvester.engine.beginnings import with_beginning
 from harvester.engine.check import (
     Seen,
     check_live,
@@ -78,4 +79,5 @@ __all__ = [
     "running",
     "secrets_of",
     "sources_of",
+    "with_beginning",
 ]

@@ -19,7 +19,7 @@ from harvester.engine.sources import secrets_of, sources_of
 from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, partitions_of
 from harvester.page import format_of
-from harvester.planning import Value, outside_values, plan, runs, values_of
+from harvester.planning import Value, begun, delta_runs, outside_values, plan, runs, values_of
 from harvester.store import decoded_chunks
 
 __all__ = ["Seen", "check_live"]
@@ -48,6 +48,8 @@ def check_live(
                 if partition is None:
                     yield _not_asked(resource)
                     continue
+                if resource.names("now", "until"):
+                    partition = begun(partition, moment)
                 (own := Path(folder, resource.name)).mkdir()
                 source = found[resource.name]
                 channel = Channel(
@@ -106,4 +108,6 @@ def _first_partition(
     base = next(partitions_of(resource.name, resource.partitions, now, values), None)
     if base is None or resource.incremental is None:
         return base
+    if resource.incremental.delta_path is not None:
+        return next(delta_runs(config.folder, base, lambda found: found, following=False), None)
     return next(runs(config.folder, base, resource.incremental), None)

@@ -48,6 +48,7 @@ from harvester.page import (
 )
 from harvester.paging import (
     BEYOND,
+    DELTA,
     FIELDS,
     LARGEST,
     REACHED,
@@ -279,9 +280,12 @@ class PageReader:
 
     def _wanted_of(self, response: Response, now: float) -> list[Field]:
         """What to look for in this answer: what lies in the server's future is taken by itself."""
-        if self._resource.incremental is None:
+        incremental = self._resource.incremental
+        if incremental is None:
             return self._wanted
-        path = parse(self._resource.incremental.cursor_path)
+        if incremental.cursor_path is None:
+            return [*self._wanted, Field(DELTA, parse(incremental.delta_path or ""))]
+        path = parse(incremental.cursor_path)
         dated = server_time(response.headers.get("date"))
         moment = dated or datetime.fromtimestamp(now, UTC)
         return [

@@ -36,10 +36,11 @@ from harvester.errors import (
     WindowOpen,
 )
 from harvester.http import Backoff, exhausted
-from harvester.model import Doubt, LoopGuard, Partition, as_text
+from harvester.model import ABSENT, Doubt, LoopGuard, Partition, Scope, as_text, render
 from harvester.paging import (
     RUN_START,
     paginator_of,
+    reference_values,
 )
 from harvester.planning import NOTABLE, Seen, closes_at, end_of, was_early
 from harvester.store import (
@@ -118,9 +119,9 @@ class Pages:
     def __init__(self, run: Run, partition: Partition) -> None:
         self.folder = folder_of(run.store, partition)
         self._run = run
-        self._partition = partition
         self._source = run.sources[partition.resource]
         self._resource = self._source.endpoint.resource
+        self._partition = partition
         self._paginator = paginator_of(self._resource.paginator)
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
@@ -129,8 +130,9 @@ class Pages:
         self._start = partition.included.get(RUN_START)
         self._seen = Seen(self._start)  # of what an incremental run looks for
         self._cookies = session_of(run.config, self._source.endpoint)
-        self._turns = Turns(self._resource, self._secrets, run.now)
-        self._first = self._secrets.conceal(self._paginator.first_cursor())
+        self._turns = Turns(self._resource, self._secrets, run.now, self._stops_at())
+        self._whole = self._secrets.conceal(self._paginator.first_cursor())
+        self._first = self._secrets.conceal(self._link) if self._link else self._whole
         self._restarts = 0  # of this run
         self._splits = Splits(self._resource, partition)
         self._newest: Entry | None = None
@@ -141,6 +143,23 @@ class Pages:
         self.fingerprints = run.fingerprints.get(partition.resource, today)
         self._writer: Writer | None = None
         self.new_part: NewPart = _none_yet
+
+    def _stops_at(self) -> Any:
+        """The value of `stop_before` in this partition."""
+        stop = self._resource.paginator.stop_before
+        if stop is None:
+            return None
+        endpoint = self._source.endpoint
+        found = render(stop.value, Scope(endpoint.env, reference_values(self._partition)))
+        return None if found is ABSENT else found
+
+    @property
+    def _link(self) -> Any:
+        """The delta link that a run begins with; None where it begins otherwise."""
+        incremental = self._resource.incremental
+        if incremental is None or incremental.delta_path is None or incremental.param:
+            return None
+        return None if self._resource.names("since") else self._start
 
     @contextlib.contextmanager
     def put_into(self, writer: Writer) -> Iterator[None]:
@@ -226,14 +245,16 @@ class Pages:
     def _doubted(self, entry: Entry) -> Entry:
         """A line that ends an incremental run, with what speaks against the values that it saw."""
         incremental = self._resource.incremental
-        if incremental is None or not entry.done:
+        if incremental is None or incremental.cursor_path is None or not entry.done:
             return entry
-        if self._seen.before is not None:
+        asks = incremental.param or self._resource.names("since")
+        if self._seen.before is not None and asks:
+            asked_from = short(as_text(self._start), _CURSOR_CHARS)
             message = (
-                f"{incremental.param}={short(as_text(self._start), _CURSOR_CHARS)} was asked for, "
-                f"and a record's {incremental.cursor_path} is "
+                f"{incremental.param or '{since}'}={asked_from} was asked for, and"
+                f" a record's {incremental.cursor_path} is "
                 f"{short(as_text(self._seen.before), _CURSOR_CHARS)}: the server seems to ignore "
-                f"{incremental.param}, and then each run stores the same once more"
+                f"{incremental.param or '{since}'}, and then each run stores the same once more"
             )
             entry = entry.doubted(Doubt("before_start", self._secrets.redact(message)))
         if self._seen.beyond is None:
@@ -347,7 +368,7 @@ class Pages:
             at,
             REDONE if at.done else RESTARTED,
             cursor=at.next,
-            following=self._first,
+            following=self._whole,  # a delta link that has expired leads nowhere
             status=status or 0,
             attempts=attempts,
         )

@@ -18,6 +18,7 @@ from harvester import __version__
 from harvester.auth import Access
 from harvester.config import Config, Resource, unknown
 from harvester.engine.attempts import Run
+from harvester.engine.beginnings import with_beginning
 from harvester.engine.events import (
     Event,
     OnEvent,
@@ -211,6 +212,7 @@ class _Ended:
                     if self._run.stop.is_set():
                         self._cut_short = True
                         break
+                    partition = with_beginning(self._run, partition, self._created_at)
                     future = pool.submit(
                         harvest_partition, self._run, partition, self._header(partition)
                     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from harvester.auth import scheme_of
-from harvester.config import Config, RenewableOptions, fingerprints, hidden
+from harvester.config import Config, RenewableOptions, Resource, fingerprints, hidden, references_in
 from harvester.engine.page_reader import PageReader
 from harvester.model import Reference, Scope, Template, file_of, render, strings
 from harvester.paging import Endpoint
@@ -24,6 +24,7 @@ class Source:
     endpoint: Endpoint
     reader: PageReader
     fingerprint: str
+    names_now: bool = False  # whether a request, or where it stops, names when it was begun
 
 
 def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, Source]:
@@ -44,6 +45,7 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
                 place=f"resources[{index}]",
             ),
             marks[resource.name],
+            _names_now(resource),
         )
         for index, resource in enumerate(config.resources)
     }
@@ -78,6 +80,12 @@ def secrets_of(config: Config) -> Secrets:
                 name = re.sub("[{}:]", "_", ".".join(map(str, (place, *path))))
                 values[name] = str(render(text, scope))
     return Secrets(values, scheme.derived(), former)
+
+
+def _names_now(resource: Resource) -> bool:
+    stop = resource.paginator.stop_before
+    in_stop = {each.name for _, each in references_in(stop.value)} if stop else set()
+    return resource.names("now", "until") or not in_stop.isdisjoint(("now", "until"))
 
 
 def _named(name: str) -> str:

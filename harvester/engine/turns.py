@@ -23,7 +23,7 @@ from harvester.errors import (
 )
 from harvester.model import Doubt, weak
 from harvester.page import format_of
-from harvester.paging import Done, at_the_end, beyond, paginator_of, unread
+from harvester.paging import DELTA, Done, at_the_end, beyond, paginator_of, unread
 from harvester.security import Secrets
 from harvester.store import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, decoded_chunks
 
@@ -40,7 +40,15 @@ _MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
 class Turns:
     """Judges the pages of one partition's resource, each after those before it."""
 
-    def __init__(self, resource: Resource, secrets: Secrets, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        secrets: Secrets,
+        now: Callable[[], datetime],
+        stops_at: Any = None,
+    ) -> None:
+        """`stops_at` is the value of `stop_before` in this partition."""
+        self._stops_at = stops_at
         self._resource = resource
         self._paginator = paginator_of(resource.paginator)
         self._secrets = secrets
@@ -53,7 +61,7 @@ class Turns:
         came, secrets = _asked(kept), self._secrets
         request = came.request
         try:
-            following = kept.following(self._paginator, came.sent, at)
+            following = self._following(kept, at)
             done = following if isinstance(following, Done) else None
             part = kept.part.described() if kept.part else None
             asked: dict[str, Any] = {"method": request.method, "url": secrets.redact(request.url)}
@@ -90,6 +98,25 @@ class Turns:
             kept.discard()
             raise
         return kept.with_entry(entry)
+
+    def _following(self, kept: PageResult, at: Checkpoint) -> Any | Done:
+        """Where a page leads. Raises `PageRefused`, also where a run ends without what the next one
+        is to begin with.
+        """
+        incremental = self._resource.incremental
+        following = kept.following(self._paginator, _asked(kept).sent, at)
+        if kept.page is None:
+            return following
+        if not isinstance(following, Done):
+            passes = self._paginator.passes(kept.page.fields, self._stops_at)
+            return Done("stop_before") if passes else following
+        delta_path = incremental and incremental.delta_path
+        if delta_path and following.reason != "maximum_reached" and not kept.fields.get(DELTA):
+            raise PageRefused(
+                f"the last page has nothing at {delta_path} (incremental.delta_path), which the "
+                "next run is to begin with"
+            )
+        return following
 
     def _at_the_end(self, kept: PageResult, at: Checkpoint, entry: Entry) -> Iterator[Doubt]:
         """What speaks against the end that the page says."""

@@ -30,7 +30,9 @@ from harvester.model.moments import (
     FINER_EPOCHS,
     is_before,
     is_beyond,
+    is_older,
     is_time_like,
+    moment_of,
     server_time,
 )
 from harvester.model.partitions import (
@@ -76,6 +78,7 @@ from harvester.model.stretches import (
 )
 from harvester.model.templates import (
     ABSENT,
+    OF_THE_RUN,
     WINDOW_ATTRIBUTES,
     Batch,
     Reference,
@@ -100,6 +103,7 @@ from harvester.model.time_windows import (
 __all__ = [
     "ABSENT",
     "FINER_EPOCHS",
+    "OF_THE_RUN",
     "PARENT",
     "WINDOW_ATTRIBUTES",
     "Batch",
@@ -149,7 +153,9 @@ __all__ = [
     "is_before",
     "is_beyond",
     "is_met",
+    "is_older",
     "is_time_like",
+    "moment_of",
     "number",
     "one_line",
     "open_windows",

@@ -71,6 +71,36 @@ def is_before(value: Any, start: Any) -> bool:
     return moment.replace(tzinfo=UTC) < other_moment.replace(tzinfo=UTC) - LEEWAY
 
 
+def moment_of(value: Any) -> datetime | None:
+    """The time that a value is: an ISO 8601 date or time, one of RFC 2822 (as mails and feeds have
+    them), or an epoch; None for anything else. Without a zone it is UTC.
+    """
+    number = _number(value)
+    try:
+        if (compact := _compact(str(value))) is not None:
+            return compact
+        if number is not None:
+            return datetime.fromtimestamp(float(number / _unit(number)), UTC)
+        if not isinstance(value, str):
+            return None
+        iso = _DATE.match(value)
+        found = datetime.fromisoformat(value) if iso else parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def is_older(value: Any, start: Any) -> bool | None:
+    """Whether a record's time or number lies before `start`; None where the two cannot be compared.
+    Two numbers are compared as such; else both are read as times.
+    """
+    number, other = _number(value), _number(start)
+    if number is not None and other is not None and _unit(number) == _unit(other):
+        return number < other
+    one, two = moment_of(value), moment_of(start)
+    return None if one is None or two is None else one < two
+
+
 def is_time_like(value: Any, other: Any) -> bool:
     """Whether `value` is a time for certain, or a number written as `other` is, which is a time if
     it is anything. `4102444800` alone may be an id.

@@ -20,6 +20,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, Self
 
+from harvester.model.moments import moment_of
 from harvester.model.stretches import Stretch
 from harvester.model.variables import TYPES, typed
 
@@ -254,11 +255,15 @@ _REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTAL
 _FILE: Final = "file./"
 _FILE_PATH: Final = re.compile(r"file\./[^{}:|\x00-\x1f\x7f]+")
 _VARIABLE: Final = re.compile(
-    rf"env\.({_NAME})(?::({'|'.join(TYPES)}))?(?:\?([^?{{}}]*))?", re.DOTALL
+    rf"env\.({_NAME})(?::({'|'.join(TYPES)}|epoch|epoch_ms|iso|[^?{{}}]*%[^?{{}}]*))?(?:\?([^{{}}]*))?",
+    re.DOTALL,
 )
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
 _DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
+#: References to times of the run, where no partition key has their name: when the partition was
+#: begun (twice), and what an incremental run starts at.
+OF_THE_RUN: Final = ("now", "until", "since")
 _LIST: Final = "list"  # of a batch
 _RAW: Final = "|raw"
 _DOUBLE: Final = "a literal brace is doubled: '{{' or '}}'"
@@ -304,7 +309,10 @@ def _outside(body: str) -> Reference | None:
     if body.startswith(_FILE):
         return Reference("env", body)
     if variable := _VARIABLE.fullmatch(body):
-        return Reference("env", variable[1], None, variable[2], default=variable[3])
+        form = variable[2]
+        if form is not None and form not in TYPES and _format_problem(form):
+            return None
+        return Reference("env", variable[1], None, form, default=variable[3])
     return None
 
 
@@ -331,7 +339,8 @@ def _reference(body: str, at: int) -> Reference:
         raise refuse("|raw is for values of a partition, and the cursor, in a path")
     if name == "env":
         raise refuse(
-            "an environment variable is written {env.NAME}, {env.NAME:int}, :list or :bool, and "
+            "an environment variable is written {env.NAME}, {env.NAME:int}, :float, :list, "
+            ":bool or :%Y-%m-%d, and "
             "{env.NAME?} or {env.NAME?text} where it may be unset"
         )
     if name == "cursor" and attribute is None and form == "json" and not raw:
@@ -395,6 +404,10 @@ def _variable(reference: Reference, text: str | None) -> Any:
     if not text:
         return ABSENT if reference.default is not None else text
     try:
+        if reference.format is not None and reference.format not in TYPES:
+            if (moment := moment_of(text)) is None:
+                raise ValueError("is no date or time")
+            return _formatted(moment, reference.format)
         return typed(text, reference.format)
     except ValueError as error:
         raise TemplateError(f"the environment variable {reference.name} {error}") from None
@@ -405,6 +418,8 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
         known = ", ".join(values) or "none"
         raise TemplateError(f"{reference}: no partition key {reference.name!r} (known: {known})")
     value = values[reference.name]
+    if value is None and reference.name in (*OF_THE_RUN, "offset"):
+        return ABSENT
     if (attribute := reference.attribute) is not None:
         if (member := f"{reference.name}.{attribute}") in values:
             return values[member]
@@ -418,6 +433,10 @@ def _partition_value(reference: Reference, values: Mapping[str, Any]) -> Any:
         return _formatted(value, reference.format or "iso")
     if isinstance(value, Batch) and reference.format == _LIST:
         return list(value)
+    if reference.format is not None and reference.name in OF_THE_RUN:
+        if (moment := moment_of(value)) is None:
+            raise TemplateError(f"{reference}: {value!r} is no time that can be written otherwise")
+        return _formatted(moment, reference.format)
     if reference.format is not None:
         raise TemplateError(
             f"{reference}: a format needs a time; for a window say {{{reference.name}.start:…}} "

@@ -1,13 +1,15 @@
 """Reads variables of the environment as the type that a reference asks for.
 
 `{env.N:int}` and `{env.B:bool}` are a number and true or false where the whole string is the
-reference; `{env.L:list}` is a list, written with commas. `?` says what stands where the variable is
+reference (`{env.F:float}` a number with a fraction); `{env.L:list}` is a list, written with commas;
+`{env.T:%Y-%m-%d}` is a date or time in another form. `?` says what stands where the variable is
 not set: `{env.NAME?}` leaves the parameter, header or member out, `{env.NAME?text}` is the text.
 """
 
+import math
 from typing import Any, Final
 
-TYPES: Final = ("int", "list", "bool")
+TYPES: Final = ("int", "float", "list", "bool")
 _WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -24,6 +26,14 @@ def typed(text: str, kind: str | None) -> Any:
             if text.strip().lower() in _WORDS:
                 return _WORDS[text.strip().lower()]
             raise ValueError("is neither true nor false")
+    if kind == "float":
+        try:
+            number = float(text)
+        except ValueError:
+            raise ValueError("is no number") from None
+        if not math.isfinite(number):
+            raise ValueError("is no number")
+        return number
     try:
         return int(text)
     except ValueError:

@@ -16,6 +16,7 @@ from harvester.paging.contradictions import (
 from harvester.paging.endpoint import (
     Endpoint,
     bare_request,
+    reference_values,
 )
 from harvester.paging.link_header import (
     link_target,
@@ -23,9 +24,11 @@ from harvester.paging.link_header import (
 from harvester.paging.page_fields import (
     BEYOND,
     CURSOR,
+    DELTA,
     FIELDS,
     LARGEST,
     REACHED,
+    RUN_NOW,
     RUN_START,
     SMALLEST,
     SPLIT_TOTAL,
@@ -68,6 +71,7 @@ from harvester.paging.totals import (
 __all__ = [
     "BEYOND",
     "CURSOR",
+    "DELTA",
     "FIELDS",
     "LARGEST",
     "MORE",
@@ -75,6 +79,7 @@ __all__ = [
     "NEXTISH",
     "NO_MORE",
     "REACHED",
+    "RUN_NOW",
     "RUN_START",
     "SMALLEST",
     "SPLIT_TOTAL",
@@ -109,6 +114,7 @@ __all__ = [
     "of_headers",
     "paginator_of",
     "plain",
+    "reference_values",
     "rule_fields",
     "shared",
     "total_of",

@@ -23,7 +23,7 @@ from harvester.model import (
     render,
 )
 from harvester.page import JsonPages, format_of
-from harvester.paging.page_fields import RUN_START
+from harvester.paging.page_fields import RUN_NOW, RUN_START
 from harvester.paging.paginators import paginator_of
 from harvester.paging.request_parts import RequestParts, pairs, with_params
 from harvester.security import Origins, Secrets, resolve
@@ -66,12 +66,14 @@ class Endpoint:
         and cursors that no request can be made from.
         """
         ask = self._asked(page)
-        values = {**partition.included, **partition.values}
-        scope = Scope(self.env, values, ABSENT if cursor is None else cursor, page)
+        paginator = paginator_of(self.resource.paginator)
+        named = None if paginator.leaves_out(cursor) else cursor
+        values = {"offset": named, **reference_values(partition)}
+        scope = Scope(self.env, values, ABSENT if named is None else named, page)
         params = list(pairs(render(ask.params, scope)))
         if page == 1:
             params = with_params(params, render(self.resource.first_params, scope))
-        if self.resource.incremental:
+        if self.resource.incremental and self.resource.incremental.param:
             start = partition.included[RUN_START]
             params = with_params(params, {self.resource.incremental.param: start})
         body = render(ask.json, scope)
@@ -79,7 +81,6 @@ class Endpoint:
         headers = {name: as_text(value) for name, value in rendered.items()}
         url = resolve(self.base_url, _path(ask.path, scope))
         method = ask.method
-        paginator = paginator_of(self.resource.paginator)
         link = paginator.link_in(cursor, self.resource)
         if link is None:
             parts = paginator.place_in(RequestParts(params, body, headers), cursor)
@@ -160,6 +161,19 @@ class Endpoint:
     def _elsewhere(self, headers: dict[str, str], credentials: Credentials, url: str) -> Request:
         """The request that a redirect to another origin asks for. Raises `PageRefused`."""
         return self._complete("GET", url, [], (None, None), headers, credentials)
+
+
+def reference_values(partition: Partition) -> dict[str, Any]:
+    """What references may stand for in a partition: its values, what they include, and the times
+    of the run where no key has their name.
+    """
+    included = partition.included
+    found = {}
+    if RUN_START in included:
+        found["since"] = included[RUN_START]
+    if RUN_NOW in included:
+        found["now"] = found["until"] = included[RUN_NOW]
+    return {**found, **included, **partition.values}
 
 
 def bare_request(

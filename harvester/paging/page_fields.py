@@ -14,8 +14,13 @@ REACHED: Final = "reached"  # of a page, where a resource has a progress_path
 SPLIT_TOTAL: Final = "split_total"
 #: What a run starts at, among what its partition includes: no name that a reference can have.
 RUN_START: Final = "run.start"
+#: When a partition was begun, likewise.
+RUN_NOW: Final = "run.now"
+#: What is held against `stop_before`; the journal has no need of it.
+STOP: Final = "stop"
+DELTA: Final = "delta"  # what the next incremental run begins with
 #: All that the journal keeps of a page.
 FIELDS: Final[tuple[str, ...]] = (
     CURSOR, HAS_MORE, LAST_PAGE, TOTAL, LARGEST, SMALLEST, BEYOND, REACHED,
-    SPLIT_TOTAL,
+    SPLIT_TOTAL, DELTA,
 )  # fmt: skip

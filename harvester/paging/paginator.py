@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from harvester.config import PagingOptions, Resource
 from harvester.errors import PageRefused
-from harvester.model import Doubt, Key, parse
+from harvester.model import Doubt, Key, is_older, parse
 from harvester.page import Field
-from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, TOTAL
+from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, STOP, TOTAL
 from harvester.paging.request_parts import CursorPlaces, RequestParts
 from harvester.paging.signs import flag, total_in
 from harvester.store import Checkpoint
@@ -107,6 +107,8 @@ class Paginator(ABC, Generic[Options]):
             wanted.append(Field(HAS_MORE, parse(self.options.has_more_path)))
         if self.options.last_page_path:
             wanted.append(Field(LAST_PAGE, parse(self.options.last_page_path)))
+        if self.options.stop_before:
+            wanted.append(Field(STOP, parse(self.options.stop_before.path)))
         return wanted
 
     def header_total(self, headers: Mapping[str, str]) -> dict[str, int]:
@@ -142,6 +144,20 @@ class Paginator(ABC, Generic[Options]):
             return following
         return self._bounded(following, page, at)
 
+    def passes(self, fields: Mapping[str, Any], stops_at: Any) -> bool:
+        """Whether a page of these fields has what is older than `stops_at`, the rendered value of
+        `stop_before`. Raises `PageRefused` where the two cannot be compared.
+        """
+        stop, found = self.options.stop_before, fields.get(STOP)
+        if stop is None or stops_at is None or found is None:
+            return False
+        if (older := is_older(found, stops_at)) is None:
+            raise PageRefused(
+                f"stop_before cannot compare {found!r} (at {stop.path}) with {stops_at!r}: both "
+                "must be times, or numbers"
+            )
+        return older
+
     def foresees(self) -> bool:
         """Whether cursors can be told before the page that leads to them has come."""
         return False
@@ -164,6 +180,10 @@ class Paginator(ABC, Generic[Options]):
     def places(self) -> CursorPlaces:
         """Where the request carries the cursor, and what else is sent with every page."""
         return CursorPlaces()
+
+    def leaves_out(self, cursor: Any) -> bool:
+        """Whether the request for the page of `cursor` says nothing of it."""
+        return False
 
     def place_in(self, request: RequestParts, cursor: Any) -> RequestParts:
         """The parts of a request that asks for the page of `cursor`. Raises `PageRefused`."""
@@ -252,6 +272,8 @@ class Paginator(ABC, Generic[Options]):
 
     def maximum_ends(self) -> Iterator[str]:
         """What ends a partition because somebody asked for it, in words."""
+        if self.options.stop_before:
+            yield f"{self.options.stop_before.path} before {self.options.stop_before.value}"
         if self.options.maximum_pages is not None:
             yield f"{self.options.maximum_pages:,} pages"
 

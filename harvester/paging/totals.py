@@ -19,7 +19,7 @@ from harvester.paging.signs import Unit, unit_of, unit_of_header
 from harvester.store import Checkpoint
 
 #: Ends that somebody asked for, at which there is nothing to compare.
-_ASKED_FOR: Final = ("maximum_reached", "ignored")
+_ASKED_FOR: Final = ("maximum_reached", "ignored", "stop_before")
 #: Ends that the API was asked for by name: against its word, a total is a weak doubt.
 _NAMED: Final = ("has_more_false", "last_page", "results_false", "single_page")
 _ROUND: Final = 1000  # totals that are capped are multiples of it

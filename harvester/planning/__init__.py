@@ -13,12 +13,14 @@ from harvester.planning.crawling import (
     crawl_key,
     crawled,
 )
+from harvester.planning.deltas import delta_runs
 from harvester.planning.feed import (
     Feed,
 )
 from harvester.planning.incremental import (
     KEY,
     Seen,
+    begun,
     runs,
 )
 from harvester.planning.partition_values import (
@@ -51,9 +53,11 @@ __all__ = [
     "Seen",
     "ServerClock",
     "Value",
+    "begun",
     "closes_at",
     "crawl_key",
     "crawled",
+    "delta_runs",
     "depth_of",
     "end_of",
     "kept_early",

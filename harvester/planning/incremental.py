@@ -7,7 +7,7 @@ with can be read off its folder for as long as the harvest lives.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -24,7 +24,7 @@ from harvester.model import (
     is_time_like,
     server_time,
 )
-from harvester.paging import BEYOND, LARGEST, RUN_START, SMALLEST
+from harvester.paging import BEYOND, LARGEST, RUN_NOW, RUN_START, SMALLEST
 from harvester.store import (
     Entry,
     Place,
@@ -60,6 +60,11 @@ class RunStart:
     def label(self) -> str:
         """The run's name, which sorts by number."""
         return f"{self.number:04d}_{as_text(self.value)}"
+
+
+def begun(partition: Partition, moment: datetime) -> Partition:
+    """A partition with the time at which it was begun, for `{now}` and `{until}`."""
+    return replace(partition, included={**partition.included, RUN_NOW: moment})
 
 
 def runs(out: Place, base: Partition, incremental: Incremental) -> Iterator[Partition]:

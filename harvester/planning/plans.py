@@ -13,6 +13,7 @@ from typing import Any
 from harvester.config import Config, Resource, listed
 from harvester.model import LoopGuard, Partition, count, partitions_of, split_key
 from harvester.planning.crawling import Parents, crawl_key, crawled
+from harvester.planning.deltas import delta_runs
 from harvester.planning.incremental import next_run, runs
 from harvester.planning.open_partitions import closed_specs, with_open_windows
 from harvester.planning.partition_values import outside_values
@@ -175,6 +176,9 @@ class Plan:
     def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
         if resource.incremental is None:
             yield base
+            return
+        if resource.incremental.delta_path is not None:
+            yield from delta_runs(self.store, base, self._reveal, following=following)
             return
         # Looked up before the first is handed out: one that is finished meanwhile is followed by
         # the next run of the harvest, not by this one.

@@ -17,7 +17,16 @@ from typing import Any, Final
 
 from harvester import __version__
 from harvester.config import Config
-from harvester.engine import OnEvent, PageResult, Pages, Run, iso, running, secrets_of
+from harvester.engine import (
+    OnEvent,
+    PageResult,
+    Pages,
+    Run,
+    iso,
+    running,
+    secrets_of,
+    with_beginning,
+)
 from harvester.errors import AttemptFailed, PartitionFailed
 from harvester.model import Partition
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
@@ -149,7 +158,7 @@ class _Mending:
         self._folder = place_of(store.root, partition)
         self._check = check
         self._found = found
-        self._pages = Pages(run, partition)
+        self._pages = Pages(run, with_beginning(run, partition))
         self._pages.new_part = partial(Part, self._folder, fsync=run.config.output.fsync)
         self._changed = False
         self._is_lost = False  # the page that could not be had last, for good

@@ -91,10 +91,8 @@ def test_next_request_replaces_only_what_it_names() -> None:
          "params.a: json_link has no {cursor}"),
         ("params: {page: 1}\npaginator: {type: page_number}",
          "params.page: the paginator sends 'page' itself, as its page_param; take it out here"),
-        ("params: {p: '{page}'}\npaginator: {type: page_number}", ("params.p: the paginator sends "
-         "this as 'page' already; add page_param: null to it")),
-        ("params: {o: '{cursor}'}\npaginator: {type: offset}", ("params.o: the paginator sends "
-         "this as 'offset' already; add offset_param: null to it")),
+        ("params: {o: '{offset:iso}'}\npaginator: {type: offset}",
+         "params.o: {offset:iso}: {offset} is a number, and takes no format"),
         ("params: {limit: 9}\npaginator: {type: offset, limit: 9}",
          "params.limit: the paginator sends 'limit' itself, as its limit_param; take it out here"),
         ("partitions: {q: [1]}", ("partitions.q: no part of the request holds {q}: every partition "

@@ -80,7 +80,7 @@ def test_reads(text: str, parts: tuple[str | Reference, ...]) -> None:
         ("{é}", 0, "not a reference"),
         ("{a-b}", 0, "not a reference"),
         ("{env}", 0, "written {env.NAME}"),
-        ("{env.X:%Y}", 0, "written {env.NAME}"),
+        ("{env.X:%Q}", 0, "written {env.NAME}"),
         ("{cursor.next}", 0, "{cursor} has no attributes"),
         ("{page:03}", 0, "{page} has no attributes and takes no format"),
         ("{window.start:unix}", 0, "epoch, epoch_ms, iso"),

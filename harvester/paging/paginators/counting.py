@@ -24,8 +24,11 @@ class Counting(Paginator[Counted]):
 
     def place_in(self, request: RequestParts, cursor: Any) -> RequestParts:
         """The count, which the first request may leave out."""
-        left_out = not self.options.send_first and cursor == self.first_cursor()
-        return super().place_in(request, None if left_out else cursor)
+        return super().place_in(request, None if self.leaves_out(cursor) else cursor)
+
+    def leaves_out(self, cursor: Any) -> bool:
+        """As `send_first` says."""
+        return not self.options.send_first and cursor == self.first_cursor()
 
     def cursor_fields(self) -> list[Field]:
         """None: nothing in the page leads on."""

@@ -44,7 +44,15 @@ class NextLinks(Paginator[Linked]):
         if isinstance(found, Mapping) and "href" in found:
             href = _url(found["href"], cursor, url)
             return href if isinstance(href, Done) else {**found, "href": href}
-        return _url(found, cursor, url)
+        following = _url(found, cursor, url)
+        if self.options.cursor_may_repeat and not isinstance(following, Done):
+            leads_here = following == cursor or resolve(url, following) == url
+            return Done("cursor_repeated") if leads_here else following
+        return following
+
+    def circle_advice(self, place: str) -> str:
+        """The option for servers whose last page links to itself."""
+        return f"if the last page links to itself, say cursor_may_repeat: true in {place}"
 
 
 def href_of(link: Any) -> Any:
