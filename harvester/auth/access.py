@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.auth.scheme import Asking, RenewableScheme, Token
+from harvester.auth.scheme import Asking, RenewableScheme, Scheme, Token
 from harvester.auth.schemes import scheme_of
 from harvester.auth.token_file import TokenFile
 from harvester.config import Config, SecretText
@@ -46,6 +46,12 @@ class _Held:
     expires_at: float
 
 
+def store_of(config: Config, scheme: Scheme[Any], out: Path) -> TokenFile:
+    """Where the tokens of a harvest are kept that a server may replace."""
+    named = scheme.token_file() if isinstance(scheme, RenewableScheme) else None
+    return TokenFile(out / TOKENS if named is None else config.home / named)
+
+
 class Access:
     """Gives each request its credentials. Every method may be called by any thread."""
 
@@ -62,12 +68,10 @@ class Access:
         scheme = scheme_of(config.client.auth, config.env)
         self._renewable: RenewableScheme[Any] | None = None
         self._static = Credentials()
-        self._store = TokenFile(out / TOKENS)
+        self._store = store_of(config, scheme, out)
         if isinstance(scheme, RenewableScheme):
             scheme.check()
             self._renewable = scheme
-            if (named := scheme.token_file()) is not None:
-                self._store = TokenFile(config.home / named)
         else:
             self._static = scheme.credentials()
         self._config = config
@@ -168,15 +172,19 @@ class Access:
         timeout = self._config.client.timeout
         limit_s = min(_LONGEST_S, timeout.page)
         watch = Watch(self._clock, began + limit_s, timeout.read, self._stopping)
-        if (made := scheme.made()) is not None:
-            return made
         refresh = None
         if configured is not None:
             refresh = self._store.current(configured)
             self._secrets.learn("auth.refresh_token", refresh)
+        what = scheme.asked
+        try:
+            if (made := scheme.made(refresh)) is not None:
+                return made
+        except PageRefused as error:
+            self._refused = error
+            raise
         if self._transport is None:
             self._transport = Transport(self._config.client)
-        what = scheme.asked
         try:
             request = scheme.token_request(Asking(self._config.base_url, self._agent(), refresh))
             what += f" at {origin_of(request.url)}"

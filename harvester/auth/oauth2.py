@@ -5,7 +5,12 @@ from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import quote_plus
 
 from harvester.auth.scheme import Asking, RenewableScheme, Token, basic
-from harvester.config import OAuth2ClientCredentials, OAuth2RefreshToken, SecretText
+from harvester.config import (
+    OAuth2ClientCredentials,
+    OAuth2Login,
+    OAuth2RefreshToken,
+    SecretText,
+)
 from harvester.http import Request
 from harvester.model import as_text, parse
 from harvester.page import Field, as_float
@@ -17,7 +22,8 @@ _FIELDS: Final = (
     Field("refresh_token", parse("refresh_token")),
 )
 
-Grant = TypeVar("Grant", bound=OAuth2ClientCredentials | OAuth2RefreshToken)
+_NONE: Final[Mapping[str, str]] = {}
+Grant = TypeVar("Grant", bound=OAuth2ClientCredentials | OAuth2RefreshToken | OAuth2Login)
 
 
 class OAuth2Scheme(RenewableScheme[Grant]):
@@ -31,19 +37,25 @@ class OAuth2Scheme(RenewableScheme[Grant]):
 
     def token_request(self, asking: Asking) -> Request:
         """A form with the grant, the scope and the client."""
-        options = self.options
         form = self.grant_form(asking)
-        if options.scope is not None:
-            form["scope"] = self.text(options.scope)
-        headers = dict(asking.headers)
+        if self.options.scope is not None:
+            form["scope"] = self.text(self.options.scope)
+        return self.request_for(form, headers=asking.headers)
+
+    def request_for(
+        self, form: dict[str, str], url: str | None = None, *, headers: Mapping[str, str] = _NONE
+    ) -> Request:
+        """A form of this client's, to the token endpoint or to `url`."""
+        options, headers = self.options, dict(headers)
         if options.client_auth == "basic":
             headers["Authorization"] = self.client_header()
         else:
             form["client_id"] = self.text(options.client_id)
             if options.client_secret is not None:
                 form["client_secret"] = self.text(options.client_secret)
-        form |= self.values(options.access_token_request_data)
-        url = as_text(self.values(options.access_token_url))
+        if url is None:
+            form |= self.values(options.access_token_request_data)
+            url = as_text(self.values(options.access_token_url))
         return bare_request("POST", url, headers=headers, form=form)
 
     def client_header(self) -> str:

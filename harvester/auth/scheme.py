@@ -114,8 +114,10 @@ class RenewableScheme(Scheme[Renewing]):
         """See that a token can be asked for at all; raises `ConfigError`."""
         return
 
-    def made(self) -> Token | None:
-        """A token that needs no request; None where one must be asked for. Raises `PageRefused`."""
+    def made(self, kept: SecretText | None) -> Token | None:
+        """A token that needs no request; None where one must be asked for. `kept` is the refresh
+        token in use. Raises `PageRefused`.
+        """
         return None
 
     @abstractmethod
@@ -135,7 +137,10 @@ class RenewableScheme(Scheme[Renewing]):
 
         Raises `PageRejected` where another try may help, else `PageRefused`.
         """
-        found = fields_of(self.token_fields(), response, limits)
+        return self.read_fields(fields_of(self.token_fields(), response, limits), response, now)
+
+    def read_fields(self, found: Mapping[str, Any] | None, response: Response, now: float) -> Token:
+        """The same, where the fields of the answer are known already; None: it is no JSON."""
         if response.status >= 300 or found is None:
             raise failure(response, found, now, self.advice)
         value = found.get("access_token")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import webbrowser
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -173,6 +174,69 @@ def check(
     if failed := sum(seen.failed for seen in found):
         say(f"{number(failed, 'resource')} failed")
         raise typer.Exit(_FAILED)
+
+
+@app.command()
+def login(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The harvest's folder.  [output.path, data/<name>]"),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Open no browser; only say where.")
+    ] = False,
+    patience: Annotated[
+        int, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait.")
+    ] = 300,
+    base_url: BaseURL = None,
+    set_: Set = None,
+) -> None:
+    """Log in to an API once, with OAuth 2; every run after it needs nobody.
+
+    For client.auth of the type oauth2_authorization_code a browser opens, and comes back to this
+    machine; for oauth2_device_code a code is shown, to be typed in anywhere. What is kept of it, a
+    refresh token mostly, lies in auth.token_file, or in the harvest's folder; only its owner may
+    read it.
+
+    \b
+    Examples:
+      harvester login mail.yaml
+      harvester login mail.yaml --no-browser    shows the address only
+
+    \b
+    Next:
+      harvester check mail.yaml --live
+      harvester run mail.yaml
+
+    \b
+    Exit codes:
+      0    logged in
+      2    wrong usage or configuration, or it declares no login
+      3    the API said no
+      130  nobody logged in
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.auth import Prompts, log_in
+    from harvester.engine import secrets_of
+    from harvester.errors import AttemptFailed
+
+    declared, folder = loaded(config, base_url=base_url, set_=set_)
+
+    def open_page(url: str) -> None:
+        say(f"Log in with a browser on this machine:\n  {url}")
+        if not no_browser:
+            webbrowser.open(url)
+
+    def show(url: str, code: str) -> None:
+        say(f"Log in with any browser:\n  {url}\nThe code is {code}")
+
+    try:
+        prompts = Prompts(open_page, show)
+        kept = log_in(declared, (out or folder).absolute(), prompts, patience_s=patience)
+    except AttemptFailed as error:
+        say(f"not logged in: {secrets_of(declared).redact(str(error))}")
+        raise typer.Exit(_FAILED) from None
+    say(f"Logged in. It is kept in {kept}")
 
 
 @app.command()

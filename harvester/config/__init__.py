@@ -37,6 +37,11 @@ from harvester.config.load import (
     parse_resolved,
     reopen,
 )
+from harvester.config.login_auth import (
+    OAuth2AuthorizationCode,
+    OAuth2DeviceCode,
+    OAuth2Login,
+)
 from harvester.config.models import (
     AllowedHost,
     Budget,
@@ -149,7 +154,10 @@ __all__ = [
     "LoginRequest",
     "NextRequest",
     "OAuth1",
+    "OAuth2AuthorizationCode",
     "OAuth2ClientCredentials",
+    "OAuth2DeviceCode",
+    "OAuth2Login",
     "OAuth2RefreshToken",
     "Offset",
     "Output",

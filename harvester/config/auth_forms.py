@@ -12,6 +12,10 @@ from pydantic import Field
 
 from harvester.config.auth_options import AuthOptions
 from harvester.config.hmac_auth import Hmac
+from harvester.config.login_auth import (
+    OAuth2AuthorizationCode,
+    OAuth2DeviceCode,
+)
 from harvester.config.secret_text import block_options, referring_options, secret_options
 from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, HttpDigest, OAuth1
 from harvester.config.token_auth import (
@@ -29,6 +33,8 @@ Auth = Annotated[
     | HttpDigest
     | OAuth2ClientCredentials
     | OAuth2RefreshToken
+    | OAuth2AuthorizationCode
+    | OAuth2DeviceCode
     | SessionToken
     | JwtBearer
     | OAuth1

@@ -25,7 +25,7 @@ def _token_url(url: str) -> str:
     return url
 
 
-_TokenURL = Annotated[
+TokenURL = Annotated[
     Text,
     Referring(),
     AfterValidator(_token_url),
@@ -33,10 +33,10 @@ _TokenURL = Annotated[
 ]
 
 
-class _OAuth2(RenewableOptions):
+class OAuth2Options(RenewableOptions):
     """What the ways to a token of OAuth 2.0 (RFC 6749) have in common."""
 
-    access_token_url: _TokenURL
+    access_token_url: TokenURL
     """The URL of the token endpoint. Nothing but what is named here goes there."""
     client_id: Annotated[OneLine, Referring()] = Field(repr=False)
     """The client's id, as a reference: `"{env.CLIENT_ID}"`."""
@@ -62,7 +62,7 @@ class _OAuth2(RenewableOptions):
         return ("access_token_request_data",), self.access_token_request_data
 
 
-class OAuth2ClientCredentials(_OAuth2):
+class OAuth2ClientCredentials(OAuth2Options):
     """OAuth 2.0 for a program on its own behalf (RFC 6749, section 4.4)."""
 
     type: Literal["oauth2_client_credentials"]
@@ -70,7 +70,7 @@ class OAuth2ClientCredentials(_OAuth2):
     """The client's secret, as a reference: `"{env.CLIENT_SECRET}"`."""
 
 
-class OAuth2RefreshToken(_OAuth2):
+class OAuth2RefreshToken(OAuth2Options):
     """OAuth 2.0 on behalf of a person who has agreed once (RFC 6749, section 6)."""
 
     type: Literal["oauth2_refresh_token"]
@@ -194,7 +194,7 @@ class JwtBearer(RenewableOptions):
     """Further claims."""
     lifetime: Duration = 300
     """How long the JWT is good for."""
-    access_token_url: _TokenURL | None = None
+    access_token_url: TokenURL | None = None
     """Where it is exchanged for an access token. Left out: the JWT is the token itself."""
     exchange: Literal["grant", "header"] = "grant"
     """Whether it goes to that URL as a grant (Google), or in the Authorization header (GitHub

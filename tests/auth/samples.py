@@ -20,7 +20,9 @@ from harvester.config import (
     HttpDigest,
     JwtBearer,
     OAuth1,
+    OAuth2AuthorizationCode,
     OAuth2ClientCredentials,
+    OAuth2DeviceCode,
     OAuth2RefreshToken,
     SessionToken,
 )
@@ -43,6 +45,7 @@ class Sample:
     lets_in: Callable[[Asked], bool] | None = None
     derived: tuple[str, ...] = ()
     needs: str = "json"  # a library
+    logged_in: bool = False  # a person has to log in before a run
 
     def guarded(self, api: Api) -> Api:
         """The API, behind what lets requests in. A refusal says what it was shown."""
@@ -171,6 +174,16 @@ SAMPLES: dict[type, Sample] = {
     OAuth2RefreshToken: Sample(
         f'{{type: oauth2_refresh_token, {CLIENT}, refresh_token: "{{env.REFRESH}}"}}',
         {**OF_CLIENT, "REFRESH": "refresh-s3cret-0"},
+    ),
+    OAuth2AuthorizationCode: Sample(
+        f'{{type: oauth2_authorization_code, {CLIENT}, authorization_url: "ORIGIN/authorize"}}',
+        OF_CLIENT,
+        logged_in=True,
+    ),
+    OAuth2DeviceCode: Sample(
+        f'{{type: oauth2_device_code, {CLIENT}, device_authorization_url: "ORIGIN/device"}}',
+        OF_CLIENT,
+        logged_in=True,
     ),
     JwtBearer: Asserting(
         '{type: jwt_bearer, access_token_url: "ORIGIN/token", algorithm: HS256, issuer: me,'

@@ -13,6 +13,8 @@ import pytest
 from pydantic import Field
 
 from harvester import harvest, verify
+from harvester.auth.access import store_of
+from harvester.auth.oauth2_login import LoginScheme
 from harvester.auth.scheme import RenewableScheme, Scheme, StaticScheme
 from harvester.auth.schemes import scheme_of
 from harvester.config import AUTH_OPTIONS, Auth, AuthOptions, Config, HttpDigest, SecretText
@@ -104,6 +106,10 @@ def harvested(
     sample: Sample, config: Config, out: Path, **options: Any
 ) -> tuple[Summary, list[Event]]:
     """A run, of which nothing shows or stores a secret."""
+    if sample.logged_in and not (out / TOKENS).exists():
+        scheme = scheme_of(config.client.auth, config.env)
+        assert isinstance(scheme, LoginScheme)
+        store_of(config, scheme, out).write(scheme.refresh_token(), SecretText("refresh-s3cret-0"))
     events: list[Event] = []
     summary = harvest(config, out=out, on_event=events.append, **options)
     shows_no_secret(sample, summary, *events)

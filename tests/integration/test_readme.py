@@ -19,6 +19,7 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 COMMANDS = (
     "import",
     "init",
+    "login",
     "run",
     "plan",
     "check",

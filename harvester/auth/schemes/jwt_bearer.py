@@ -33,7 +33,7 @@ class SignedToken(RenewableScheme[JwtBearer], options=JwtBearer):
                 "auth: jwt_bearer needs a library to sign with: pip install 'harvester[jwt]'"
             )
 
-    def made(self) -> Token | None:
+    def made(self, kept: SecretText | None) -> Token | None:
         """The JWT, where nobody exchanges it."""
         if self.options.access_token_url is not None:
             return None
