@@ -28,14 +28,16 @@ class Endpoint:
 SEARCH_ALL = Endpoint("search_all", "GET", "v2", 300, 900, 1)
 SEARCH_RECENT = Endpoint("search_recent", "GET", "v2", 450, 900)
 COUNTS_ALL = Endpoint("counts_all", "GET", "v2", 300, 900, 1)
+COUNTS_RECENT = Endpoint("counts_recent", "GET", "v2", 300, 900)
 SEARCH_V1 = Endpoint("search_v1", "GET", "v1", 450, 900)
 PREMIUM = Endpoint("premium", "POST", "premium", 60, 60, 10)
-ENDPOINTS = (SEARCH_ALL, SEARCH_RECENT, COUNTS_ALL, SEARCH_V1, PREMIUM)
+ENDPOINTS = (SEARCH_ALL, SEARCH_RECENT, COUNTS_ALL, COUNTS_RECENT, SEARCH_V1, PREMIUM)
 
 _PATHS = {
     "/2/tweets/search/all": SEARCH_ALL,
     "/2/tweets/search/recent": SEARCH_RECENT,
     "/2/tweets/counts/all": COUNTS_ALL,
+    "/2/tweets/counts/recent": COUNTS_RECENT,
     "/1.1/search/tweets.json": SEARCH_V1,
 }
 

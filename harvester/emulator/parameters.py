@@ -14,7 +14,7 @@ from harvester.emulator.endpoints import Refused
 from harvester.emulator.tweets import milliseconds
 
 INVALID_REQUEST = "https://api.twitter.com/2/problems/invalid-request"
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -102,7 +102,7 @@ class Parameters:
         return names
 
     def time(self, name: str) -> int | None:
-        """Return a time as Unix milliseconds."""
+        """Return a time as Unix milliseconds; its zone is `Z` or an offset such as `+00:00`."""
         value = self._given.get(name)
         if value is None:
             return None

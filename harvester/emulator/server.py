@@ -34,6 +34,7 @@ _ANSWERS: Mapping[at.Endpoint, Callable[[Archive, at.Request], at.Answer]] = {
     at.SEARCH_ALL: v2.search,
     at.SEARCH_RECENT: v2.search,
     at.COUNTS_ALL: v2.counts,
+    at.COUNTS_RECENT: v2.counts,
     at.SEARCH_V1: v1.standard,
     at.PREMIUM: v1.premium,
 }

@@ -67,6 +67,15 @@ def _metrics(tweet: Tweet) -> dict[str, int]:
     }
 
 
+def _edit_controls(tweet: Tweet) -> dict[str, Any]:
+    half_an_hour_ms = 1_800_000
+    return {
+        "edits_remaining": 5,
+        "is_edit_eligible": tweet.reply_to is None,
+        "editable_until": iso(tweet.ms + half_an_hour_ms),
+    }
+
+
 def _references(tweet: Tweet) -> list[dict[str, str]] | None:
     if tweet.reply_to is None:
         return None
@@ -76,13 +85,14 @@ def _references(tweet: Tweet) -> list[dict[str, str]] | None:
 _ALWAYS: dict[str, Callable[[Tweet], Any]] = {
     "id": lambda tweet: str(tweet.id),
     "text": lambda tweet: tweet.text,
+    "edit_history_tweet_ids": lambda tweet: [str(tweet.id)],
 }
 _ON_REQUEST: dict[str, Callable[[Tweet], Any]] = {
     "author_id": lambda tweet: str(tweet.user.id),
     "context_annotations": _annotations,
     "conversation_id": lambda tweet: str(tweet.reply_to or tweet.id),
     "created_at": lambda tweet: iso(tweet.ms),
-    "edit_history_tweet_ids": lambda tweet: [str(tweet.id)],
+    "edit_controls": _edit_controls,
     "entities": _v2_entities,
     "lang": lambda tweet: tweet.lang,
     "possibly_sensitive": lambda tweet: False,
@@ -92,9 +102,12 @@ _ON_REQUEST: dict[str, Callable[[Tweet], Any]] = {
     "source": lambda tweet: _SOURCE,
 }
 
-TWEET_FIELDS = frozenset(
-    {*_ALWAYS, *_ON_REQUEST, "attachments", "edit_controls", "geo", "in_reply_to_user_id"}
-) | {"note_tweet", "withheld"}
+_TWEET_VALUES_ABSENT = (
+    *("article", "attachments", "card_uri", "community_id", "display_text_range", "geo"),
+    *("in_reply_to_user_id", "media_metadata", "non_public_metrics", "note_tweet"),
+    *("organic_metrics", "promoted_metrics", "scopes", "suggested_source_links", "withheld"),
+)
+TWEET_FIELDS = frozenset({*_ALWAYS, *_ON_REQUEST, *_TWEET_VALUES_ABSENT})
 """What `tweet.fields` may name. Fields without a value here are allowed, and left out."""
 
 _USER_FIELDS: dict[str, Callable[[User], Any]] = {
@@ -111,17 +124,21 @@ _USER_FIELDS: dict[str, Callable[[User], Any]] = {
         "listed_count": user.followers >> 9,
     },
     "verified": lambda user: user.verified,
+    "verified_type": lambda user: "blue" if user.verified else "none",
 }
 
-USER_FIELDS = frozenset({*_USER_FIELDS, "description", "entities", "pinned_tweet_id", "url"}) | {
-    "profile_image_url",
+_USER_VALUES_ABSENT = (
+    *("affiliation", "connection_status", "description", "entities", "is_identity_verified"),
+    *("most_recent_tweet_id", "parody", "pinned_tweet_id", "profile_banner_url"),
+    *("profile_image_url", "receives_your_dm", "subscription", "subscription_type", "url"),
     "withheld",
-}
+)
+USER_FIELDS = frozenset({*_USER_FIELDS, *_USER_VALUES_ABSENT})
 """What `user.fields` may name."""
 
 
 def v2_tweets(tweets: Iterable[Tweet], requested: Collection[str]) -> list[dict[str, Any]]:
-    """Give each tweet `id`, `text` and those of the requested fields that it has."""
+    """Give each tweet `id`, `text`, its history and those of the requested fields that it has."""
     chosen = [*_ALWAYS.items(), *((n, f) for n, f in _ON_REQUEST.items() if n in requested)]
     optional = not {"entities", "referenced_tweets"}.isdisjoint(requested)
     found = [{name: field(tweet) for name, field in chosen} for tweet in tweets]

@@ -9,7 +9,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from harvester.emulator.endpoints import SEARCH_RECENT, Answer, Request
+from harvester.emulator.endpoints import COUNTS_RECENT, SEARCH_RECENT, Answer, Request
 from harvester.emulator.paging import Archive, Place
 from harvester.emulator.parameters import Parameters, minute
 from harvester.emulator.shapes import TWEET_FIELDS, USER_FIELDS, iso, v2_tweets, v2_users
@@ -26,15 +26,11 @@ _SEARCH = (
 _COUNTS = ("query", *_TIMES, *_TOKENS, "granularity", "search_count.fields")
 _GRANULARITY_MS = {"hour": 3_600_000, "day": _DAY_MS, "minute": 60_000}
 _EXPANSIONS = (
-    "attachments.media_keys",
-    "attachments.poll_ids",
-    "author_id",
-    "edit_history_tweet_ids",
-    "entities.mentions.username",
-    "geo.place_id",
-    "in_reply_to_user_id",
-    "referenced_tweets.id",
-    "referenced_tweets.id.author_id",
+    *("article.cover_media", "article.media_entities", "attachments.media_keys"),
+    *("attachments.media_source_tweet", "attachments.poll_ids", "author_id"),
+    *("edit_history_tweet_ids", "entities.mentions.username", "entities.note.mentions.username"),
+    *("geo.place_id", "in_reply_to_user_id", "referenced_tweets.id"),
+    *("referenced_tweets.id.attachments.media_keys", "referenced_tweets.id.author_id"),
 )
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -82,16 +78,17 @@ def search(archive: Archive, request: Request) -> Answer:
 
 
 def counts(archive: Archive, request: Request) -> Answer:
-    """Answer `/2/tweets/counts/all`; raise Refused for a 400.
+    """Answer `/2/tweets/counts/all` or `/2/tweets/counts/recent`; raise Refused for a 400.
 
     A page covers 31 days, the newest first; within it time runs forward. Buckets begin and end at
     whole minutes, hours or days of UTC, the outermost at the times asked for.
     """
     given = Parameters(request.parameters, _COUNTS)
-    stream = archive.tweets.of(given.query(1024))
+    recent = request.endpoint is COUNTS_RECENT
+    stream = archive.tweets.of(given.query(512 if recent else 1024))
     granularity = given.one_of("granularity", tuple(_GRANULARITY_MS))
     given.names("search_count.fields", ("end", "start", "tweet_count"))
-    low, high = _ids(archive, given, days=30, recent=False)
+    low, high = _ids(archive, given, days=7 if recent else 30, recent=recent)
     sealed = _sealed(request, given)
     place = _token(archive, given, sealed)
     given.check()

@@ -106,7 +106,8 @@ def test_without_times_the_last_thirty_days(emulator: Emulator) -> None:
 def test_a_tweet_has_id_and_text_until_more_is_asked_for(emulator: Emulator) -> None:
     """Fields and expansions come on request only; an expansion brings its field along."""
     plain = get(emulator, ALL, query="moon").json()
-    assert all(tweet.keys() == {"id", "text"} for tweet in plain["data"])
+    always = {"id", "text", "edit_history_tweet_ids"}
+    assert all(tweet.keys() == always for tweet in plain["data"])
     assert "includes" not in plain
     assert len(plain["data"]) == 10
     rich = get(
