@@ -1,12 +1,12 @@
 """Rows 37 and 40: kill a harvest, or fail it, at every system call that changes the disk.
 
-    python -m tests.kill_matrix [--jobs N] [--pages N]… [--seconds S]
+    python -m tests.kill_matrix [--jobs N] [--durability WHEN]… [--seconds S]
 
 A step is one harvest in a process of its own, behind strace, which kills it (SIGKILL) right before
 the N-th call of a kind on a file, or makes that call fail; then the same harvest again,
-undisturbed. The folder must end as if nothing had happened, and a kill may cost no more pages than
-`concurrency.pages` says: once with 1, once with 2, where one page becomes durable while the next is
-on its way, and once with 4, where they may do so in groups. The steps are those of five states:
+undisturbed. The folder must end as if nothing had happened, and a kill may cost one page at most:
+once where pages become safe in groups, behind the fetches, and once where each is safe before the
+next is asked for. The steps are those of five states:
 nothing on disk yet, one page and two pages there, the rubbish that another kill has left, and a
 harvest that is done. What calls there are to disturb is found by watching each state undisturbed; N
 counts within a thread, and so does strace. Short writes are made by a limit on the size of files,
@@ -74,7 +74,6 @@ FILES = {
     "resource": [str(FOLDER.parent)],
     "folder": [str(FOLDER)],
     "journal": [str(FOLDER / "journal.jsonl")],
-    "mark": [str(FOLDER / ".under_way"), str(FOLDER / ".under_way.tmp")],
     **{
         f"part {number}": [str(FOLDER / f"part-{number:06d}.json.gz{end}") for end in ("", ".tmp")]
         for number in range(1, PAGES + 1)
@@ -99,14 +98,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A harvest of `PAGES` pages from `server` and what it must end as; `at_once` are the most of
-    them that may be under way, and so those that a kill may cost.
-    """
+    """A harvest of `PAGES` pages from `server` and what it must end as."""
 
     server: Scripted
     folder: Path  # for scratch
     expected: object
-    at_once: int = 1
 
     def arguments(self, out: Path) -> list[str]:
         """The command line of the harvest, into `out`."""
@@ -116,7 +112,7 @@ class Matrix:
         """Harvest undisturbed, in this process; the exit code."""
         asked = load_config(
             self.folder / "config.yaml", base_url=self.server.base_url, env={},
-            set=["output.fsync=false"],  # nothing will befall it
+            set=["output={fsync: false}"],  # nothing will befall it
         )  # fmt: skip
         return harvest(asked, out=out, max_pages=max_pages).exit_code
 
@@ -157,9 +153,20 @@ class Matrix:
         log = out.with_suffix(".strace")
         traced = ["-y", "-o", str(log), "-e", "trace=write,fsync,fdatasync,rename,link"]
         assert run([*strace(*traced), *self.arguments(out), *changes]).returncode == 0
-        path = rf'{re.escape(str(out / FOLDER))}/?([^>",]*)'
-        found = re.findall(rf'(\w+)\((?:\d+<|")[^">]*{path}', log.read_text())
-        return [f"{call} {name or 'folder'}" for call, name in found]
+        path = re.compile(rf'(\w+)\((?:\d+<|")[^">]*{re.escape(str(out / FOLDER))}/?([^>",]*)')
+        calls: list[str] = []
+        begun: dict[str, list[str]] = {}
+        for line in log.read_text().splitlines():
+            thread = line.split(maxsplit=1)[0]
+            if "resumed>" in line:  # a sync counts from when it returns
+                calls += begun.pop(thread, [])
+            elif found := path.search(line):
+                call = [f"{found[1]} {found[2] or 'folder'}"]
+                if "<unfinished" in line and "sync" in found[1]:
+                    begun[thread] = call
+                else:
+                    calls += call
+        return calls
 
     def step(self, step: Step) -> bool:
         """Do it, and run again; False if the run made no such call. AssertionError if it failed."""
@@ -184,7 +191,7 @@ class Matrix:
         self.completes(out, step)
         pages = PAGES - _COMMITTED[step.state]
         asked = len(self.server.asked) - before
-        assert pages <= asked <= pages + self.at_once, f"{step}: {asked} requests"
+        assert pages <= asked <= pages + 1, f"{step}: {asked} requests"
         shutil.rmtree(out)
         return reached
 
@@ -208,12 +215,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @contextmanager
-def matrix(folder: Path, respond: Respond, at_once: int = 1) -> Iterator[Matrix]:
+def matrix(folder: Path, respond: Respond, durability: str = "group") -> Iterator[Matrix]:
     """An undisturbed harvest, for comparison, in `folder / "whole"`."""
     with Scripted(respond) as server:
-        path = write_config(folder, f"{ITEMS}concurrency: {{pages: {at_once}}}\n")
+        path = write_config(folder, f"{ITEMS}output: {{durability: {durability}}}\n")
         harvest(load_config(path, base_url=server.base_url, env={}), out=folder / "whole")
-        yield Matrix(server, folder, kept(folder / "whole"), at_once)
+        yield Matrix(server, folder, kept(folder / "whole"))
 
 
 def leave_interrupted(whole: Path, out: Path) -> None:
@@ -294,8 +301,8 @@ class _Sweep:
             sys.stdout.flush()
 
 
-def sweep_all(at_once: int, jobs: int, seconds: float) -> _Sweep:
-    """Go through all the steps with one setting of `concurrency.pages`, and say how it went."""
+def sweep_all(durability: str, jobs: int, seconds: float) -> _Sweep:
+    """Go through all the steps with one setting of `output.durability`, and say how it went."""
     began = time.monotonic()
     with ExitStack() as stack:
         memory = Path("/dev/shm")  # where there is one, no step waits for a disk
@@ -304,7 +311,7 @@ def sweep_all(at_once: int, jobs: int, seconds: float) -> _Sweep:
         matrices = []
         for job in range(jobs):
             (scratch / str(job)).mkdir()
-            made = matrix(scratch / str(job), chain(PAGES), at_once)
+            made = matrix(scratch / str(job), chain(PAGES), durability)
             matrices.append(stack.enter_context(made))
         sweep = _Sweep(matrices, began + seconds)
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
@@ -319,7 +326,7 @@ def sweep_all(at_once: int, jobs: int, seconds: float) -> _Sweep:
                 sys.stdout.write(f"\r{number} of {len(steps)} steps, {took:.0f} s  ")
                 sys.stdout.flush()
     told = ", ".join(f"{times} {kind}" for kind, times in sorted(sweep.done.items()))
-    sys.stdout.write(f"\nconcurrency.pages {at_once}: {told}; ")
+    sys.stdout.write(f"\noutput.durability {durability}: {told}; ")
     sys.stdout.write(f"{len(sweep.wrong)} went wrong, no time for {sweep.skipped}\n")
     for step in sweep.missed:
         sys.stdout.write(f"not reached: {step}\n")
@@ -333,10 +340,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep, with each setting."""
     parser = argparse.ArgumentParser(prog="python -m tests.kill_matrix")
     parser.add_argument("--jobs", type=int, default=2, help="harvests side by side (2)")
-    parser.add_argument("--pages", type=int, nargs="*", default=[1, 2, 4], help="at once (1, 2, 4)")
+    parser.add_argument("--durability", nargs="*", default=["group", "page"], help="(group page)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for each of these")
     asked = parser.parse_args(arguments)
-    sweeps = [sweep_all(at_once, asked.jobs, asked.seconds) for at_once in asked.pages]
+    sweeps = [sweep_all(when, asked.jobs, asked.seconds) for when in asked.durability]
     if any(sweep.wrong for sweep in sweeps):
         return 1
     return 3 if any(sweep.skipped for sweep in sweeps) else 0

@@ -55,6 +55,8 @@ from harvester.store import manifest as folder
 from harvester.store.journal import Checkpoint, Entry, Journal
 from harvester.store.lock import Held
 from harvester.store.parts import DurableFile, Part
+from harvester.store.recovery import Tail
+from harvester.store.syncing import Kept, Syncing
 from tests.planted_wire_bugs import WIRE_BUGS
 
 VARIABLE: Final = "PLANTED_BUG"
@@ -71,16 +73,16 @@ def put(owner: object, name: str, bug: object) -> None:
 
 def journal_before_rename() -> None:
     """The line is written while the part still has its temporary name."""
-    name, append = parts.name_together, Journal.append
+    name, write = Part.rename, Journal._write
     waiting: list[Part] = []
 
-    def line_first(self: Journal, *entries: Entry) -> None:
-        append(self, *entries)
-        name(waiting)
-        waiting.clear()
+    def line_first(self: Journal, line: bytes) -> None:
+        write(self, line)
+        while waiting:
+            name(waiting.pop())
 
-    put(journal, "name_together", waiting.extend)
-    put(Journal, "append", line_first)
+    put(Part, "rename", lambda self: waiting.append(self))
+    put(Journal, "_write", line_first)
 
 
 def no_fsync_of_the_part() -> None:
@@ -98,17 +100,53 @@ def no_fsync_of_the_part() -> None:
 def no_fsync_of_the_folder() -> None:
     """The part's bytes are durable; its name may not be."""
     put(parts, "sync_folder", lambda folder: None)
+    put(Journal, "sync_names", lambda self: None)
 
 
 def no_fsync_of_the_journal() -> None:
-    """The page is told of before its line is durable."""
-    append = Journal.append
+    """Pages are called safe before their lines are."""
+    put(Journal, "sync_lines", lambda self: None)
 
-    def bug(self: Journal, *entries: Entry) -> None:
-        self._fsync = False
-        append(self, *entries)
 
-    put(Journal, "append", bug)
+def mark_written_too_early() -> None:
+    """A line says that all before it is safe as soon as it is kept."""
+    add = Syncing.add
+
+    def bug(self: Syncing, kept: Kept, *, urgent: bool = False) -> None:
+        add(self, kept, urgent=urgent)
+        kept.lines.made_safe(kept.seq)
+
+    put(Syncing, "add", bug)
+
+
+def checksum_not_looked_at() -> None:
+    """Of a page that may not be safe only the size is compared."""
+
+    def bug(path: Path, entry: Entry) -> bool:
+        return path.exists() and path.stat().st_size == entry.stored_bytes
+
+    put(journal, "is_whole", bug)
+
+
+def cut_one_line_too_late() -> None:
+    """The first page that a power cut took still counts."""
+    cut_at = Tail.cut_at
+
+    def bug(self: Tail, place: int) -> int:
+        return cut_at(self, min(place + 1, len(self.waiting) - 1))
+
+    put(Tail, "cut_at", bug)
+
+
+def tail_not_written_again() -> None:
+    """What a failed sync left in memory only is synced once more, and called safe."""
+    put(journal, "write_again", lambda path, start=0: None)
+
+
+def no_end_to_the_tail() -> None:
+    """Any number of pages may be kept and not safe."""
+    put(Syncing, "_fits", lambda self, size: True)
+    put(Syncing, "_is_due", lambda self: bool(self._waiting) and self._urgent)
 
 
 def torn_line_kept() -> None:
@@ -119,7 +157,7 @@ def torn_line_kept() -> None:
 def temporary_files_kept() -> None:
     """What an attempt or a killed run leaves is not removed."""
     put(Path, "unlink", lambda self, missing_ok=False: None)
-    put(DurableFile, "discard", lambda self: self._close())
+    put(DurableFile, "discard", lambda self: self.close())
 
 
 def failed_fsync_tried_again() -> None:
@@ -501,7 +539,9 @@ BUGS: Mapping[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
         journal_before_rename, no_fsync_of_the_part, no_fsync_of_the_folder,
-        no_fsync_of_the_journal, torn_line_kept, temporary_files_kept, failed_fsync_tried_again,
+        no_fsync_of_the_journal, mark_written_too_early, checksum_not_looked_at,
+        cut_one_line_too_late, tail_not_written_again, no_end_to_the_tail,
+        torn_line_kept, temporary_files_kept, failed_fsync_tried_again,
         lock_not_taken, link_followed_on_disk, detours_taken, folder_not_looked_at,
         part_named_over_another, journal_believed, cases_not_told_apart, short_body_taken,
         announced_size_believed, late_page_kept,

@@ -222,12 +222,12 @@ def strace(*options: str) -> list[str]:
 # --- What is on disk -----------------------------------------------------------------------------
 
 #: What two harvests of the same pages may differ in.
-_FREE = ("fetched_at", "elapsed_s", "attempts", "response", "crc32", "created_at")
+_FREE = ("fetched_at", "elapsed_s", "attempts", "response", "crc32", "created_at", "safe")
 
 
 def kept(out: Path) -> dict[str, Any]:
     """All that a harvest keeps, comparable: of each partition its files' names, its journal
-    without times and tries, and the decoded pages.
+    without times, tries and what was safe when, and the decoded pages.
     """
     return {
         str(path.parent.relative_to(out)): {
@@ -240,6 +240,7 @@ def kept(out: Path) -> dict[str, Any]:
                     if key not in _FREE
                 }
                 for line in path.read_bytes().splitlines()
+                if not line.startswith(b'{"safe":')  # says only how far all was safe at an end
             ],
             "pages": [
                 gzip.decompress(part.read_bytes())

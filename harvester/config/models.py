@@ -448,10 +448,9 @@ class Concurrency(Section):
     partitions: Count = 4
     """Partitions at once."""
     pages: Annotated[int, Field(ge=1, le=64)] = 1
-    """Pages of one partition that may be under way at once, which is also what a kill costs. Where
-    the next cursor is known beforehand (`page_number`, and `offset` with a `limit`) so many
-    are asked for at once; elsewhere, from 2 on, pages become durable behind those that are asked
-    for, several together: more pages a second where the disk is slow."""
+    """Pages of one partition that are asked for at once, where the next cursor is known
+    beforehand (`page_number`, and `offset` with a `limit`); elsewhere one after the other. As many
+    are asked for again after a kill."""
 
 
 class Output(Section):
@@ -460,7 +459,20 @@ class Output(Section):
     path: Text | None = None
     """The folder. Left out: `data/<name>`."""
     fsync: bool = True
-    """Whether each page is forced to the disk before it counts. Off, a power cut can lose pages."""
+    """Whether pages are forced to the disk. Off, a power cut can lose any of them, and what is left
+    may be refused."""
+    durability: Literal["group", "page"] = "group"
+    """When. `group`: pages are kept at once, so that no kill of the process loses one, and become
+    safe from a power cut in groups, behind the fetches: it costs at most the last second, and at
+    most 64 pages, which are asked for again. `page`: each is safe before the next is asked for, as
+    with `idempotent: false`."""
+
+    @model_validator(mode="after")
+    def _syncs(self) -> "Output":
+        if self.durability == "page" and not self.fsync:
+            told = "page forces each page to the disk, and fsync: false forbids that; leave one out"
+            raise SectionError([(("durability",), told)])
+        return self
 
 
 class Config(Section):

@@ -81,11 +81,6 @@ class PageResult:
             return Done("ignored")
         return paginator.next_cursor(cursor, self.page, past)
 
-    def sync(self) -> None:
-        """Take the first step of its commit; raises `DiskError`."""
-        if self.part is not None:
-            self.part.sync()
-
     def discard(self) -> None:
         """Leave nothing of it."""
         if self.part is not None:

@@ -81,14 +81,15 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             pages.folder, header, pages.remember, accepted=pages.fingerprints
         ) as writer,
         pages.put_into(writer),
-        Commits(writer, pages.behind, run.executor, pages.tell, pages.look) as commits,
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
     ):
+        commits = Commits(writer, pages.tell, each_at_once=pages.each_at_once)
         at = replace(writer.checkpoint)
         pages.heed()
         if not at.done:
             pages.await_close()
         run.emit(PartitionStarted(partition, replace(at)))
+        pages.tell_of_power_cut(writer.lost)
         if pages.kept_early:
             at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))
         if not at.done and writer.fingerprint not in pages.fingerprints.now:
@@ -102,11 +103,12 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         if (again := pages.to_split(at)) is not None:
             at = pages.goes_on(commits, at, again)
         stop_at = None if run.max_pages is None else at.pages + run.max_pages
+        commits.stop_at = stop_at
         while not at.done and at.pages != stop_at:
             with pages.blamed(at):
                 pages.check_loop(at)
                 fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
-                fetched = pages.repetition.checked(fetched, commits)
+                fetched = pages.repetition.checked(fetched)
             for line in pages.split(fetched, at):
                 at = pages.goes_on(commits, at, line)
     pages.refuse_gap()
@@ -211,23 +213,21 @@ class Pages:
     def at_once(self) -> int:
         """How many pages may be asked for before the first of them has come."""
         restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
-        ahead = self._paginator.foresees() and not restarts
-        return self._under_way if ahead else 1
+        # Where asking moves the server on, one: it may be lost.
+        ahead = self._paginator.foresees() and self._resource.idempotent and not restarts
+        return self._run.config.concurrency.pages if ahead else 1
 
     @property
-    def _under_way(self) -> int:
-        """How many pages may be asked for and not yet committed. Where asking moves the server
-        on, one: it may be lost.
-        """
-        return self._run.config.concurrency.pages if self._resource.idempotent else 1
+    def each_at_once(self) -> bool:
+        """Whether each page is to be safe from a power cut before the next is asked for."""
+        return not self._resource.idempotent or self._run.config.output.durability == "page"
 
-    @property
-    def behind(self) -> int:
-        """How many pages may be fetched and not yet committed, the one that is being fetched
-        included. Either way no more are under way than `concurrency.pages`: these are what a
-        kill costs.
-        """
-        return 1 if self.at_once > 1 else self._under_way
+    def tell_of_power_cut(self, pages: int) -> None:
+        """Let it be known how many pages a power cut took, which are asked for again."""
+        if pages:
+            counted = "1 page that was" if pages == 1 else f"{pages:,} pages that were"
+            told = f"a power cut cost {counted} kept and not yet safe; asked for again"
+            self._run.emit(Warned(self._partition, told))
 
     def tell(self, entry: Entry, at: Checkpoint) -> None:
         """Let it be known that a page is part of the harvest."""

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final
 
 from harvester.config import Resource
-from harvester.engine.commits import Commits
 from harvester.engine.likeness import are_other_records, same_records
 from harvester.engine.page_result import PageResult
 from harvester.errors import DataRefused, PageRefused
@@ -31,13 +30,13 @@ class Repetition:
         self._folder = folder
         self._format = format_of(resource)
 
-    def checked(self, fetched: PageResult, commits: Commits) -> PageResult:
+    def checked(self, fetched: PageResult) -> PageResult:
         """A page, with what the journal is to say of its records; or the end, where they are those
         of the page before it and `repeated_page` says so. Raises `PageRefused` where it is a loop.
         """
         mode = self._resource.paginator.repeated_page
         try:
-            if mode == "keep" or not self._is_again(fetched, commits):
+            if mode == "keep" or not self._is_again(fetched):
                 note = self.recognition.note(fetched.sight, fetched.entry.done)
                 return fetched.with_entry(fetched.entry.but(identity=note))
             if mode == "fail":
@@ -58,7 +57,7 @@ class Repetition:
         doubt = self.recognition.doubt(fetched.sight)
         return entry.but(doubts=(*entry.doubts, doubt)) if doubt else entry
 
-    def _is_again(self, fetched: PageResult, commits: Commits) -> bool:
+    def _is_again(self, fetched: PageResult) -> bool:
         """Whether a page is the one before it once more."""
         sight, known = fetched.sight, self.recognition
         if sight is None or not known.repeats(sight, fetched.entry.records):
@@ -69,7 +68,6 @@ class Repetition:
         seen_all = sight.records == fetched.entry.records
         if (seen_all and not guessed) or fetched.part is None or known.part is None:
             return True
-        commits.settle()  # now the page before has its name
         before = partial(decoded, self._store, self._folder, known.part, known.stored_bytes)
         page = partial(decoded_chunks, fetched.part.so_far())
         path = parse(sight.by or "$")

@@ -30,18 +30,24 @@ from harvester.store import (
 DAMAGED: Final = ".damaged"
 _MOST_KEPT: Final = 1000  # of one file
 _HEADER: Final = b'{"format":'
+_MARK: Final = b'{"safe":'
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as it stands. `entry` is None for the header, and for what cannot be read; the first
-    line has one where the header is lost as a whole.
+    """A line as it stands. `entry` is None for the header, for a line that says only what is safe,
+    and for what cannot be read; the first line has one where the header is lost as a whole.
     """
 
     number: int
     raw: bytes
     entry: Entry | None
     is_sound: bool
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it says only up to which line all is safe."""
+        return self.is_sound and self.raw.startswith(_MARK)
 
 
 def lines(folder: Path) -> Iterator[Line]:
@@ -51,7 +57,7 @@ def lines(folder: Path) -> Iterator[Line]:
         for number, raw in enumerate(file, 1):
             text = sound(raw)
             entry = None
-            if text is not None and (number > 1 or not text.startswith(_HEADER)):
+            if text is not None and not text.startswith((_HEADER, _MARK)):
                 try:
                     entry = parsed(text)
                 except ValueError:

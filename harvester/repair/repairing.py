@@ -42,7 +42,6 @@ from harvester.store import (
     Part,
     Span,
     encode,
-    name_together,
     part_number,
     parts_on_disk,
     place_of,
@@ -161,6 +160,7 @@ class _Mending:
         self._pages = Pages(run, with_beginning(run, partition))
         self._pages.new_part = partial(Part, self._folder, fsync=run.config.output.fsync)
         self._changed = False
+        self._safe = 0  # up to which line all is, by the line before
         self._is_lost = False  # the page that could not be had last, for good
         self._counts = Span()
         self._created_at = iso(run.now())
@@ -195,12 +195,15 @@ class _Mending:
                 yield self._header(line.raw, is_sound=here)
             if line.number == 1 and line.entry is None:
                 continue
-            if line.entry is None:
+            if line.is_mark:
+                yield line.raw
+            elif line.entry is None:
                 damaged += 1
             else:
                 yield from self._lost(at, line.entry)
                 yield self._page(at, line.entry, line.raw)
                 at.add(line.entry)
+                self._safe = line.entry.seq if line.entry.safe is None else line.entry.safe
                 damaged = 0
         # What the end of the journal said is asked for again by the next run.
         self._changed |= damaged > 0
@@ -240,7 +243,7 @@ class _Mending:
                     f"line {at.seq + 2} of its journal is lost, and its page now leads elsewhere"
                 )
             self._put(fetched, at, message)
-            yield encode(fetched.entry)
+            yield encode(fetched.entry, self._safe)  # those before it may not be safe
             at.add(fetched.entry)
         if following.seq != at.seq + 1:
             raise _CannotMend(f"line {following.seq + 1} of its journal stands twice")
@@ -273,7 +276,7 @@ class _Mending:
         if new.sha256 == entry.sha256 and new.bytes == entry.bytes:
             return raw
         self._changed = True
-        return encode(new.in_place_of(entry))
+        return encode(new.in_place_of(entry), entry.safe)
 
     def _fetched(self, at: Checkpoint) -> PageResult | None:
         """The page after `at`; None where the server does not give it."""
@@ -295,7 +298,7 @@ class _Mending:
             part.sync()
             if kept := put_aside(part.path):
                 self._found.note(self._found.aside, self._shown(kept))
-            name_together([part])
+            part.name()
         except BaseException:
             part.discard()
             raise

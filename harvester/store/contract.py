@@ -21,14 +21,18 @@ A `Store`:
 
 A `Writer`:
 - Nothing of a `part` *must* be seen by a reader before `commit`, nor outlive its `discard`.
-- `commit` *must* make the pages part of the harvest in order: once a reader sees a line, its part
-  *must* be there, whole, and so *must* all lines before it. The parts are synced before.
-- When it returns, no crash *must* lose the pages; when it raises, none *must* be half there.
+- `commit` *must* make a page part of the harvest, in order: once a reader sees a line, its part
+  *must* be there, whole, and so *must* all lines before it.
+- When it returns, no death of the process *must* lose the page, and with `at_once` nothing else
+  *must*, nor any page before it. Otherwise a power cut may, but no more than `Bounds` allow of a
+  whole run, and only from the end. When it raises, the page *must* not be half there.
+- `close` *must* return only when no power cut loses anything, or raise.
+- `lost` *must* say how many committed pages a power cut had taken when it was opened.
 - A death at any moment *must* leave what the next `journal` opens, without pages that were not
   committed.
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +66,11 @@ class Writer(Protocol):
     def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
         """A file to write page `number` into; `suffix` is that of its format."""
 
-    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
-        """Commit pages, each with its part (None: no page); never more than `most` at once."""
+    lost: int
+    """Pages that were committed, and that a power cut took."""
+
+    def commit(self, entry: Entry, part: Part | None, *, at_once: bool = False) -> None:
+        """Commit a page with its part (None: no page), safe before this returns if `at_once`."""
 
     def look(self) -> None:
         """Raise `FolderLost` where the partition's place is no longer what it was."""

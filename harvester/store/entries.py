@@ -7,6 +7,7 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -32,6 +33,11 @@ SPLIT: Final = "split"
 CAPPED: Final = "capped"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
+#: How many lines of a run may be kept and not yet safe.
+MOST_UNSAFE: Final = 64
+_MARK: Final = b'{"safe":'
+_SAFE: Final = re.compile(rb'[,{]"safe":(\d{1,18})\}\Z')
+_MOST_SAFE_BYTES: Final = len(b',"safe":}') + 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     (`Secrets.conceal`). `bytes` counts decoded JSON, `stored_bytes` the part file. `attempts`
     are the tries that this page took, the last one included. `doubts` stand in the line that ends
     a partition, where anything speaks against its end. `control_characters` so many stand
-    raw in the page's strings; the line says so where there are any.
+    raw in the page's strings; the line says so where there are any. `safe` is the number of the
+    line up to which no power cut loses anything, this line included; lines from before there were
+    such numbers have none, and were written when all up to themselves was safe.
     """
 
     seq: int
@@ -99,6 +107,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     doubts: tuple[Doubt, ...] = ()
     identity: Identity | None = None
     control_characters: int = 0
+    safe: int | None = None
 
     def but(self, **changes: Any) -> "Entry":
         """The same line with other values."""
@@ -263,8 +272,8 @@ class Checkpoint:
             self.total = total
 
 
-def encode(value: Header | Entry) -> bytes:
-    """The line of a header or an entry, with its newline."""
+def encode(value: Header | Entry, safe: int | None = None) -> bytes:
+    """The line of a header or an entry, with its newline; `safe` is the number that it carries."""
     if isinstance(value, Header):
         record = asdict(value)
         record = {"format": record.pop("format"), **record}
@@ -282,7 +291,29 @@ def encode(value: Header | Entry) -> bytes:
             del record["identity"]
         else:
             record["identity"] = msgspec.to_builtins(value.identity)
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1]
+        record["safe"] = value.safe if safe is None else safe
+        if record["safe"] is None:
+            del record["safe"]
+    return _checked(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[:-1])
+
+
+def encode_mark(safe: int) -> bytes:
+    """A line that says only up to which line all is safe."""
+    return _checked(b"%b%d" % (_MARK, safe))
+
+
+def is_mark(text: bytes) -> bool:
+    """Whether a sound line's JSON says only up to which line all is safe."""
+    return text.startswith(_MARK)
+
+
+def safe_in(text: bytes) -> int | None:
+    """The number that a sound line's JSON carries; None where it is from before there were any."""
+    found = _SAFE.search(text[-_MOST_SAFE_BYTES:])
+    return int(found[1]) if found else None
+
+
+def _checked(text: bytes) -> bytes:
     return text + _CHECK % isal_zlib.crc32(text)
 
 

@@ -1,10 +1,9 @@
-"""In-flight marker of a partition: how many of its pages may be under way.
+"""In-flight marker of an older harvest: how many of a partition's pages may have been under way.
 
-A crash leaves at most one part that the journal does not name, and whatever lies beyond it is
-refused: where a journal was put back from an older copy, say, no page is deleted. A run
-that commits pages in groups may leave more. So before it names the parts of its first group, it
-*must* have written down how many there may be, durably, in `.under_way` beside the journal; it
-takes the mark away when it ends with every page committed. No mark says one.
+Before lines said up to which one all is safe, a run that committed pages in groups wrote the most
+parts that might lie beyond the journal into `.under_way`. No run writes it any more. Who opens a
+harvest that such a run left *must* still go by it, since its parts are as safe as it says. No mark
+says one: the page that was on its way.
 """
 
 import contextlib
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from harvester.store.inside import reading
-from harvester.store.parts import TEMPORARY, DurableFile, disk_errors
+from harvester.store.parts import TEMPORARY, disk_errors
 
 NAME: Final = ".under_way"
 _MOST: Final = 64  # as the configuration has it; nothing may say more
@@ -29,13 +28,6 @@ def read_mark(folder: Path) -> int:
         except FileNotFoundError:
             return 1
     return min(max(1, int(text)), _MOST) if text.isdigit() else 1
-
-
-def write_mark(folder: Path, pages: int, *, fsync: bool = True) -> None:
-    """Let `pages` parts lie beyond the journal from now on. Raises `DiskError`."""
-    with DurableFile(folder / NAME, fsync=fsync) as file:
-        file.write(b"%d\n" % pages)
-        file.commit()
 
 
 def remove_mark(folder: Path) -> None:

@@ -1,11 +1,14 @@
 """Journal of a partition: one line per committed page, the only truth about it.
 
-A page *must* be in its part, durable, before its line is appended; the line *must* be durable
-before the next page may be committed. Readers *must* start from the journal, never from a
-listing. What a crash can leave behind is then exactly: a torn last line, temporary files, and
-one part at the next number, or as many as `marks` says. `Journal.open` first looks at everything,
-and refuses whatever else does not fit, deleting nothing; only then does it remove these. A line
-that a killed run appended may not be durable yet, so it *must* be made so before a page is fetched
+A part *must* have its name before its line is appended: then the page is kept. It is safe once
+part, folder and line are synced, which `syncing` does behind the fetches; each line says up to
+which one all was safe when it was written. The first page that a run keeps *must* be safe before
+the second has its name: so beyond a journal that ends with all safe, a crash leaves one part.
+
+Readers *must* start from the journal, never from a listing. `Journal.open` first looks at
+everything. Up to the highest number that a sound line names, all *must* fit, else it refuses and
+deletes nothing. Above it `recovery` says what a power cut has lost, and the journal is cut there.
+A line that a killed run appended may not be safe yet, so it *must* be made so before a page is kept
 behind it.
 
 What a line says is in `entries`.
@@ -16,28 +19,32 @@ import json
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from harvester import __version__
-from harvester.errors import DataRefused, FolderLost
+from harvester.errors import DataRefused, DiskError, FolderLost
 from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
 from harvester.store.entries import (
     ACCEPTED,
     FORMAT,
+    MOST_UNSAFE,
     REDONE,
     RESTARTED,
     Checkpoint,
     Entry,
     Header,
     encode,
+    encode_mark,
+    is_mark,
     parsed,
+    safe_in,
     sound,
 )
-from harvester.store.in_flight import read_mark, remove_mark, write_mark
+from harvester.store.in_flight import read_mark, remove_mark
 from harvester.store.inside import alone, in_the_way, is_file, reading
 from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
@@ -45,13 +52,21 @@ from harvester.store.parts import (
     TEMPORARY,
     Part,
     disk_errors,
-    name_together,
     part_name,
     part_number,
     part_suffix,
     sync_folder,
     write_all,
 )
+from harvester.store.recovery import (
+    Tail,
+    is_whole,
+    lines_behind,
+    may_be_lost,
+    refuse_too_long,
+    write_again,
+)
+from harvester.store.syncing import Kept, Syncing
 
 __all__ = [
     "ACCEPTED",
@@ -88,12 +103,12 @@ _BLOCK_BYTES: Final = 64 * 1024
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """The sound lines: number, byte offset behind the line, JSON.
 
-    Ends before a torn last one, raises `DataRefused` for any other damage. Torn is what an
-    interrupted append leaves: a last line without its newline, or with the NUL bytes that a file
-    system may put where data was to come. What has no newline is last, even if a run beside this
-    reader has appended since.
+    Ends before a torn last one, and before one that a power cut may have left, raises `DataRefused`
+    for any other damage. Torn is what an interrupted append leaves: a last line without its
+    newline, or with the NUL bytes that a file system may put where data was to come. What has no
+    newline is last, even if a run beside this reader has appended since.
     """
-    end = 0
+    end = seq = 0
     with disk_errors(path), reading(path, _BLOCK_BYTES) as file:
         for number, line in enumerate(file, 1):
             text = sound(line)
@@ -102,8 +117,11 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
                     _refuse_later_format(path, line)
                 if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
                     return
+                if number > 1 and may_be_lost(path, seq + 1, line):
+                    return
                 raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
             end += len(line)
+            seq += number > 1 and not is_mark(text)
             yield number, end, text
 
 
@@ -138,12 +156,15 @@ def read_lines(folder: Path) -> Iterator[Header | Entry]:
     path = folder / JOURNAL
     if not os.path.lexists(path):
         return
-    pages = 0
+    pages = seq = 0
     for number, _, text in _lines(path):
         if number == 1:
             yield _header(path, text)
             continue
-        entry = _entry(path, number, text)
+        if is_mark(text):
+            continue
+        seq += 1
+        entry = _entry(path, number, text, seq)
         if entry.part is not None:
             pages += 1
             _check_name(path, number, entry.part, pages)
@@ -195,6 +216,25 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return checkpoint_of(read_entries(folder))
 
 
+def last_part(folder: Path) -> int:
+    """The number of the last part that may lie in `folder`: of the last line, or of a page that a
+    run is just keeping, or that a kill or a power cut has left without its line.
+    """
+    path = folder / JOURNAL
+    mark = read_mark(folder)  # before the journal: gone, its lines are there
+    end, claimed, at = 0, 0, Checkpoint()
+    for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
+        if number == 1:
+            continue
+        safe = safe_in(text)
+        if not is_mark(text):
+            at.add(_entry(path, number, text, at.seq + 1))
+        claimed = max(claimed, at.seq if safe is None else safe)
+    if at.done:
+        return at.pages
+    return at.pages + (mark if claimed == at.seq and not lines_behind(path, end) else MOST_UNSAFE)
+
+
 def is_done(folder: Path) -> bool:
     """Whether the partition in `folder` has its last page; reads only the journal's end."""
     last = read_last(folder)
@@ -209,8 +249,10 @@ def read_last(folder: Path) -> Entry | None:
     with disk_errors(path), reading(path) as file:
         known = file.read(len(_BEGINS)) == _BEGINS
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        *_, last = b"", *file.read().rstrip(b"\0").splitlines(keepends=True)
-    text = sound(last)
+        lines = file.read().rstrip(b"\0").splitlines(keepends=True)
+    text = sound(lines.pop()) if lines else None
+    while lines and text is not None and is_mark(text):
+        text = sound(lines.pop())
     # Torn, longer than the tail, or of another format: the whole journal knows, or is refused.
     if text is not None and known:
         with contextlib.suppress(ValueError):  # the header, or what the whole journal refuses
@@ -266,13 +308,13 @@ def _check_name(path: Path, number: int, name: str, page: int) -> None:
         )
 
 
-def _entry(path: Path, number: int, text: bytes) -> Entry:
+def _entry(path: Path, number: int, text: bytes, seq: int) -> Entry:
     try:
         entry = parsed(text)
     except ValueError as error:
         raise _unfit(path.parent, f"{path}:{number}: {error}") from error
-    if entry.seq != number - 1:
-        message = f"{path}:{number}: page {entry.seq} stands where {number - 1} belongs"
+    if entry.seq != seq:
+        message = f"{path}:{number}: page {entry.seq} stands where {seq} belongs"
         raise _unfit(path.parent, message)
     return entry
 
@@ -280,13 +322,18 @@ def _entry(path: Path, number: int, text: bytes) -> Entry:
 class Journal:
     """The one writer of a partition's journal. Open it inside the lock of the whole folder."""
 
-    def __init__(self, folder: Path, descriptor: int, *, fsync: bool) -> None:
+    def __init__(
+        self, folder: Path, descriptor: int, *, fsync: bool, syncing: Syncing | None = None
+    ) -> None:
         self.folder = folder
         self.checkpoint = Checkpoint()
         self.fingerprint = ""  # of the question that its last pages were asked with
+        self.lost = 0  # pages that a power cut took, found when it was opened
         self._descriptor = descriptor
         self._fsync = fsync
-        self._marked = False
+        self._syncing = syncing
+        self._safe = self._named = 0  # up to which line all is; and up to which a line says so
+        self._kept = 0  # since all was safe: behind the first page, none until it is, too
         self._held: Held | None = None
         self._place: Inode | None = None
         self._shown = str(folder)
@@ -304,9 +351,11 @@ class Journal:
         accepted: Container[str] = (),
         any_parts: bool = False,
         held: Held | None = None,
+        syncing: Syncing | None = None,
     ) -> Self:
         """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
         missing or damaged, since they are about to be superseded. `held` is what to `look` at.
+        `syncing` makes pages safe behind the fetches; without it, each is when it is committed.
 
         Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
         is neither the header's nor an `accepted` one.
@@ -320,12 +369,12 @@ class Journal:
             if not os.path.lexists(path):
                 _refuse_orphans(folder)
             descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
-            journal = cls(folder, descriptor, fsync=fsync)
+            journal = cls(folder, descriptor, fsync=fsync, syncing=syncing)
             journal.fingerprint = header.fingerprint
             journal._held, journal._place = held, place
             try:
-                end = journal._replay(header, on_entry, accepted, any_parts=any_parts)
-                journal._recover(header, end, journal._leftovers())
+                end, tail = journal._replay(header, on_entry, accepted, any_parts=any_parts)
+                journal._recover(header, end, tail, journal._leftovers(tail))
             except BaseException:
                 os.close(journal._descriptor)
                 raise
@@ -344,21 +393,17 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Release the file; raises `DiskError`. Nothing is left to write, unless by the system."""
-        with disk_errors(self.folder / JOURNAL):
-            os.close(self._descriptor)
-        if self._marked and not self._next_part().exists():
-            remove_mark(self.folder)
-
-    def _next_part(self) -> Path:
-        """Where the part lies that is named before its line is appended, if one is."""
-        return self.folder / part_name(self.checkpoint.pages + 1, self._suffix)
-
-    def allow_beyond(self, pages: int) -> None:
-        """From now on so many parts may be named before their lines are appended."""
-        if not self._marked:
-            write_mark(self.folder, pages, fsync=self._fsync)
-            self._marked = True
+        """Wait until all is safe, say so, and release the file; raises `DiskError`."""
+        try:
+            if self._syncing is not None:
+                self._syncing.settle(self)
+            if self._safe > self._named:  # no page follows that would say so
+                with contextlib.suppress(DiskError, FolderLost):
+                    self.look()
+                    self._write(encode_mark(self._safe))
+        finally:
+            with disk_errors(self.folder / JOURNAL):
+                os.close(self._descriptor)
 
     def look(self) -> None:
         """Raise `FolderLost` where this is no longer the folder that the run began with."""
@@ -369,21 +414,62 @@ class Journal:
         """A file to write page `number` into; nothing of it is part of the harvest yet."""
         return Part(self.folder, number, suffix, fsync=self._fsync)
 
-    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
-        """Commit pages whose parts are synced, in order; `most` is how many it will ever be at
-        once. Raises `DiskError`, `DataRefused`, `FolderLost`.
+    def commit(self, entry: Entry, part: Part | None, *, at_once: bool = False) -> None:
+        """Keep a page: it gets its name, then its line. `at_once`: it is safe before this returns,
+        with all before it. Raises `DiskError`, `DataRefused`, `FolderLost`.
         """
-        parts = [part for _, part in pages if part is not None]
-        if len(parts) > 1:
-            self.allow_beyond(most)
-        name_together(parts)
-        self.append(*(entry for entry, _ in pages))
+        if self._syncing is None or at_once:
+            self._commit_at_once(entry, part)
+            return
+        if self._kept == 1:
+            self._syncing.settle(self)
+        size = entry.stored_bytes
+        self._syncing.reserve(size)
+        try:
+            if part is not None:
+                part.flush()
+                part.rename()
+            self._write(encode(entry, self._safe))
+        except BaseException:
+            self._syncing.release(size)
+            raise
+        self._named = self._safe
+        self._kept += 1
+        self.take(entry)
+        self._syncing.add(Kept(self, entry.seq, part, size), urgent=self._kept == 1)
 
     def append(self, *entries: Entry) -> None:
-        """The commit: once this returns, the pages are part of the harvest."""
-        self._write(b"".join(map(encode, entries)))
+        """Add lines without a page, or whose parts are safe: once this returns, so are they."""
         for entry in entries:
-            self._add(entry)
+            self._commit_at_once(entry, None)
+
+    def _commit_at_once(self, entry: Entry, part: Part | None) -> None:
+        """Its part is safe before its line is written, which therefore says of itself that all up
+        to it is: whoever reads it has it.
+        """
+        if self._syncing is not None:
+            self._syncing.settle(self)
+        if part is not None:
+            part.commit()
+        self._write(encode(entry, entry.seq))
+        if self._fsync:
+            with disk_errors(self.folder / JOURNAL):
+                self.sync_lines()
+        self._named = self._safe = entry.seq
+        self._kept = 0
+        self.take(entry)
+
+    def sync_lines(self) -> None:
+        """Force the lines to the disk; raises OSError."""
+        os.fdatasync(self._descriptor)
+
+    def sync_names(self) -> None:
+        """Force the names in the folder to the disk; raises OSError."""
+        sync_folder(self.folder)
+
+    def made_safe(self, seq: int) -> None:
+        """Take note that all up to line `seq` is safe."""
+        self._safe = max(self._safe, seq)
 
     def _replay(
         self,
@@ -392,39 +478,58 @@ class Journal:
         accepted: Container[str],
         *,
         any_parts: bool,
-    ) -> int:
-        """Read and check every sound line; the byte offset behind the last one."""
+    ) -> tuple[int, Tail]:
+        """Read and check every sound line; the byte offset behind the last one that counts, and
+        the lines at the end that are not known to be safe.
+        """
         path = self.folder / JOURNAL
-        end = 0
-        unfit: DataRefused | None = None  # the first part that is not as its line says
+        end = start = seq = pages = 0
+        tail, trusted = Tail(), _Trusted(self, on_entry)
         with _opened(self.folder) as folder:
-            for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
+            for number, end, text in _lines(path):
                 if number == 1:
                     self._check_header(_header(path, text), header, accepted)
-                    continue
-                entry = _entry(path, number, text)
-                if entry.restarts:  # what is superseded may be gone
-                    unfit = None
-                elif entry.part is not None:
-                    _check_name(path, number, entry.part, self.checkpoint.pages + 1)
-                    unfit = unfit or self._part_fault(entry.part, entry, folder)
-                if entry.reason and (asked := entry.accepts):
-                    self.fingerprint = asked
-                self._add(entry)
-                on_entry(entry)
-        if unfit is not None and not any_parts:
-            raise unfit
+                elif is_mark(text):
+                    trusted.all(tail.claim(safe_in(text) or 0), folder)
+                else:
+                    seq += 1
+                    entry = _entry(path, number, text, seq)
+                    if entry.part is not None:
+                        pages += 1
+                        _check_name(path, number, entry.part, pages)
+                    trusted.all(tail.take(start, entry), folder)
+                    refuse_too_long(tail, self.folder)
+                start = end
+            self._check_claim(path, tail, seq)
+            behind = lines_behind(path, end) if end else 0
+            for place, (_, entry) in enumerate(tail.waiting):
+                if not any_parts and entry.part and not is_whole(self.folder / entry.part, entry):
+                    end = tail.cut_at(place)
+                    break
+            tail.lost += behind
+            trusted.all((entry for _, entry in tail.waiting), folder)
+        if trusted.unfit is not None and not any_parts:
+            raise trusted.unfit
         if end == 0:
             _refuse_orphans(self.folder)
-        return end
+        return end, tail
 
-    def _add(self, entry: Entry) -> None:
+    def _check_claim(self, path: Path, tail: Tail, seq: int) -> None:
+        if tail.claimed > seq:
+            raise _unfit(
+                self.folder, f"{path}: says that line {tail.claimed} is safe, but ends at {seq}"
+            )
+
+    def take(self, entry: Entry) -> None:
+        """Go on behind a line."""
         self.checkpoint.add(entry)
         if entry.part is not None:
             self._suffix = part_suffix(entry.part)
 
-    def _recover(self, header: Header, end: int, leftovers: list[Path]) -> None:
-        """Remove what an interrupted commit leaves, now that everything else is known to fit."""
+    def _recover(self, header: Header, end: int, tail: Tail, leftovers: list[Path]) -> None:
+        """Remove what an interrupted commit leaves, now that everything else is known to fit, and
+        make safe what stays.
+        """
         for leftover in leftovers:
             if not is_file(leftover):
                 raise in_the_way(leftover)
@@ -433,11 +538,19 @@ class Journal:
         if os.fstat(self._descriptor).st_size > end:
             os.ftruncate(self._descriptor, end)
         self._end = end
+        self._safe, self._named, self.lost = self.checkpoint.seq, tail.claimed, tail.lost
         if end == 0:
             self._write(encode(header))
-        elif self._fsync and (not self.checkpoint.done or read_mark(self.folder) > 1):
+        if not self._fsync:
+            return
+        if tail.waiting:
+            for _, entry in tail.waiting:
+                if entry.part is not None and is_file(self.folder / entry.part):
+                    write_again(self.folder / entry.part)
+            write_again(self.folder / JOURNAL, tail.waiting[0][0])
+        elif end == 0 or not self.checkpoint.done or read_mark(self.folder) > 1:
             os.fdatasync(self._descriptor)
-        if self._fsync and (leftovers or end == 0):
+        if leftovers or end == 0 or tail.waiting:
             sync_folder(self.folder)
 
     def _check_header(self, found: Header, wanted: Header, accepted: Container[str]) -> None:
@@ -453,7 +566,7 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def _part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
+    def part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
         """What is wrong with a part that is not there, or not as large as its line says; `folder`
         is open: a name is found sooner in it than by a path.
         """
@@ -469,11 +582,14 @@ class Journal:
             return _unfit(self.folder, f"{self.folder / name}: {message}")
         return None
 
-    def _leftovers(self) -> list[Path]:
-        """The files that an interrupted commit leaves; refuses any part beyond that."""
+    def _leftovers(self, tail: Tail) -> list[Path]:
+        """The files that an interrupted commit or a power cut leaves; refuses any part beyond that.
+        Notes in `tail` what these have cost.
+        """
         leftovers = []
         last, done = self.checkpoint.pages, self.checkpoint.done
-        following = range(last + 1, last + 1 + read_mark(self.folder))
+        beyond = last
+        following = range(last + 1, last + 1 + _most_beyond(self.folder, tail))
         newest = part_name(last, self._suffix)
         length = len(newest)
         with os.scandir(self.folder) as listing:
@@ -488,10 +604,13 @@ class Journal:
                 # A partition that is done was not asked for another page: none can be left over.
                 if name != item.name or (number in following and not done):
                     leftovers.append(Path(item.path))
+                    beyond = beyond if name != item.name else max(beyond, number)
                 elif number > last:
                     ends = newest if last else "its first line"
                     message = f"{item.path}: this part is not in the journal, which ends at {ends}"
                     raise _unfit(self.folder, message)
+        if tail.lost or beyond > last + read_mark(self.folder):  # else a page on its way
+            tail.lost = max(tail.lost, beyond - last)
         return leftovers
 
     def _write(self, line: bytes) -> None:
@@ -503,8 +622,36 @@ class Journal:
                 )
             write_all(self._descriptor, line)
             self._end += len(line)
-            if self._fsync:
-                os.fdatasync(self._descriptor)
+
+
+class _Trusted:
+    """Takes the lines that count into a journal, in order; looks at the sizes of their parts."""
+
+    def __init__(self, journal: Journal, on_entry: Callable[[Entry], None]) -> None:
+        self._journal = journal
+        self._on_entry = on_entry
+        self.unfit: DataRefused | None = None  # the first part that is not as its line says
+
+    def all(self, entries: Iterable[Entry], folder: int) -> None:
+        """Take them; `folder` is open."""
+        for entry in entries:
+            if entry.restarts:  # what is superseded may be gone
+                self.unfit = None
+            elif entry.part is not None and self.unfit is None:
+                self.unfit = self._journal.part_fault(entry.part, entry, folder)
+            if entry.reason and (asked := entry.accepts):
+                self._journal.fingerprint = asked
+            self._journal.take(entry)
+            self._on_entry(entry)
+
+
+def _most_beyond(folder: Path, tail: Tail) -> int:
+    """How many parts may lie behind the last line that counts. Where all was safe, one: a page on
+    its way, or what a run of before, which wrote so down, had under way.
+    """
+    if tail.waiting or tail.cut or tail.lost:
+        return tail.cut + MOST_UNSAFE
+    return read_mark(folder)
 
 
 @contextlib.contextmanager

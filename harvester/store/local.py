@@ -11,9 +11,8 @@ from harvester.store import journal as journals
 from harvester.store.claiming import locked
 from harvester.store.contract import OnEntry, Store
 from harvester.store.entries import Entry, Header
-from harvester.store.in_flight import read_mark
 from harvester.store.inside import opened, reading, refuse_detours
-from harvester.store.journal import Journal, read_checkpoint
+from harvester.store.journal import Journal
 from harvester.store.lock import Held
 from harvester.store.parts import (
     disk_errors,
@@ -21,6 +20,7 @@ from harvester.store.parts import (
     part_number,
     write_document,
 )
+from harvester.store.syncing import Syncing
 
 _READ_BYTES: Final = 64 * 1024
 
@@ -36,6 +36,7 @@ class LocalStore:
         self._shown = str(self.root)
         self._fsync = fsync
         self._held: Held | None = None
+        self._syncing: Syncing | None = None  # while a run has claimed it
 
     @property
     def place(self) -> str:
@@ -56,10 +57,13 @@ class LocalStore:
         """Hold the folder's lock for one run."""
         with locked(self.root, fsync=self._fsync, lost=lost) as held:
             self._held = held
+            self._syncing = Syncing() if self._fsync else None
             try:
                 yield
             finally:
-                self._held = None
+                if self._syncing is not None:
+                    self._syncing.close()
+                self._held = self._syncing = None
 
     def look(self) -> None:
         """Raise `FolderLost` where the folder or its lock is not what this run took."""
@@ -101,7 +105,13 @@ class LocalStore:
         if not (path / journals.JOURNAL).exists():
             make_folder(path, within=self.root, fsync=self._fsync)
         return Journal.open(
-            path, header, fsync=self._fsync, on_entry=on_entry, accepted=accepted, held=self._held
+            path,
+            header,
+            fsync=self._fsync,
+            on_entry=on_entry,
+            accepted=accepted,
+            held=self._held,
+            syncing=self._syncing,
         )
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
@@ -137,9 +147,7 @@ class LocalStore:
         found = sorted(parts_on_disk(path))
         if not os.path.lexists(path / journals.JOURNAL):  # which is there before any part
             return [name for _, name in found]
-        spare = read_mark(path)  # before the journal: gone, its lines are there
-        checkpoint = read_checkpoint(path)
-        last = checkpoint.pages + (0 if checkpoint.done else spare)
+        last = journals.last_part(path)
         return [name for number, name in found if number > last]
 
 

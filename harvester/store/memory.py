@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -137,6 +137,7 @@ class MemoryWriter:
 
     def __init__(self, kept: _Partition, fingerprint: str, folder: Path, on_entry: OnEntry) -> None:
         self.checkpoint = Checkpoint()
+        self.lost = 0
         self.fingerprint = fingerprint
         self._kept = kept
         self._folder = Path(tempfile.mkdtemp(dir=folder))
@@ -166,17 +167,13 @@ class MemoryWriter:
         """A file in a temporary folder."""
         return Part(self._folder, number, suffix, fsync=False)
 
-    def commit(self, pages: Sequence[tuple[Entry, Part | None]], *, most: int = 1) -> None:
-        """Keep the pages with their lines."""
-        read = [(entry, Path(part.so_far()).read_bytes() if part else b"") for entry, part in pages]
-        for entry, data in read:
-            if entry.part is not None:
-                self._kept.parts[entry.part] = data
-            self._kept.lines.append(entry)
-            self.checkpoint.add(entry)
-        for _, part in pages:
-            if part is not None:
-                part.discard()
+    def commit(self, entry: Entry, part: Part | None, *, at_once: bool = False) -> None:
+        """Keep the page with its line."""
+        if entry.part is not None and part is not None:
+            self._kept.parts[entry.part] = Path(part.so_far()).read_bytes()
+            part.discard()
+        self._kept.lines.append(entry)
+        self.checkpoint.add(entry)
 
     def close(self) -> None:
         """Leave nothing of the pages on their way."""

@@ -1,13 +1,11 @@
 """Writes part files: the only module that makes a file durable.
 
 A part *must* be written whole under a temporary name in its own folder, created with O_EXCL;
-it *must* then be fsynced, closed and renamed, and its folder fsynced, in this order, before
-anything may speak of it. Without the first fsync a power cut left journaled parts of 0 bytes
-(measured, ext4). A failed write, fsync or rename ends the run and is never retried: after a
-failed fsync the kernel may have dropped the pages that a second one would call safe.
-
-Several parts may take each of these steps together: the fsyncs side by side, then the renames,
-then one fsync of the folder.
+it *must* then get its name, which is free, before anything may speak of it. It and its folder
+*must* be fsynced before anything says that it is safe: without that a power cut left journaled
+parts of 0 bytes (measured, ext4). A failed write, fsync or rename ends the run and is never
+retried: after a failed fsync the kernel may have dropped the pages that a second one would call
+safe.
 """
 
 import contextlib
@@ -16,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +120,7 @@ class DurableFile:
             if os.lstat(self._temporary).st_ino == self._inode:
                 os.unlink(self._temporary)  # noqa: PTH108  # text, not a path: one per page
         with contextlib.suppress(OSError):
-            self._close()
+            self.close()
 
     def hand_over(self) -> None:
         """Let the file outlive the `with` block: it is whole, and somebody else will `commit` or
@@ -134,39 +132,47 @@ class DurableFile:
         """Append `data`; raises `DiskError`."""
         self._waiting += data
         if len(self._waiting) >= _BUFFER_BYTES:
-            self._flush()
+            self.flush()
 
     def so_far(self) -> str:
         """Where all that was written can be read, while it has no name yet; raises `DiskError`."""
-        self._flush()
+        self.flush()
         return self._temporary
 
     def commit(self) -> None:
         """Make the file durable under its own name; raises `DiskError`."""
         self.sync()
-        name_together([self])
+        self.name()
 
     def sync(self) -> None:
-        """The first step of a commit: all that was written is on disk, under no name yet."""
-        self._flush()
+        """Force all that was written to the disk, whatever its name is by now; `DiskError`."""
+        self.flush()
         with disk_errors(self.path):
             if self.fsync:
                 os.fsync(self._descriptor)
-            self._close()
+            self.close()
 
-    def _flush(self) -> None:
+    def name(self) -> None:
+        """Give the file, which is synced, its own name, durably; raises `DiskError`."""
+        self.rename()
+        if self.fsync:
+            with disk_errors(self.path):
+                sync_folder(self.path.parent)
+
+    def flush(self) -> None:
+        """Hand all that was written to the system; raises `DiskError`."""
         waiting, self._waiting = self._waiting, bytearray()
         with disk_errors(self.path):
             write_all(self._descriptor, waiting)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Close the file, once: its number may soon be another's."""
         descriptor, self._descriptor = self._descriptor, _CLOSED
         if descriptor != _CLOSED:
             os.close(descriptor)
 
     def rename(self) -> None:
-        """The second: the file has its own name, which is durable once its folder is."""
+        """Give the file its own name, which is durable once its folder is; raises `DiskError`."""
         with disk_errors(self.path):
             os.rename(self._temporary, self.path)  # noqa: PTH104  # as above
             self._settled = True
@@ -199,7 +205,7 @@ class Part(DurableFile):
             self._size += len(data)
 
     def rename(self) -> None:
-        """The second step of its commit: as `DurableFile` does, but never over another file."""
+        """Give it its own name, as `DurableFile` does, but never over another file."""
         with disk_errors(self.path):
             if not name_anew(self._temporary, self.path):
                 raise DataRefused(
@@ -216,15 +222,6 @@ class Part(DurableFile):
         """Commit the file and describe it."""
         self.commit()
         return self.described()
-
-
-def name_together(files: Sequence[DurableFile]) -> None:
-    """Give files of one folder, each of them synced, their own names, durably; `DiskError`."""
-    for file in files:
-        file.rename()
-    if files and files[-1].fsync:
-        with disk_errors(files[-1].path):
-            sync_folder(files[-1].path.parent)
 
 
 def name_anew(file: Path | str, path: Path) -> bool:

@@ -33,6 +33,7 @@ resources:
     paginator: {paginator}
     {more}
 concurrency: {concurrency}
+output: {output}
 """
 #: What `harvester status` and `harvester verify` say of OUT, in one process.
 _LOOK: Final = """
@@ -44,6 +45,11 @@ summary = status(out)
 found = {"complete": summary.complete, "pages": resource.pages, "records": resource.records}
 print(json.dumps({**found, "problems": [str(each) for each in verify(out).problems]}))
 """
+#: What makes a disk of any kind a slow one.
+_SLOWLY: Final = (
+    "strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
+    "-e", "inject=fsync,fdatasync:delay_exit=10000",
+)  # fmt: skip
 CURSOR: Final = "{type: cursor, cursor_path: meta.next_token, cursor_param: next_token}"
 
 
@@ -176,13 +182,14 @@ class Ground:
         paginator: str = CURSOR,
         more: str = "",
         concurrency: str = "{partitions: 1}",
+        output: str = "{}",
     ) -> Path:
         """A configuration that asks the server, in a file."""
         written = self._place / "bench.yaml"
         written.write_text(
             _CONFIG.format(
                 base_url=self.origin, path=path, params=params, paginator=paginator, more=more,
-                concurrency=concurrency,
+                concurrency=concurrency, output=output,
             )
         )  # fmt: skip
         return written
@@ -194,9 +201,27 @@ class Ground:
         self.is_whole(out, pages=pages, records=records)
         return sample
 
-    def go_on(self, config: Path, out: Path) -> Sample:
+    def harvest_slowly(self, config: Path, *, pages: int, records: int) -> Sample:
+        """The same on a disk where each fsync takes 10 ms longer."""
+        if shutil.which(_SLOWLY[0]) is None:
+            raise Missing(f"{_SLOWLY[0]} is not installed")
+        out = self._new("harvest") / "out"
+        sample = self.go_on(config, out, *_SLOWLY)
+        self.is_whole(out, pages=pages, records=records)
+        return sample
+
+    def go_on(self, config: Path, out: Path, *prefix: str) -> Sample:
         """Measure a run into `out`."""
-        command = [*self.harvester, "run", str(config), "--out", str(out), "--progress", "none"]
+        command = [
+            *prefix,
+            *self.harvester,
+            "run",
+            str(config),
+            "--out",
+            str(out),
+            "--progress",
+            "none",
+        ]
         return measured(command, folder=self._place)
 
     def supports(self, config: Path) -> None:

@@ -1,16 +1,14 @@
-"""Commits in order, at once or beside the next fetch; what fails leaves nothing half done."""
+"""Commits in order; what fails leaves nothing half done."""
 
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from harvester.engine.commits import Commits
 from harvester.engine.page_result import PageResult
-from harvester.errors import DataRefused, PageRefused
+from harvester.errors import DataRefused
+from harvester.store import LocalStore
 from harvester.store.journal import (
     Checkpoint,
     Entry,
@@ -25,19 +23,6 @@ from tests.support import entry
 HEADER = Header("items", {}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
 
 
-@pytest.fixture
-def pool() -> Iterator[Executor]:
-    """The threads to commit on."""
-    with ThreadPoolExecutor(4) as executor:
-        yield executor
-
-
-@pytest.fixture(params=[1, 2, 4])
-def under_way(request: pytest.FixtureRequest) -> int:
-    """At once, one behind the next fetch, and in groups."""
-    return int(request.param)
-
-
 def fetched(folder: Path, seq: int, *, done: bool = False) -> PageResult:
     """A page that is whole, and not yet committed."""
     with Part(folder, seq) as part:
@@ -50,182 +35,72 @@ def fetched(folder: Path, seq: int, *, done: bool = False) -> PageResult:
     return PageResult(part, line=line)
 
 
-def test_in_order(tmp_path: Path, under_way: int, pool: Executor) -> None:
+@pytest.mark.parametrize("in_groups", [True, False])
+def test_in_order(tmp_path: Path, in_groups: bool) -> None:
     """Pages are committed one after the other, and told of when they are."""
-    told: list[int] = []
-
-    def tell(line: Entry, at: Checkpoint) -> None:
-        assert read_checkpoint(tmp_path).seq >= line.seq
-        told.append(line.seq)
-
-    with (
-        Journal.open(tmp_path, HEADER) as journal,
-        Commits(journal, under_way, pool, tell) as commits,
-    ):
-        for seq in range(1, 9):
-            commits.add(fetched(tmp_path, seq, done=seq == 8))
-        assert told == list(range(1, 9))  # nothing follows a page that is the last
-    assert [line.seq for line in read_entries(tmp_path)] == told
-    assert not list(tmp_path.glob("*.tmp"))
-
-
-def test_one_at_a_time(tmp_path: Path, pool: Executor) -> None:
-    """A page waits until the one before is part of the harvest; the block's end, for the last."""
-    release = threading.Event()
-    first = threading.Event()
-
-    def tell(line: Entry, at: Checkpoint) -> None:
-        first.set()
-        assert release.wait(10)
-
-    with Journal.open(tmp_path, HEADER) as journal, Commits(journal, 2, pool, tell) as commits:
-        commits.add(fetched(tmp_path, 1))
-        second = fetched(tmp_path, 2)
-        adding = threading.Thread(target=commits.add, args=(second,))
-        assert first.wait(10)
-        adding.start()
-        adding.join(0.1)
-        assert adding.is_alive()
-        assert read_checkpoint(tmp_path).seq == 1
-        release.set()
-        adding.join(10)
-    assert read_checkpoint(tmp_path).seq == 2
-
-
-def test_a_commit_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> None:
-    """Its error comes out, also over that of the fetch beside it; the page behind is discarded."""
-
-    def run() -> None:
-        with (
-            Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, under_way, pool, lambda line, at: None) as commits,
-        ):
-            commits.add(fetched(tmp_path, 1))
-            bad = fetched(tmp_path, 2)
-            assert bad.part is not None
-            bad.part.path.mkdir()  # a rename onto it fails
-            commits.add(bad)
-            commits.add(fetched(tmp_path, 3))
-
-    with pytest.raises(DataRefused):
-        run()
-    # What stands in a group with it may fail with it.
-    assert [line.seq for line in read_entries(tmp_path)] == [1][: read_checkpoint(tmp_path).pages]
-    assert under_way > 2 or read_checkpoint(tmp_path).pages == 1
-    assert not list(tmp_path.glob("*.tmp"))
-
-
-def test_a_group(tmp_path: Path, pool: Executor) -> None:
-    """What has come while the disk was busy goes there together: its lines appear at once."""
-    release, first = threading.Event(), threading.Event()
-    seen: list[int] = []
     told: list[tuple[int, int]] = []
+    folder = tmp_path / "items"
 
-    def tell(line: Entry, at: Checkpoint) -> None:
-        seen.append(read_checkpoint(tmp_path).pages)
+    def on_commit(line: Entry, at: Checkpoint) -> None:
+        assert read_checkpoint(folder).seq == line.seq
         told.append((line.seq, at.pages))
-        first.set()
-        assert release.wait(10)
 
-    with (
-        Journal.open(tmp_path, HEADER) as journal,
-        Commits(journal, 5, pool, tell) as commits,
-    ):
-        commits.add(fetched(tmp_path, 1))
-        assert first.wait(10)
-        for seq in (2, 3, 4):
-            commits.add(fetched(tmp_path, seq))
-        fifth = fetched(tmp_path, 5)
-        adding = threading.Thread(target=commits.add, args=(fifth,))
-        adding.start()
-        adding.join(0.1)
-        assert adding.is_alive()  # with the one that it would let be fetched, six
-        release.set()
-        adding.join(10)
-    assert seen == [1, 4, 4, 4, 5]
-    assert told == [(seq, seq) for seq in range(1, 6)]  # each with what it led to itself
+    store = LocalStore(tmp_path)
+    with store.claim() if in_groups else nullcontext(), store.journal("items", HEADER) as journal:
+        commits = Commits(journal, on_commit)
+        for seq in range(1, 9):
+            commits.add(fetched(folder, seq, done=seq == 8))
+        assert told == [(seq, seq) for seq in range(1, 9)]
+    assert not list(folder.glob("*.tmp"))
 
 
-def test_a_group_that_fails_is_no_part_of_the_harvest(tmp_path: Path, pool: Executor) -> None:
-    """None of its lines is written; the next run removes what it left, and goes on."""
-    release, first = threading.Event(), threading.Event()
+@pytest.mark.parametrize(
+    ("each", "stop_at", "expected"),
+    [(False, None, [0, 1, 1, 1, 5]), (False, 3, [0, 1, 3, 3, 5]), (True, None, [1, 2, 3, 4, 5])],
+)
+def test_what_is_made_safe_at_once(
+    tmp_path: Path, each: bool, stop_at: int | None, expected: list[int]
+) -> None:
+    """The last page of a partition or a run, and each where that is asked for."""
+    store = LocalStore(tmp_path)
+    with store.claim(), store.journal("items", HEADER) as journal:
+        commits = Commits(journal, lambda line, at: None, each_at_once=each)
+        commits.stop_at = stop_at
+        for seq in range(1, 6):
+            commits.add(fetched(tmp_path / "items", seq, done=seq == 5))
+    assert [line.safe for line in read_entries(tmp_path / "items")] == expected
 
-    def tell(line: Entry, at: Checkpoint) -> None:
-        first.set()
-        assert release.wait(10)
 
-    def run() -> None:
-        with (
-            Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, 5, pool, tell) as commits,
-        ):
-            commits.add(fetched(tmp_path, 1))
-            assert first.wait(10)
-            pages = [fetched(tmp_path, seq) for seq in (2, 3, 4)]
-            assert pages[2].part is not None
-            pages[2].part.path.mkdir()  # a rename onto it fails, when two have been renamed
-            for page in pages:
-                commits.add(page)
-            release.set()
+@pytest.mark.parametrize("seq", [2, 3])
+@pytest.mark.parametrize("done", [True, False])
+def test_a_commit_that_fails(tmp_path: Path, seq: int, done: bool) -> None:
+    """Its error comes out; nothing of the page is there, and those before it are."""
+    store = LocalStore(tmp_path)
+
+    def commit_all() -> None:
+        with store.claim(), store.journal("items", HEADER) as journal:
+            commits = Commits(journal, lambda line, at: None)
+            for number in range(1, seq):
+                commits.add(fetched(tmp_path / "items", number))
+            bad = fetched(tmp_path / "items", seq, done=done)
+            assert bad.part is not None
+            bad.part.path.mkdir()  # a name that is taken
+            commits.add(bad)
 
     with pytest.raises(DataRefused):
-        run()
-    assert read_checkpoint(tmp_path).pages == 1
-    left = {"part-000002.json.gz", "part-000003.json.gz", "part-000004.json.gz"}
-    assert left < {path.name for path in tmp_path.iterdir()}
-    (tmp_path / "part-000004.json.gz").rmdir()
-    with Journal.open(tmp_path, HEADER) as journal:
-        assert journal.checkpoint.pages == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"journal.jsonl", "part-000001.json.gz"}
+        commit_all()
+    assert read_checkpoint(tmp_path / "items").pages == seq - 1
+    assert not list((tmp_path / "items").glob("*.tmp"))
 
 
-def test_a_fetch_that_fails(tmp_path: Path, under_way: int, pool: Executor) -> None:
-    """What was handed over before is committed all the same."""
+def test_an_error_of_who_is_told(tmp_path: Path) -> None:
+    """It comes out as it is; the page stays."""
 
-    def run() -> None:
-        with (
-            Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, under_way, pool, lambda line, at: None) as commits,
-        ):
-            commits.add(fetched(tmp_path, 1))
-            raise PageRefused("no")
-
-    with pytest.raises(PageRefused):
-        run()
-    assert read_checkpoint(tmp_path).pages == 1
-
-
-def test_an_error_of_who_is_told(tmp_path: Path, pool: Executor) -> None:
-    """It comes out as it is, and the page behind is discarded."""
-
-    def tell(line: Entry, at: Checkpoint) -> None:
+    def on_commit(line: Entry, at: Checkpoint) -> None:
         raise ZeroDivisionError
 
-    def run() -> None:
-        with Journal.open(tmp_path, HEADER) as journal, Commits(journal, 2, pool, tell) as commits:
+    with Journal.open(tmp_path, HEADER) as journal:
+        commits = Commits(journal, on_commit)
+        with pytest.raises(ZeroDivisionError):
             commits.add(fetched(tmp_path, 1))
-            commits.add(fetched(tmp_path, 2))
-
-    with pytest.raises(ZeroDivisionError):
-        run()
-    assert not list(tmp_path.glob("*.tmp"))
     assert read_checkpoint(tmp_path).pages == 1
-
-
-def test_no_thread_can_be_started(tmp_path: Path) -> None:
-    """As at a limit on processes: it is told, and nobody waits for a commit that never comes."""
-
-    class Exhausted(ThreadPoolExecutor):
-        def submit(self, *args: object, **options: object) -> NoReturn:
-            raise RuntimeError("can't start new thread")
-
-    def run() -> None:
-        with (
-            Journal.open(tmp_path, HEADER) as journal,
-            Commits(journal, 4, Exhausted(), lambda line, at: None) as commits,
-        ):
-            commits.add(fetched(tmp_path, 1))
-
-    with pytest.raises(RuntimeError, match="can't start"):
-        run()
-    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]

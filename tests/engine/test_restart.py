@@ -189,13 +189,14 @@ def test_a_cursor_may_come_again_in_a_new_chain(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", range(1, 5))
 def test_killed_around_the_line(tmp_path: Path, when: int) -> None:
-    """By SIGKILL before each fdatasync around the restart: the rerun ends the same."""
+    """By SIGKILL before each line around the restart: the rerun ends the same."""
     cluster = Cluster(2)
     with ApiServer(cluster) as api:
         path = tmp_path / "config.yaml"
         path.write_text(HARVEST.format(origin=api.origin))
         arguments = command(path, f"{api.origin}/", tmp_path / "out")
-        killing = strace("-e", f"inject=fdatasync:signal=KILL:when={when}")
+        journal = str(tmp_path / "out" / "pods" / "journal.jsonl")
+        killing = strace("-P", journal, "-e", f"inject=write:signal=KILL:when={when}")
         killed = subprocess.run(
             [*killing, *arguments], env=ENVIRONMENT, capture_output=True, check=False
         )

@@ -3,6 +3,7 @@
 Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults.py.
 """
 
+import json
 import os
 import random
 import shutil
@@ -19,12 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from harvester import harvest, iter_records, status, verify
-from harvester.engine.events import Doubted, Event
+from harvester import harvest, iter_records, load_config, status, verify
+from harvester.engine.events import Doubted, Event, Warned
 from harvester.errors import DataRefused
 from harvester.results.summary import Summary
 from harvester.store.journal import Journal, read_checkpoint, read_entries, read_header
 from tests.kill_matrix import CALLS, FILES, FOLDER, KILL, LIMITED, PAGES, Matrix, Step, matrix
+from tests.power_states import Synced
 from tests.support import (
     ENVIRONMENT,
     ITEMS,
@@ -234,8 +236,10 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         ("page 3", "part 3", "link", 1),
         ("page 3", "part 3", "unlink", 1),
         ("page 3", "journal", "write", 1),  # the last line
-        ("fresh", "folder", "fsync", 2),  # part 1's name
-        ("fresh", "journal", "fdatasync", 2),  # the line of page 1
+        ("fresh", "part 1", "fsync", 1),  # behind the fetch of page 2
+        ("fresh", "folder", "fsync", 1),
+        ("fresh", "journal", "fdatasync", 1),
+        ("page 3", "journal", "fdatasync", 2),  # the last line
         ("fresh", "harvest.json", "rename", 1),
         ("page 2", "last_run.json", "write", 1),
         ("recovery", "part 2", "unlink", 1),
@@ -253,80 +257,46 @@ def test_row_37_killed_before_a_call(
 
 
 @pytest.fixture(scope="module")
-def kills_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    """One that makes a page durable while the next is on its way."""
-    with matrix(tmp_path_factory.mktemp("behind"), chain(PAGES), at_once=2) as steps:
+def kills_at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """One that makes each page safe before the next is asked for."""
+    with matrix(tmp_path_factory.mktemp("at_once"), chain(PAGES), "page") as steps:
         yield steps
 
 
 @pytest.mark.parametrize(
     ("file", "call"),
-    [
-        ("part 1", "fsync"),
-        ("part 2", "link"),
-        ("part 2", "write"),
-        ("journal", "fdatasync"),
-    ],
+    [("part 2", "fsync"), ("part 2", "link"), ("journal", "fdatasync"), ("folder", "fsync")],
 )
-def test_row_37_killed_with_a_page_on_its_way(kills_behind: Matrix, file: str, call: str) -> None:
-    """Two pages under way are the most that is lost; the rerun is as exact."""
-    assert kills_behind.step(Step("fresh", file, call, 1, KILL)), "the harvest made no such call"
-
-
-@pytest.fixture(scope="module")
-def groups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    """One that makes pages durable in groups."""
-    with matrix(tmp_path_factory.mktemp("groups"), chain(9), at_once=5) as steps:
-        yield steps
-
-
-@pytest.mark.parametrize("deed", [f"signal={KILL}", "error=EIO"])
-@pytest.mark.parametrize("links", [2, 3, 4])
-def test_row_37_amid_a_group(groups: Matrix, tmp_path: Path, links: int, deed: str) -> None:
-    """A group whose parts are half named is no part of the harvest, and the next run takes it
-    away; but where no mark speaks of them, parts beyond the journal are refused as ever.
-    """
-    out = tmp_path / "out"
-    # Page 1 takes its time to the disk, so that 2, 3 and 4 are ready when it is there.
-    parts = [str(out / FOLDER / f"part-{number:06d}.json.gz") for number in range(1, 10)]
-    paths = [option for part in parts for option in ("-P", f"{part}.tmp", "-P", part)]
-    slowly = ["-e", "inject=fsync:delay_enter=300000"]
-    deed_done = ["-e", f"inject=link:{deed}:when={links}"]
-    before = len(groups.server.asked)
-    hit = run([*strace(*paths, *slowly, *deed_done), *groups.arguments(out)])
-    assert hit.returncode == (4 if "error" in deed else -9), hit.stderr
-    assert read_checkpoint(out / FOLDER).pages == 1
-    named = [part for part in parts[1:] if Path(part).exists()]
-    assert named == parts[1 : links - 1]
-    assert not verify(out).problems
-    if len(named) > 1:
-        (out / FOLDER / ".under_way").rename(tmp_path / "mark")
-        there = stamps(out / FOLDER)
-        assert groups.harvest(out) == 5
-        assert stamps(out / FOLDER) == there
-        assert verify(out).problems
-        (tmp_path / "mark").rename(out / FOLDER / ".under_way")
-    groups.completes(out, links)
-    assert len(groups.server.asked) - before <= 9 + groups.at_once
-
-
-@pytest.mark.parametrize(("call", "number"), [("rename", 1), ("unlink", 3)])
-def test_row_37_at_the_mark_of_a_group(
-    groups: Matrix, tmp_path: Path, call: str, number: int
+def test_row_37_killed_where_each_page_is_synced(
+    kills_at_once: Matrix, file: str, call: str
 ) -> None:
-    """Killed right before the mark is there, or before it is gone: the rerun is as exact."""
+    """One page is the most that is asked for again, as everywhere."""
+    assert kills_at_once.step(Step("fresh", file, call, 1, KILL)), "the harvest made no such call"
+
+
+@pytest.mark.parametrize("call", ["link", "write"])
+@pytest.mark.parametrize("page", [3, 7, 11])
+def test_row_37_killed_before_a_group_is_safe(tmp_path: Path, call: str, page: int) -> None:
+    """What is kept and not safe yet is lost by no kill: one page is asked for again, if any."""
     out = tmp_path / "out"
-    mark = out / FOLDER / ".under_way"
-    journal = out / FOLDER / "journal.jsonl"
-    paths = [option for path in (journal, mark, f"{mark}.tmp") for option in ("-P", str(path))]
-    # The third unlink is behind the two at the start. The line of page 1 takes its time.
-    slowly = ["-e", "inject=fdatasync:delay_enter=300000"]
-    kill = ["-e", f"inject={call}:signal={KILL}:when={number}"]
-    hit = run([*strace(*paths, *slowly, *kill), *groups.arguments(out)])
-    assert hit.returncode == -9
-    assert mark.exists() is (call == "unlink")
-    assert read_checkpoint(out / FOLDER).pages == (9 if call == "unlink" else 1)
-    groups.completes(out, call)
+    with matrix(tmp_path, chain(12)) as steps:
+        file = f"part-{page:06d}.json.gz.tmp" if call == "link" else "journal.jsonl"
+        number = 1 if call == "link" else page + 1  # behind the first line and those before it
+        prefix = strace(
+            "-P", str(out / FOLDER / file), "-e", f"inject={call}:signal={KILL}:when={number}"
+        )  # fmt: skip
+        assert run([*prefix, *steps.arguments(out)]).returncode == -9
+        assert read_checkpoint(out / FOLDER).pages == page - 1
+        *_, last = read_entries(out / FOLDER)
+        assert last.safe is not None
+        assert last.safe < last.seq
+        assert len(steps.server.asked) == 12 + page
+        seen: list[Event] = []
+        asked = load_config(tmp_path / "config.yaml", base_url=steps.server.base_url, env={})
+        assert harvest(asked, out=out, on_event=seen.append).complete
+        assert not [event for event in seen if isinstance(event, Warned)]
+        assert kept(out) == steps.expected
+        assert len(steps.server.asked) == 12 + 12 + 1
 
 
 @pytest.mark.parametrize("file", ["journal", "part 2"])
@@ -337,26 +307,42 @@ def test_row_37_no_other_calls_change_the_disk(kills: Matrix, file: str) -> None
 
 
 def test_row_37_write_order(tmp_path: Path, kills: Matrix) -> None:
-    """DESIGN's order, as the kernel sees it: the line is written when the part is on disk.
-
-    The next page may be written meanwhile, and is made durable when its turn comes.
+    """DESIGN's order, as the kernel sees it: a part has its name before its line is written; and
+    a line says that pages are safe only when they are.
     """
+    calls = kills.calls_on_disk(tmp_path / "out")
+    lines = (tmp_path / "out" / FOLDER / "journal.jsonl").read_bytes().splitlines()
+    safe = [json.loads(line).get("safe", 0) for line in lines]
+    assert safe == [0, 0, 1, 3]
+    written, disk = 0, Synced()
+    for call in calls:
+        if call == "write journal.jsonl":
+            assert disk.safe >= safe[written] - (written == safe[written])  # itself is not yet
+            disk.named_before(written)
+            written += 1
+        disk.do(call)
+    assert written == len(lines)
+    calls = kills.calls_on_disk(tmp_path / "unsynced", "output={fsync: false}")
+    assert not [call for call in calls if "sync" in call]
+    named = [call for call in calls if not call.startswith("write part")]
+    assert named == ["write journal.jsonl"] + [
+        call
+        for number in range(1, PAGES + 1)
+        for call in (f"link part-{number:06d}.json.gz.tmp", "write journal.jsonl")
+    ]
+
+
+def test_row_37_write_order_at_once(tmp_path: Path, kills_at_once: Matrix) -> None:
+    """Where each page is safe before the next is asked for, all is synced in the old order."""
     expected = ["write journal.jsonl", "fdatasync journal.jsonl", "fsync folder"]
     for number in range(1, PAGES + 1):
         part = f"part-{number:06d}.json.gz.tmp"
-        expected += [f"write {part}", f"fsync {part}", f"link {part}", "fsync folder"]
+        expected += [f"fsync {part}", f"link {part}", "fsync folder"]
         expected += ["write journal.jsonl", "fdatasync journal.jsonl"]
-    for changes in ([], ["output.fsync=false"]):
-        calls = kills.calls_on_disk(tmp_path / f"out-{len(changes)}", *changes)
-        wanted = [call for call in expected if not changes or "sync" not in call]
-        assert [call for call in calls if not call.startswith("write part")] == [
-            call for call in wanted if not call.startswith("write part")
-        ]
-        for number in range(1, PAGES + 1):
-            part = f"part-{number:06d}.json.gz.tmp"
-            assert f"write {part}" in calls
-            written = calls[: calls.index(f"link {part}" if changes else f"fsync {part}")]
-            assert calls.count(f"write {part}") == written.count(f"write {part}")
+    calls = kills_at_once.calls_on_disk(tmp_path / "out")
+    assert [call for call in calls if not call.startswith("write part")] == expected
+    lines = (tmp_path / "out" / FOLDER / "journal.jsonl").read_bytes().splitlines()
+    assert [json.loads(line).get("safe") for line in lines] == [None, 1, 2, 3]
 
 
 # --- 38, 39: the journal -------------------------------------------------------------------------
@@ -477,7 +463,7 @@ def fails_then_completes(
         pytest.param("write", "ENOSPC", 1, ["part-000002.json.gz.tmp"], id="a part's bytes"),
         pytest.param("write", "EIO", 3, ["journal.jsonl"], id="a line"),
         pytest.param("fsync", "EIO", 1, ["part-000002.json.gz.tmp"], id="a part's fsync"),
-        pytest.param("fsync", "EIO", 3, [""], id="a name's fsync"),  # of the folder
+        pytest.param("fsync", "EIO", 2, [""], id="a name's fsync"),  # of the folder
         pytest.param("fdatasync", "EIO", 2, ["journal.jsonl"], id="a line's fsync"),
         pytest.param("link", "ENOSPC", 1, ["part-000001.json.gz.tmp"], id="a name"),
         pytest.param(

@@ -20,6 +20,7 @@ ENDS = "tests/faults/test_faults_ends.py"
 AGAIN, LATER = "tests/engine/test_repetition.py", "tests/planning/test_incremental.py"
 HOSTILE = "tests/faults/test_hostile.py"
 FILES = "tests/faults/test_faults_files.py"
+TAIL = "tests/store/test_tail.py"
 #: What sees that something is not durable when it should be.
 DURABLE = [
     f"{DISK}::test_row_37_write_order",
@@ -32,6 +33,11 @@ CAUGHT_BY = {
     "no_fsync_of_the_part": DURABLE,
     "no_fsync_of_the_folder": DURABLE,
     "no_fsync_of_the_journal": DURABLE,
+    "mark_written_too_early": [DURABLE[1], f"{TAIL}::test_row_41_a_line_says_what_is_safe_by_then"],
+    "checksum_not_looked_at": [DURABLE[1], f"{TAIL}::test_row_41_a_tail_with_one_page_spoilt"],
+    "cut_one_line_too_late": [DURABLE[1], f"{TAIL}::test_row_41_a_tail_with_one_page_spoilt"],
+    "tail_not_written_again": [f"{TAIL}::test_row_41_what_is_kept_is_written_once_more"],
+    "no_end_to_the_tail": [f"{TAIL}::test_row_41_the_tail_is_bounded"],
     "torn_line_kept": [f"{DISK}::test_row_38_nul_tail"],
     "temporary_files_kept": [f"{WIRE}::test_row_01_cut", f"{WIRE}::test_row_05_gzip_damaged"],
     "failed_fsync_tried_again": [f"{DISK}::test_row_40_errors_at_a_call[a part's fsync]"],

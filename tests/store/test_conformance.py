@@ -76,14 +76,13 @@ def test_every_store_is_here() -> None:
 
 
 def page(writer: Writer, seq: int, **changes: Any) -> tuple[Entry, Part | None]:
-    """A page in its part, synced and not yet committed."""
+    """A page in its part, not yet committed."""
     number = changes.pop("number", seq)
     with writer.part(number) as part:
         data = gzip.compress(b'{"items":[%d]}' % seq)
         part.write(data[:7])
         part.write(data[7:])
         part.hand_over()
-    part.sync()
     stored = part.described()
     line = entry(
         seq, part=stored.name, stored_bytes=stored.stored_bytes, sha256=stored.sha256, **changes
@@ -93,7 +92,7 @@ def page(writer: Writer, seq: int, **changes: Any) -> tuple[Entry, Part | None]:
 
 def add(writer: Writer, seq: int, **changes: Any) -> None:
     """Commit a page."""
-    writer.commit([page(writer, seq, **changes)])
+    writer.commit(*page(writer, seq, **changes))
 
 
 def seqs(store: Store) -> list[int]:
@@ -180,19 +179,22 @@ def check_discarded(make: Make) -> None:
     assert seqs(make()) == [1]
 
 
-def check_groups(make: Make) -> None:
-    """Several pages at once, in order."""
-    with make().journal(FOLDER, HEADER) as writer:
-        writer.commit([page(writer, seq) for seq in (1, 2, 3)], most=4)
-        writer.commit([page(writer, seq, done=seq == 7) for seq in (4, 5, 6, 7)], most=4)
+def check_safe_at_once_or_not(make: Make) -> None:
+    """Either way a page is seen by every reader once it is committed."""
+    store = make()
+    with store.claim(), store.journal(FOLDER, HEADER) as writer:
+        for seq in range(1, 8):
+            writer.commit(*page(writer, seq, done=seq == 7), at_once=seq in (3, 7))
+            assert seqs(make()) == [*range(1, seq + 1)]
         assert writer.checkpoint.pages == 7
+        assert writer.lost == 0
     assert seqs(make()) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def check_without_a_page(make: Make) -> None:
     """A line that ends a partition without a page."""
     with make().journal(FOLDER, HEADER) as writer:
-        writer.commit([(entry(1, done=True, next=None, records=0, bytes=0), None)])
+        writer.commit(entry(1, done=True, next=None, records=0, bytes=0), None)
     assert is_done(make(), FOLDER)
     assert list(pages_of(make(), FOLDER)) == []
 
@@ -202,10 +204,10 @@ def check_restart(make: Make) -> None:
     with make().journal(FOLDER, HEADER) as writer:
         add(writer, 1)
         again = {"next": None, "records": 0, "bytes": 0, "status": 0}
-        writer.commit([(entry(2, reason=RESTARTED, **again), None)])
+        writer.commit(entry(2, reason=RESTARTED, **again), None)
         add(writer, 3, number=2, done=True)
         assert [line.seq for line in pages_of(make(), FOLDER)] == [3]
-        writer.commit([(entry(4, reason=REDONE, **again), None)])
+        writer.commit(entry(4, reason=REDONE, **again), None)
         assert make().begins_again(FOLDER)
         assert [line.seq for line in pages_of(make(), FOLDER)] == [3]
         add(writer, 5, number=3, done=True)

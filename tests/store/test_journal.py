@@ -137,7 +137,8 @@ def test_a_journal_goes_on(folder: Path) -> None:
         assert (journal.checkpoint.seq, journal.checkpoint.pages) == (3, 3)
         last = commit(journal, 4, done=True, reason="no_next_cursor", next=None)
         assert journal.checkpoint.done
-    assert list(read_entries(folder)) == [*seen, last]
+    assert list(read_entries(folder)) == [*seen, last.but(safe=4)]
+    assert [line.safe for line in seen] == [1, 2, 3]
     checkpoint = read_checkpoint(folder)
     assert checkpoint == open_journal(folder).checkpoint
     assert checkpoint.records == 12
