@@ -1,6 +1,4 @@
-"""Turns blocks of records into Arrow tables of bounded size: by columns where it can be, by rows
-where it must.
-"""
+"""Turns blocks of records into Arrow tables of bounded size, by columns or else by rows."""
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType

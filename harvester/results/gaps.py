@@ -1,4 +1,4 @@
-"""What a harvest lacks although it was asked for: windows above the cap, and parts that hold less.
+"""Gaps: what was asked for and a harvest lacks, as windows above the cap and parts that hold less.
 
 Told from the journals each time, so that it is known as long as the harvest is.
 """

@@ -1,5 +1,6 @@
 """docs/architecture.md says of each file of the package why it is where it is."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -45,3 +46,16 @@ def test_no_file_is_named_that_is_not_there() -> None:
 def test_no_file_is_named_twice() -> None:
     """A file has one place."""
     assert [file for file, times in Counter(named()).items() if times > 1] == []
+
+
+def first_line(path: Path) -> str:
+    """How a module's docstring begins."""
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
+
+
+def test_each_first_line_names_a_thing_or_what_is_done() -> None:
+    """The list of modules is made of them: one whole sentence, no question and no fragment."""
+    vague = re.compile(r"(What|How|Whether|When|Where|Which|Who|From)\b")
+    lines = {str(path.relative_to(PACKAGE)): first_line(path) for path in PACKAGE.rglob("*.py")}
+    assert [f"{file}: {line}" for file, line in lines.items() if vague.match(line)] == []
+    assert [file for file, line in lines.items() if line[-1:] not in ".?"] == []
