@@ -61,7 +61,7 @@ def test_mutated_seeds_hold(name: str) -> None:
     target = TARGETS[name]
 
     @given(st.integers(0, 2**32))
-    @examples(EXAMPLES.get(name, 500), may_be_slow=True)  # `quickly` counts its own time
+    @examples(EXAMPLES.get(name, 500))  # `quickly` counts its own time
     def one(seed: int) -> None:
         rng = random.Random(seed)
         quickly(name, mutated(rng.choice(target.seeds), rng))

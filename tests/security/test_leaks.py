@@ -267,7 +267,18 @@ def stored(out: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("auth", AUTH)
+#: Schemes that differ in how a secret is sent, obtained and renewed; the others are like one of
+#: these, and are run with the whole suite.
+OFTEN = ("bearer", "api_key_query", "http_basic", "refresh_token")
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        auth if auth in OFTEN else pytest.param(auth, marks=pytest.mark.slow("starts programs"))
+        for auth in AUTH
+    ],
+)
 def test_no_secret_is_written_or_said(tmp_path: Path, auth: str) -> None:
     """Files, names of files, both streams of every command, JSON forms included."""
     secrets = in_use(auth)
