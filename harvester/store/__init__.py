@@ -9,9 +9,11 @@ from harvester.store.counting import (
     checkpoint_of,
 )
 from harvester.store.entries import (
+    ACCEPTED,
     CAPPED,
     LED,
     REDONE,
+    RESTARTED,
     SPLIT,
     Checkpoint,
     Entry,
@@ -33,10 +35,10 @@ from harvester.store.inside import (
     refuse_detours,
 )
 from harvester.store.journal import (
-    ACCEPTED,
-    JOURNAL,
-    RESTARTED,
     Journal,
+)
+from harvester.store.journal_lines import (
+    JOURNAL,
     has_generation,
     read_checkpoint,
     read_entries,

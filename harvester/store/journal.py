@@ -1,36 +1,30 @@
-"""Journal of a partition: one line per committed page, the only truth about it.
+"""Journal of a partition, written: one line per committed page, the only truth about it.
 
 A part *must* have its name before its line is appended: then the page is kept. It is safe once
 part, folder and line are synced, which `syncing` does behind the fetches; each line says up to
 which one all was safe when it was written. The first page that a run keeps *must* be safe before
 the second has its name: so beyond a journal that ends with all safe, a crash leaves one part.
 
-Readers *must* start from the journal, never from a listing. `Journal.open` first looks at
-everything. Up to the highest number that a sound line names, all *must* fit, else it refuses and
-deletes nothing. Above it `recovery` says what a power cut has lost, and the journal is cut there.
-A line that a killed run appended may not be safe yet, so it *must* be made so before a page is kept
-behind it.
+`Journal.open` first looks at everything. Up to the highest number that a sound line names, all
+*must* fit, else it refuses and deletes nothing. Above it `recovery` says what a power cut has lost,
+and the journal is cut there. A line that a killed run appended may not be safe yet, so it *must* be
+made so before a page is kept behind it.
 
-What a line says is in `entries`.
+What a line says is in `entries`; `journal_lines` reads them.
 """
 
 import contextlib
-import json
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
-from harvester import __version__
 from harvester.errors import DataRefused, DiskError, FolderLost
-from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
+from harvester.store.counting import Span
 from harvester.store.entries import (
     ACCEPTED,
-    FORMAT,
     MOST_UNSAFE,
     REDONE,
     RESTARTED,
@@ -40,12 +34,29 @@ from harvester.store.entries import (
     encode,
     encode_mark,
     is_mark,
-    parsed,
     safe_in,
-    sound,
 )
 from harvester.store.in_flight import read_mark, remove_mark
-from harvester.store.inside import alone, in_the_way, is_file, reading
+from harvester.store.inside import alone, in_the_way, is_file
+from harvester.store.journal_lines import (
+    JOURNAL,
+    begins_again,
+    check_name,
+    entry_in,
+    has_generation,
+    header_in,
+    is_done,
+    read_checkpoint,
+    read_entries,
+    read_header,
+    read_last,
+    read_lines,
+    read_pages,
+    refuse_later_formats,
+    sound_lines,
+    span,
+    unfit,
+)
 from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
     JSON_SUFFIX,
@@ -62,7 +73,6 @@ from harvester.store.recovery import (
     Tail,
     is_whole,
     lines_behind,
-    may_be_lost,
     refuse_too_long,
     write_again,
 )
@@ -91,232 +101,6 @@ __all__ = [
     "refuse_later_formats",
     "span",
 ]
-
-JOURNAL: Final = "journal.jsonl"
-_BEGINS_AGAIN: Final = b'"reason":"restarted"'
-_REDONE: Final = b'"reason":"redo"'
-_BEGINS: Final = b'{"format":%d,' % FORMAT
-_TAIL_BYTES: Final = 64 * 1024
-_BLOCK_BYTES: Final = 64 * 1024
-
-
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """The sound lines: number, byte offset behind the line, JSON.
-
-    Ends before a torn last one, and before one that a power cut may have left, raises `DataRefused`
-    for any other damage. Torn is what an interrupted append leaves: a last line without its
-    newline, or with the NUL bytes that a file system may put where data was to come. What has no
-    newline is last, even if a run beside this reader has appended since.
-    """
-    end = seq = 0
-    with disk_errors(path), reading(path, _BLOCK_BYTES) as file:
-        for number, line in enumerate(file, 1):
-            text = sound(line)
-            if text is None:
-                if number == 1:
-                    _refuse_later_format(path, line)
-                if not line.endswith(b"\n") or (b"\0" in line and not _more(file)):
-                    return
-                if number > 1 and may_be_lost(path, seq + 1, line):
-                    return
-                raise _unfit(path.parent, f"{path}:{number}: this line is damaged")
-            end += len(line)
-            seq += number > 1 and not is_mark(text)
-            yield number, end, text
-
-
-def _unfit(folder: Path, message: str) -> DataRefused:
-    """The refusal of what does not fit, with what can be done about it."""
-    return DataRefused(
-        f"{message}; `harvester repair` gets it again where the API still gives it, or move "
-        f"{folder} away, and the next run harvests the partition again"
-    )
-
-
-def _more(file: Any) -> bool:
-    """Whether anything but NUL bytes follows."""
-    return any(block.strip(b"\0\n") for block in iter(lambda: file.read(65536), b""))
-
-
-def read_header(folder: Path) -> Header | None:
-    """The header of the partition in `folder`; None where no harvest has begun."""
-    path = folder / JOURNAL
-    if not os.path.lexists(path):
-        return None
-    first = next(_lines(path), None)
-    return _header(path, first[2]) if first else None
-
-
-def read_lines(folder: Path) -> Iterator[Header | Entry]:
-    """The header of the partition in `folder`, then its committed pages, in order; reads only.
-
-    Safe beside a run that appends. Raises `DataRefused` when the journal is damaged, `DiskError`
-    when it cannot be read.
-    """
-    path = folder / JOURNAL
-    if not os.path.lexists(path):
-        return
-    pages = seq = 0
-    for number, _, text in _lines(path):
-        if number == 1:
-            yield _header(path, text)
-            continue
-        if is_mark(text):
-            continue
-        seq += 1
-        entry = _entry(path, number, text, seq)
-        if entry.part is not None:
-            pages += 1
-            _check_name(path, number, entry.part, pages)
-        yield entry
-
-
-def read_entries(folder: Path) -> Iterator[Entry]:
-    """The committed pages of the partition in `folder`, in order; raises as `read_lines` does."""
-    return entries_in(read_lines(folder))
-
-
-def read_pages(folder: Path) -> Iterator[Entry]:
-    """The pages of the partition in `folder` that count, in order: none that is superseded.
-
-    While a generation is being harvested again, these are the pages of the one before it.
-    Reads only; raises as `read_lines` does.
-    """
-    return counting_pages(partial(read_entries, folder), span(folder))
-
-
-def span(folder: Path) -> Span:
-    """The lines of the partition in `folder` that count."""
-    # Parsing every line twice is only worth it where one begins again.
-    return span_of(read_entries(folder)) if begins_again(folder) else Span()
-
-
-def begins_again(folder: Path) -> bool:
-    """Whether a line of the journal in `folder` may begin the chain of cursors again. Looks for
-    what such a line has in it, and parses none.
-    """
-    path = folder / JOURNAL
-    if not os.path.lexists(path):
-        return False
-    with disk_errors(path), reading(path) as lines:
-        return any(_BEGINS_AGAIN in line or _REDONE in line for line in lines)
-
-
-def has_generation(folder: Path) -> bool:
-    """Whether a generation of the partition in `folder` has its last page: the newest, or one that
-    is being harvested again.
-    """
-    if is_done(folder):
-        return True
-    return begins_again(folder) and any(entry.done for entry in read_entries(folder))
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Where the partition in `folder` stands."""
-    return checkpoint_of(read_entries(folder))
-
-
-def last_part(folder: Path) -> int:
-    """The number of the last part that may lie in `folder`: of the last line, or of a page that a
-    run is just keeping, or that a kill or a power cut has left without its line.
-    """
-    path = folder / JOURNAL
-    mark = read_mark(folder)  # before the journal: gone, its lines are there
-    end, claimed, at = 0, 0, Checkpoint()
-    for number, end, text in _lines(path):  # noqa: B007  # the last end is asked for
-        if number == 1:
-            continue
-        safe = safe_in(text)
-        if not is_mark(text):
-            at.add(_entry(path, number, text, at.seq + 1))
-        claimed = max(claimed, at.seq if safe is None else safe)
-    if at.done:
-        return at.pages
-    return at.pages + (mark if claimed == at.seq and not lines_behind(path, end) else MOST_UNSAFE)
-
-
-def is_done(folder: Path) -> bool:
-    """Whether the partition in `folder` has its last page; reads only the journal's end."""
-    last = read_last(folder)
-    return last is not None and last.done
-
-
-def read_last(folder: Path) -> Entry | None:
-    """The last line of the partition in `folder`; reads only the journal's end. None: no page."""
-    path = folder / JOURNAL
-    if not os.path.lexists(path):
-        return None
-    with disk_errors(path), reading(path) as file:
-        known = file.read(len(_BEGINS)) == _BEGINS
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        lines = file.read().rstrip(b"\0").splitlines(keepends=True)
-    text = sound(lines.pop()) if lines else None
-    while lines and text is not None and is_mark(text):
-        text = sound(lines.pop())
-    # Torn, longer than the tail, or of another format: the whole journal knows, or is refused.
-    if text is not None and known:
-        with contextlib.suppress(ValueError):  # the header, or what the whole journal refuses
-            return parsed(text)
-    found = deque(read_entries(folder), maxlen=1)
-    return found[0] if found else None
-
-
-def _header(path: Path, text: bytes) -> Header:
-    _refuse_later_format(path, text)
-    try:
-        value = dict(json.loads(text))
-        header = Header(**value)
-        dict(header.partition)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _unfit(path.parent, f"{path}:1: not a journal's first line: {error}") from error
-    return header
-
-
-def _refuse_later_format(path: Path, line: bytes) -> None:
-    """Refuse a journal that another version wrote in a way that this one does not know, whatever
-    else of it this version might understand.
-    """
-    with contextlib.suppress(TypeError, ValueError, RecursionError):
-        value = dict(json.loads(line)).get("format", FORMAT)
-        if value != FORMAT:
-            raise DataRefused(
-                f"{path}: journal format {str(value)[:20]} is not known to this version "
-                f"({__version__}), so nothing was read or changed; use the version that wrote it, "
-                "or a later one"
-            )
-
-
-def refuse_later_formats(out: Path) -> None:
-    """Refuse a harvest of which any journal is of another format, before anything is written."""
-    for place, folders, names in os.walk(out):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if JOURNAL in names:
-            path = Path(place) / JOURNAL
-            line = b""
-            with contextlib.suppress(DataRefused, OSError), reading(path) as file:
-                line = file.readline(_TAIL_BYTES)
-            _refuse_later_format(path, line)
-
-
-def _check_name(path: Path, number: int, name: str, page: int) -> None:
-    """Refuse a line that names anything but the part of its own page: no reader may be led to
-    another file, in this folder or elsewhere.
-    """
-    if part_number(name) != page:
-        raise _unfit(
-            path.parent, f"{path}:{number}: {name[:80]!r} stands where {part_name(page)} belongs"
-        )
-
-
-def _entry(path: Path, number: int, text: bytes, seq: int) -> Entry:
-    try:
-        entry = parsed(text)
-    except ValueError as error:
-        raise _unfit(path.parent, f"{path}:{number}: {error}") from error
-    if entry.seq != seq:
-        message = f"{path}:{number}: page {entry.seq} stands where {seq} belongs"
-        raise _unfit(path.parent, message)
-    return entry
 
 
 class Journal:
@@ -486,17 +270,17 @@ class Journal:
         end = start = seq = pages = 0
         tail, trusted = Tail(), _Trusted(self, on_entry)
         with _opened(self.folder) as folder:
-            for number, end, text in _lines(path):
+            for number, end, text in sound_lines(path):
                 if number == 1:
-                    self._check_header(_header(path, text), header, accepted)
+                    self._check_header(header_in(path, text), header, accepted)
                 elif is_mark(text):
                     trusted.all(tail.claim(safe_in(text) or 0), folder)
                 else:
                     seq += 1
-                    entry = _entry(path, number, text, seq)
+                    entry = entry_in(path, number, text, seq)
                     if entry.part is not None:
                         pages += 1
-                        _check_name(path, number, entry.part, pages)
+                        check_name(path, number, entry.part, pages)
                     trusted.all(tail.take(start, entry), folder)
                     refuse_too_long(tail, self.folder)
                 start = end
@@ -516,7 +300,7 @@ class Journal:
 
     def _check_claim(self, path: Path, tail: Tail, seq: int) -> None:
         if tail.claimed > seq:
-            raise _unfit(
+            raise unfit(
                 self.folder, f"{path}: says that line {tail.claimed} is safe, but ends at {seq}"
             )
 
@@ -574,12 +358,12 @@ class Journal:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a Path takes 10 µs
         except FileNotFoundError:
             message = f"{self.folder / name}: this part is in the journal, but not on disk"
-            return _unfit(self.folder, message)
+            return unfit(self.folder, message)
         if not stat.S_ISREG(found.st_mode):
             return in_the_way(self.folder / name)
         if found.st_size != entry.stored_bytes:
             message = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
-            return _unfit(self.folder, f"{self.folder / name}: {message}")
+            return unfit(self.folder, f"{self.folder / name}: {message}")
         return None
 
     def _leftovers(self, tail: Tail) -> list[Path]:
@@ -608,7 +392,7 @@ class Journal:
                 elif number > last:
                     ends = newest if last else "its first line"
                     message = f"{item.path}: this part is not in the journal, which ends at {ends}"
-                    raise _unfit(self.folder, message)
+                    raise unfit(self.folder, message)
         if tail.lost or beyond > last + read_mark(self.folder):  # else a page on its way
             tail.lost = max(tail.lost, beyond - last)
         return leftovers
@@ -668,4 +452,4 @@ def _refuse_orphans(folder: Path) -> None:
     with os.scandir(folder) as listing:
         for item in listing:
             if part_number(item.name) is not None:
-                raise _unfit(folder, f"{item.path}: a part without its {JOURNAL}")
+                raise unfit(folder, f"{item.path}: a part without its {JOURNAL}")

@@ -14,7 +14,7 @@ from harvester.errors import DataRefused
 from harvester.model import Partition
 from harvester.store.entries import Header
 from harvester.store.inside import refuse_detours
-from harvester.store.journal import read_header
+from harvester.store.journal_lines import read_header
 
 _FREE: Final = "free"
 _OURS: Final = "ours"

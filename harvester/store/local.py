@@ -7,7 +7,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from harvester.store import journal as journals
+from harvester.store import journal_lines as journals
 from harvester.store.claiming import locked
 from harvester.store.contract import OnEntry, Store
 from harvester.store.entries import Entry, Header

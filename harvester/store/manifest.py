@@ -29,7 +29,7 @@ from harvester.config import (
 from harvester.errors import ConfigError, DataRefused
 from harvester.store.claiming import MANIFEST, beside, locked
 from harvester.store.contract import Store
-from harvester.store.journal import refuse_later_formats
+from harvester.store.journal_lines import refuse_later_formats
 from harvester.store.local import LocalStore, Place, store_at
 from harvester.store.parts import json_document
 
