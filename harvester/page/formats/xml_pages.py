@@ -8,10 +8,11 @@ prefixes; the declarations of namespaces are left out, and white space around a 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from harvester.config import Limits, XmlFormat
-from harvester.model import Every, Key, Path
+from harvester.model import Every, Index, Key, Path
 from harvester.page.fields import Field, FieldParser
 from harvester.page.formats.xml_stream import TEXT, XmlStream
 from harvester.page.page_format import FieldReader, PageFormat, Translator
@@ -54,8 +55,12 @@ class XmlPages(PageFormat[XmlFormat], options=XmlFormat):
         return XmlStream(steps_of(self.selector), frozenset(self.options.lists), limits)
 
     def field_reader(self, fields: Sequence[Field], limits: Limits) -> FieldReader:
-        """Whether an element has attributes makes no difference to a field."""
-        return _Texts(FieldParser(fields, limits))
+        """Neither whether an element has attributes makes a difference to a field, nor that the
+        selector makes a list of it: a path that says nothing of that means its first item.
+        """
+        steps = steps_of(self.selector)
+        found = [replace(field, path=through_lists(field.path, steps)) for field in fields]
+        return _Texts(FieldParser(found, limits))
 
     @classmethod
     def is_own(cls, content_type: str) -> bool:
@@ -86,6 +91,21 @@ def steps_of(selector: Path) -> list[tuple[str, bool]]:
         if following is not None and not isinstance(following, Key | Every):
             break
     return names
+
+
+def through_lists(path: Path, steps: Sequence[tuple[str, bool]]) -> Path:
+    """A path that goes on with the first item wherever it goes through a list without saying so."""
+    found = list(path)
+    at = 0
+    for name, is_list in steps:
+        if at >= len(found) or found[at] != Key(name):
+            break
+        at += 1
+        if is_list and at < len(found):
+            if isinstance(found[at], Key):
+                found.insert(at, Index(0))
+            at += 1
+    return tuple(found)
 
 
 def _text_of(value: Any) -> Any:
