@@ -16,7 +16,16 @@ when first used. A path is text or any other `os.PathLike`.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+
+def _built() -> str:
+    """The version of the distribution; a checkout that was never built has none."""
+    try:
+        return str(import_module("harvester._version").version)
+    except ImportError:
+        return "0.1.0.dev0"
+
+
+__version__ = _built()
 
 if TYPE_CHECKING:
     from harvester.config import Config as Config

@@ -3,7 +3,7 @@
     python -m tests.fuzz journal --seconds 600
     python -m tests.fuzz all --seconds 60
 
-With atheris installed (`pip install 'harvester[fuzz]'`; it has wheels for Linux) the run is
+With atheris installed (`pip install 'api-harvester[fuzz]'`; it has wheels for Linux) the run is
 guided by coverage; without it, seeds are mutated at random. The first input that breaks a promise
 is printed, smallest form first where it can be cut, and the exit code is 1; make it a case in
 test_fuzz.py. `--plain` does without atheris.

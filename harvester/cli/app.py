@@ -11,6 +11,7 @@ from harvester.terminal import answer
 #: The sections of the first help page, by the rooms that hold their commands.
 _SECTIONS: Final = {
     "declaring": "Before a harvest",
+    "examples": "Before a harvest",
     "importing": "Before a harvest",
     "harvesting": "A harvest",
     "using": "After a harvest",

@@ -53,6 +53,16 @@ def configs(incomplete: str) -> list[str]:
     return found
 
 
+def example_files(incomplete: str) -> list[str]:
+    """The names of the configurations that come with the program."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "configs", package.parent / "configs"):
+        if folder.is_dir():
+            names = sorted(path.stem for path in folder.glob("*.yaml"))
+            return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
 def harvests(incomplete: str) -> list[str]:
     """Folders of harvests, at most two levels down; other folders where there are none."""
     folders = [name for name in _entries(incomplete) if name.endswith("/")]

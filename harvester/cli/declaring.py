@@ -11,10 +11,12 @@ import typer
 import typer.core
 
 from harvester.cli.app import app
+from harvester.cli.completing import example_files
 from harvester.cli.options import BaseURL, ConfigFile, Json, Set, Verbose, loaded
 from harvester.model import number
 from harvester.terminal import (
     answer,
+    copied_text,
     lint_text,
     needs_text,
     print_json,
@@ -46,13 +48,22 @@ class _CurlAsItIs(typer.core.TyperCommand):
 @app.command(cls=_CurlAsItIs)
 def init(
     source: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE",
             help="A curl line (in quotes, or as it is), a URL, an OpenAPI 3 document, or - for "
             "stdin.",
         ),
-    ],
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Copy the example of this name instead; `harvester examples` lists them.",
+            autocompletion=example_files,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where to write; - is stdout.  [<name>.yaml]"),
@@ -85,12 +96,18 @@ def init(
     harvester init curl -G https://api.example.org/v1/items -d limit=100
     harvester init openapi.yaml --operation listItems
     pbpaste | harvester init - --name items
+    harvester init --from github_issues
 
     Exit codes: 0 written, 2 bad usage or input, 3 no page could be had (nothing is written).
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.scaffold import given, named, propose, refuse_existing, save
     from harvester.terminal import program
 
+    if from_ is not None:
+        _copy(from_, source or [], out, name, force=force)
+        return
+    if not source:
+        raise typer.BadParameter("a curl line, a URL, an OpenAPI document or --from is wanted")
     found = given(
         source,
         lambda: sys.stdin.read(_LONGEST_LINE),
@@ -118,6 +135,27 @@ def init(
     else:
         save(path, proposal.text, force=force)
     say(proposal_text(proposal, None if to_stdout else path, program()))
+
+
+def _copy(
+    copied: str, source: list[str], out: Path | None, name: str | None, *, force: bool
+) -> None:
+    """Write an example into a file of one's own."""
+    from harvester.scaffold import example, example_text, refuse_existing, save
+    from harvester.terminal import program
+
+    if source:
+        raise typer.BadParameter("give a SOURCE or --from, not both", param_hint="--from")
+    text = example_text(copied, name)
+    known = example(copied)
+    path = out or Path(f"{name or (known and known.name)}.yaml")
+    if str(path) == "-":
+        answer(text.removesuffix("\n"))
+        return
+    refuse_existing(path, force=force)
+    save(path, text, force=force)
+    if known is not None:
+        say(copied_text(known, path, program()))
 
 
 @app.command()

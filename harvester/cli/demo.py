@@ -20,6 +20,7 @@ from harvester.engine import secrets_of
 from harvester.errors import DataRefused
 from harvester.model import number
 from harvester.results import status, verify
+from harvester.scaffold import examples_folder
 from harvester.store import MANIFEST
 from harvester.terminal import (
     again,
@@ -79,10 +80,8 @@ FAST: Final = Size(
 
 
 def config_path() -> Path:
-    """Where the configuration lies: beside the code once installed, else in the checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "configs" / _FILE
-    return installed if installed.exists() else package.parent / "configs" / _FILE
+    """Where the configuration lies."""
+    return examples_folder() / _FILE
 
 
 @contextmanager

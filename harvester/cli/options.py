@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from harvester.cli.completing import NAME, configs, harvests, partitions, resources
+from harvester.cli.completing import NAME, configs, example_files, harvests, partitions, resources
 from harvester.errors import ConfigError, DataRefused, Problem
 
 if TYPE_CHECKING:
@@ -35,10 +35,30 @@ def config_file(ctx: typer.Context, path: Path) -> Path:
         return path
     if (path / NAME).exists():
         return path
+    if not path.exists() and (shipped := _example_of(path)) is not None:
+        return shipped
     why = f"cannot be read: {os.strerror(errno.EISDIR if path.is_dir() else errno.ENOENT)}"
     inside = f"{path}/" if path.is_dir() and str(path) != "." else ""
     why += _near(path.name, [name for name in configs(inside) if not name.endswith("/")])
+    if path.suffix and path.stem in example_files(path.stem):
+        why += f"; {path.stem} is an example: harvester init --from {path.stem} copies it here"
     raise ConfigError([Problem(str(path), 0, "", why)])
+
+
+def _example_of(path: Path) -> Path | None:
+    """The file of the example that is called so, with a note that it is one."""
+    if str(path) != path.name or path.suffix:
+        return None
+    from harvester.scaffold import example_path
+    from harvester.terminal import say
+
+    found = example_path(path.name)
+    if found is not None:
+        say(
+            f"note: {path.name} is an example that comes with harvester, {found}; "
+            f"`harvester init --from {path.name}` copies it, to change"
+        )
+    return found
 
 
 def harvest_folder(ctx: typer.Context, path: Path) -> Path:
@@ -52,6 +72,8 @@ def harvest_folder(ctx: typer.Context, path: Path) -> Path:
         return path.absolute()
     if path.is_file():
         return _folder_of(path)
+    if not path.exists() and (shipped := _example_of(path)) is not None:
+        return _folder_of(shipped)
     if not path.exists():
         here = [name for name in harvests("") if not name.endswith("/")]
         raise typer.BadParameter(f"there is no folder {path}{_near(str(path), here)}")

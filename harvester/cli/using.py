@@ -187,7 +187,7 @@ def sql(
 
     The columns are those of an export to Parquet. Each table that the query names is read once
     for its columns, and once each time that the query reads it; memory stays flat. The answer is
-    CSV under a header, or JSON Lines. Needs the extra: pip install 'harvester[export]'
+    CSV under a header, or JSON Lines. Needs the extra: pip install 'api-harvester[export]'
 
     \b
     Examples:
@@ -218,7 +218,7 @@ def report(
 
     What came and what is missing, when and how fast, waits and lost tries, the server's totals
     against what came, every partition. Also while a run goes on. An earlier report is replaced.
-    Needs the extra: pip install 'harvester[report]'
+    Needs the extra: pip install 'api-harvester[report]'
 
     \b
     Examples:

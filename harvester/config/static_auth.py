@@ -73,7 +73,7 @@ class HttpDigest(AuthOptions):
 
 
 class OAuth1(AuthOptions):
-    """A signature over each request (RFC 5849). Needs `pip install 'harvester[oauth1]'`."""
+    """A signature over each request (RFC 5849). Needs `pip install 'api-harvester[oauth1]'`."""
 
     type: Literal["oauth1"]
     client_key: SecretLine

@@ -170,7 +170,7 @@ class SessionToken(RenewableOptions):
 
 class JwtBearer(RenewableOptions):
     """A token that is signed here, a JWT (RFC 7519): sent as it is, or exchanged for an access
-    token (RFC 7523). Needs `pip install 'harvester[jwt]'`.
+    token (RFC 7523). Needs `pip install 'api-harvester[jwt]'`.
     """
 
     type: Literal["jwt_bearer"]

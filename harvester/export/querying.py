@@ -55,7 +55,7 @@ def answered(out: str | os.PathLike[str], query: str, *, prefix: str = "_") -> I
     if missing:
         raise ConfigError(
             f"sql takes {' and '.join(missing)}, not installed here: "
-            "pip install 'harvester[export]'"
+            "pip install 'api-harvester[export]'"
         )
     import duckdb
 

@@ -35,5 +35,5 @@ def refuse_missing(writer: type[Writer]) -> None:
     if missing:
         raise ConfigError(
             f"a {writer.suffix} takes {' and '.join(missing)}, not installed here: "
-            "pip install 'harvester[export]'"
+            "pip install 'api-harvester[export]'"
         )

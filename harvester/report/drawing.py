@@ -39,5 +39,5 @@ def missing(module: str) -> str:
     """What to say where a library of the extra is missing."""
     return (
         f"`harvester report` needs {module}, which is not installed; "
-        "install it with: pip install 'harvester[report]'"
+        "install it with: pip install 'api-harvester[report]'"
     )

@@ -3,7 +3,8 @@
 In the order of the data: `shell` and `curl` read the line, `openapi` the document; `hiding` moves
 secrets into variables; `looking` says what a page looks like, `candidates` how its API might page,
 with the tables in `names`; `probing` asks for a second page to prove it; `declaring` makes the
-YAML's tree, `writing` its text; `deciding` is the whole way.
+YAML's tree, `writing` its text; `deciding` is the whole way. `ready_made` has the configurations that
+come with the program.
 """
 
 from harvester.scaffold.proposing import (
@@ -14,6 +15,15 @@ from harvester.scaffold.proposing import (
 from harvester.scaffold.reading import (
     given,
 )
+from harvester.scaffold.ready_made import (
+    Example,
+    example,
+    example_names,
+    example_path,
+    example_text,
+    examples,
+    examples_folder,
+)
 from harvester.scaffold.saving import (
     refuse_existing,
     save,
@@ -23,7 +33,14 @@ from harvester.scaffold.writing import (
 )
 
 __all__ = [
+    "Example",
     "Proposal",
+    "example",
+    "example_names",
+    "example_path",
+    "example_text",
+    "examples",
+    "examples_folder",
     "given",
     "named",
     "propose",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
     from harvester.terminal.logged import show_log as show_log
     from harvester.terminal.rendering import answer as answer
+    from harvester.terminal.rendering import copied_text as copied_text
+    from harvester.terminal.rendering import examples_text as examples_text
     from harvester.terminal.rendering import following as following
     from harvester.terminal.rendering import is_installed as is_installed
     from harvester.terminal.rendering import needs_text as needs_text
@@ -56,6 +58,8 @@ _HOMES = {
     "doubled": "closing",
     "doubted": "closing",
     "ended_by_signals": "foreground",
+    "copied_text": "rendering",
+    "examples_text": "rendering",
     "following": "rendering",
     "harvest_watched": "foreground",
     "is_installed": "rendering",
@@ -83,9 +87,11 @@ __all__ = [
     "again",
     "answer",
     "colour",
+    "copied_text",
     "doubled",
     "doubted",
     "ended_by_signals",
+    "examples_text",
     "following",
     "harvest_watched",
     "is_installed",

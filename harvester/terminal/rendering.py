@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -24,7 +24,7 @@ from harvester.terminal.charset import shown, speaks_unicode
 if TYPE_CHECKING:
     from harvester.config import Config
     from harvester.planning import Least
-    from harvester.scaffold import Proposal
+    from harvester.scaffold import Example, Proposal
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
 _OBEYED: Final = re.compile(r"[^\x20-\x7e\n]")  # or may be, where it is not printable
@@ -123,6 +123,39 @@ def proposal_text(proposal: "Proposal", path: Path | None, program: str) -> str:
     ]
     following = [f"  {program} check {name} --live", f"  {program} run {name}"]
     return "\n".join([*lines, "Next:", *exports, *following])
+
+
+def examples_text(examples: Sequence["Example"], columns: int | None) -> str:
+    """The table of `examples`, and what to type next."""
+    rows = [
+        (
+            one.name,
+            ", ".join([*one.needs, *(["an address of yours"] if one.own_host else [])])
+            or "nothing",
+            ", ".join(one.shows),
+        )
+        for one in examples
+    ]
+    if columns is not None:  # a table that is wider than the terminal is no table
+        name = max(len(row[0]) for row in rows)
+        room = max(12, (columns - name - 4) // 2)
+        rows = [(row[0], fit(row[1], room), fit(row[2], room)) for row in rows]
+    listed = table(("example", "needs", "shows"), rows, columns)
+    return (
+        f"{listed}\n\nNext:\n  harvester examples NAME      print it\n"
+        "  harvester init --from NAME   copy it, to change\n"
+        "  harvester check NAME --live  try it as it is"
+    )
+
+
+def copied_text(example: "Example", path: Path, program: str) -> str:
+    """What a copied example needs before it runs, and what to type next."""
+    name = _quoted(path)
+    needs = [f"  export {variable}=…" for variable in example.needs]
+    edit = [f"  # {name}: client.base_url holds the address of a server of yours"]
+    following = [f"  {program} check {name} --live", f"  {program} run {name}"]
+    head = [f"wrote {path}: {example.about}", "Next:"]
+    return "\n".join([*head, *needs, *(edit if example.own_host else ()), *following])
 
 
 # --- What is written -----------------------------------------------------------------------------

@@ -802,7 +802,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
             env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert found.returncode == status, found.stderr
-        assert ("pip install 'harvester[export]'" in found.stderr) == bool(status)
+        assert ("pip install 'api-harvester[export]'" in found.stderr) == bool(status)
 
 
 def test_notes_and_errors_reach_stderr(tmp_path: Path) -> None:

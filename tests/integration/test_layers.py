@@ -149,7 +149,7 @@ def test_every_package_has_its_layer() -> None:
     listed = [name for layer in LAYERS for name in layer]
     assert len(listed) == len(set(listed))
     flat = {name for name in MODULES if "." not in name and not (ROOT / name).is_dir()}
-    assert flat == {"errors", "handle", "__main__"}
+    assert flat - {"_version"} == {"errors", "handle", "__main__"}  # which a build writes
     assert not [name for name in MODULES if name and "handle" in own(name)], "it is for outside"
     assert {package(name) for name in MODULES} - flat - {""} == set(listed)
 

@@ -442,7 +442,7 @@ def test_without_the_extra(module: str, searched: Path, tmp_path: Path) -> None:
     done = run([sys.executable, "-c", code])
     assert done.returncode == 2, done.stderr
     assert f"needs {module}" in done.stderr
-    assert "pip install 'harvester[report]'" in done.stderr
+    assert "pip install 'api-harvester[report]'" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

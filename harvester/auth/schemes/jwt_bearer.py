@@ -30,7 +30,7 @@ class SignedToken(RenewableScheme[JwtBearer], options=JwtBearer):
         """Needs PyJWT."""
         if find_spec("jwt") is None:
             raise ConfigError(
-                "auth: jwt_bearer needs a library to sign with: pip install 'harvester[jwt]'"
+                "auth: jwt_bearer needs a library to sign with: pip install 'api-harvester[jwt]'"
             )
 
     def made(self, kept: SecretText | None) -> Token | None:

@@ -18,7 +18,7 @@ class Signature1(StaticScheme[OAuth1], options=OAuth1):
             from requests_oauthlib import OAuth1 as Signature  # an extra, and it takes time to load
         except ImportError:
             raise ConfigError(
-                "auth: oauth1 needs a library to sign with: pip install 'harvester[oauth1]'"
+                "auth: oauth1 needs a library to sign with: pip install 'api-harvester[oauth1]'"
             ) from None
         rendered: dict[str, Any] = dict(self.secrets())
         if self.options.realm is not None:
