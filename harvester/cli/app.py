@@ -14,6 +14,7 @@ _SECTIONS: Final = {
     "examples": "Before a harvest",
     "importing": "Before a harvest",
     "harvesting": "A harvest",
+    "standing": "A harvest",
     "using": "After a harvest",
     "mending": "A way back",
 }

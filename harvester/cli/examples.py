@@ -1,4 +1,4 @@
-"""The command `examples`: the configurations that come with the program."""
+"""Commands about the configurations that come with the program: `examples`."""
 
 from typing import Annotated
 

@@ -1,8 +1,10 @@
-"""Commands that harvest, say where a harvest stands, and verify what it stored."""
+"""Commands that harvest: `run`."""
 
+import os
 import shlex
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,19 +12,37 @@ from harvester.cli.app import app
 from harvester.cli.options import (
     BaseURL,
     ConfigFile,
-    Folder,
     Json,
     Progress,
     ProgressMode,
     Resources,
     Set,
+    StalledAfter,
     Verbose,
     loaded,
+    stalled_after_s,
 )
-from harvester.model import number
-from harvester.terminal import answer, following, print_json, say, stdout_columns
+from harvester.errors import ConfigError
+from harvester.terminal import following, print_json, say, say_as_json, say_event
 
-_DAMAGED: Final = 5
+if TYPE_CHECKING:
+    from harvester.config import Config
+    from harvester.results import Summary
+    from harvester.security import Secrets
+
+
+class LogFormat(StrEnum):
+    """How a run tells of itself on stderr."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _as_json(wanted: LogFormat) -> LogFormat:
+    """From here on, whatever is said on stderr is JSON; eager, before any other option."""
+    if wanted is LogFormat.JSON:
+        say_as_json()
+    return wanted
 
 
 @app.command()
@@ -55,6 +75,30 @@ def run(
         typer.Option("--strict", help="Exit with 3 where there is a doubt, as for a failure."),
     ] = False,
     verbose: Verbose = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            "--log-format",
+            help="json: one JSON object a line on stderr, for each event.",
+            callback=_as_json,
+            is_eager=True,
+        ),
+    ] = LogFormat.TEXT,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep OpenMetrics in FILE, for a textfile collector."),
+    ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Tell this Apprise URL of failure, stall and completion; may be given again.",
+        ),
+    ] = None,
+    otel: Annotated[
+        bool, typer.Option("--otel", help="Send OpenTelemetry to OTEL_EXPORTER_OTLP_ENDPOINT.")
+    ] = False,
+    stalled_after: StalledAfter = "1h",
     as_json: Json = False,
 ) -> None:
     """Harvest; the same line again goes on after any stop.
@@ -71,6 +115,8 @@ def run(
       harvester run tweets.yaml --progress plain 2>> harvest.log   for cron
       harvester run data/tweets                          with the YAML as it was then
       harvester run tweets.yaml -v                       shows each request and its answer
+      harvester run tweets.yaml --log-format json --metrics /var/lib/metrics/tweets.prom
+      harvester run tweets.yaml --notify 'ntfy://my-topic' --notify '{env.MAIL_URL}'
 
     \b
     Next:
@@ -89,26 +135,22 @@ def run(
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.engine import secrets_of
-    from harvester.store import beside
-    from harvester.terminal import (
-        again,
-        colour,
-        doubted,
-        harvest_watched,
-        is_of_before,
-        last_screen,
-        program,
-        stderr_columns,
-    )
+    from harvester.monitoring import monitor
+    from harvester.terminal import colour, doubted, harvest_watched, last_screen, stderr_columns
     from harvester.terminal import stderr_is_terminal as on_terminal
 
-    declared, folder = loaded(config, base_url=base_url, set_=set_)
-    folder = out.absolute() if out else folder
-    if out is None and config.is_file() and (other := beside(declared)) is not None:
-        say(
-            f"note: a harvest of this name lies beside the YAML, in {other}; this one goes into "
-            f"{folder}. To go on with that one: --out {shlex.quote(str(other))}"
-        )
+    as_lines = log_format is LogFormat.JSON
+    declared, named = loaded(config, base_url=base_url, set_=set_)
+    folder = out.absolute() if out else named
+    if out is None and config.is_file():
+        _note_another(declared, folder)
+    watching = monitor(
+        name=declared.name,
+        metrics=writable(metrics) if metrics else None,
+        notify=notify or (),
+        telemetry=otel,
+        stalled_after_s=stalled_after_s(stalled_after),
+    )
     summary, numbers = harvest_watched(
         declared,
         live=progress is ProgressMode.AUTO and on_terminal() and not verbose,
@@ -118,20 +160,15 @@ def run(
         concurrency=concurrency,
         max_pages=max_pages,
         accept_change=accept_change,
+        as_json=as_lines,
+        watchers=[watching],
     )
     summary.strict = strict
-    if progress is not ProgressMode.NONE or summary.exit_code:
+    if as_lines:
+        say_event("run_ended", {"name": summary.name, **(summary.as_dict()["run"] or {})})
+    elif progress is not ProgressMode.NONE or summary.exit_code:
         say(last_screen(summary, numbers, stderr_columns()), colour(summary))
-        resume = again(secrets_of(declared))
-        say(
-            following(
-                program(),
-                folder,
-                resume,
-                complete=summary.complete,
-                before=is_of_before(summary),
-            )
-        )
+        say(_next(summary, folder, secrets_of(declared)))
     elif summary.doubts:
         say(doubted(summary.doubts, stderr_columns()))
     if as_json:
@@ -139,96 +176,34 @@ def run(
     raise typer.Exit(summary.exit_code)
 
 
-@app.command()
-def status(folder: Folder, as_json: Json = False) -> None:
-    """Say where a harvest stands, also while it runs.
+def _next(summary: "Summary", folder: Path, secrets: "Secrets") -> str:
+    """What to type next."""
+    from harvester.terminal import again, is_of_before, program
 
-    Reads the journals, asks the server nothing, and takes no lock.
-
-    \b
-    Examples:
-      harvester status data/tweets
-      harvester status data/tweets --json | jq .complete
-      watch harvester status data/tweets
-
-    \b
-    Exit codes:
-      0  answered, whether complete or not
-      2  wrong usage
-      5  no folder of a harvest, or a damaged one
-    """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.results import status as state_of
-    from harvester.terminal import standing
-
-    summary = state_of(folder)
-    if as_json:
-        print_json(summary.as_dict())
-    else:
-        answer(standing(summary, stdout_columns(), folder))
+    resume = again(secrets)
+    before = is_of_before(summary)
+    return following(program(), folder, resume, complete=summary.complete, before=before)
 
 
-@app.command()
-def verify(
-    folder: Folder,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Also inflate and parse every page.")
-    ] = False,
-    keys: Annotated[
-        bool, typer.Option("--keys", help="Also count how many records are different, exactly.")
-    ] = False,
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key",
-            metavar="PATH",
-            help="What makes a record the same record, for --keys, instead of the YAML's `key`; "
-            "given again, all the paths together.",
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check every part against its journal.
+def _note_another(declared: "Config", folder: Path) -> None:
+    """Say so where a harvest of this name lies beside the YAML, and this is another one."""
+    from harvester.store import beside
 
-    Hashes, sizes, the chain of cursors, counts, gaps, and files that nothing names. Changes
-    nothing.
+    if (other := beside(declared)) is not None:
+        say(
+            f"note: a harvest of this name lies beside the YAML, in {other}; this one goes into "
+            f"{folder}. To go on with that one: --out {shlex.quote(str(other))}"
+        )
 
-    \b
-    Examples:
-      harvester verify data/tweets          at the speed of the disk
-      harvester verify data/tweets --deep   also inflates and parses every page
-      harvester verify data/tweets --keys   also counts records that come twice
 
-    Records that come twice are no damage: they are counted, and the exit code stays 0.
-
-    \b
-    Exit codes:
-      0  all is well
-      2  wrong usage
-      5  it is not: each problem is listed with its file
-    """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.results import verify as verified
-    from harvester.terminal import doubled, program
-
-    found = verified(folder, deep=deep)
-    counted = []
-    if keys or key:
-        from harvester.results import doubles
-
-        counted = doubles(folder, key or ())
-    if as_json:
-        counts = {"keys": [each.as_dict() for each in counted]} if keys or key else {}
-        print_json({**found.as_dict(), **counts})
-    else:
-        for each in counted:
-            answer(doubled(each))
-        for problem in found.problems:
-            answer(f"{problem.path}: {problem.problem}" if problem.path else problem.problem)
-        parts = number(found.parts, "part")
-        ok = f"ok: {parts}, each as its journal says" + (", every page parsed" if deep else "")
-        answer(ok if found.ok else f"{number(len(found.problems), 'problem')} in {parts}")
-        if not found.ok:
-            say(f"to get what was lost again:\n  {program()} repair {shlex.quote(str(folder))}")
-    raise typer.Exit(0 if found.ok else _DAMAGED)
+def writable(path: Path) -> Path:
+    """The file for metrics; said before anything is asked if none can be there."""
+    parent = path.absolute().parent
+    if path.is_dir():
+        raise ConfigError(f"--metrics {path}: is a folder; name a file")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ConfigError(f"--metrics {path}: no file can be written in {parent}")
+    return path.absolute()
 
 
 @app.command()

@@ -155,6 +155,15 @@ Folder = Annotated[
         callback=harvest_folder,
     ),
 ]
+Folders = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="DIR...",
+        help="The folders of harvests, or the YAMLs that name them.",
+        autocompletion=harvests,
+        callback=lambda ctx, value: [harvest_folder(ctx, path) for path in value],
+    ),
+]
 Harvest = Annotated[
     Path,
     typer.Argument(
@@ -213,6 +222,34 @@ Progress = Annotated[
     ProgressMode,
     typer.Option(help="auto: live on a terminal, else plain lines. none: only what goes wrong."),
 ]
+
+
+StalledAfter = Annotated[
+    str,
+    typer.Option(
+        "--stalled-after",
+        metavar="TIME",
+        help="Without a page for so long, announced waits apart, a run has stalled.",
+    ),
+]
+
+
+def duration_s(text: str, option: str) -> float:
+    """The seconds of a duration such as `90s` or `1h`."""
+    from harvester.config import seconds
+
+    try:
+        found = seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    if found <= 0:
+        raise typer.BadParameter("more than zero is wanted", param_hint=option)
+    return found
+
+
+def stalled_after_s(text: str) -> float:
+    """The seconds of `--stalled-after`."""
+    return duration_s(text, "--stalled-after")
 
 
 def _show_exchanges(wanted: bool) -> bool:

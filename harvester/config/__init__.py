@@ -75,6 +75,9 @@ from harvester.config.models import (
     When,
     XmlFormat,
 )
+from harvester.config.quantities import (
+    seconds,
+)
 from harvester.config.question import (
     Change,
     changed_shapes,
@@ -195,6 +198,7 @@ __all__ = [
     "references_in",
     "reopen",
     "salt_of",
+    "seconds",
     "secret_options",
     "shapes",
     "unknown",

@@ -40,7 +40,7 @@ class OAuth2Login(OAuth2Options):
 
 class OAuth2AuthorizationCode(OAuth2Login):
     """OAuth 2.0 by a person in a browser on this machine (RFC 6749, section 4.1; RFC 8252), with
-    PKCE (RFC 7636). Needs `pip install 'harvester[login]'`.
+    PKCE (RFC 7636). Needs `pip install 'api-harvester[login]'`.
     """
 
     type: Literal["oauth2_authorization_code"]

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from harvester.engine.events import AttemptLost, Event, Waiting
-from harvester.results import RunStatistics, count, kind_of
+from harvester.engine.events import AttemptLost, Event, PageCommitted, Waiting
+from harvester.results import RunStatistics, ThisRun, count, kind_of
 
 
 class RunCounter:
@@ -26,12 +26,19 @@ class RunCounter:
         self._who = who
         self._began = clock()
         self._waiting: dict[int, tuple[float, float, str]] = {}  # by thread
+        self._run = ThisRun(since)
 
     def take(self, event: Event) -> None:
         """Count an event in."""
         who = self._who()
         self._end_wait(who)
         match event:
+            case PageCommitted():
+                entry = event.entry
+                self._run.pages += entry.part is not None
+                self._run.records += entry.records
+                self._run.bytes += entry.bytes
+                self._run.stored_bytes += entry.stored_bytes
             case Waiting():
                 self._waiting[who] = (self._clock(), event.seconds, event.reason)
             case AttemptLost():
@@ -46,6 +53,13 @@ class RunCounter:
             self._end_wait(who)
         self._counted.run_s = self._clock() - self._began
         return self._counted
+
+    def this_run(self, requests: int, retries: int) -> ThisRun:
+        """What the run did, once it is closed."""
+        counted, run = self._counted, self._run
+        run.seconds, run.requests, run.retries = counted.run_s, requests, retries
+        run.waits_s, run.errors = dict(counted.waits_s), dict(counted.errors)
+        return run
 
     def _end_wait(self, who: int) -> None:
         if who in self._waiting:

@@ -124,10 +124,11 @@ def harvest(
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
         store.look()
+        statistics = counter.close()
         try:
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
                 replan(store, asked, there)
-            write_last_run(store, ended.failures, counter.close())
+            write_last_run(store, ended.failures, statistics)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
         summary = status(store)
@@ -135,6 +136,7 @@ def harvest(
     summary.paused = ended.paused
     for item in summary.resources:
         item.requests, item.retries = run.requests[item.name], run.retries[item.name]
+    summary.run = counter.this_run(run.requests.total(), run.retries.total())
     return summary
 
 

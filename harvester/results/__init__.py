@@ -13,6 +13,10 @@ from harvester.results.records import (
     iter_records,
     record_lines,
 )
+from harvester.results.run_note import (
+    RunNote,
+    remove_note,
+)
 from harvester.results.run_statistics import (
     RunStatistics,
     count,
@@ -35,6 +39,11 @@ from harvester.results.summary import (
     PartitionCounts,
     ResourceSummary,
     Summary,
+    ThisRun,
+)
+from harvester.results.under_way import (
+    UnderWay,
+    under_way,
 )
 from harvester.results.whole_run import (
     WholeRun,
@@ -49,9 +58,12 @@ __all__ = [
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",
+    "RunNote",
     "RunStatistics",
     "StoredProblem",
     "Summary",
+    "ThisRun",
+    "UnderWay",
     "Verification",
     "WholeRun",
     "count",
@@ -63,7 +75,9 @@ __all__ = [
     "read_last_run",
     "read_statistics",
     "record_lines",
+    "remove_note",
     "status",
+    "under_way",
     "verify",
     "write_last_run",
 ]

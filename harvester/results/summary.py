@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from harvester.errors import HarvesterError, PartitionFailed, RunStopped
-from harvester.model import DoubtGroup
+from harvester.errors import HarvesterError, Interrupted, PartitionFailed, RunStopped
+from harvester.model import DoubtGroup, number
 from harvester.store import Checkpoint
 
 #: More failures than this are counted, not kept: there may be a million partitions.
@@ -121,6 +121,29 @@ class Failures:
 
 
 @dataclass(slots=True)
+class ThisRun:
+    """What one run did, as against what is in the folder. `waits_s` is the time waited by reason,
+    of all who waited together; `errors` counts the tries that came to nothing, by kind.
+    """
+
+    started_at: str
+    seconds: float = 0.0
+    pages: int = 0
+    records: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
+    requests: int = 0
+    retries: int = 0
+    waits_s: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        waits = {why: round(seconds, 3) for why, seconds in self.waits_s.items()}
+        return {**asdict(self), "seconds": round(self.seconds, 3), "waits_s": waits}
+
+
+@dataclass(slots=True)
 class Summary:
     """The state of a harvest. `complete`: every partition of the plan has its last page."""
 
@@ -132,6 +155,7 @@ class Summary:
     doubts: list[DoubtGroup] = field(default_factory=list)
     since: str | None = None  # when the last page, or the last word, of any partition was kept
     gaps: list[Gap] = field(default_factory=list)  # windows above the cap; failures too
+    run: ThisRun | None = None  # what the run did that gave this; None where there was none
     strict: bool = False  # whether a doubt is as bad as a failure
 
     @property
@@ -148,6 +172,33 @@ class Summary:
             return PartitionFailed.exit_code
         return RunStopped.exit_code if self.paused else 0
 
+    @property
+    def ended(self) -> str:
+        """How the run ended, in one word."""
+        if self.ended_by is not None:
+            return "interrupted" if isinstance(self.ended_by, Interrupted) else "stopped"
+        if self.failures:
+            return "failed"
+        if self.paused:
+            return "paused"
+        return "complete" if self.complete else "done"
+
+    @property
+    def why(self) -> str:
+        """Why it ended so, in a sentence."""
+        match self.ended:
+            case "interrupted" | "stopped":
+                return str(self.ended_by)
+            case "failed":
+                failed = sum(item.partitions.failed for item in self.resources)
+                told = number(failed, "partition")
+                return f"{told} failed, the first: {self.failures[0].error}"
+            case "paused":
+                return "--max-pages left pages to harvest"
+            case "done":
+                return "what was asked for is there; other partitions are pending"
+        return "every partition has its last page"
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON form that `run --json` and `status --json` print."""
         value: dict[str, Any] = {
@@ -161,4 +212,7 @@ class Summary:
             value["gaps"] = [asdict(gap) for gap in self.gaps]
         if self.ended_by is not None:
             value["stopped"] = str(self.ended_by)
+        if self.run is not None:
+            ending = {"ended": self.ended, "why": self.why, "exit_code": self.exit_code}
+            value["run"] = {**self.run.as_dict(), **ending}
         return value

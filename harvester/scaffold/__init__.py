@@ -3,8 +3,8 @@
 In the order of the data: `shell` and `curl` read the line, `openapi` the document; `hiding` moves
 secrets into variables; `looking` says what a page looks like, `candidates` how its API might page,
 with the tables in `names`; `probing` asks for a second page to prove it; `declaring` makes the
-YAML's tree, `writing` its text; `deciding` is the whole way. `ready_made` has the configurations that
-come with the program.
+YAML's tree, `writing` its text; `deciding` is the whole way. `ready_made` has the configurations
+that come with the program.
 """
 
 from harvester.scaffold.proposing import (

@@ -56,9 +56,11 @@ from harvester.store.local import (
     parts_on_disk,
     store_at,
 )
+from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import (
     Held,
     Inode,
+    holder,
     identity,
 )
 from harvester.store.manifest import (
@@ -113,6 +115,7 @@ __all__ = [
     "CAPPED",
     "JOURNAL",
     "LED",
+    "LOCK",
     "MANIFEST",
     "REDONE",
     "RESTARTED",
@@ -148,6 +151,7 @@ __all__ = [
     "folder_of",
     "has_generation",
     "header_of",
+    "holder",
     "identity",
     "is_done",
     "is_file",

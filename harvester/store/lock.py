@@ -11,12 +11,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused, FolderLocked, FolderLost
-from harvester.store.inside import alone
+from harvester.store.inside import alone, opened
 from harvester.store.parts import disk_errors
 
 NAME: Final = ".lock"
@@ -25,6 +26,8 @@ _TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 #: Network file systems without a lock daemon, and some in user space.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _MOST_TRIES: Final = 5
+_LOOKERS: Final = 4  # tries, should `holder` be looking
+_LOOK_S: Final = 0.02
 
 Inode = tuple[int, int]
 """Device and inode: the same file or folder, whatever it is called."""
@@ -112,9 +115,36 @@ def _taken(out: Path) -> tuple[int, Inode]:
     raise FolderLocked(f"{path}: is removed again and again; something else is at work here")
 
 
+def holder(out: Path) -> int | None:
+    """The process that harvests into `out` now, 0 where its number is not known; None where there
+    is none. Holds the lock itself for some microseconds, for which a run that begins then waits.
+    """
+    try:
+        lock = opened(out / NAME)
+    except (OSError, DataRefused):
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            return None
+        said = os.pread(lock, _MOST_BYTES, 0).strip(b"\0\n")
+        return int(said) if said.isdigit() else 0
+    finally:
+        os.close(lock)
+    return None
+
+
 def _flock(lock: int, out: Path, said: bytes) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for tries_left in reversed(range(_LOOKERS)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if error.errno not in _TAKEN or not tries_left:
+                    raise
+            time.sleep(_LOOK_S)  # whoever only looks whether there is a run lets go at once
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise DataRefused(

@@ -24,25 +24,32 @@ if TYPE_CHECKING:
     from harvester.terminal.foreground import stderr_columns as stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
     from harvester.terminal.logged import show_log as show_log
+    from harvester.terminal.progress import Progress as Progress
     from harvester.terminal.rendering import answer as answer
+    from harvester.terminal.rendering import clear_screen as clear_screen
     from harvester.terminal.rendering import copied_text as copied_text
     from harvester.terminal.rendering import examples_text as examples_text
     from harvester.terminal.rendering import following as following
     from harvester.terminal.rendering import is_installed as is_installed
     from harvester.terminal.rendering import needs_text as needs_text
     from harvester.terminal.rendering import print_json as print_json
+    from harvester.terminal.rendering import print_json_line as print_json_line
     from harvester.terminal.rendering import print_plan as print_plan
     from harvester.terminal.rendering import proposal_text as proposal_text
     from harvester.terminal.rendering import resources_text as resources_text
     from harvester.terminal.rendering import say as say
+    from harvester.terminal.rendering import say_as_json as say_as_json
+    from harvester.terminal.rendering import say_event as say_event
     from harvester.terminal.rendering import stdout_columns as stdout_columns
     from harvester.terminal.rendering import tick as tick
     from harvester.terminal.rendering import write_blocks as write_blocks
+    from harvester.terminal.run_state import running as running
     from harvester.terminal.steps import Steps as Steps
     from harvester.terminal.streams import leave as leave
     from harvester.terminal.streams import lose as lose
     from harvester.terminal.streams import open_missing as open_missing
     from harvester.terminal.streams import still as still
+    from harvester.terminal.streams import takes_more as takes_more
 
 #: Each name by its module, which is imported when it is first used: some take a while.
 _HOMES = {
@@ -71,9 +78,16 @@ _HOMES = {
     "program": "calling",
     "proposal_text": "rendering",
     "resources_text": "rendering",
+    "Progress": "progress",
     "say": "rendering",
+    "say_as_json": "rendering",
+    "say_event": "rendering",
     "seen_table": "checking",
     "standing": "closing",
+    "clear_screen": "rendering",
+    "print_json_line": "rendering",
+    "running": "run_state",
+    "takes_more": "streams",
     "stderr_columns": "foreground",
     "stderr_is_terminal": "foreground",
     "show_log": "logged",
@@ -83,9 +97,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "Progress",
     "Steps",
     "again",
     "answer",
+    "clear_screen",
     "colour",
     "copied_text",
     "doubled",
@@ -103,11 +119,15 @@ __all__ = [
     "needs_text",
     "open_missing",
     "print_json",
+    "print_json_line",
     "print_plan",
     "program",
     "proposal_text",
     "resources_text",
+    "running",
     "say",
+    "say_as_json",
+    "say_event",
     "seen_table",
     "show_log",
     "standing",
@@ -115,6 +135,7 @@ __all__ = [
     "stderr_is_terminal",
     "stdout_columns",
     "still",
+    "takes_more",
     "tick",
     "write_blocks",
 ]

@@ -54,8 +54,12 @@ def colour(summary: Summary) -> str:
     return "red" if summary.failures else "yellow"
 
 
-def standing(summary: Summary, columns: int | None, out: Path | None = None) -> str:
-    """The state of a folder in words, for `status`; `out` is where it is, absolute."""
+def standing(
+    summary: Summary, columns: int | None, out: Path | None = None, about: str = ""
+) -> str:
+    """The state of a folder in words, for `status`; `out` is where it is, absolute, and `about`
+    what there is to say of the run under way.
+    """
     pending = sum(item.partitions.pending for item in summary.resources)
     if summary.complete:
         state = _complete(summary)
@@ -65,6 +69,7 @@ def standing(summary: Summary, columns: int | None, out: Path | None = None) -> 
     head = f"{summary.name}: {state[0].lower()}{state[1:]}"
     parts = [
         f"{wrap(head, columns)}\nIn {out}" if out else wrap(head, columns),
+        about,
         resources(summary, columns),
         ends(summary, columns),
         crawls(summary, columns),

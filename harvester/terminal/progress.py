@@ -53,7 +53,8 @@ class Progress:
         self.partitions = self.done = self.lost = self.paused = 0
         self.more = False  # parents add partitions as they end
         self.pages = self.records = self.bytes = self.stored_bytes = 0
-        self.new_pages = self.new_records = self.attempts_lost = 0
+        self.new_pages = self.new_records = self.new_bytes = self.new_stored_bytes = 0
+        self.attempts_lost = 0
         self.waited_s: dict[str, float] = {}  # time in which every worker waited, by reason
         self.ending = False  # somebody asked the run to end
         self._paging = {resource.name: Paging.of(resource) for resource in config.resources}
@@ -156,6 +157,8 @@ class Progress:
         self.new_pages += pages
         self.records += entry.records
         self.new_records += entry.records
+        self.new_bytes += entry.bytes
+        self.new_stored_bytes += entry.stored_bytes
         self.bytes += entry.bytes
         self.stored_bytes += entry.stored_bytes
 
@@ -244,6 +247,14 @@ class Progress:
         with self._lock:
             self._count_wait(self._clock())
             return sum(self.waited_s.values())
+
+    def everybody_waits(self) -> tuple[float, str] | None:
+        """For how many seconds everybody waits yet, and what for; None while somebody works."""
+        with self._lock:
+            if not self._by_id:
+                return None
+            left = min(active.until for active in self._by_id.values()) - self._clock()
+            return (left, self._why()) if left > 0 else None
 
     @property
     def most_waited_for(self) -> str:

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -166,10 +166,35 @@ def answer(text: str) -> None:
     streams.write(shown(printable(text), sys.stdout) + "\n")
 
 
+class _Spoken:
+    """How this process speaks on stderr."""
+
+    as_json = False
+
+
+_spoken: Final = _Spoken()
+
+
+def say_as_json() -> None:
+    """From now on every line on stderr is a JSON object."""
+    _spoken.as_json = True
+
+
+def say_event(name: str, told: Mapping[str, Any]) -> None:
+    """One line of JSON on stderr."""
+    from harvester.terminal.json_lines import write_line
+
+    write_line(name, told)
+
+
 def say(text: str, colour: str | None = None) -> None:
     """Tell a person something beside the answer; `colour` is for its first line, where it can be
     shown and is wanted (https://no-color.org).
     """
+    if _spoken.as_json:
+        kind = "error" if text.startswith("error: ") else "message"
+        say_event(kind, {"text": text.removeprefix("error: ")})
+        return
     text = shown(printable(text), sys.stderr)
     if colour and sys.stderr.isatty() and not os.environ.get("NO_COLOR") and _paints():
         first, line_break, rest = text.partition("\n")
@@ -198,6 +223,17 @@ def _terminal_columns() -> int:
 def print_json(value: Any) -> None:
     """Print an answer for programs."""
     streams.write(_json(value, indent=2) + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """The same in one line, out at once."""
+    streams.write(_json(value) + "\n")
+    streams.flush()
+
+
+def clear_screen() -> None:
+    """Begin at the top of the terminal on stdout; elsewhere, after an empty line."""
+    streams.write("\x1b[2J\x1b[H" if sys.stdout.isatty() else "\n")
 
 
 def _json(value: Any, indent: int | None = None) -> str:

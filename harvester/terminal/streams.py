@@ -63,6 +63,12 @@ def write(text: str) -> bool:
     return _Lost.why is None
 
 
+def takes_more() -> bool:
+    """Whether stdout still takes what is written."""
+    flush()
+    return _Lost.why is None
+
+
 def flush() -> None:
     """What was written to stdout is out, or known to be lost."""
     if _Lost.why is None:

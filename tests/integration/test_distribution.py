@@ -202,3 +202,14 @@ def test_orchestrators_parse(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "harvester":
             assert {alias.name for alias in node.names} <= set(package.__all__)
+
+
+def test_the_commands_that_deployments_use() -> None:
+    """Each option that they give to harvester is one that it has."""
+    texts = [(ROOT / "Dockerfile").read_text()]
+    texts += [path.read_text() for path in (ROOT / "examples").rglob("*") if path.is_file()]
+    options = set(re.findall(r"(?:run|healthcheck)\b[^\n]*?(--[a-z][a-z-]+)", "\n".join(texts)))
+    for command in ("run", "healthcheck"):
+        helped = called(sys.executable, "-m", "harvester", command, "-h", cwd=ROOT)
+        options -= set(re.findall(r"--[a-z-]+", helped))
+    assert options - {"--rm", "--read-only"} == set()

@@ -35,6 +35,7 @@ LAYERS = [
     scaffold report
     importer
     terminal
+    monitoring
     emulator
     cli
     """.strip().splitlines()
@@ -61,6 +62,8 @@ ROOMS = {
     "xxhash": ("page.identity",),
     "tenacity": ("http.retry",),
     "rich": ("terminal.",),
+    "apprise": ("monitoring.notify",),
+    "opentelemetry": ("monitoring.telemetry",),
     "vl_convert": ("report.drawing",),
     "jinja2": ("report.page",),
     "markupsafe": ("report.page",),

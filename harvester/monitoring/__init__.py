@@ -1,0 +1,23 @@
+"""Lets a run be seen from outside: its note, metrics, notifications, telemetry."""
+
+from harvester.monitoring.looks import (
+    WELL_AFTER_S,
+    Health,
+    health_of,
+)
+from harvester.monitoring.metrics import (
+    metrics_text,
+)
+from harvester.monitoring.monitor import (
+    Monitor,
+    monitor,
+)
+
+__all__ = [
+    "WELL_AFTER_S",
+    "Health",
+    "Monitor",
+    "health_of",
+    "metrics_text",
+    "monitor",
+]
