@@ -8,7 +8,7 @@ from harvester.monitoring.looks import (
 from harvester.monitoring.metrics import (
     metrics_text,
 )
-from harvester.monitoring.monitor import (
+from harvester.monitoring.observing import (
     Monitor,
     monitor,
 )

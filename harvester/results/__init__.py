@@ -1,5 +1,9 @@
 """Reads a harvest back: where it stands, whether it is sound, its records."""
 
+from harvester.results.current_run import (
+    UnderWay,
+    under_way,
+)
 from harvester.results.distinct_keys import (
     Doubles,
     doubles,
@@ -40,10 +44,6 @@ from harvester.results.summary import (
     ResourceSummary,
     Summary,
     ThisRun,
-)
-from harvester.results.under_way import (
-    UnderWay,
-    under_way,
 )
 from harvester.results.whole_run import (
     WholeRun,
