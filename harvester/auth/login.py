@@ -231,5 +231,6 @@ def _authlib() -> _Authlib:
         return _Authlib()
     except ImportError as error:
         raise ConfigError(
-            "client.auth: oauth2_authorization_code needs Authlib: pip install 'api-harvester[login]'"
+            "client.auth: oauth2_authorization_code needs Authlib: "
+            "pip install 'api-harvester[login]'"
         ) from error
