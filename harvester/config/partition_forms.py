@@ -53,6 +53,7 @@ from harvester.config.split_forms import (
 )
 from harvester.config.wording import KeyPath, shown
 from harvester.model import (
+    FIRST_RUN,
     Crawl,
     FromFile,
     FromResource,
@@ -92,7 +93,15 @@ def _pair(value: object) -> tuple[int, int]:
 
 
 def _end(value: object) -> datetime | Literal["now"]:
-    return "now" if value == "now" else quantities.moment(value)
+    return "now" if value == "now" else _start(value)
+
+
+def _start(value: object) -> datetime:
+    return FIRST_RUN if value == "first_run" else quantities.moment(value)
+
+
+def _moment_written(moment: datetime) -> str:
+    return "first_run" if moment == FIRST_RUN else quantities.moment_text(moment)
 
 
 def _distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
@@ -152,14 +161,15 @@ class WindowForm(SplitKeys):
         }
     )
 
-    start: Annotated[datetime, Reads(quantities.moment, _MOMENT)]
-    """Where the first window begins: a date or time, UTC if it says no zone."""
+    start: Annotated[datetime, Reads(_start, {"anyOf": [{"const": "first_run"}, _MOMENT]})]
+    """Where the first window begins: a date or time, UTC if it says no zone; or `first_run`, the
+    time of this harvest's first run, which itself has no window then."""
     end: Annotated[
         datetime | Literal["now"],
-        Reads(_end, {"anyOf": [{"const": "now"}, _MOMENT]}),
+        Reads(_end, {"anyOf": [{"enum": ["now", "first_run"]}, _MOMENT]}),
     ]
     """Where the last window ends, or `now`: only windows that have closed, so that a run each
-    day adds a day."""
+    day adds a day; or `first_run`: later runs add none."""
     step: Annotated[Step, Reads(quantities.step, _STEP)] | None = None
     """The length of a window: `1h`, `1d`, `1w`, `1mo`, `1y`. Needed unless `open`: then, without
     it, each run has one window; or `split_above` with a fixed end: then one window has all."""
@@ -400,10 +410,10 @@ def _written(spec: Spec) -> Any:
 
 
 def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:
-    end = "now" if spec.end is None else quantities.moment_text(spec.end)
+    end = "now" if spec.end is None else _moment_written(spec.end)
     settle = {"settle": spec.settle.total_seconds()} if spec.settle else {}
     step = {"step": quantities.step_text(spec.step)} if spec.step else {}
-    written = {"start": quantities.moment_text(spec.start), "end": end, **step, **settle}
+    written = {"start": _moment_written(spec.start), "end": end, **step, **settle}
     if isinstance(spec, OpenWindows):
         overlap = {"overlap": spec.overlap.total_seconds()} if spec.overlap else {}
         return {**written, "open": True, **overlap}

@@ -134,10 +134,16 @@ class SessionToken(RenewableOptions):
     """Text before the token; in a query there is none unless given."""
     expires_in: Duration | None = None
     """How long a token lives. Left out: until the API refuses it."""
+    username: Annotated[Text, Referring()] | None = None
+    """A user name for the login itself, where that wants HTTP Basic."""
+    password: SecretLine | None = None
+    """The password that goes with it; empty where left out."""
 
     @model_validator(mode="after")
     def _name_of_header(self) -> Self:
         check_header(self.name, self.location)
+        if self.password is not None and self.username is None:
+            raise SectionError([(("password",), "needs username: both log in by HTTP Basic")])
         return self
 
     @property

@@ -11,6 +11,8 @@ from harvester.scaffold import yaml_text
 
 _AT_THE_START: Final = re.compile(r'base_url: "\{env\.(\w+)')
 _AN_END: Final = re.compile(r'end: "\{env\.(\w+)')
+_OF_A_TYPE: Final = re.compile(r"\{env\.(\w+):(int|float|bool|list)\b")
+_TYPED: Final = {"int": "1", "float": "1.5", "bool": "true", "list": "a,b"}
 _VARIABLE: Final = re.compile(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -97,6 +99,7 @@ def _parents(resource: Mapping[str, Any]) -> set[str]:
 def _refused(text: str, resources: list[Mapping[str, Any]]) -> dict[str, str]:
     """What the loader says against each resource; against all, where it is about the client."""
     env = dict.fromkeys(_VARIABLE.findall(text), "2021-01-01")
+    env |= {name: _TYPED[kind] for name, kind in _OF_A_TYPE.findall(text)}
     env |= dict.fromkeys(_AT_THE_START.findall(text), "https://api.example.org")
     env |= dict.fromkeys(_AN_END.findall(text), "2021-02-01")
     try:

@@ -92,6 +92,7 @@ from harvester.model.templates import (
     strings,
 )
 from harvester.model.time_windows import (
+    FIRST_RUN,
     OpenWindows,
     Step,
     Windows,
@@ -103,6 +104,7 @@ from harvester.model.time_windows import (
 __all__ = [
     "ABSENT",
     "FINER_EPOCHS",
+    "FIRST_RUN",
     "OF_THE_RUN",
     "PARENT",
     "WINDOW_ATTRIBUTES",

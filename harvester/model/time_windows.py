@@ -19,6 +19,10 @@ from harvester.model.templates import Window
 _APART: Final = timedelta(seconds=2)
 
 
+#: Stands for the time of a harvest's first run until the plan knows it: no window begins there.
+FIRST_RUN: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """The length of a window: calendar months or seconds, one of the two above zero."""

@@ -4,17 +4,39 @@ The folders are what says where earlier runs ended: a window that was begun keep
 where it is not done, and the windows of this run lie between and behind those.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import unquote
 
-from harvester.model import OpenWindows, Partition, Spec, Window, open_windows, window_of
+from harvester.model import (
+    FIRST_RUN,
+    OpenWindows,
+    Partition,
+    Spec,
+    Window,
+    Windows,
+    open_windows,
+    window_of,
+)
 from harvester.store import Store, folder_of
 
 
 def closed_specs(specs: Mapping[str, Spec]) -> dict[str, Spec]:
     """The specs of all keys but that of open windows, which need the folder."""
     return {key: spec for key, spec in specs.items() if not isinstance(spec, OpenWindows)}
+
+
+def at_first_run(specs: Mapping[str, Spec], moment: Callable[[], datetime]) -> dict[str, Spec]:
+    """The specs with the time of the first run in the place of `first_run`."""
+    found = {}
+    for key, spec in specs.items():
+        if isinstance(spec, Windows | OpenWindows) and FIRST_RUN in (spec.start, spec.end):
+            start = moment() if spec.start == FIRST_RUN else spec.start
+            end = moment() if spec.end == FIRST_RUN else spec.end
+            spec = replace(spec, start=start, end=end)
+        found[key] = spec
+    return found
 
 
 def with_open_windows(

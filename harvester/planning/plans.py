@@ -8,18 +8,20 @@ folder has no children yet, and first runs only.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from harvester.config import Config, Resource, listed
-from harvester.model import LoopGuard, Partition, count, partitions_of, split_key
+from harvester.errors import DataRefused
+from harvester.model import LoopGuard, Partition, Spec, count, partitions_of, split_key
 from harvester.planning.crawling import Parents, crawl_key, crawled
 from harvester.planning.deltas import delta_runs
 from harvester.planning.incremental import next_run, runs
-from harvester.planning.open_partitions import closed_specs, with_open_windows
+from harvester.planning.open_partitions import at_first_run, closed_specs, with_open_windows
 from harvester.planning.partition_values import outside_values
 from harvester.planning.split_partitions import parts_of, with_parts
 from harvester.security import Secrets
-from harvester.store import Place, folder_of, is_done, is_usable, store_at
+from harvester.store import Place, folder_of, is_done, is_usable, read_asked, store_at
 
 
 def plan(
@@ -53,6 +55,17 @@ class Plan:
         self.store = store_at(out)
         self._files = files
         self._resources = {resource.name: resource for resource in config.resources}
+
+    def _specs(self, resource: Resource) -> dict[str, Spec]:
+        return at_first_run(resource.partitions, lambda: self._first_run)
+
+    @cached_property
+    def _first_run(self) -> datetime:
+        """When the harvest was begun; now, where it has not been."""
+        try:
+            return read_asked(self.store).created_at.replace(microsecond=0)
+        except DataRefused:
+            return self.now.replace(microsecond=0)
 
     def _reveal(self, value: Any) -> Any:
         """A value of a journal as the server gave it. An earlier version concealed in it whatever
@@ -91,10 +104,10 @@ class Plan:
             ) as crawler:
                 return crawler.frontier.within(found[1].maximum_depth)
         values = outside_values(self.store, self.config, resource, files=self._files)
-        opens = len(closed_specs(resource.partitions)) < len(resource.partitions)
+        opens = len(closed_specs(self._specs(resource))) < len(resource.partitions)
         if opens or split_key(resource.partitions):
             return sum(1 for _ in self._planned(resource, None))
-        return count(resource.partitions, self.now, values)
+        return count(self._specs(resource), self.now, values)
 
     def awaits_parents(self, resource: Resource) -> bool:
         """Whether parents that are not finished may add partitions, or its own pages."""
@@ -169,9 +182,9 @@ class Plan:
             return (fixed[key],) if key in fixed else self.finished(spec.resource)
 
         values = outside_values(self.store, self.config, resource, parents, files=self._files)
-        specs = closed_specs(resource.partitions)
+        specs = closed_specs(self._specs(resource))
         for base in partitions_of(resource.name, specs, self.now, values):
-            yield from with_open_windows(self.store, base, resource.partitions, self.now)
+            yield from with_open_windows(self.store, base, self._specs(resource), self.now)
 
     def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
         if resource.incremental is None:

@@ -1,6 +1,6 @@
-"""Counts over a folder of declarations how many streams are imported whole, and what others lack.
+"""Counts over declarations how many streams are imported whole, and what others lack.
 
-python -m tests.importer FOLDER
+python -m tests.importer FOLDER (or FILE)
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(folder: Path) -> None:
     came: Counter[bool] = Counter()
     lacking: Counter[str] = Counter()
     whole = files = 0
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
         try:
             found = import_file(path)
         except ConfigError as error:
@@ -38,4 +38,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).exists():
+        sys.exit("usage: python -m tests.importer FOLDER (or FILE)")
     main(Path(sys.argv[1]))

@@ -1,9 +1,9 @@
 """Logs in with a request of the API's own, whose answer holds a token."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harvester.auth.scheme import Asking, RenewableScheme, Token, placed
+from harvester.auth.scheme import Asking, RenewableScheme, Token, basic, placed
 from harvester.config import SecretText, SessionToken
 from harvester.http import Credentials, Request
 from harvester.model import as_text, parse
@@ -20,14 +20,27 @@ class Session(RenewableScheme[SessionToken], options=SessionToken):
     def token_request(self, asking: Asking) -> Request:
         """The login."""
         login = self.options.login
+        own = {"Authorization": basic(pair)} if (pair := self._pair) else {}
         return bare_request(
             login.method,
             resolve(asking.base_url, as_text(self.values(login.path))),
             params=self.values(login.params),
-            headers={**asking.headers, **self.values(login.headers)},
+            headers={**asking.headers, **own, **self.values(login.headers)},
             json=self.values(login.json_body),
             form=self.values(login.form),
         )
+
+    @property
+    def _pair(self) -> str | None:
+        """The user name and password of the login itself."""
+        if self.options.username is None:
+            return None
+        return f"{self.text(self.options.username)}:{self.text(self.options.password or '')}"
+
+    def derived(self) -> Iterator[str]:
+        """The password as HTTP Basic sends it."""
+        if pair := self._pair:
+            yield basic(pair).removeprefix("Basic ")
 
     def token_fields(self) -> tuple[Field, ...]:
         """The token."""

@@ -1,8 +1,10 @@
 """Turns a requester's authenticator into `auth` of the YAML."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from harvester.importer.airbyte.known_auth import known_auth
 from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.references import PARAMETERS
 from harvester.importer.airbyte.texts import Texts
@@ -19,6 +21,10 @@ def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any
     texts = texts.below(authenticator)
     match authenticator.get("type"):
         case "BearerAuthenticator":
+            tokens = texts.alternatives(authenticator.get("api_token"))
+            if len(tokens) > 1:
+                ways = {name: {"type": "bearer", "token": each} for name, each in tokens.items()}
+                return {"type": SELECTIVE, "ways": ways}
             return {"type": "bearer", "token": _secret(authenticator, "api_token", texts)}
         case "BasicHttpAuthenticator":
             found = {"type": "http_basic", "username": _secret(authenticator, "username", texts)}
@@ -33,13 +39,69 @@ def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any
             return _session(authenticator, texts)
         case "SelectiveAuthenticator":
             ways = authenticator.get("authenticators") or {}
-            each = {str(name): auth(way, texts) for name, way in ways.items() if name != PARAMETERS}
-            return {"type": SELECTIVE, "ways": each}
+            return _ways(
+                {str(name): way for name, way in ways.items() if name != PARAMETERS}, texts
+            )
         case "JwtAuthenticator":
             raise UnsaidError("a JWT of one's own as the token (JwtAuthenticator)")
+        case _ if len(choice := _choice(authenticator)) > 1:
+            return _ways(choice, texts)
+        case _ if known := known_auth(authenticator, texts):
+            return known
         case kind:
             name = authenticator.get("class_name")
             raise UnsaidError(f"the authenticator {kind}" + (f" {name}" if name else ""))
+
+
+def _ways(ways: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """Those ways to log in that can be said; the others are noted. Raises `UnsaidError` where none
+    can be.
+    """
+    said: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, way in ways.items():
+        try:
+            said[name] = auth(way, texts)
+        except UnsaidError as error:
+            faults[name] = str(error)
+    if not said:
+        raise UnsaidError(next(iter(faults.values()), "no way to log in"))
+    texts.notes += [f"no file for logging in by {name}: {why}" for name, why in faults.items()]
+    return {"type": SELECTIVE, "ways": said}
+
+
+def _choice(authenticator: Mapping[str, Any]) -> dict[str, Any]:
+    """The authenticators that a class of the connector's own chooses among: one that is given
+    nothing else can do nothing else.
+    """
+    given = {
+        key: value
+        for key, value in authenticator.items()
+        if key not in ("type", "class_name", PARAMETERS)
+    }
+    inner = {
+        key: value
+        for key, value in given.items()
+        if isinstance(value, Mapping) and str(value.get("type", "")).endswith("Authenticator")
+    }
+    return inner if len(inner) == len(given) else {}
+
+
+def _profile(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """A token that is exchanged for one that is signed here, by the file of a service account."""
+    signed = authenticator.get("profile_assertion") or {}
+    key = re.search(r"json_loads\((.*?)\)\.get\('private_key'\)", str(signed.get("secret_key")))
+    if key is None or signed.get("algorithm", "RS256") != "RS256":
+        raise UnsaidError("OAuth with use_profile_assertion, but for a service account's file")
+    found = {
+        "type": "jwt_bearer",
+        "key": texts.text("{{ " + key[1] + " }}"),
+        "access_token_url": texts.text(authenticator.get("token_refresh_endpoint")),
+    }
+    more = signed.get("additional_jwt_payload") or {}
+    if scope := more.get("scope"):
+        found["scope"] = texts.text(scope)
+    return found
 
 
 def _secret(authenticator: Mapping[str, Any], key: str, texts: Texts) -> str:
@@ -72,7 +134,9 @@ def _api_key(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
 
 
 def _oauth(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
-    odd = ("use_profile_assertion", "refresh_request_headers")
+    if authenticator.get("use_profile_assertion"):
+        return _profile(authenticator, texts)
+    odd = ("refresh_request_headers",)
     if used := [key for key in odd if authenticator.get(key)]:
         raise UnsaidError(f"OAuth with {used[0]}")
     if authenticator.get("access_token_name", "access_token") != "access_token":
@@ -102,6 +166,26 @@ def _oauth(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     return found
 
 
+def _own(found: dict[str, Any], request: dict[str, Any], own: Mapping[str, Any] | None) -> None:
+    """What lets the login itself in."""
+    match own:
+        case None:
+            return
+        case {"type": "http_basic", "username": username}:
+            found |= {"username": username}
+            found |= {"password": own["password"]} if "password" in own else {}
+        case {"type": "bearer", "token": token}:
+            request["headers"] = {**request.get("headers", {}), "Authorization": f"Bearer {token}"}
+        case {"type": "api_key", "name": name, "value": value}:
+            parts = {"header": "headers", "query": "params"}
+            part = parts.get(own.get("location", "header"))
+            if part is None:
+                raise UnsaidError("a login with a key in its body")
+            request[part] = {**request.get(part, {}), name: value}
+        case _:
+            raise UnsaidError(f"a login that is let in by {own['type']}")
+
+
 def _session(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     login = authenticator.get("login_requester") or {}
     asked = authenticator.get("request_authentication") or {}
@@ -121,6 +205,7 @@ def _session(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
                 raise UnsaidError(f"{key} as one text")
             request[name] = texts.tree(value, typed=name == "json")
     found: dict[str, Any] = {"type": "session_token", "login": request}
+    _own(found, request, auth(login.get("authenticator"), texts))
     found["token_path"] = dotted(authenticator.get("session_token_path") or [])
     if asked.get("type") == "ApiKey":
         option = asked.get("inject_into") or {}

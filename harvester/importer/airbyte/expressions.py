@@ -23,6 +23,7 @@ _ROOTS: Final = {
 }  # fmt: skip
 _SAME: Final = frozenset(("string", "trim", "tojson", "int", "strip", "str", "sanitize_url"))
 NO_DEFAULT: Final = object()
+ENCODED: Final = "percent-encoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Term:
     default: Any = NO_DEFAULT
     pattern: str | None = None
     joined: bool = False
+    test: str = ""  # of a choice between two constants by the configuration: what it depends on
 
 
 def parsed(expression: str) -> ast.expr:
@@ -100,6 +102,13 @@ def _found(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term | N
             return _named(name, parameters)
         case ast.Attribute(value=inner, attr=name):
             return _member(_term(inner, parameters, text), name)
+        case ast.Subscript(
+            value=ast.Call(
+                func=ast.Attribute(value=inner, attr="split"), args=[ast.Constant(value="T")]
+            ),
+            slice=ast.Constant(value=0),
+        ):
+            return replace(_term(inner, parameters, text), form="%Y-%m-%d")
         case ast.Subscript(value=inner, slice=key):
             member = _term(key, parameters, text)
             return _member(_term(inner, parameters, text), member.value, member.kind == "const")
@@ -112,10 +121,24 @@ def _found(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term | N
             is_span = ast.unparse(by.func) in ("duration", "timedelta")
             return Term("now", value=ast.unparse(by)) if of.kind == "now" and is_span else None
         case ast.BoolOp(op=ast.Or(), values=[first, second]):
-            return _or(_term(first, parameters, text), _term(second, parameters, text))
+            return _or(_term(first, parameters, text), _default(second, parameters, text))
+        case ast.BinOp(left=left, op=ast.Mult(), right=ast.Constant(value=1000)):
+            of = _term(left, parameters, text)
+            return replace(of, form="%ms") if of.form == "%s" else None
         case ast.IfExp(test=test, body=body, orelse=other):
             return _chosen(test, body, other, parameters, text)
     return None
+
+
+def _default(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term:
+    """What stands where a value is missing; a time relative to now, however it is cut, is one."""
+    found = _quietly(node, parameters, text)
+    if found is not None:
+        return found
+    named = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    if named & {"now_utc", "today_utc", "day_delta"}:
+        return Term("now", value=ast.unparse(node))
+    return _term(node, parameters, text)
 
 
 def _constant(value: Any, among: list[Term]) -> Term | None:
@@ -147,6 +170,9 @@ def _called(node: ast.Call, parameters: Mapping[str, Any], text: str) -> Term | 
     match node.func:
         case ast.Name(id="now_utc" | "today_utc" | "today_with_timezone"):
             return Term("now")
+        case ast.Name(id="sanitize_url") if arguments and arguments[0]:
+            of = arguments[0]
+            return replace(of, form=ENCODED) if of.kind == "slice" else of
         case ast.Name(id="day_delta"):
             days = arguments[0].value if arguments and arguments[0] else None
             return Term("now", form="", value=days) if days else Term("now")
@@ -218,11 +244,39 @@ def _chosen(
         case _:
             asked = _found(test, parameters, text)
     if asked is None:
-        return None
+        return _choice(test, chosen, otherwise, parameters, text)
     if asked.kind == "const":
         return chosen if asked.value else otherwise
     same = asked.kind == chosen.kind and asked.path == chosen.path
     above = asked.kind == chosen.kind and asked.path == chosen.path[: len(asked.path)]
     if above and otherwise.kind == "const" and not otherwise.value:
         return chosen
-    return _or(chosen, otherwise) if same else None
+    if same:
+        return _or(chosen, otherwise)
+    return _choice(test, chosen, otherwise, parameters, text)
+
+
+def _choice(
+    test: ast.expr, chosen: Term, otherwise: Term, parameters: Mapping[str, Any], text: str
+) -> Term | None:
+    """One of two texts, by something of the configuration."""
+    texts = (chosen.value, otherwise.value)
+    if not (chosen.kind == otherwise.kind == "const") or any(
+        value is not None and not isinstance(value, str) for value in texts
+    ):
+        return None
+    nodes = [node for node in ast.walk(test) if isinstance(node, ast.expr)]
+    places = [found for node in nodes if (found := _quietly(node, parameters, text))]
+    named = [one for one in places if one.kind == "config"]
+    of = max(named, key=lambda one: len(one.path), default=None)
+    if of is None or not of.path or any(one.kind not in ("config", "const") for one in places):
+        return None
+    return Term("choice", of.path, chosen.value or "", default=otherwise.value or "",
+                test=ast.unparse(test))  # fmt: skip
+
+
+def _quietly(node: ast.expr, parameters: Mapping[str, Any], text: str) -> Term | None:
+    try:
+        return _found(node, parameters, text)
+    except UnsaidError:
+        return None

@@ -56,11 +56,39 @@ class _Reading:
             if known == whole:
                 return found
         name = self._name(whole, fallback)
+        if whole.get("type") == "StateDelegatingStream":
+            return self._delegating(whole, name, above)
         found = translated(whole, name, self._spec)
         self._all.append((whole, found))
         for key, parent in found.parents.items():
             self._parent(found, key, parent, (*above, whole))
         return found
+
+    def _delegating(
+        self, whole: Mapping[str, Any], name: str, above: tuple[Mapping[str, Any], ...]
+    ) -> Translated:
+        """A first run of all there is, and later ones that ask another endpoint for changes."""
+        full = translated(whole.get("full_refresh_stream") or {}, name, self._spec)
+        later = _from_first_run(whole.get("incremental_stream") or {})
+        changes = translated(later, f"{name}_changes", self._spec)
+        self._all += [(whole, full), ({"changes of": whole}, changes)]
+        full.later = changes
+        for one in (full, changes):
+            for key, parent in one.parents.items():
+                self._parent(one, key, parent, (*above, whole))
+        full.missing += [f"later runs: {why}" for why in changes.missing]
+        changes.missing = []
+        until_then, from_then = (
+            (one.resource.get("partitions") or {}).get("window") for one in (full, changes)
+        )
+        if until_then:
+            until_then["end"] = "first_run"
+        if from_then is None:
+            full.missing.append("later runs that ask for changes by no time")
+        else:
+            from_then["start"] = "first_run"
+            full.notes.append(f"the first run's; what changes later is in {changes.name}")
+        return full
 
     def _parent(
         self, found: Translated, key: str, node: Any, above: tuple[Mapping[str, Any], ...]
@@ -71,6 +99,8 @@ class _Reading:
         parent = self._translated(node, f"{found.name}_parent", above)
         found.resource["partitions"][key]["resource"] = parent.name
         found.missing += [f"its parent {parent.name}: {why}" for why in parent.missing]
+        if parent.later is not None and found.later is None:
+            found.missing.append("a parent whose later runs ask another endpoint")
         if parent.condition is not None:
             self._only(found, key, parent.condition)
         if (parent.auth, parent.base_url) != (found.auth, found.base_url):
@@ -98,6 +128,8 @@ class _Reading:
         for one in self.listed:
             if not one.missing:
                 self._with_parents(one, wanted)
+                if one.later is not None:
+                    self._with_parents(one.later, wanted)
         clients: list[tuple[Any, list[Translated]]] = []
         for one in wanted:
             client = (one.base_url, one.auth)
@@ -130,6 +162,14 @@ class _Reading:
             wanted.append(one)
 
 
+def _from_first_run(stream: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream whose start does not count, since it begins where the first run was."""
+    sync = stream.get("incremental_sync")
+    if not isinstance(sync, Mapping):
+        return dict(stream)
+    return {**stream, "incremental_sync": {**sync, "start_datetime": "1970-01-01"}}
+
+
 def _ways(auth: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     """The schemes by the names of the ways to log in; one without a name where there is one."""
     if auth and auth["type"] == SELECTIVE:
@@ -157,7 +197,7 @@ def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 _ORDER = (
     "name", "path", "method", "params", "headers", "json", "form", "body", "partitions",
-    "data_selector", "allow_missing", "key", "paginator", "response_actions",
+    "incremental", "data_selector", "allow_missing", "key", "paginator", "response_actions",
 )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def _parent(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:
     config = configs[0]
     key = key_name(texts.constant(config.get("partition_field")))
     if config.get("lazy_read_pointer"):
-        raise UnsaidError("children embedded in the parents' page: lazy_read_pointer")
+        texts.notes.append("the source takes first pages out of the parents' records")
     path = str(texts.constant(config.get("parent_key"))).replace("/", ".").split(".")
     spec: dict[str, Any] = {"resource": "", "field": dotted(path)}
     if extra := config.get("extra_fields"):

@@ -17,6 +17,8 @@ _ACTIONS: Final = {
 }  # fmt: skip
 #: Where the source looks for the text of an error in an answer that is otherwise a page.
 _MESSAGES: Final = ("message", "error", "error.message", "errors[0].message", "detail", "msg")
+#: Error handlers of Intercom's that differ from the usual one in how long they wait.
+_ONLY_WAITS: Final = (".ErrorHandlerWithRateLimiter",)
 _WHOLE: Final = re.compile(r"\s*\{\{(.*)\}\}\s*", re.DOTALL)
 
 
@@ -37,6 +39,8 @@ def _filters(handler: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         case "CompositeErrorHandler":
             for each in handler.get("error_handlers") or ():
                 yield from _filters(each)
+        case "CustomErrorHandler" if str(handler.get("class_name")).endswith(_ONLY_WAITS):
+            yield from handler.get("response_filters") or ()
         case "DefaultErrorHandler":
             yield from handler.get("response_filters") or ()
         case kind:

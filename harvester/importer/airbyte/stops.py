@@ -39,11 +39,16 @@ def _either(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _one(node: ast.expr, cursor: Term, selector: str, texts: Texts, text: str) -> dict[str, Any]:
+    if _leads_to_itself(node, cursor, texts):
+        return {"cursor_may_repeat": True}
     subject, ends_when_true = _subject(node)
     if subject is None:
         raise UnsaidError(f"the stop condition {quoted(text)}")
     if isinstance(subject, int):  # last_page_size is at most so many
         return {"stop_after_empty_page": True} if subject == 0 else _short(subject)
+    # After the last record nothing comes: an empty page says the same as a Link header without it.
+    if cursor.kind in ("headers", "last_record") and _of_link_header(subject):
+        return {}
     place = texts.term(f"{{{{ {ast.unparse(subject)} }}}}")
     if _is_part(place, cursor):
         return {}
@@ -57,6 +62,24 @@ def _one(node: ast.expr, cursor: Term, selector: str, texts: Texts, text: str) -
     if place.kind == cursor.kind == "headers":
         return {}
     raise UnsaidError(f"the stop condition {quoted(text)}")
+
+
+def _of_link_header(node: Any) -> bool:
+    """Whether something of the Link header is asked for, however it is spelled."""
+    text = ast.unparse(node).lower() if isinstance(node, ast.expr) else ""
+    return text.startswith("headers") and "link" in text
+
+
+def _leads_to_itself(node: ast.expr, cursor: Term, texts: Texts) -> bool:
+    """Whether the condition compares the next link with the page's own."""
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        return any(_leads_to_itself(value, cursor, texts) for value in node.values)
+    if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq):
+        return False
+    sides = (ast.unparse(node.left), ast.unparse(node.comparators[0]))
+    return any(".self" in side or "['self']" in side for side in sides) and any(
+        ".next" in side or "['next']" in side for side in sides
+    )
 
 
 def _short(size: int) -> dict[str, Any]:

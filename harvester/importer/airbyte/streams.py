@@ -10,7 +10,7 @@ from typing import Any, Final
 from harvester.importer.airbyte.auth import auth
 from harvester.importer.airbyte.paginators import Paging, paging, put_into
 from harvester.importer.airbyte.partitions import Routed, routed
-from harvester.importer.airbyte.paths import selector
+from harvester.importer.airbyte.paths import dotted, selector
 from harvester.importer.airbyte.rules import rules
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.airbyte.windows import Intervals, intervals
@@ -30,15 +30,13 @@ class Translated:
     parents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    later: "Translated | None" = None  # what runs after the first one ask instead
     condition: str | None = None  # that its records must meet to be kept by the source
 
 
 def translated(stream: Mapping[str, Any], name: str, spec: Mapping[str, Any]) -> Translated:
     """One resolved stream."""
     found = Translated(name)
-    if stream.get("type") == "StateDelegatingStream":
-        found.missing.append("a first run that asks another endpoint than later ones")
-        return found
     retriever = stream.get("retriever") or {}
     if (kind := retriever.get("type", "SimpleRetriever")) != "SimpleRetriever":
         what = "an asynchronous job" if kind == "AsyncRetriever" else retriever.get("class_name")
@@ -92,9 +90,11 @@ class _Reading:
         if key := _key(self._stream.get("primary_key")):
             resource["key"] = key
         resource["paginator"] = paged.options
+        self._try(lambda: self._feed(times, at))
         if actions := self._try(lambda: rules(self._requester.get("error_handler"), texts)):
             resource["response_actions"] = actions
         found.auth = self._try(lambda: auth(self._requester.get("authenticator"), texts))
+        found.notes += [note for note in dict.fromkeys(texts.notes) if note not in found.notes]
 
     def _try(self, read: Callable[[], Any]) -> Any:
         try:
@@ -219,6 +219,20 @@ class _Reading:
         elif any(str(options.get("base_page", 0)) != str(each) for each in texts.cursors):
             self._found.missing.append("a page number that the first request leaves out")
 
+    def _feed(self, times: Intervals, selector: str) -> None:
+        """A list that is left at what is older than the run before."""
+        if times.feed is None:
+            return
+        resource, field = self._found.resource, dotted(times.feed_field.split("."))
+        base = selector.removesuffix("[*]")
+        base = "" if base == "$" and not selector.endswith("[*]") else base.removeprefix("$")
+        resource["incremental"] = {"cursor_path": f"{base or '$'}[*].{field}", **times.feed}
+        if resource["paginator"].get("type") != "single_page":
+            last = {"path": f"{base or '$'}[-1].{field}", "value": "{since}"}
+            resource["paginator"] = {**resource["paginator"], "stop_before": last}
+        elif "{since" not in str(resource):
+            raise UnsaidError("a feed of one page, without a start that is sent")
+
     def _partition(self, keys: Routed, times: Intervals) -> None:
         """The keys that the request names; those it does not would ask the same again."""
         used = str([self._found.resource.get(part) for part in
@@ -226,13 +240,18 @@ class _Reading:
         partitions = dict(keys.keys)
         if times.window and "{window." in used:
             partitions["window"] = times.window
-        if unused := [key for key in keys.keys if f"{{{key}}}" not in used]:
+        if unused := [key for key in keys.keys if not _is_named(key, used)]:
             specs = [spec for key in unused if isinstance(spec := keys.keys[key], Mapping)]
             included = [name for spec in specs for name in spec.get("include", ())]
-            if not any(f"{{{name}}}" in used for name in included):
+            if not any(_is_named(name, used) for name in included):
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:
             self._found.resource["partitions"] = partitions
+
+
+def _is_named(key: str, used: str) -> bool:
+    """Whether a request refers to a key of a partition, in whichever form."""
+    return any(f"{{{key}{sign}" in used for sign in "}|:.")
 
 
 def _key(primary: Any) -> Any:

@@ -1,10 +1,12 @@
 """Turns templates of a manifest into those of the YAML: `{{ config['key'] }}` into `{env.KEY}`."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from harvester.importer.airbyte.expressions import NO_DEFAULT, Term, pieces
+from harvester.importer.airbyte.expressions import ENCODED, NO_DEFAULT, Term, parsed, pieces
 from harvester.importer.outcome import UnsaidError
 
 _PIECE: Final = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -40,6 +42,7 @@ class Texts:
         self._parameters = parameters
         self._interval = interval  # the references that stand for a slice's start and end
         self.batches: set[str] = set()  # the keys whose values are several
+        self.notes: list[str] = []
         self.cursors: list[Any] = []  # what stands for a cursor that is not there yet
 
     def below(self, component: Mapping[str, Any]) -> "Texts":
@@ -47,6 +50,7 @@ class Texts:
         parameters = component.get("$parameters") or self._parameters
         below = Texts(self._spec, parameters, self._interval)
         below.cursors, below.batches = self.cursors, self.batches
+        below.notes = self.notes
         return below
 
     def constant(self, template: Any) -> Any:
@@ -71,6 +75,8 @@ class Texts:
             if only.kind == "const":
                 return _escaped(only.value) if isinstance(only.value, str) else only.value
             return self._reference(only, optional=optional, typed=typed)
+        if any(isinstance(part, Term) and part.kind == "choice" for part in parts):
+            return self._chosen(parts)
         return "".join(
             _escaped(part) if isinstance(part, str) else self._inside(part) for part in parts
         )
@@ -86,6 +92,20 @@ class Texts:
         if isinstance(node, list):
             return [self.tree(item, typed=typed) for item in node]
         return self.text(node, optional=True, typed=typed)
+
+    def alternatives(self, template: Any) -> dict[str, str]:
+        """The variables among which a text chooses, by name; none where it does not."""
+        whole = _PIECE.fullmatch(str(template or "").strip())
+        node = parsed(whole[1]) if whole and whole[1] else None
+        if node is None or not isinstance(node, ast.IfExp | ast.BoolOp):
+            return {}
+        try:
+            terms = [self.term(f"{{{{ {ast.unparse(one)} }}}}") for one in _branches(node)]
+        except UnsaidError:
+            return {}
+        if any(one.kind != "config" for one in terms) or len({one.path for one in terms}) < 2:
+            return {}
+        return {env_name(one.path).lower(): f"{{env.{env_name(one.path)}}}" for one in terms}
 
     def term(self, template: Any) -> Term:
         """The one term that a template is. Raises `UnsaidError`."""
@@ -120,25 +140,67 @@ class Texts:
             return _escaped("" if part.value is None else str(part.value))
         return str(self._reference(part, optional=False, typed=False))
 
+    def _chosen(self, parts: list[str | Term]) -> str:
+        """A text of which a part depends on the configuration: a variable for the whole of it, or
+        for that part where the rest names other things.
+        """
+        kinds = [part.kind for part in parts if isinstance(part, Term)]
+        if set(kinds) <= {"choice", "const"} and kinds.count("choice") == 1:
+            first, second = (
+                "".join(_constant_of(part, way) for part in parts) for way in ("value", "default")
+            )
+            of = next(part for part in parts if isinstance(part, Term) and part.kind == "choice")
+            return self._choice(replace(of, value=first, default=second), optional=False)
+        return "".join(
+            _escaped(part) if isinstance(part, str) else self._inside(part) for part in parts
+        )
+
+    def _choice(self, of: Term, *, optional: bool) -> str:
+        """A variable whose default is the text that the source takes without its condition."""
+        schema, _ = declared(self._spec, of.path)
+        kind = "URL" if str(of.default).startswith("http") else "TEXT"
+        name = f"{env_name(of.path)}_{kind}"
+        first, second = of.value, of.default
+        if _holds_by_default(of.test, schema.get("default")):
+            first, second = second, first
+        self.notes.append(
+            f"{name}: {of.value!r} where {of.test}, else {of.default!r}; here {second!r} by default"
+        )
+        if any(sign in second for sign in "{}"):
+            raise UnsaidError(f"a choice between texts with braces: {of.test[:60]}")
+        if not second and not optional:
+            return f"{{env.{name}}}"
+        return f"{{env.{name}?{second}}}"
+
     def _reference(self, of: Term, *, optional: bool, typed: bool) -> str:
         match of.kind:
             case "config":
                 return self._variable(of, optional=optional, typed=typed)
             case "slice":
                 return self._slice(of)
+            case "choice":
+                return self._choice(of, optional=optional)
+            case "now":
+                if not of.value:
+                    form = form_of(of.form) if of.form else "iso"
+                    return f"{{now:{form}}}"
+                raise UnsaidError(f"a time relative to now: {of.value}")
             case "cursor":
                 self.cursors.append(of.default)
                 return "{cursor}"
-            case "now" if not of.value:
-                raise UnsaidError("{now}: the time of the run in a request")
         raise UnsaidError(f"{'.'.join(map(str, (of.kind, *of.path)))} in a request")
 
     def _variable(self, of: Term, *, optional: bool, typed: bool) -> str:
         schema, required = declared(self._spec, of.path)
         default = schema.get("default") if of.default is NO_DEFAULT else of.default
         kind = schema.get("type")
-        if of.form:
-            raise UnsaidError(f"a date of the configuration written as {of.form}")
+        if isinstance(default, Term):
+            self.notes.append(
+                f"{env_name(of.path)}: where it is not given, the source takes a time relative to "
+                "now; here it must be given"
+            )
+            default, required = NO_DEFAULT, True
+            of = replace(of, default=NO_DEFAULT)
         if of.pattern:
             raise UnsaidError("a part of a variable, cut out by a pattern")
         form = ""
@@ -147,7 +209,9 @@ class Texts:
         elif typed and kind in ("integer", "boolean"):
             form = ":int" if kind == "integer" else ":bool"
         elif typed and kind == "number":
-            raise UnsaidError("a variable that is a number with a fraction")
+            form = ":float"
+        if of.form:
+            form = f":{form_of(of.form)}"
         given = "" if required and of.default is NO_DEFAULT else _otherwise(default, optional)
         return f"{{env.{env_name(of.path)}{form}{given}}}"
 
@@ -166,8 +230,11 @@ class Texts:
             if form:
                 reference = reference.partition(":")[0]
             return f"{{{reference}:{form}}}" if form else f"{{{reference}}}"
-        if of.form:
+        if of.form and of.form != ENCODED:
             raise UnsaidError(f"a partition value written as {of.form}")
+        if of.form:
+            self.notes.append(f"{key_name(name)}: stands in a path: give it percent-encoded")
+            return f"{{{key_name(name)}|raw}}"
         key = key_name(name)
         return f"{{{key}:list}}" if key in self.batches and not of.joined else f"{{{key}}}"
 
@@ -181,9 +248,38 @@ def _otherwise(default: Any, optional: bool) -> str:
     if isinstance(default, bool):
         default = "true" if default else "false"
     text = str(default)
-    if not isinstance(default, str | int | float) or any(sign in text for sign in "?{}"):
+    if not isinstance(default, str | int | float) or any(sign in text for sign in "{}"):
         raise UnsaidError(f"a variable with the default {text[:60]}")
     return f"?{text}"
+
+
+def _branches(node: ast.expr) -> Iterator[ast.expr]:
+    """The texts that an expression chooses among."""
+    match node:
+        case ast.IfExp(body=first, orelse=second):
+            yield from _branches(first)
+            yield from _branches(second)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            for value in values:
+                yield from _branches(value)
+        case _:
+            yield node
+
+
+def _constant_of(part: str | Term, way: str) -> str:
+    if isinstance(part, str):
+        return part
+    if part.kind == "choice":
+        return str(getattr(part, way))
+    return "" if part.value is None else str(part.value)
+
+
+def _holds_by_default(test: str, default: Any) -> bool:
+    """Whether a condition on a value of the configuration holds where that is not given."""
+    found = re.fullmatch(r".*?(==|!=)\s*(['\"])(.*?)\2", test)
+    if found is None:
+        return bool(default) and not test.startswith("not ")
+    return (str(default) == found[3]) == (found[1] == "==") if default is not None else False
 
 
 def key_name(name: str) -> str:

@@ -14,6 +14,7 @@ _DURATION: Final = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?"
 )
 _UNITS: Final = ("y", "mo", "w", "d", "h", "m", "s")
+_SORTS: Final = ".RechargeDateTimeBasedCursor"  # of Recharge
 _USUAL: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
@@ -25,18 +26,21 @@ class Intervals:
     references: dict[str, str] = field(default_factory=dict)
     options: list[tuple[Mapping[str, Any], str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    feed: dict[str, Any] | None = None  # `incremental` of a list that is newest first
+    feed_field: str = ""  # a record's own time, by which that list is left
 
 
 def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
     """What a stream's slices are. Raises `UnsaidError`."""
     if not sync:
         return Intervals()
-    if sync.get("type") != "DatetimeBasedCursor":
+    sorts = str(sync.get("class_name")).endswith(_SORTS)  # and else is the usual one
+    if sync.get("type") != "DatetimeBasedCursor" and not sorts:
         name = sync.get("class_name", "")
         raise UnsaidError(f"the incremental sync {sync.get('type')} {name}".rstrip())
-    if sync.get("is_data_feed"):
-        raise UnsaidError("a feed, newest first, that ends at what is older: stop_before")
     texts = texts.below(sync)
+    if sync.get("is_data_feed"):
+        return _feed(sync, texts)
     form = form_of(texts.constant(sync.get("datetime_format") or _USUAL))
     edge = _edge(sync.get("cursor_granularity"))
     found = Intervals()
@@ -46,6 +50,9 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
     for key, name in (("start_time_option", start), ("end_time_option", end)):
         if option := sync.get(key):
             found.options.append((option, f"{{{found.references[name]}}}"))
+    if sorts:
+        option = {"inject_into": "request_parameter", "field_name": "sort_by"}
+        found.options.append((option, "updated_at-asc"))
     if sync.get("is_client_side_incremental"):
         found.notes.append("the source keeps of these records those since its start")
     found.window = {"start": _start(sync.get("start_datetime"), texts, found.notes)}
@@ -58,6 +65,27 @@ def intervals(sync: Mapping[str, Any] | None, texts: Texts) -> Intervals:
         if "{{" in str(sync.get(given)):
             usual = f"its default, {duration}" if duration else "without a default: left out"
             found.notes.append(f"{given} is of the source's configuration; here {usual} ({key})")
+    return found
+
+
+def _feed(sync: Mapping[str, Any], texts: Texts) -> Intervals:
+    """A list without a filter, newest first, that is left at what is older than the run before."""
+    found = Intervals()
+    for form in (sync.get("datetime_format"), *(sync.get("cursor_datetime_formats") or ())):
+        written = str(texts.constant(form) or _USUAL)
+        if not written.startswith(("%Y-%m-%d", "%s", "%ms", "%a, %d %b %Y")):
+            raise UnsaidError(f"a feed whose times are written as {written}")
+    start = texts.constant(sync.get("partition_field_start") or "start_time")
+    end = texts.constant(sync.get("partition_field_end") or "end_time")
+    form = form_of(texts.constant(sync.get("datetime_format") or _USUAL))
+    found.references = {start: f"since:{form}", end: f"until:{form}"}
+    for key, name in (("start_time_option", start), ("end_time_option", end)):
+        if option := sync.get(key):
+            found.options.append((option, f"{{{found.references[name]}}}"))
+    found.feed_field = str(texts.constant(sync.get("cursor_field")))
+    found.feed = {"initial_value": _start(sync.get("start_datetime"), texts, found.notes)}
+    if lookback := _step(sync.get("lookback_window"), texts):
+        found.feed["lookback"] = lookback
     return found
 
 
@@ -114,7 +142,7 @@ def _iso(value: Any, form: Any) -> str:
     try:
         if isinstance(form, str) and "%" in form and "%s" not in form:
             moment = datetime.strptime(text, form)
-        elif text.isdecimal() and len(text) > 8:
+        elif text.isdecimal() and (len(text) > 8 or text == "0"):
             moment = datetime.fromtimestamp(int(text)).astimezone()
         else:
             moment = datetime.fromisoformat(text)
