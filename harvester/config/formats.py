@@ -16,17 +16,66 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from harvester.config.options import JSONSchema, OneOrMany, Section, SectionError, Text
+from harvester.config.options import (
+    JSONSchema,
+    OneOrMany,
+    PagePath,
+    Section,
+    SectionError,
+    Text,
+)
+from harvester.model import Every, Index, Key, parse
 
 
 class FormatOptions(Section):
     """What every page format takes: nothing but its name."""
 
 
-class JsonFormat(FormatOptions):
+class PackedOptions(FormatOptions):
+    """What formats take whose pages may come in an archive."""
+
+    member: Text | None = None
+    """Which file of a zip archive is the page, such as `data*.csv`. Left out: its only one. Needs
+    `pip install 'harvester[zip]'`."""
+
+    @property
+    def records_at(self) -> str | None:
+        """Path to the records, where the format says where they are."""
+        return None
+
+
+class JsonFormat(PackedOptions):
     """Each page is one JSON text."""
 
     type: Literal["json"]
+    rows_path: PagePath | None = None
+    """Path to rows that are lists of values, such as `rows`. Their records are objects, by the
+    names of the columns."""
+    columns_path: PagePath | None = None
+    """Path to those names, such as `columns` or `meta.view.columns[*].name`; `[0]` behind
+    `rows_path` where the first row has them. Best where they come before the rows."""
+    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """The names themselves, where the page has none, or has them behind many rows."""
+
+    @property
+    def records_at(self) -> str | None:
+        """The rows."""
+        return self.rows_path
+
+    @model_validator(mode="after")
+    def _both_paths(self) -> Self:
+        if self.rows_path is None and (self.columns_path or self.columns):
+            raise SectionError([(("rows_path",), "missing: where are the rows?")])
+        if self.rows_path is not None and not (self.columns_path or self.columns):
+            raise SectionError(
+                [(("columns_path",), "missing: where are the names of the columns?")]
+            )
+        for name in ("rows_path", "columns_path"):
+            path = parse(getattr(self, name) or "$")
+            steps = (Key, Index, Every) if name == "columns_path" else (Key, Index)
+            if not all(isinstance(step, steps) for step in path):
+                raise SectionError([((name,), "takes names and numbers only, such as a.b or a[0]")])
+        return self
 
 
 def _encoding(name: str) -> str:
@@ -59,13 +108,13 @@ class UnendedOptions(FormatOptions):
     chunks, no gzip), so that nobody can know that it was cut."""
 
 
-class JsonLinesFormat(UnendedOptions):
+class JsonLinesFormat(UnendedOptions, PackedOptions):
     """Each line of a page is one JSON value, a record."""
 
     type: Literal["jsonl"]
 
 
-class CsvFormat(UnendedOptions):
+class CsvFormat(UnendedOptions, PackedOptions):
     """Each row of a page is a record: an object of texts, named by the header."""
 
     type: Literal["csv"]
@@ -95,7 +144,7 @@ class CsvFormat(UnendedOptions):
         return self
 
 
-class XmlFormat(FormatOptions):
+class XmlFormat(PackedOptions):
     """Each page is one XML document. Elements are read as objects, attributes as `@name`, text
     beside others as `#text`; document types with declarations of their own are refused.
     """

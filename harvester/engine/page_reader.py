@@ -173,8 +173,10 @@ class PageReader:
         self._refuse_unframed(response)
         translator = self._format.translator(self._limits)
         parser = self._format.field_reader(self._wanted_of(response, now), self._limits)
-        unpack = self._format.unpacks
-        pairs = tee(response.chunks(), response.encodings, self._limits, unpack=unpack)
+        unpack, member = self._format.unpacks, getattr(self._format.options, "member", None)
+        pairs = tee(
+            response.chunks(), response.encodings, self._limits, unpack=unpack, member=member
+        )
         came, snippet = Came(), b""
         texts = BodyTexts(self._resource.response_actions, response.status)
         look = self._identity.look(place.by, place.below)

@@ -20,6 +20,7 @@ from isal import isal_zlib
 
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
+from harvester.page.packing import unpacked
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
 PIECE_BYTES: Final = 128 * 1024
@@ -54,12 +55,18 @@ _LEVEL: Final = 1  # isal: 614 MB/s at about zlib level 2's size
 
 
 def tee(
-    chunks: Iterable[bytes], encodings: list[str], limits: Limits, *, unpack: bool = True
+    chunks: Iterable[bytes],
+    encodings: list[str],
+    limits: Limits,
+    *,
+    unpack: bool = True,
+    member: str | None = None,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Pairs of bytes for the part and bytes for the parser; either may be empty.
 
-    `encodings` are the codings of the Content-Encoding header, in lower case. `unpack`: a body
-    that is gzip by its first bytes only is inflated, too; else it is a file, given as it is. Raises
+    `encodings` are the codings of the Content-Encoding header, in lower case. `unpack`: a body that
+    is an archive by its first bytes is unpacked, too (`member` is which file of a zip archive is
+    meant); else it is a file, given as it is. Raises
     `PageRefused` for a coding we did not ask for or a limit, `PageRejected` for a body that is
     not whole.
     """
@@ -76,6 +83,11 @@ def tee(
         pairs = _plausible(inflated(_from_magic(wire)), limits.expansion_ratio)
     else:
         raise PageRefused(f"Content-Encoding {', '.join(codings)!r} is unsupported: gzip was asked")
+    if unpack:
+        ratio = limits.expansion_ratio
+        pairs = unpacked(
+            pairs, lambda packed: _plausible(inflated(packed), ratio), _compressed, member, ratio
+        )
     size = 0
     for pair in pairs:
         size += len(pair[1])

@@ -16,5 +16,6 @@ __all__ = ["format_of"]
 
 def format_of(resource: Resource) -> PageFormat[Any]:
     """The format of a resource's pages."""
-    selector = parse(resource.data_selector or "$")
+    named_at = getattr(resource.format, "records_at", None)
+    selector = parse(resource.data_selector or named_at or "$")
     return PageFormat.registered[type(resource.format)](resource.format, selector)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from harvester.config import JsonFormat, Limits
+from harvester.model import parse
+from harvester.page.formats.columnar import Columnar
 from harvester.page.page_format import PageFormat, Translator
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -33,12 +35,17 @@ class JsonPages(PageFormat[JsonFormat], options=JsonFormat):
     content_type = "application/json"
 
     def translator(self, limits: Limits | None = None) -> Translator:
-        """The bytes as they are."""
-        return _Unchanged()
+        """The bytes as they are, unless rows become objects."""
+        if self.options.rows_path is None:
+            return _Unchanged()
+        named_at = self.options.columns_path
+        columns_at = None if named_at is None else parse(named_at)
+        rows_at = parse(self.options.rows_path)
+        return Columnar(columns_at, rows_at, self.options.columns, limits)
 
     def text(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The chunks as they are."""
-        return iter(chunks)
+        """The chunks as they are, unless rows become objects."""
+        return iter(chunks) if self.options.rows_path is None else super().text(chunks)
 
     @classmethod
     def is_own(cls, content_type: str) -> bool:
