@@ -464,8 +464,8 @@ class Output(Section):
     durability: Literal["group", "page"] = "group"
     """When. `group`: pages are kept at once, so that no kill of the process loses one, and become
     safe from a power cut in groups, behind the fetches: it costs at most the last second, and at
-    most 64 pages, which are asked for again. `page`: each is safe before the next is asked for, as
-    with `idempotent: false`."""
+    most 64 pages, which are asked for again. `page`: each is safe before the next of its partition
+    is asked for, as with `idempotent: false`; so none is asked for ahead."""
 
     @model_validator(mode="after")
     def _syncs(self) -> "Output":

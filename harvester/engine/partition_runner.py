@@ -213,8 +213,8 @@ class Pages:
     def at_once(self) -> int:
         """How many pages may be asked for before the first of them has come."""
         restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
-        # Where asking moves the server on, one: it may be lost.
-        ahead = self._paginator.foresees() and self._resource.idempotent and not restarts
+        # One where a page must be safe first: asking for the next may move the server on.
+        ahead = self._paginator.foresees() and not self.each_at_once and not restarts
         return self._run.config.concurrency.pages if ahead else 1
 
     @property

@@ -285,7 +285,7 @@ class Journal:
                     refuse_too_long(tail, self.folder)
                 start = end
             self._check_claim(path, tail, seq)
-            behind = lines_behind(path, end) if end else 0
+            behind = lines_behind(path, end, seq) if end else 0
             for place, (_, entry) in enumerate(tail.waiting):
                 if not any_parts and entry.part and not is_whole(self.folder / entry.part, entry):
                     end = tail.cut_at(place)
@@ -393,8 +393,10 @@ class Journal:
                     ends = newest if last else "its first line"
                     message = f"{item.path}: this part is not in the journal, which ends at {ends}"
                     raise unfit(self.folder, message)
-        if tail.lost or beyond > last + read_mark(self.folder):  # else a page on its way
-            tail.lost = max(tail.lost, beyond - last)
+        if tail.lost:  # behind the last line there may be a page that was on its way
+            tail.lost = max(tail.lost, beyond - last - 1)
+        elif beyond > last + read_mark(self.folder):
+            tail.lost = beyond - last
         return leftovers
 
     def _write(self, line: bytes) -> None:

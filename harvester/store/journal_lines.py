@@ -175,7 +175,9 @@ def last_part(folder: Path) -> int:
         claimed = max(claimed, at.seq if safe is None else safe)
     if at.done:
         return at.pages
-    return at.pages + (mark if claimed == at.seq and not lines_behind(path, end) else MOST_UNSAFE)
+    return at.pages + (
+        mark if claimed == at.seq and not lines_behind(path, end, at.seq) else MOST_UNSAFE
+    )
 
 
 def is_done(folder: Path) -> bool:

@@ -116,13 +116,20 @@ def may_be_lost(path: Path, seq: int, damaged: bytes) -> bool:
     return True
 
 
-def lines_behind(path: Path, end: int) -> int:
-    """How many lines of pages, whole or damaged, stand behind a place in a journal: what was kept
-    there. One without its newline was not.
+def lines_behind(path: Path, end: int, seq: int) -> int:
+    """How many lines of pages, whole or damaged, stand behind place `end` in a journal, which is
+    behind line `seq`: what was kept there. One without its newline was not.
     """
+    count = highest = 0
     with reading(path) as file:
         file.seek(end)
-        return sum(line.endswith(b"\n") and not line.startswith(b'{"safe":') for line in file)
+        for line in file:
+            if line.endswith(b"\n") and not line.startswith(b'{"safe":'):
+                count += 1
+                # Where a newline was lost, lines stand together.
+                said = (int(found) - seq for found in _SEQ.findall(line))
+                highest = max((each for each in said if each <= MOST_UNSAFE), default=highest)
+    return max(count, highest)
 
 
 def refuse_too_long(tail: Tail, folder: Path) -> None:

@@ -29,6 +29,23 @@ def test_defaults() -> None:
     assert found.output.fsync is True
 
 
+def test_when_pages_are_forced_to_the_disk() -> None:
+    """In groups, unless said otherwise; never is no time to do so for each page."""
+    assert config().output.durability == "group"
+    text = PARENTS.format(orgs="[a]", of="orgs")
+    assert parse_config(f"{text}\noutput: {{durability: page}}", "x", env={}).output.fsync
+    for output, message in (
+        (
+            "{durability: page, fsync: false}",
+            "output.durability: page forces each page to the disk",
+        ),
+        ("{durability: pages}", "output.durability: "),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_config(f"{text}\noutput: {output}", "x", env={})
+        assert message in str(caught.value)
+
+
 def test_values_are_frozen() -> None:
     """A configuration does not change after it was checked."""
     with pytest.raises(ValidationError, match="frozen"):

@@ -3,6 +3,7 @@
 Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults.py.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -297,6 +298,67 @@ def test_row_37_killed_before_a_group_is_safe(tmp_path: Path, call: str, page: i
         assert not [event for event in seen if isinstance(event, Warned)]
         assert kept(out) == steps.expected
         assert len(steps.server.asked) == 12 + 12 + 1
+
+
+def test_row_41_said_to_who_runs_it_again(tmp_path: Path) -> None:
+    """How many pages a power cut cost; the same command ends as if nothing had been, and neither a
+    line nor a part that was said to be safe may be missing.
+    """
+    out = tmp_path / "out"
+    with matrix(tmp_path, chain(12)) as steps:
+        prefix = strace("-P", str(out / FOLDER / "journal.jsonl"), "-e", KILLED_AT_LINE_11)
+        assert run([*prefix, *steps.arguments(out)]).returncode == -9
+        shutil.copytree(out, tmp_path / "damaged")
+        os.truncate(out / FOLDER / "part-000008.json.gz", 5)
+        told = run(command_line(steps, out))
+        assert told.returncode == 0, told.stderr
+        assert "a power cut cost 3 pages that were kept and not yet safe; asked" in told.stderr
+        assert kept(out) == steps.expected
+        assert verify(out, deep=True).ok
+        again = run(command_line(steps, out))
+        assert "power cut" not in again.stderr
+        (tmp_path / "damaged" / FOLDER / "part-000001.json.gz").unlink()
+        before = stamps(tmp_path / "damaged" / "items")
+        told = run(command_line(steps, tmp_path / "damaged"))
+        assert told.returncode == 5
+        assert "part-000001.json.gz: this part is in the journal, but not on disk" in told.stderr
+        assert stamps(tmp_path / "damaged" / "items") == before
+
+
+#: Behind the first line and those of ten pages.
+KILLED_AT_LINE_11 = f"inject=write:signal={KILL}:when=12"
+
+
+def command_line(steps: Matrix, out: Path) -> list[str]:
+    """As a person runs it."""
+    return [
+        sys.executable, "-m", "harvester", "run", str(steps.folder / "config.yaml"),
+        "--base-url", steps.server.base_url, "--out", str(out), "--progress", "plain",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("durability", ["group", "page"])
+def test_row_41_each_page_before_the_next(tmp_path: Path, durability: str) -> None:
+    """With `durability: page` none is asked for before that one is safe, be it foreseen."""
+    seen: list[int] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        number = int(parameters["offset"]) // 2
+        with contextlib.suppress(OSError, IndexError):
+            seen.append(number - [*read_entries(tmp_path / "out" / FOLDER)][-1].safe)  # type: ignore[operator]
+        return Reply({"data": [number, -number] if number < 9 else []})
+
+    with Scripted(respond) as server:
+        asked = config(
+            tmp_path, ITEMS, server.base_url, "concurrency.pages=4",
+            "resources.items.paginator={type: offset, limit: 2}",
+            f"output.durability={durability}",
+        )  # fmt: skip
+        assert harvest(asked, out=tmp_path / "out").complete
+    if durability == "page":
+        assert seen == [0] * 9
+    else:
+        assert max(seen) > 1
 
 
 @pytest.mark.parametrize("file", ["journal", "part 2"])
