@@ -29,10 +29,20 @@ def records(
     folder: Folder,
     resource: Resources = None,
     partition: Partitions = None,
+    generation: Annotated[
+        int | None,
+        typer.Option(
+            "--generation",
+            min=1,
+            metavar="N",
+            help="As they were in this generation, counted from 1: before a redo or a refresh.",
+        ),
+    ] = None,
 ) -> None:
     """Print the records as JSON Lines.
 
-    In order, each as the server wrote it, on one line.
+    In order, each as the server wrote it, on one line. Of a partition that was harvested again
+    the newest complete generation, unless --generation names another.
 
     \b
     Examples:
@@ -49,7 +59,73 @@ def records(
     from harvester.results import record_lines
 
     chosen = pairs(partition)
-    write_blocks(record_lines(folder, resources=resource or (), partition=chosen))
+    write_blocks(
+        record_lines(folder, resources=resource or (), partition=chosen, generation=generation)
+    )
+
+
+@app.command()
+def diff(
+    folder: Folder,
+    resource: Resources = None,
+    partition: Partitions = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="PATH",
+            help="What makes a record the same record, in the place of `key` in the YAML; may be "
+            "given again.",
+        ),
+    ] = None,
+    old: Annotated[
+        int,
+        typer.Option(
+            "--from", metavar="N", help="The older generation, from 1; -2 is the one before."
+        ),
+    ] = -2,
+    new: Annotated[
+        int, typer.Option("--to", metavar="N", help="The newer generation; -1 is the newest.")
+    ] = -1,
+    as_json: Json = False,
+) -> None:
+    """List the records that are new, gone or changed since a partition was harvested before.
+
+    By their key, as JSON Lines: change, resource, partition, key, before and after. Then, on
+    stderr, how many, and which fields are new, lost or of another type. With --json only these
+    numbers, as one object.
+
+    \b
+    Examples:
+      harvester diff data/works
+      harvester diff data/works --from 1 --to 3 --key doi | jq -r .key
+
+    \b
+    Exit codes:
+      0  compared, whether they differ or not
+      2  wrong usage: no key, no such resource or partition
+      5  no folder of a harvest, or a damaged one
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.results import GenerationDiff
+    from harvester.terminal import compared
+
+    chosen = pairs(partition)
+    found = GenerationDiff(
+        folder,
+        resources=resource or (),
+        partition=chosen,
+        key=key or (),
+        old=old,
+        new=new,
+    )
+    if as_json:
+        for _ in found:
+            pass
+        print_json({"resources": [each.as_dict() for each in found.comparisons]})
+        return
+    write_blocks(each.line() + b"\n" for each in found)
+    for each in found.comparisons:
+        say(compared(each))
 
 
 @app.command()

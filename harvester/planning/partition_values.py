@@ -36,9 +36,13 @@ from harvester.model import (
 from harvester.page import format_of
 from harvester.store import (
     DurableFile,
+    Entry,
     Place,
+    Store,
     decoded,
     folder_of,
+    generations_of,
+    pages_in,
     pages_of,
     reading,
     remove_temporary,
@@ -129,16 +133,22 @@ def seed_values(
 
 
 def partition_records(
-    out: Place, partition: Partition, resource: Resource, *, lines: bool = False
+    out: Place,
+    partition: Partition,
+    resource: Resource,
+    *,
+    lines: bool = False,
+    generation: int | None = None,
 ) -> Iterator[bytes]:
     """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
-    as JSON Lines, in blocks of whole lines.
+    as JSON Lines, in blocks of whole lines. `generation` counts from 1: the last one where there
+    are not so many; None is the newest.
     """
     store = store_at(out)
     folder = folder_of(store, partition)
     pages = format_of(resource)
     cut = pages.lines if lines else pages.records
-    for entry in pages_of(store, folder):
+    for entry in _pages(store, folder, generation):
         part = f"{store.place}/{folder}/{entry.part}"
         try:
             stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
@@ -146,6 +156,13 @@ def partition_records(
         except (Malformed, DataRefused, OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error
+
+
+def _pages(store: Store, folder: str, generation: int | None) -> Iterator[Entry]:
+    if generation is None:
+        return pages_of(store, folder)
+    spans = generations_of(store, folder)
+    return pages_in(store, folder, spans[min(generation, len(spans)) - 1])
 
 
 # --- Files ---------------------------------------------------------------------------------------

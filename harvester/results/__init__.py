@@ -8,6 +8,14 @@ from harvester.results.distinct_keys import (
     Doubles,
     doubles,
 )
+from harvester.results.drift import (
+    Drift,
+)
+from harvester.results.generations import (
+    Comparison,
+    Difference,
+    GenerationDiff,
+)
 from harvester.results.last_run import (
     read_last_run,
     read_statistics,
@@ -50,11 +58,15 @@ from harvester.results.whole_run import (
 )
 
 __all__ = [
+    "Comparison",
     "CrawlState",
+    "Difference",
     "Doubles",
+    "Drift",
     "Failure",
     "Failures",
     "Gap",
+    "GenerationDiff",
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",

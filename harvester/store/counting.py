@@ -55,6 +55,20 @@ def span_of(entries: Iterable[Entry]) -> Span:
     return replace(finished, newest=newest)
 
 
+def generations_in(entries: Iterable[Entry]) -> list[Span]:
+    """The lines of each generation that has its last page, the oldest first; where none has, those
+    of the one that is being harvested.
+    """
+    begins = 0
+    found: list[Span] = []
+    for entry in entries:
+        if entry.restarts:
+            begins = entry.seq
+        elif entry.done:
+            found.append(Span(begins, entry.seq))
+    return found or [Span(begins)]
+
+
 def counting_pages(entries: Callable[[], Iterator[Entry]], counts: Span) -> Iterator[Entry]:
     """The pages that count, in order: none that is superseded."""
     for entry in entries():

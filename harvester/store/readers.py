@@ -5,7 +5,14 @@ from functools import partial
 
 from harvester.model import Partition
 from harvester.store.contract import Store
-from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
+from harvester.store.counting import (
+    Span,
+    checkpoint_of,
+    counting_pages,
+    entries_in,
+    generations_in,
+    span_of,
+)
 from harvester.store.entries import SPLIT, Checkpoint, Entry, Header
 from harvester.store.layout import folder_among
 
@@ -43,6 +50,18 @@ def lines_counting(store: Store, folder: str) -> Span:
 def pages_of(store: Store, folder: str) -> Iterator[Entry]:
     """The pages that count, in order; those of the generation before while one is harvested."""
     return counting_pages(partial(entries_of, store, folder), lines_counting(store, folder))
+
+
+def generations_of(store: Store, folder: str) -> list[Span]:
+    """The lines of each generation of a partition, the oldest first; see `generations_in`."""
+    if not store.begins_again(folder):
+        return [Span()]
+    return generations_in(entries_of(store, folder))
+
+
+def pages_in(store: Store, folder: str, generation: Span) -> Iterator[Entry]:
+    """The pages of one generation, in order."""
+    return counting_pages(partial(entries_of, store, folder), generation)
 
 
 def is_done(store: Store, folder: str) -> bool:

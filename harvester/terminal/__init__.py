@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harvester.terminal.checking import lint_text as lint_text
     from harvester.terminal.checking import seen_table as seen_table
     from harvester.terminal.closing import colour as colour
+    from harvester.terminal.closing import compared as compared
     from harvester.terminal.closing import doubled as doubled
     from harvester.terminal.closing import doubted as doubted
     from harvester.terminal.closing import is_of_before as is_of_before
@@ -62,6 +63,7 @@ _HOMES = {
     "answer": "rendering",
     "last_screen": "closing",
     "colour": "closing",
+    "compared": "closing",
     "doubled": "closing",
     "doubted": "closing",
     "ended_by_signals": "foreground",

@@ -18,7 +18,7 @@ from harvester.model import (
     table,
     wrap,
 )
-from harvester.results import Doubles, Failure, ResourceSummary, Summary, kind_of
+from harvester.results import Comparison, Doubles, Failure, ResourceSummary, Summary, kind_of
 from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
@@ -247,6 +247,26 @@ def doubled(found: Doubles) -> str:
         if item["partition"]
     ]
     return "\n  ".join(map(one_line, [line, *listed]))
+
+
+def compared(found: Comparison) -> str:
+    """What `diff` has counted of a resource."""
+    name = one_line(found.name)
+    if not found.partitions:
+        return f"{name}: no partition has two such generations; harvester redo makes the next"
+    told = f"{name}: {found.new:,} new, {found.gone:,} gone, {found.changed:,} changed"
+    told += f", {found.same:,} the same, in {number(found.partitions, 'partition')}"
+    if found.unkeyed:
+        told += f"; {found.unkeyed:,} have no key"
+    fields = found.fields.as_dict()
+    lines = [
+        f"fields {what}: {', '.join(fields[what])}" for what in ("new", "lost") if fields[what]
+    ]
+    lines += [
+        f"field {field}: was {' or '.join(kinds['before'])}, is {' or '.join(kinds['after'])}"
+        for field, kinds in fields["retyped"].items()
+    ]
+    return "\n  ".join(map(one_line, [told, *lines]))
 
 
 def _noted(summary: Summary, columns: int | None) -> str:

@@ -27,6 +27,7 @@ COMMANDS = (
     "verify",
     "repair",
     "redo",
+    "diff",
     "records",
     "export",
     "report",
