@@ -231,6 +231,21 @@ def last_outside(
     return -1
 
 
+def first_outside(plain: bytes, byte: bytes, start: int, before: int) -> int:
+    """Where `byte` stands outside of strings behind `start`, which is outside, with so many others
+    before it; there must be so many.
+    """
+    in_string = False
+    while True:
+        at = plain.index(byte, start)
+        in_string ^= plain.count(b'"', start, at) % 2 == 1
+        if not in_string:
+            if not before:
+                return at
+            before -= 1
+        start = at + 1
+
+
 def _without_hidden_quotes(text: bytes) -> bytes:
     """`text`, whole escapes only, with a filler for what a backslash hides."""
     hidden = []

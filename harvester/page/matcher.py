@@ -14,7 +14,7 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
-from harvester.page.record_reader import RecordReader, Wanted, record_reader
+from harvester.page.record_reader import Reader, Wanted, record_reader
 from harvester.page.scanner import Spare
 
 
@@ -71,7 +71,9 @@ class _State:
         if not isinstance(self.path[0], Every | Last) or len(names) != len(self.path) - 1:
             return None
         take = self.target.take
-        if isinstance(self.target, _Comparison) or not (names or self.counts_items):
+        if isinstance(self.target, _Comparison):
+            return None
+        if not names and take is Take.COUNT and not self.counts_items:
             return None
         return Wanted(names, counted=take is Take.COUNT, exists=take is Take.EXISTS)
 
@@ -115,7 +117,7 @@ class _Reading:
     gives a column for each of `states`; `counting` count the records.
     """
 
-    reader: RecordReader | None
+    reader: Reader | None
     states: Sequence[_State]
     counting: Sequence[_State]
 
@@ -124,7 +126,8 @@ class _Reading:
         wanted = [(state, state.wanted) for state in frame.states]
         reader = None
         if not (frame.is_map or any(each is None for _, each in wanted)):
-            reader = record_reader(tuple(each for _, each in wanted if each and each.names))
+            of_items = tuple(each for state, each in wanted if each and not state.counts_items)
+            reader = record_reader(of_items)
         return cls(
             reader,
             [state for state in frame.states if not state.counts_items],
@@ -168,25 +171,25 @@ class Matcher:
 
     def spare(self) -> Spare | None:
         """The outermost open container in which nothing but items may be counted, or an array
-        whose records can be read without events; None where a path is alive here, or a value is
-        being built.
+        whose records can be read without events, also while the parser is in one of them; None
+        where a path is alive here, or a value is being built.
         """
         depth = len(self._stack)
         if self._builders:
             return None
         if not depth or (self._skipping and self._stack[-1].states):
             return Spare(depth + 1) if self._skipping else None
-        frame = self._stack[-1]
-        if not frame.is_map:
-            frame.drop_settled(int(frame.position) + 1)
-        if not frame.states:
-            return Spare(depth)
-        reading = frame.read_by()
-        return Spare(depth, partial(self._read, frame, reading)) if reading.reader else None
+        for at, frame in enumerate(self._stack, 1):
+            if not frame.is_map:
+                frame.drop_settled(int(frame.position) + 1)
+                if frame.states and (reading := frame.read_by()).reader:
+                    return Spare(at, partial(self._read, frame, reading))
+        return None if self._stack[-1].states else Spare(depth)
 
     def _read(self, frame: _Frame, reading: _Reading, array: bytes) -> bool:
         """Take the fields of whole records; False where the parser has to."""
-        columns = reading.reader.read(array) if reading.reader else None
+        assert reading.reader  # noqa: S101  # what `spare` looked at
+        columns = reading.reader.read(array, objects_only=bool(reading.counting))
         if columns is None:
             return False
         newest: list[tuple[Aggregate, Aggregate]] = []

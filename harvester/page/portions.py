@@ -45,6 +45,11 @@ class Portions:
         self._number = b""  # the beginning of one that may go on
         self.control_characters = 0  # so many stood in strings
 
+    @property
+    def are_given(self) -> bool:
+        """Whether nothing is held back."""
+        return not (self._waiting or self._number)
+
     def take(
         self, text: bytes, plain: bytes, in_string: bool, open_bytes: int, *, complete: bool = False
     ) -> bytes:

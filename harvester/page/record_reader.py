@@ -62,8 +62,11 @@ class _Skipped(msgspec.Struct, gc=False):
 _Counted = list[msgspec.Raw] | _Skipped | str | int | float | bool | None
 
 
+_NoObject = list[msgspec.Raw] | str | int | float | bool | None
+
+
 class NotReadable(Exception):
-    """These members cannot be read together: one lies within another."""
+    """These members cannot be read together: one lies within another, or is the record itself."""
 
 
 class RecordReader:
@@ -78,22 +81,19 @@ class RecordReader:
         self._columns = [
             (each, kind, attrgetter(place)) for each, (place, kind) in self._places.items()
         ]
-        self._decode = msgspec.json.Decoder(
-            list[kind],  # type: ignore[valid-type]
-            dec_hook=self._hook(),
-            float_hook=Decimal,
-        ).decode
+        self._kind = kind
+        hook = self._hook()
+        self._decode, self._decode_mixed = (
+            msgspec.json.Decoder(items, dec_hook=hook, float_hook=Decimal).decode
+            for items in (list[kind], list[kind | _NoObject])  # type: ignore[valid-type]
+        )
 
-    def read(self, array: bytes) -> list[Column] | None:
-        """The columns of whole objects in brackets, which are JSON; None where there is a doubt."""
-        for came in self._came.values():
-            came.clear()
-        for each in self._on_way:
-            each.opened.clear()
-        try:
-            records = self._decode(array)
-        except _UNREAD:
+    def read(self, array: bytes, *, objects_only: bool = False) -> list[Column] | None:
+        """The columns of whole items in brackets, which are JSON; None where there is a doubt."""
+        found = self._records(array, objects_only=objects_only)
+        if found is None:
             return None
+        records, ends_with_record = found
         if not all(each.is_whole(records) for each in self._on_way):
             return None
         columns = {}
@@ -104,8 +104,28 @@ class RecordReader:
                 return None
             if not (wanted.exists or _SCALARS.issuperset(map(type, values))):
                 return None
-            columns[wanted] = Column(values, left[-1] is not _ABSENT)
+            in_last = ends_with_record and left[-1] is not _ABSENT
+            columns[wanted] = Column(values, in_last)
         return [columns[wanted] for wanted in self._order]
+
+    def _records(self, array: bytes, *, objects_only: bool) -> tuple[Sequence[Any], bool] | None:
+        """The objects among the items, and whether the last item is one."""
+        for decode in (self._decode, self._decode_mixed):
+            for came in self._came.values():
+                came.clear()
+            for each in self._on_way:
+                each.opened.clear()
+            try:
+                items = decode(array)
+            except msgspec.ValidationError:
+                if objects_only:
+                    return None
+            except _UNREAD:
+                return None
+            else:
+                records = [item for item in items if type(item) is self._kind]
+                return records, type(items[-1]) is self._kind
+        return None
 
     def _taken(self, kind: Any) -> Sequence[Any]:
         return self._came[kind].copy()
@@ -135,6 +155,8 @@ class RecordReader:
     ) -> Any:
         """The type of an object with the wanted members only."""
         groups: dict[str, list[tuple[Names, Wanted]]] = {}
+        if not all(names for names, _ in below):
+            raise NotReadable
         for names, each in below:
             groups.setdefault(names[0], []).append((names[1:], each))
         fields: list[tuple[str, Any, Any]] = []
@@ -174,6 +196,26 @@ class RecordReader:
         return kind
 
 
+class ItemReader:
+    """Reads arrays of texts, numbers and the like, whose items themselves are wanted."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._columns = len(wanted)
+        self._decode = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
+
+    def read(self, array: bytes, *, objects_only: bool = False) -> list[Column] | None:
+        """As that of a `RecordReader`."""
+        if objects_only:
+            return None
+        try:
+            items = self._decode(array)
+        except _UNREAD:
+            return None
+        if not _SCALARS.issuperset(map(type, items)):
+            return None
+        return [Column(items, in_last=True)] * self._columns
+
+
 @dataclass(frozen=True, slots=True)
 class _OnWay:
     """An object on the way to members: how often one was opened, and how many are left."""
@@ -194,24 +236,28 @@ def _count(value: Any) -> int:
     return 0 if value is None else 1
 
 
+Reader = RecordReader | ItemReader
+
+
 class _Readers(threading.local):
     """Those of this thread, since making one takes as long as a small page."""
 
     def __init__(self) -> None:
-        self.made: dict[tuple[Wanted, ...], RecordReader | None] = {}
+        self.made: dict[tuple[Wanted, ...], Reader | None] = {}
 
 
 _readers = _Readers()
 
 
-def record_reader(wanted: tuple[Wanted, ...]) -> RecordReader | None:
+def record_reader(wanted: tuple[Wanted, ...]) -> Reader | None:
     """A reader for this thread; None where these members cannot be read together."""
     made = _readers.made
     if wanted not in made:
         if len(made) >= _MOST_READERS:
             made.clear()
         try:
-            made[wanted] = RecordReader(wanted)
+            of_items = wanted and not any(each.names for each in wanted)
+            made[wanted] = ItemReader(wanted) if of_items else RecordReader(wanted)
         except NotReadable:
             made[wanted] = None
     return made[wanted]

@@ -42,9 +42,17 @@ from typing import Final
 
 from harvester.config import Limits
 from harvester.errors import NotJSON
-from harvester.page.brackets import Brackets, closers_after, closing, outside_strings
+from harvester.page.array_validator import proven
+from harvester.page.brackets import (
+    Brackets,
+    closers_after,
+    closing,
+    commas_between,
+    outside_strings,
+    structure,
+)
 from harvester.page.grammar import Grammar
-from harvester.page.guard import Block, Guard, last_outside, outline
+from harvester.page.guard import Block, Guard, first_outside, last_outside, outline
 from harvester.page.portions import Portions
 from harvester.page.utf8 import UTF8Check
 from harvester.page.windows import WINDOW, Windows, window
@@ -57,6 +65,7 @@ _LARGEST_PORTION: Final = 64 * 1024
 _FIRST_PIECE: Final = 1024
 _LARGEST_PIECE: Final = 128 * 1024
 _SPACE: Final = b" \t\r\n"
+_CLOSED: Final = (b"}", b"]", b'"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,9 @@ class PageScanner:
         self._sent_open = b""  # the brackets that are open where the parser stands
         self._last = b""  # byte that the parser was given, but for blanks
         self._outlined = 0  # bytes of the block's outline that have been read
+        self._inside = False  # whether the block's next byte is in a string
         self._base = 0  # the depth of what is being skipped; 0: nothing is
+        self._stretch = _FIRST_PIECE  # so much of it is looked at next
         self._skipped = 0  # bytes of it
 
     @property
@@ -245,19 +256,19 @@ class PageScanner:
 
     def _block(self, block: Block) -> Iterator[Step]:
         at = self._outlined = 0
+        self._inside = block.in_string
         while at < len(block.text):
             at = yield from self._pass_over(block, at) if self._base else self._read(block, at)
 
     def _read(self, block: Block, at: int) -> Generator[Step, None, int]:
         """Let the parser read on from `at`; where it stopped."""
-        in_string = block.in_string and at == 0
-        end, whole = at, len(block.text)
-        cut = -1
-        while cut <= at and end < whole:
-            end = min(at + max(self._portion, 2 * (end - at)), whole)
-            ends_in_string = in_string ^ (block.plain.count(b'"', at, end) % 2 == 1)
-            # Before a comma, every value that has begun at this depth is complete.
-            cut = last_outside(block.plain, b",", at, end, ends_in_string)
+        in_string, whole = self._inside, len(block.text)
+        cut, last = (-1, -1) if in_string else self._items(block, at)
+        if last > at and self._is_behind_item(block, at):
+            yield from self._read_items(block, at, last)
+            return last
+        if cut <= at:
+            cut = self._end_of_values(block, at, in_string)
         complete = cut > at
         cut, open_bytes = (cut, 0) if complete else (whole, block.open_bytes)
         plain = block.plain[at:cut]
@@ -269,36 +280,103 @@ class PageScanner:
         ):
             yield Parse(portion)
         self._last = plain.rstrip(_SPACE)[-1:] or self._last
+        self._inside = False  # if anything follows
         if cut < whole and self.spare and not self.spare.read:
             self._begin(self.spare.depth, block.start + cut)
         self._portion = min(2 * self._portion, _LARGEST_PORTION)
         return cut
 
+    def _end_of_values(self, block: Block, at: int, in_string: bool) -> int:
+        """Where a portion from `at` ends: before a comma, every value that has begun at this depth
+        is complete. Not behind `at` where there is no comma.
+        """
+        cut, end, whole = -1, at, len(block.text)
+        while cut <= at and end < whole:
+            end = min(at + max(self._portion, 2 * (end - at)), whole)
+            ends_in_string = in_string ^ (block.plain.count(b'"', at, end) % 2 == 1)
+            cut = last_outside(block.plain, b",", at, end, ends_in_string)
+        return cut
+
+    # --- Items that are read: those of a block, where no window is trusted ------------------------
+
+    def _items(self, block: Block, at: int) -> tuple[int, int]:
+        """Where the first and the last comma stand, not at `at`, between items that are read."""
+        if not (self.spare and self.spare.read and self._brackets.is_array(self.spare.depth)):
+            return -1, -1
+        outside = structure(block.outline[self._outlined :], in_string=False)
+        outside = outside.translate(None, b":")
+        here = self._is_behind_item(block, at)
+        before, after = commas_between(outside[here:], len(self._brackets), self.spare.depth)
+        if before < 0:
+            return -1, -1
+        first = first_outside(block.plain, b",", at, before + here)
+        end, inside = len(block.plain), block.ends_in_string
+        return first, last_outside(block.plain, b",", at, end, inside, after)
+
+    def _is_behind_item(self, block: Block, at: int) -> bool:
+        """Whether the parser has been given all of an item, and another follows at `at`."""
+        return (
+            self.spare is not None
+            and len(self._brackets) == self.spare.depth
+            and self._portions.are_given
+            and self._last not in (b"[", b",")
+            and block.text[at : at + _FIRST_PIECE].lstrip(_SPACE)[:1] == b","
+        )
+
+    def _read_items(self, block: Block, at: int, end: int) -> Iterator[Step]:
+        """Read the items of `block.text[at:end]`, each behind its comma, or let the parser."""
+        plain = block.plain[at:end]
+        outlined = outline(plain)
+        self._outlined += len(outlined)
+        self._brackets.follow(outside_strings(outlined, in_string=False))
+        text = self._portions.take(block.text[at:end], plain, False, 0, complete=True)
+        if self._last not in _CLOSED:
+            yield Parse(b" ")  # or the parser does not see that a number is complete
+        self._last = plain.rstrip(_SPACE)[-1:]
+        array, items = proven(b"".join((b"[", text.lstrip(_SPACE)[1:], b"]")))
+        read = self.spare.read if self.spare else None
+        if read and len(array) > len(text.strip(_SPACE)) and read(array):
+            yield Skipped(len(items))
+        else:
+            yield Parse(text)
+
     def _begin(self, base: int, at: int) -> None:
         """Skip what is left of the container at depth `base`, from byte `at` of the page."""
         self._base, self._sent_open, self._skipped = base, bytes(self._brackets), 0
+        self._stretch = _FIRST_PIECE
         self._grammar.begin(self._sent_open[base - 1 :], at, self._last)
 
     def _pass_over(self, block: Block, at: int) -> Generator[Step, None, int]:
-        """Skip what no field is in, from `at`; where it ended, or the block did."""
-        base, depth, in_string = self._base, len(self._brackets), block.in_string and at == 0
-        outside = outside_strings(block.outline[self._outlined :], in_string)
+        """Skip what no field is in, from `at`; where it ended, or the stretch did."""
+        base, depth, in_string = self._base, len(self._brackets), self._inside
+        end = self._end_of_stretch(block, at)
+        text, plain = block.text[at:end], block.plain[at:end]
+        outlined = block.outline[self._outlined :] if end == len(block.text) else outline(plain)
+        outside = outside_strings(outlined, in_string)
+        inside = in_string ^ (outlined.count(b'"') % 2 == 1)
         yield Skipped(self._brackets.follow(outside, base))
-        self._skipped += len(block.text) - at
+        self._skipped += len(text)
         if len(self._brackets) >= base:
-            opened, inside = bytes(self._brackets)[base - 1 :], block.ends_in_string
-            self._grammar.take(block.text[at:], block.plain[at:], opened, in_string=inside)
-            return len(block.text)
+            self._grammar.take(text, plain, bytes(self._brackets)[base - 1 :], in_string=inside)
+            self._outlined += len(outlined)
+            self._inside = inside
+            return end
         closers = closing(self._sent_open[base - 1 :])
         yield Parse(closers)
         self._base, self._last = 0, closers[-1:]
         if self._skipped > _LARGEST_PORTION:
             self._portion = _FIRST_PORTION
-        # Where it ended is found from the block's end: less is behind it than before.
+        # Where it ended is found from the stretch's end: less is behind it than before.
         closer = closers[-1:]
         after = closers_after(outside, depth, base, closer)
-        whole, ends_in_string = len(block.plain), block.ends_in_string
-        end = 1 + last_outside(block.plain, closer, at, whole, ends_in_string, after)
+        end = 1 + last_outside(block.plain, closer, at, end, inside, after)
         self._grammar.end(block.text[at:end], block.plain[at:end])
-        self._outlined = len(block.outline) - len(outline(block.plain[end:]))
+        self._outlined += len(outline(block.plain[at:end]))
+        self._inside = False
         return end
+
+    def _end_of_stretch(self, block: Block, at: int) -> int:
+        """Where what is skipped at once ends: longer stretches once it has shown to be long."""
+        end = block.plain.find(b'"', at + self._stretch)  # between tokens, and in no escape
+        self._stretch *= 4
+        return end if end >= 0 else len(block.text)

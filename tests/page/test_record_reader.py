@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from harvester.model.jsonpath import parse
 from harvester.page import scanner
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.parser import Parser
-from harvester.page.record_reader import Column, RecordReader, Wanted
+from harvester.page.record_reader import Column, ItemReader, RecordReader, Wanted
 from tests.examples import examples
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
@@ -123,7 +124,7 @@ def test_values_are_those_of_the_events() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '[{"id":1,"id":1}]', '[{"id":1,"\\u0069d":1}]', '[{"id":{}}]', '[{"id":[]}]', "[1]", "[[]]",
+        '[{"id":1,"id":1}]', '[{"id":1,"\\u0069d":1}]', '[{"id":{}}]', '[{"id":[]}]',
         '[{"id":"\\ud800"}]', '[{"id":1e99999999999999999999}]',
     ],
 )  # fmt: skip
@@ -147,6 +148,24 @@ def test_namesakes_within_records_are_no_doubt() -> None:
     text = f"[{','.join(record % number for number in range(5))}]"
     found = read(text, Wanted(("id",)), Wanted(("user", "id")))
     assert found == [Column([0, 1, 2, 3, 4], True), Column([9] * 5, True)]
+
+
+def test_items_that_are_no_objects_have_no_members() -> None:
+    """Among records, and instead of them; but where records are counted they are a doubt."""
+    text = '[1,{"id":5},null,[{"id":7}],"x",{"y":1}]'
+    assert read(text, Wanted(("id",))) == [Column([5], False)]
+    assert read("[[],[1]]", Wanted(("id",))) == [Column([], False)]
+    assert RecordReader([Wanted(("id",))]).read(text.encode(), objects_only=True) is None
+
+
+def test_items_themselves() -> None:
+    """Texts and numbers, as they came; containers are a doubt."""
+    reader = ItemReader([Wanted(()), Wanted(())])
+    found = Column([12345678901234567890123, "x", None, Decimal("1.50"), True], True)
+    text = b'[12345678901234567890123,"x",null,1.50,true]'
+    assert reader.read(text) == [found, found]
+    assert reader.read(b"[1,[2]]") is None
+    assert reader.read(text, objects_only=True) is None
 
 
 def test_counts() -> None:
