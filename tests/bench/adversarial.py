@@ -1,4 +1,4 @@
-"""Pages made to be slow: `python -m tests.bench.adversarial [NAMES…]` prints what doubling them costs.
+"""Pages made to be slow: `python -m tests.bench.adversarial` says what doubling them costs.
 
 Each shape is what a server could send, or send in spite, where some rule of the page reader might
 look at the same bytes again and again: escapes, brackets, keys, numbers and records of unusual
@@ -19,7 +19,6 @@ from harvester.page import Field, FieldParser, Take
 
 _CHUNK: Final = 128 * 1024
 _SIZE: Final = 1_000_000
-_LONG: Final = 15 * 1024 * 1024  # within limits.string_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,88 +30,118 @@ class Adversary:
     chunk: int = _CHUNK
 
 
-def _records(record: Callable[[int], str], size: int, *, after: str = "") -> bytes:
+def _records(record: Callable[[int], str], size: int) -> bytes:
     one = len(record(0)) + 1
-    data = ",".join(record(number) for number in range(max(1, size // one)))
-    return f'{{"data":[{data}]{after},"meta":{{"next_token":"c2"}}}}'.encode()
+    return _page(",".join(map(record, range(max(1, size // one)))))
+
+
+def _page(data: str) -> bytes:
+    return f'{{"data":[{data}],"meta":{{"next_token":"c2"}}}}'.encode()
 
 
 def _of(record: Callable[[int], str]) -> Callable[[int], bytes]:
+    """A page of such records, by their numbers."""
     return lambda size: _records(record, size)
+
+
+def _all(record: str) -> Callable[[int], bytes]:
+    """A page of equal records."""
+    return lambda size: _records(lambda _: record, size)
+
+
+def _texts(text: str) -> Callable[[int], bytes]:
+    """A page of records with a number and such a text."""
+    return _of(lambda n: f'{{"id":{n},"t":"{text}"}}')
 
 
 def _one(inside: Callable[[int], str]) -> Callable[[int], bytes]:
     """One record only, as large as the page."""
-    return lambda size: f'{{"data":[{inside(size)}],"meta":{{"next_token":"c2"}}}}'.encode()
+    return lambda size: _page(f'{{"id":1,{inside(size)}}}')
+
+
+def _text(unit: str) -> Callable[[int], bytes]:
+    """One record with one text, as large as the page."""
+    return _one(lambda size: f'"t":"{unit * (size // len(unit))}"')
 
 
 def _members(count: int) -> str:
     return ",".join(f'"k{number}":{number}' for number in range(count))
 
 
-def _deep(levels: int, opening: str, closing: str) -> str:
-    return opening * levels + "1" + closing * levels
+def _list(item: str, size: int) -> str:
+    return f'"l":[{",".join([item] * max(1, size // (len(item) + 1)))}]'
 
 
-_ID: Final = ("data[*].id", Take.MAX)
-_PLAIN: Final = '{"id":%d,"t":"x"}'
+def _ids(size: int) -> str:
+    return _list('{"id":1}', size)
+
+
+def _outside(value: object, size: int) -> Callable[[int], bytes]:
+    """Nothing but members beside no records."""
+    return lambda whole: json.dumps(
+        {**{f"k{n}": value for n in range(whole // size)}, "data": []}
+    ).encode()
+
+
+_MAX: Final = (("data[*].id", Take.MAX),)
+_FIRST: Final = (("data[0].x", Take.FIRST),)
+_LAST: Final = (("data[-1].id", Take.LAST),)
+_ITSELF: Final = (("data[-1]", Take.LAST),)
+_INNER: Final = (("data[*].l[*].id", Take.MAX),)
+_FILTER: Final = (("data[?@.rel=='next'].href", Take.FIRST),)
+_COUNT: Final = (("data[*].l", Take.COUNT),)
+_BRACKETS: Final = f'{{"id":1,{_list("[]", 900)}}}'
+_SMALL: Final = _of(lambda n: f'{{"id":{n}}}')
 
 ADVERSARIES: Final[dict[str, Adversary]] = {
-    "small records": Adversary(_of(lambda n: f'{{"id":{n}}}')),
-    "small records, [0].x": Adversary(_of(lambda n: f'{{"id":{n}}}'), [("data[0].x", Take.FIRST)]),
-    "small records, [*].id": Adversary(_of(lambda n: f'{{"id":{n}}}'), [_ID]),
-    "small records, [-1].id": Adversary(_of(lambda n: f'{{"id":{n}}}'), [("data[-1].id", Take.LAST)]),
+    "small records": Adversary(_SMALL),
+    "small records, [0].x": Adversary(_SMALL, _FIRST),
+    "small records, [*].id": Adversary(_SMALL, _MAX),
+    "small records, [-1].id": Adversary(_SMALL, _LAST),
     "numbers": Adversary(_of(str)),
-    "numbers, [-1]": Adversary(_of(str), [("data[-1]", Take.LAST)]),
+    "numbers, [-1]": Adversary(_of(str), _ITSELF),
     "texts": Adversary(_of(lambda n: f'"a{n}"')),
-    "empty objects": Adversary(_of(lambda n: "{}"), [_ID]),
-    "empty arrays": Adversary(_of(lambda n: "[]"), [_ID]),
-    "null": Adversary(_of(lambda n: "null"), [_ID]),
-    "escaped quotes": Adversary(_of(lambda n: r'{"id":%d,"t":"%s"}' % (n, r"\"" * 300)), [_ID]),
-    "escaped backslashes": Adversary(_of(lambda n: r'{"id":%d,"t":"%s"}' % (n, r"\\" * 300)), [_ID]),
-    "escaped letters": Adversary(_of(lambda n: r'{"id":%d,"t":"%s"}' % (n, r"\u00e9" * 100)), [_ID]),
-    "surrogate pairs": Adversary(_of(lambda n: r'{"id":%d,"t":"%s"}' % (n, r"\ud83d\ude00" * 60))),
-    "lone surrogates": Adversary(_of(lambda n: r'{"id":%d,"t":"%s"}' % (n, r"\ud83d" * 60)), [_ID]),
-    "control characters": Adversary(_of(lambda n: '{"id":%d,"t":"%s"}' % (n, "\t" * 200)), [_ID]),
-    "one long text": Adversary(_one(lambda size: f'{{"id":1,"t":"{"x" * size}"}}'), [_ID]),
-    "one long escaped text": Adversary(_one(lambda s: r'{"id":1,"t":"%s"}' % (r"\n" * (s // 2))), [_ID]),
-    "one long text of backslashes": Adversary(_one(lambda s: r'{"id":1,"t":"%s"}' % (r"\\" * (s // 2))), [_ID], 4096),
-    "one long text, small chunks": Adversary(_one(lambda s: f'{{"id":1,"t":"{"x" * s}"}}'), [_ID], 1024),
-    "white space": Adversary(_one(lambda size: " " * size), [_ID], 4096),
-    "white space between": Adversary(_of(lambda n: _PLAIN % n + " " * 500), [_ID]),
-    "one record of many members": Adversary(_one(lambda size: f"{{{_members(size // 14)}}}"), [_ID]),
-    "one record of many objects": Adversary(
-        _one(lambda size: '{"id":1,"list":[%s]}' % ",".join('{"id":1}' for _ in range(size // 9))), [_ID]),
-    "one record of many arrays": Adversary(
-        _one(lambda size: '{"id":1,"list":[%s]}' % ",".join("[1]" for _ in range(size // 4))), [_ID]),
-    "records of thousands of members": Adversary(
-        _of(lambda n: f'{{"id":{n},{_members(3000)}}}'), [_ID]),
+    "empty objects": Adversary(_all("{}"), _MAX),
+    "empty arrays": Adversary(_all("[]"), _MAX),
+    "null": Adversary(_all("null"), _MAX),
+    "escaped quotes": Adversary(_texts(r"\"" * 300), _MAX),
+    "escaped backslashes": Adversary(_texts(r"\\" * 300), _MAX),
+    "escaped letters": Adversary(_texts(r"\u00e9" * 100), _MAX),
+    "surrogate pairs": Adversary(_texts(r"\ud83d\ude00" * 60)),
+    "lone surrogates": Adversary(_texts(r"\ud83d" * 60), _MAX),
+    "control characters": Adversary(_texts("\t" * 200), _MAX),
+    "namesakes in texts": Adversary(_texts(r",{\"id\":,{\"id\":"), _MAX),
+    "brackets in texts": Adversary(_texts("[{" * 200), _MAX),
+    "one long text": Adversary(_text("x"), _MAX),
+    "one long text of escapes": Adversary(_text(r"\n"), _MAX),
+    "one long text of backslashes": Adversary(_text(r"\\"), _MAX, 4096),
+    "one long text, small chunks": Adversary(_text("x"), _MAX, 1024),
+    "white space": Adversary(_one(lambda size: f'{" " * size}"t":1'), _MAX, 4096),
+    "white space between": Adversary(_of(lambda n: f'{{"id":{n}}}{" " * 500}'), _MAX),
+    "one record of many members": Adversary(_one(lambda size: _members(size // 14)), _MAX),
+    "one record of many objects": Adversary(_one(_ids), _MAX),
+    "one record of many arrays": Adversary(_one(lambda size: _list("[1]", size)), _MAX),
+    "records of thousands of members": Adversary(_all(f'{{"id":1,{_members(3000)}}}'), _MAX),
     "a key in every other record": Adversary(
-        _of(lambda n: f'{{"id":{n}}}' if n % 2 else '{"other":[1,2]}'), [_ID]),
-    "a key twice in each record": Adversary(_of(lambda n: f'{{"t":{n},"t":{n}}}'), [_ID]),
-    "each record begins otherwise": Adversary(_of(lambda n: f'{{"k{n}":1,"id":{n}}}'), [_ID]),
-    "namesakes inside": Adversary(
-        _of(lambda n: f'{{"id":{n},"l":[{{"id":1}},{{"id":2}},{{"id":3}}]}}'), [_ID]),
-    "namesakes in texts": Adversary(
-        _of(lambda n: r'{"id":%d,"t":",{\"id\":,{\"id\":"}' % n), [_ID]),
-    "deep objects": Adversary(_of(lambda n: _deep(80, '{"a":', "}")), [_ID]),
-    "deep arrays": Adversary(_of(lambda n: _deep(200, "[", "]")), [_ID]),
-    "brackets": Adversary(_of(lambda n: '{"id":%d,"l":[%s]}' % (n, "[]," * 300 + "[]")), [_ID]),
-    "brackets in texts": Adversary(_of(lambda n: '{"id":%d,"t":"%s"}' % (n, "[{" * 200)), [_ID]),
-    "digits": Adversary(_of(lambda n: f'{{"id":{n},"n":{"7" * 800}}}'), [_ID]),
-    "long ids": Adversary(_of(lambda n: f'{{"id":"{n:0900d}"}}'), [_ID]),
-    "fractions": Adversary(_of(lambda n: f'{{"id":{n}.5e1}}'), [_ID]),
-    "nested wildcard": Adversary(
-        _of(lambda n: '{"l":[%s]}' % ",".join('{"id":%d}' % i for i in range(30))), [("data[*].l[*].id", Take.MAX)]),
-    "a filter": Adversary(_of(lambda n: f'{{"rel":"x","href":"{n}"}}'), [("data[?@.rel=='next'].href", Take.FIRST)]),
-    "counted": Adversary(_of(lambda n: f'{{"l":[1,2,3],"n":{n}}}'), [("data[*].l", Take.COUNT)]),
-    "counted namesakes": Adversary(_of(lambda n: f'{{"l":[{{"l":[1]}}],"n":{n}}}'), [("data[*].l", Take.COUNT)]),
-    "many keys outside": Adversary(
-        lambda size: json.dumps({**{f"k{n}": n for n in range(size // 14)}, "data": []}).encode()),
-    "many arrays outside": Adversary(
-        lambda size: json.dumps({**{f"k{n}": [n] for n in range(size // 16)}, "data": []}).encode()),
-    "bytes one by one": Adversary(lambda size: _records(lambda n: _PLAIN % n, size // 20), [_ID], 1),
-}  # fmt: skip
+        _of(lambda n: f'{{"id":{n}}}' if n % 2 else '{"other":[1,2]}'), _MAX
+    ),
+    "a key twice in each record": Adversary(_all('{"t":1,"t":2}'), _MAX),
+    "each record begins otherwise": Adversary(_of(lambda n: f'{{"k{n}":1,"id":{n}}}'), _MAX),
+    "namesakes inside": Adversary(_all(f'{{"id":7,{_ids(30)}}}'), _MAX),
+    "deep objects": Adversary(_all('{"a":' * 80 + "1" + "}" * 80), _MAX),
+    "deep arrays": Adversary(_all("[" * 200 + "]" * 200), _MAX),
+    "brackets": Adversary(_all(_BRACKETS), _MAX),
+    "digits": Adversary(_of(lambda n: f'{{"id":{n},"n":{"7" * 800}}}'), _MAX),
+    "long ids": Adversary(_of(lambda n: f'{{"id":"{n:0900d}"}}'), _MAX),
+    "fractions": Adversary(_of(lambda n: f'{{"id":{n}.5e1}}'), _MAX),
+    "nested wildcard": Adversary(_all(f"{{{_ids(270)}}}"), _INNER),
+    "a filter": Adversary(_of(lambda n: f'{{"rel":"x","href":"{n}"}}'), _FILTER),
+    "counted": Adversary(_of(lambda n: f'{{"l":[1,2,3],"n":{n}}}'), _COUNT),
+    "counted namesakes": Adversary(_all('{"l":[{"l":[1]}]}'), _COUNT),
+    "many keys outside": Adversary(_outside(1, 14)),
+    "many arrays outside": Adversary(_outside([1], 16)),
+    "byte by byte": Adversary(lambda size: _SMALL(size // 20), _MAX, 1),
+}
 """By name."""
 
 
@@ -146,7 +175,7 @@ def main(names: Sequence[str]) -> None:
     """Print them."""
     for name in names or ADVERSARIES:
         once, twice = growth(name)
-        sys.stdout.write(f"{name:32} {_SIZE / once / 1e6:8.1f} MB/s  {twice / once:5.2f} x\n")
+        sys.stdout.write(f"{twice / once:5.2f} x  {_SIZE / once / 1e6:8.1f} MB/s  {name}\n")
         sys.stdout.flush()
 
 

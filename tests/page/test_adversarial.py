@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -12,6 +12,7 @@ from harvester.errors import AttemptFailed
 from harvester.model import parse
 from harvester.page import Field, FieldParser, Take, matcher
 from tests.bench.adversarial import ADVERSARIES
+from tests.examples import examples
 
 _SIZE = 40_000
 
@@ -70,7 +71,7 @@ _PATHS = [
     st.lists(st.sampled_from(_PATHS), min_size=1, max_size=3, unique_by=lambda each: each.name),
     st.integers(1, 60), st.sampled_from(["", " ", "\n  "]), st.integers(1, 40),
 )  # fmt: skip
-@settings(max_examples=400)
+@examples(400)
 def test_any_items_are_read_as_by_events(
     items: list[str], fields: list[Field], chunk: int, blank: str, times: int
 ) -> None:
