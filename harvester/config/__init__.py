@@ -102,6 +102,7 @@ from harvester.config.secret_text import (
 )
 from harvester.config.static_auth import (
     ApiKey,
+    AwsSigV4,
     Bearer,
     HttpBasic,
     HttpDigest,
@@ -131,6 +132,7 @@ __all__ = [
     "ApiKey",
     "Auth",
     "AuthOptions",
+    "AwsSigV4",
     "Bearer",
     "Budget",
     "Change",

@@ -17,7 +17,7 @@ from harvester.config.login_auth import (
     OAuth2DeviceCode,
 )
 from harvester.config.secret_text import block_options, referring_options, secret_options
-from harvester.config.static_auth import ApiKey, Bearer, HttpBasic, HttpDigest, OAuth1
+from harvester.config.static_auth import ApiKey, AwsSigV4, Bearer, HttpBasic, HttpDigest, OAuth1
 from harvester.config.token_auth import (
     JwtBearer,
     OAuth2ClientCredentials,
@@ -38,7 +38,8 @@ Auth = Annotated[
     | SessionToken
     | JwtBearer
     | OAuth1
-    | Hmac,
+    | Hmac
+    | AwsSigV4,
     Field(discriminator="type"),
 ]
 """Any of them, told apart by `type`."""

@@ -1,8 +1,8 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from harvester.config.auth_forms import Auth
 from harvester.config.options import (
@@ -14,6 +14,7 @@ from harvester.config.options import (
     OrJust,
     PagePath,
     Section,
+    SectionError,
     Size,
     Text,
 )
@@ -120,7 +121,18 @@ class Client(Section):
     """Whether netrc and the proxy variables of the environment are heeded."""
     ca_bundle: Text | None = None
     """A file of certificates to trust instead of the usual ones."""
+    client_certificate: Text | None = None
+    """A file with this client's certificate (PEM), shown to base_url's origin only; with its key,
+    unless `client_key` names that."""
+    client_key: Text | None = None
+    """The file of its private key, without a passphrase."""
     proxy: Text | None = Field(default=None, repr=False)
     """The URL of a proxy for every request."""
     limits: Limits = Limits()
     """What a page may not exceed."""
+
+    @model_validator(mode="after")
+    def _key_of_a_certificate(self) -> Self:
+        if self.client_key is not None and self.client_certificate is None:
+            raise SectionError([(("client_key",), "needs client_certificate")])
+        return self

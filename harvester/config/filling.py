@@ -47,7 +47,7 @@ def _put(resource: Any, path: KeyPath, text: str, env: Mapping[str, str]) -> str
     if secret := next(filter(is_secret_variable, names), None):
         return f"the variable {secret} has the name of a secret, and this would name a folder"
     try:
-        value = render(text, Scope(env=given(names, env)))
+        value = render(text, Scope(env=given(names, env, runs=False)))
     except TemplateError as error:
         return error.message
     if value is ABSENT:

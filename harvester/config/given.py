@@ -2,17 +2,19 @@
 
 A secret's file, `{file./run/secrets/NAME}`, is read once, when the configuration is loaded. It goes
 by the name `file./run/secrets/NAME` where a variable goes by its own, and is a secret whatever it
-is called.
+is called. So is what a command prints, `{command.pass show api/token}`: it is run once, without a
+shell, when a YAML is loaded that names it, and by nothing else: what a folder holds is not run.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from harvester.config.auth_forms import may_break
+from harvester.config.secret_commands import printed, why_not
 from harvester.config.wording import KeyPath
-from harvester.model import Reference, Scope, TemplateError, file_of, render
+from harvester.model import Reference, Scope, TemplateError, command_of, file_of, render
 
 _MOST_BYTES: Final = 64 * 1024  # of a secret's file
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -20,14 +22,16 @@ _ODD: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in text of seve
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
-def given(names: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
-    """The values of what is named, as far as they can be had."""
+def given(names: Iterable[str], env: Mapping[str, str], *, runs: bool = True) -> dict[str, str]:
+    """The values of what is named, as far as they can be had; `runs`: also those of commands."""
     found = {}
     for name in dict.fromkeys(names):
-        path = file_of(name)
-        if path is None and name in env:
-            found[name] = env[name]
-        elif path is not None and isinstance(text := _read(path), str):
+        text: str | OSError | None = env.get(name)
+        if (path := file_of(name)) is not None:
+            text = _read(path)
+        elif (command := command_of(name)) is not None:
+            text = printed(command) if runs else None
+        if isinstance(text, str):
             found[name] = text
     return found
 
@@ -38,13 +42,11 @@ def faults(
     """What is wrong with the values of what is named, with the places that name it."""
     for path, reference in needed:
         name = reference.name
-        file = file_of(name)
         if reference.default is not None and not values.get(name):
             continue
-        what = f"the environment variable {name}" if file is None else f"the file {file}"
+        what, missing = _told(name)
         if name not in values:
-            missing = "is not set" if file is None else f"cannot be read: {_read(file)}"
-            yield path, f"{what} {missing}"
+            yield path, f"{what} {missing()}"
         elif not values[name]:
             yield path, f"{what} is empty"
         elif (_ODD if may_break(path) else _CONTROL).search(values[name]):
@@ -53,6 +55,15 @@ def faults(
             yield path, f"{what} is not UTF-8 text"
         elif fault := _untyped(reference, values):
             yield path, fault
+
+
+def _told(name: str) -> tuple[str, Callable[[], str]]:
+    """What is named, in words, and why there is none of it."""
+    if (command := command_of(name)) is not None:
+        return f"the command `{command}`", lambda: why_not(command)
+    if (file := file_of(name)) is not None:
+        return f"the file {file}", lambda: f"cannot be read: {_read(file)}"
+    return f"the environment variable {name}", lambda: "is not set"
 
 
 def _untyped(reference: Reference, values: Mapping[str, str]) -> str | None:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from harvester.config import references, secret_keys
 from harvester.config.document import Document, Place
+from harvester.config.dotenv import beside
 from harvester.config.explain import explain
 from harvester.config.filling import fill
 from harvester.config.given import faults as given_faults
@@ -56,10 +57,15 @@ def load_config(
     set: Sequence[str] = (),  # noqa: A002 - named after the option of the command line
     env: Mapping[str, str] | None = None,
 ) -> Config:
-    """Read a YAML file; see `parse_config`. A file that cannot be read is a ConfigError too."""
+    """Read a YAML file; see `parse_config`. A file that cannot be read is a ConfigError too.
+
+    Variables that the environment lacks may stand in a file `.env` beside it.
+    """
     source = str(path)
     text = read_text(path)
     home = Path(path).absolute().parent
+    if env is None:
+        env = {**beside(home), **os.environ}
     return parse_config(text, source, base_url=base_url, set=set, env=env, home=home)
 
 
@@ -163,7 +169,8 @@ def reopen(
         if MASK in text and path[:1] in (("client",), ("resources",))
     ]
     needed = list(references.variables(document.tree))
-    values = given((reference.name for _, reference in needed), os.environ if env is None else env)
+    names = (reference.name for _, reference in needed)
+    values = given(names, os.environ if env is None else env, runs=False)
     problems += [document.problem(*fault) for fault in given_faults(needed, values)]
     if problems:
         raise ConfigError(problems)

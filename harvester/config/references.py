@@ -52,7 +52,7 @@ def references_in(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
 
 def is_given(text: str) -> bool:
     """Whether a text seems to refer to a variable, or to a secret's file."""
-    return "{env." in text or "{file./" in text
+    return any(begins in text for begins in ("{env.", "{file./", "{command."))
 
 
 def variables(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
@@ -69,8 +69,8 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     for path, text in strings(tree):
         resource = _request_of(path, tree)
         if resource is None and not _environment_only(path):
-            if "{file./" in text and "partitions" in path:
-                yield path, "a secret's file here would name a folder; write the value"
+            if ("{file./" in text or "{command." in text) and "partitions" in path:
+                yield path, "a secret here would name a folder; write the value"
             continue
         try:
             found = Template.parse(text).references

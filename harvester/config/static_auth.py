@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from harvester.config.auth_options import AuthOptions, check_header
 from harvester.config.options import SectionError, Text
@@ -70,6 +70,24 @@ class HttpDigest(AuthOptions):
     def secrets(self) -> dict[str, SecretText]:
         """The password; names are sent in the open."""
         return {"password": self.password}
+
+
+class AwsSigV4(AuthOptions):
+    """A signature over each request, as AWS wants it (Signature Version 4). Needs
+    `pip install 'api-harvester[aws]'`.
+    """
+
+    type: Literal["aws_sigv4"]
+    access_key_id: Annotated[Text, Referring()] = Field(repr=False)
+    """The id of the key, as a reference: `"{env.AWS_ACCESS_KEY_ID}"`."""
+    secret_access_key: SecretLine
+    """The key, as a reference: `"{env.AWS_SECRET_ACCESS_KEY}"`."""
+    session_token: SecretLine | None = None
+    """The token of temporary credentials."""
+    region: Annotated[Text, Referring()]
+    """The region, such as `eu-central-1`."""
+    service: Text
+    """The service, as AWS signs for it, such as `execute-api`, `s3` or `es`."""
 
 
 class OAuth1(AuthOptions):

@@ -18,7 +18,7 @@ from harvester.config.models import Config
 from harvester.config.references import references_in
 from harvester.config.secret_variables import is_secret_variable
 from harvester.config.wording import KeyPath
-from harvester.model import file_of
+from harvester.model import command_of, file_of
 from harvester.security import is_secret_name
 
 #: Tokens are as long, and mix letters of both kinds with digits, or are hexadecimal.
@@ -56,7 +56,8 @@ def looks_secret(value: str) -> bool:
 
 def renewable(config: Config) -> frozenset[str]:
     """The variables that hold credentials, so that their values may change at any time."""
-    named = {name for name in config.env if is_secret_variable(name) or file_of(name)}
+    secret = (is_secret_variable, file_of, command_of)
+    named = {name for name in config.env if any(says(name) for says in secret)}
     return frozenset(named | {name for path, name in _places(config) if _lets_in(config, path)})
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from harvester.auth import scheme_of
 from harvester.config import Config, RenewableOptions, Resource, fingerprints, hidden, references_in
 from harvester.engine.page_reader import PageReader
-from harvester.model import Reference, Scope, Template, file_of, render, strings
+from harvester.model import Reference, Scope, Template, command_of, file_of, render, strings
 from harvester.paging import Endpoint
 from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
 
@@ -89,7 +89,7 @@ def _names_now(resource: Resource) -> bool:
 
 
 def _named(name: str) -> str:
-    return name if file_of(name) else f"env.{name}"
+    return name if file_of(name) or command_of(name) else f"env.{name}"
 
 
 def _urls(config: Config) -> Iterator[tuple[str, str]]:

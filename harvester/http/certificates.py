@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from harvester.config import Client
 from harvester.errors import ConfigError
 
 #: What OpenSSL says where the other side speaks no TLS at all,
@@ -23,6 +24,7 @@ _NO_AGREEMENT: Final = (
     "UNSAFE_LEGACY_RENEGOTIATION", "CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE",
     "ALERT_UNKNOWN_CA", "ALERT_ACCESS_DENIED", "WRONG_SIGNATURE_TYPE", "EE_KEY_TOO_SMALL",
 )  # fmt: skip
+_OWN: Final = "client: {client_certificate: FILE, client_key: FILE}"
 _EXPIRED: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and …_HAS_EXPIRED
 _OTHER_NAME: Final = (62, 63, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and its like
 
@@ -40,6 +42,8 @@ def tls_trouble(causes: Sequence[BaseException]) -> str | None:
                 "with http:// (base_url)?"
             )
         if any(name in reason for name in _NO_AGREEMENT):
+            if "CERTIFICATE_REQUIRED" in reason:
+                return f"the server wants a certificate of this client: {_OWN}"
             return f"the server and this machine agree on no TLS: {reason.lower()}"
     return None
 
@@ -67,3 +71,34 @@ def check_bundle(path: str) -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"client.ca_bundle: {path}: {why}") from error
+
+
+def certificate_of(client: Client) -> tuple[str, str] | None:
+    """The files of the client's own certificate and its key; None where it has none. Raises
+    `ConfigError` where they are not that, before anything is sent.
+    """
+    path = client.client_certificate
+    if path is None:
+        return None
+    key = client.client_key or path
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        for file in (path, key):
+            with Path(file).open("rb"):
+                pass
+        context.load_cert_chain(path, key, password=_no_passphrase)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            why = f"the key in {key} is that of another certificate (client_key)"
+        else:
+            why = f"no certificate in PEM form with its private key (client_key: {key})"
+        raise ConfigError(f"client.client_certificate: {path}: {why}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        told = getattr(error, "filename", None) or key
+        raise ConfigError(f"client.client_certificate: {told}: {why}") from error
+    return path, key
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key has a passphrase, which nobody is asked for; take it off")

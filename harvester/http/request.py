@@ -47,3 +47,5 @@ class Request:
     #: Makes the request for a URL of another origin, to which this one is redirected. Raises
     #: `PageRefused` where it may not go there; None: it may go nowhere else.
     elsewhere: Callable[[str], "Request"] | None = field(default=None, repr=False)
+    #: Whether it goes where credentials go, so that a client's certificate is shown there.
+    trusted: bool = True

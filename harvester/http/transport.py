@@ -26,7 +26,7 @@ import urllib3.exceptions
 from harvester.config import Client
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected, Unreached
 from harvester.http import headers
-from harvester.http.certificates import check_bundle, tls_trouble
+from harvester.http.certificates import certificate_of, check_bundle, tls_trouble
 from harvester.http.connection import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
 from harvester.http.cookies import Cookies
 from harvester.http.reachability import origin_in
@@ -95,6 +95,7 @@ class Transport:
     def __init__(self, client: Client) -> None:
         if client.ca_bundle is not None:
             check_bundle(client.ca_bundle)
+        self._certificate = certificate_of(client)
         self._client = client
         self._adapter = _StrictAdapter(max_retries=0, pool_maxsize=1)
         self._environment = requests.Session() if client.trust_env else None
@@ -195,7 +196,7 @@ class Transport:
             prepared = _prepared(request)
             if self._environment is not None and not _has_credentials(request):
                 prepared.prepare_auth(requests.utils.get_netrc_auth(request.url))
-            route = self._way_to(prepared)
+            route = self._way_to(prepared, self._certificate if request.trusted else None)
             raw = route.pool.urlopen(
                 request.method,
                 route.target(prepared),
@@ -215,15 +216,19 @@ class Transport:
         merged, several = headers.merged(raw.headers.iteritems())
         return Response(raw.status, merged, raw, self._client.limits.wire_bytes, several)
 
-    def _way_to(self, prepared: requests.PreparedRequest) -> "_Route":
+    def _way_to(
+        self, prepared: requests.PreparedRequest, certificate: tuple[str, str] | None
+    ) -> "_Route":
         """The way to where a request goes; it is nearly always that of the one before."""
         url = str(prepared.url)
         origin = "/".join(url.split("/", 3)[:3])
         if self._route is None or self._route.origin != origin:
             proxies, verify = self._settings(url)
             adapter = self._adapter
-            pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies)
-            adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # theirs
+            pool = adapter.get_connection_with_tls_context(
+                prepared, verify, proxies=proxies, cert=certificate
+            )
+            adapter.cert_verify(pool, url, verify, certificate)  # type: ignore[no-untyped-call]
             whole_urls = not adapter.request_url(prepared, proxies).startswith("/")
             self._route = _Route(origin, pool, whole_urls)
         return self._route

@@ -100,7 +100,8 @@ class Reference:
 
     `kind` says where the value comes from: the environment, the cursor, the number of the page,
     or a partition value. `name` is the variable or partition key (for the other kinds, the kind);
-    a secret's file is one of the environment, by the name `file./its/whole/path`;
+    a secret's file is one of the environment, by the name `file./its/whole/path`, and so is what a
+    command prints, by the name `command.` and its line;
     `attribute` is `start`, `end` or `last` of a window, or a member of a parent's record, which is
     a value by the name `key.member`; `format` what follows the colon: of a
     cursor it is `json`, for APIs that want JSON inside a parameter, where text has its quotes.
@@ -117,12 +118,18 @@ class Reference:
 
     def __str__(self) -> str:
         """Write the reference as it was read, braces included."""
-        is_variable = self.kind == "env" and file_of(self.name) is None
+        outside = file_of(self.name) or command_of(self.name)
+        is_variable = self.kind == "env" and outside is None
         name = f"env.{self.name}" if is_variable else self.name
         attribute = f".{self.attribute}" if self.attribute else ""
         raw = _RAW if self.raw else ""
         default = "" if self.default is None else f"?{self.default}"
         return f"{{{name}{attribute}{f':{self.format}' if self.format else ''}{raw}{default}}}"
+
+
+def command_of(name: str) -> str | None:
+    """The line of a command that prints a secret, where a reference has the name of one."""
+    return name.removeprefix(_COMMAND) if name.startswith(_COMMAND) else None
 
 
 def file_of(name: str) -> str | None:
@@ -253,6 +260,8 @@ def _plain(value: Any) -> Any:
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)
 _FILE: Final = "file./"
+_COMMAND: Final = "command."
+_COMMAND_LINE: Final = re.compile(r"command\.[^{}\x00-\x1f\x7f]*[^{}\s\x00-\x1f\x7f]")
 _FILE_PATH: Final = re.compile(r"file\./[^{}:|\x00-\x1f\x7f]+")
 _VARIABLE: Final = re.compile(
     rf"env\.({_NAME})(?::({'|'.join(TYPES)}|epoch|epoch_ms|iso|[^?{{}}]*%[^?{{}}]*))?(?:\?([^{{}}]*))?",
@@ -308,6 +317,8 @@ def _outside(body: str) -> Reference | None:
     """The reference to a file or a variable of the environment, if it is one."""
     if body.startswith(_FILE):
         return Reference("env", body)
+    if body.startswith(_COMMAND):
+        return Reference("env", body)
     if variable := _VARIABLE.fullmatch(body):
         form = variable[2]
         if form is not None and form not in TYPES and _format_problem(form):
@@ -325,6 +336,8 @@ def _reference(body: str, at: int) -> Reference:
 
     if body.startswith(_FILE) and not _FILE_PATH.fullmatch(body):
         raise refuse("a secret's file is written {file./its/whole/path}, without : or |")
+    if body.startswith(_COMMAND) and not _COMMAND_LINE.fullmatch(body):
+        raise refuse("a command is written {command.pass show api/token}, in one line")
     if (outside := _outside(body)) is not None:
         return outside
     raw = body.endswith(_RAW)

@@ -156,7 +156,9 @@ class Endpoint:
         elsewhere = None
         if method == "GET":
             elsewhere = partial(self._elsewhere, headers, credentials)
-        return Request(method, _with_query(url, params), sent, content, idempotent, sign, elsewhere)
+        trusted = self.origins.check(url)
+        asked = _with_query(url, params)
+        return Request(method, asked, sent, content, idempotent, sign, elsewhere, trusted)
 
     def _elsewhere(self, headers: dict[str, str], credentials: Credentials, url: str) -> Request:
         """The request that a redirect to another origin asks for. Raises `PageRefused`."""

@@ -14,6 +14,7 @@ from types import NoneType
 
 from harvester.config import (
     ApiKey,
+    AwsSigV4,
     Bearer,
     Hmac,
     HttpBasic,
@@ -131,6 +132,33 @@ def _signature(asked: Asked) -> str | None:
 
 
 PAIR = b64encode(b"user-s3cret-2:pass-s3cret-1").decode()
+_AWS = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/(\d{8})/eu-central-1/execute-api/aws4_request, "
+    r"SignedHeaders=(host;x-amz-date;x-amz-security-token), Signature=([0-9a-f]{64})"
+)
+
+
+def signed_for_aws(asked: Asked) -> bool:
+    """Signature Version 4, checked by hand as AWS describes it."""
+    found = _AWS.fullmatch(asked.headers.get("authorization", ""))
+    if found is None or asked.headers.get("x-amz-security-token") != "aws-session-s3cret":
+        return False
+    day, names, signature = found.groups()
+    path, _, query = asked.target.partition("?")
+    headers = "".join(f"{name}:{asked.headers[name]}\n" for name in names.split(";"))
+    empty = hashlib.sha256(asked.body).hexdigest()
+    canonical = "\n".join(
+        [asked.method, path, "&".join(sorted(query.split("&"))), headers, names, empty]
+    )
+    scope = f"{day}/eu-central-1/execute-api/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = "\n".join(["AWS4-HMAC-SHA256", asked.headers["x-amz-date"], scope, digest])
+    key = b"AWS4aws-s3cret-key"
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest() == signature
+
+
 CLIENT = 'access_token_url: "ORIGIN/token", client_id: the-client, client_secret: "{env.SECRET}"'
 OWNER = 'resource_owner_key: "{env.OWNER}", resource_owner_secret: "{env.OWN}"'
 OF_CLIENT = {"NAME": "ann", "SECRET": CLIENT_SECRET}
@@ -157,6 +185,13 @@ SAMPLES: dict[type, Sample] = {
         '{type: http_digest, username: "{env.NAME}", password: "{env.PASSWORD}"}',
         {"NAME": "user-s3cret-2", "PASSWORD": "pass-s3cret-1"},
         lambda asked: False,
+    ),
+    AwsSigV4: Sample(
+        '{type: aws_sigv4, access_key_id: AKIDEXAMPLE, secret_access_key: "{env.SECRET}",'
+        ' session_token: "{env.SESSION}", region: eu-central-1, service: execute-api}',
+        {"SECRET": "aws-s3cret-key", "SESSION": "aws-session-s3cret"},
+        lets_in=signed_for_aws,
+        needs="botocore",
     ),
     Hmac: Sample(
         '{type: hmac, key: "{env.KEY}", key_name: X-Key, secret: "{env.SECRET}",'

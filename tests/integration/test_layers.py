@@ -48,6 +48,8 @@ ROOMS = {
     "yaml": ("config.yamlfile", "importer.reading"),
     "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
     "authlib": ("auth.login",),
+    "botocore": ("auth.schemes.aws_sigv4",),
+    "dotenv": ("config.dotenv",),
     "jwt": ("auth.schemes.jwt_bearer",),
     "requests_oauthlib": ("auth.",),
     "urllib3": ("http.",),
