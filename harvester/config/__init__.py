@@ -17,10 +17,24 @@ from harvester.config.auth_options import (
     RenewableOptions,
 )
 from harvester.config.client import (
+    AllowedHost,
+    Budget,
+    Client,
     Limits,
+    Retry,
+    Timeout,
 )
 from harvester.config.folder import (
     folder_named_in,
+)
+from harvester.config.formats import (
+    CsvFormat,
+    FormatConfig,
+    FormatOptions,
+    JsonFormat,
+    JsonLinesFormat,
+    RawFormat,
+    XmlFormat,
 )
 from harvester.config.growth import (
     changed_partitions,
@@ -43,37 +57,24 @@ from harvester.config.login_auth import (
     OAuth2Login,
 )
 from harvester.config.models import (
-    AllowedHost,
-    Budget,
-    Client,
     Concurrency,
     Config,
-    CsvFormat,
+    Incremental,
+    NextRequest,
+    Output,
+    Resource,
+)
+from harvester.config.paginators import (
     Cursor,
-    FormatConfig,
-    FormatOptions,
     HeaderCursor,
     HeaderLink,
-    HeaderWhen,
-    Incremental,
-    JsonFormat,
-    JsonLinesFormat,
     JsonLink,
     Keyset,
-    NextRequest,
     Offset,
-    Output,
     PageNumber,
     PaginatorConfig,
     PagingOptions,
-    RawFormat,
-    Resource,
-    ResponseAction,
-    Retry,
     SinglePage,
-    Timeout,
-    When,
-    XmlFormat,
 )
 from harvester.config.quantities import (
     seconds,
@@ -92,6 +93,11 @@ from harvester.config.question import (
 )
 from harvester.config.references import (
     references_in,
+)
+from harvester.config.response_actions import (
+    HeaderWhen,
+    ResponseAction,
+    When,
 )
 from harvester.config.schema import (
     json_schema,

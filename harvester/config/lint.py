@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 from harvester.config.auth_options import AuthOptions, RenewableOptions
 from harvester.config.models import (
     Config,
+    Resource,
+)
+from harvester.config.paginators import (
     Offset,
     PageNumber,
-    Resource,
 )
 from harvester.config.references import references_in
 from harvester.config.wording import KeyPath

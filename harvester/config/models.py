@@ -20,15 +20,10 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from harvester.config.auth_forms import auth_secrets
 from harvester.config.auth_options import RenewableOptions
-from harvester.config.client import AllowedHost, Budget, Client, Limits, Retry, Timeout
+from harvester.config.client import Budget, Client
 from harvester.config.formats import (
-    CsvFormat,
     FormatConfig,
-    FormatOptions,
     JsonFormat,
-    JsonLinesFormat,
-    RawFormat,
-    XmlFormat,
 )
 from harvester.config.named_counts import without_usual_count
 from harvester.config.options import (
@@ -44,35 +39,23 @@ from harvester.config.options import (
 )
 from harvester.config.paginators import (
     Cursor,
-    HeaderCursor,
     HeaderLink,
     JsonLink,
     Keyset,
     Offset,
     PageNumber,
     PaginatorConfig,
-    PagingOptions,
     SinglePage,
 )
 from harvester.config.parent_members import with_members
 from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
-from harvester.config.response_actions import HeaderWhen, ResponseAction, When
+from harvester.config.response_actions import ResponseAction
 from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, listed, unknown
 from harvester.model import PARENT, Crawl, FromResource, OpenWindows, Scope, render, split_key
 from harvester.security import is_secret_name, masked_url
-
-__all__ = [
-    "AllowedHost", "Budget", "Client", "Concurrency", "Config",
-    "CsvFormat", "Cursor", "FormatConfig", "FormatOptions", "HeaderCursor", "HeaderLink",
-    "HeaderWhen", "Incremental", "JsonFormat", "JsonLinesFormat", "JsonLink",
-    "Keyset", "Limits", "NextRequest",
-    "Offset", "Output", "PageNumber", "PaginatorConfig",
-    "PagingOptions", "RawFormat", "Resource",
-    "ResponseAction", "Retry", "SinglePage", "Timeout", "When", "XmlFormat",
-]  # fmt: skip
 
 # --- Resources -----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ def harvested(out: Path, config: Config) -> dict[str, list[Any]]:
     }
 
 
+@cache
+def schema() -> jsonschema.Draft202012Validator:
+    """Made once, and checked by `tests/config/test_schema.py`: that takes a second."""
+    return jsonschema.Draft202012Validator(json_schema())
+
+
 @each_config
 def test_config_names_the_vendors_page_and_the_schema(path: Path) -> None:
     """A reader finds the documentation, and an editor the JSON Schema."""
@@ -69,7 +76,7 @@ def test_config_names_the_vendors_page_and_the_schema(path: Path) -> None:
 @each_config
 def test_config_fits_the_schema(path: Path) -> None:
     """What `harvester schema` prints accepts the file as it is written."""
-    jsonschema.validate(read(path.read_text(), path.name).tree, json_schema())
+    schema().validate(read(path.read_text(), path.name).tree)
 
 
 @each_config
