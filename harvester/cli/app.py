@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from harvester import __version__
 from harvester.terminal import answer
 
-#: The sections of the first help page, by the rooms that hold their commands.
+#: The sections of the first help page, by the modules that hold their commands.
 _SECTIONS: Final = {
     "declaring": "Before a harvest",
     "examples": "Before a harvest",
@@ -31,7 +31,7 @@ class InOrder(TyperGroup):
             rows = [
                 (name, command.get_short_help_str(room))
                 for name, command in commands
-                if _SECTIONS.get(_module(command)) == title
+                if _SECTIONS[_module(command)] == title
             ]
             if rows:
                 with formatter.section(title):

@@ -10,6 +10,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,10 +19,13 @@ import pytest
 from pyarrow import feather
 
 import harvester.export
+from harvester.cli import using
 from harvester.errors import ConfigError
 from harvester.export import WRITERS, Rows, Writer, export
 from tests.export.test_export import harvest_of, lines_of, names_in
 
+#: What the help of `harvester export` says of its target.
+TARGETS = signature(using.export).parameters["target"].annotation.__metadata__[0].help
 README = Path(__file__).parents[2] / "README.md"
 VALUES: list[Any] = [
     None, True, False, 0, -1, 2**53 + 1, 2**63, 10**40, 0.5, -1e300, "", " ", "null", "5", "ä😀",
@@ -90,6 +94,7 @@ def unwired(kinds: Mapping[str, type[Writer]], found: set[type[Writer]]) -> list
         told += [f"{suffix}: under another suffix"] * (kind.suffix != suffix)
         told += [f"{suffix}: no reader in READERS"] * (suffix not in READERS)
         told += [f"{suffix}: not in README.md"] * (f"`{suffix}`" not in page)
+        told += [f"{suffix}: not in the help of export"] * (suffix not in TARGETS)
         told += [f"{suffix}: abstract"] * bool(getattr(kind, "__abstractmethods__", ()))
     return told
 
@@ -115,7 +120,8 @@ def test_a_half_wired_writer_is_found() -> None:
     half: Any = Half
     assert unwired(WRITERS, {half}) == ["Half: not in WRITERS"]
     assert unwired({".half": half}, {half}) == [
-        ".half: no reader in READERS", ".half: not in README.md", ".half: abstract",
+        ".half: no reader in READERS", ".half: not in README.md",
+        ".half: not in the help of export", ".half: abstract",
     ]  # fmt: skip
     with pytest.raises(TypeError, match="abstract"):
         half(Path("o.half"))
