@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from harvester.model import place_of_text
+
 if TYPE_CHECKING:
     import threading
 
@@ -39,7 +41,7 @@ class Harvest:
     path: Path
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "path", place_of_text(path))
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)

@@ -20,6 +20,7 @@ from harvester.cli.options import (
     StalledAfter,
     Verbose,
     loaded,
+    place,
     stalled_after_s,
 )
 from harvester.errors import ConfigError
@@ -50,7 +51,11 @@ def run(
     config: ConfigFile,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The folder to harvest into.  [output.path, data/<name>]"),
+        typer.Option(
+            metavar="DIR",
+            help="The folder to harvest into, or a URL.  [output.path, data/<name>]",
+            callback=place,
+        ),
     ] = None,
     resource: Resources = None,
     concurrency: Annotated[

@@ -11,6 +11,7 @@ import typer
 
 from harvester.cli.completing import NAME, configs, example_files, harvests, partitions, resources
 from harvester.errors import ConfigError, DataRefused, Problem
+from harvester.model import place_of_text, url_of
 
 if TYPE_CHECKING:
     from harvester.config import Config
@@ -33,6 +34,8 @@ def config_file(ctx: typer.Context, path: Path) -> Path:
     """
     if ctx.resilient_parsing or (path.exists() and not path.is_dir()):
         return path
+    if url_of(path):
+        return place_of_text(path)
     if (path / NAME).exists():
         return path
     if not path.exists() and (shipped := _example_of(path)) is not None:
@@ -68,6 +71,8 @@ def harvest_folder(ctx: typer.Context, path: Path) -> Path:
     """
     if ctx.resilient_parsing:
         return path
+    if url_of(path):
+        return place_of_text(path)
     if (path / NAME).exists():
         return path.absolute()
     if path.is_file():
@@ -95,6 +100,8 @@ def _folder_of(path: Path) -> Path:
     from harvester.config import folder_named_in
 
     folder = folder_named_in(path)
+    if url_of(folder):
+        return folder
     for place in (folder.absolute(), path.absolute().parent / folder):
         if (place / NAME).exists():
             return place
@@ -104,6 +111,11 @@ def _folder_of(path: Path) -> Path:
         "where that said: give its folder"
     )
     raise ConfigError([Problem(str(path), 0, "", why)])
+
+
+def place(path: Path | None) -> Path | None:
+    """The path of a folder, or a URL, of which it made one."""
+    return path and place_of_text(path)
 
 
 def config_or_folder(ctx: typer.Context, path: Path) -> Path:
@@ -150,7 +162,7 @@ Folder = Annotated[
     Path,
     typer.Argument(
         metavar="DIR",
-        help="The folder of a harvest, or the YAML that names it.",
+        help="The folder of a harvest or its URL, or the YAML that names it.",
         autocompletion=harvests,
         callback=harvest_folder,
     ),
@@ -168,14 +180,19 @@ Harvest = Annotated[
     Path,
     typer.Argument(
         metavar="DIR|CONFIG",
-        help="The folder of a harvest, or the YAML that it was made with.",
+        help="The folder of a harvest or its URL, or the YAML that it was made with.",
         autocompletion=configs_and_harvests,
         callback=config_or_folder,
     ),
 ]
 OutOf = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="With a YAML: the harvest's folder.  [output.path]"),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="With a YAML: the harvest's folder, or its URL.  [output.path]",
+        callback=place,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 BaseURL = Annotated[

@@ -52,9 +52,19 @@ from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import REQUEST_PARTS, references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.response_actions import ResponseAction
-from harvester.config.secret_text import MASK, masked
+from harvester.config.secret_text import MASK, SecretLine, masked
 from harvester.config.wording import KeyPath, listed, unknown
-from harvester.model import PARENT, Crawl, FromResource, OpenWindows, Scope, render, split_key
+from harvester.model import (
+    PARENT,
+    Address,
+    Crawl,
+    FromResource,
+    OpenWindows,
+    Scope,
+    place_of_text,
+    render,
+    split_key,
+)
 from harvester.security import is_secret_name, masked_url
 
 # --- Resources -----------------------------------------------------------------------------------
@@ -436,11 +446,29 @@ class Concurrency(Section):
     are asked for again after a kill."""
 
 
+#: What the YAML may say of an object store, in the words of the library that speaks to it.
+STORE_OPTIONS: Final = ("endpoint", "region", "access_key_id", "secret_access_key")
+
+
 class Output(Section):
     """Where the harvest goes."""
 
     path: Text | None = None
-    """The folder. Left out: `data/<name>`."""
+    """The folder, or the URL of an object store: `s3://BUCKET/PREFIX`, `gs://…`, `az://…`. Left
+    out: `data/<name>`."""
+    endpoint: Text | None = None
+    """Where the object store answers, if it is not that of Amazon: MinIO, R2, SeaweedFS, Ceph. Else
+    `AWS_ENDPOINT_URL`."""
+    region: Text | None = None
+    """The region of the bucket. Else `AWS_REGION`."""
+    path_style: bool = True
+    """Whether the bucket stands in the path of a request, and not in the name of the host."""
+    access_key_id: SecretLine | None = None
+    """Who asks the object store, as `{env.NAME}`. Else `AWS_ACCESS_KEY_ID`, or the role of the
+    machine."""
+    secret_access_key: SecretLine | None = None
+    """The key that belongs to it, as `{env.NAME}`. Else `AWS_SECRET_ACCESS_KEY`, or the role of the
+    machine."""
     fsync: bool = True
     """Whether pages are forced to the disk. Off, a power cut can lose any of them, and what is left
     may be refused."""
@@ -505,7 +533,17 @@ class Config(Section):
         """
         if self.output.path is None:
             return Path("data", self.name)
-        return Path(str(render(self.output.path, Scope(env=self.env))))
+        place = place_of_text(str(render(self.output.path, Scope(env=self.env))))
+        return place.reached(self.store_options) if isinstance(place, Address) else place
+
+    @property
+    def store_options(self) -> dict[str, str]:
+        """What the YAML says of the object store, filled in; raises TemplateError as `folder`."""
+        said = ((name, getattr(self.output, name)) for name in STORE_OPTIONS)
+        options = {name: str(render(text, Scope(env=self.env))) for name, text in said if text}
+        if not self.output.path_style:
+            options["virtual_hosted_style_request"] = "true"
+        return options
 
     def place_of(self, resource: str, key: str) -> str:
         """Where a key of a resource stands in the YAML, for messages."""

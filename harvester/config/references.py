@@ -37,6 +37,10 @@ _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
     ("client", "ca_bundle"),
     ("client", "proxy"),
     ("output", "path"),
+    ("output", "endpoint"),
+    ("output", "region"),
+    ("output", "access_key_id"),
+    ("output", "secret_access_key"),
 )
 
 

@@ -20,7 +20,7 @@ from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, partitions_of
 from harvester.page import format_of
 from harvester.planning import Value, begun, delta_runs, outside_values, plan, runs, values_of
-from harvester.store import decoded_chunks
+from harvester.store import decoded_chunks, store_at
 
 __all__ = ["Seen", "check_live"]
 
@@ -38,7 +38,7 @@ def check_live(
     )
     secrets = secrets_of(config)
     found = sources_of(config, secrets)
-    access = Access(config, secrets, config.folder)
+    access = Access(config, secrets, store_at(config.folder).own)
     transport = Transport(config.client)
     pages: dict[str, Path] = {}  # by resource; its children come from the page just seen
     with tempfile.TemporaryDirectory(prefix="harvester-check-") as folder:

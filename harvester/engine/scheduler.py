@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harvester import __version__
 from harvester.auth import Access
@@ -44,7 +43,7 @@ from harvester.errors import (
     no_more_threads,
 )
 from harvester.http import SHARED, RateLimit, Recent, Transport
-from harvester.model import OpenWindows, Partition, Windows
+from harvester.model import Address, OpenWindows, Partition, Windows, place_of_text
 from harvester.paging import paginator_of
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
 from harvester.results import Failure, Failures, Summary, status, write_last_run
@@ -53,13 +52,13 @@ from harvester.store import (
     Asked,
     Checkpoint,
     Header,
-    LocalStore,
     Place,
     Store,
     folder_of,
     is_done,
     prepare,
     replan,
+    store_at,
 )
 
 
@@ -166,8 +165,10 @@ def _store_of(place: Place, config: Config) -> Store:
     elsewhere.
     """
     if isinstance(place, str | os.PathLike):
-        return LocalStore(Path(place).absolute(), fsync=config.output.fsync)
-    return place
+        place = place_of_text(place).absolute()
+        if isinstance(place, Address) and not place.options:
+            place = place.reached(config.store_options)
+    return store_at(place, fsync=config.output.fsync)
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:

@@ -7,7 +7,15 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from harvester.auth import scheme_of
-from harvester.config import Config, RenewableOptions, Resource, fingerprints, hidden, references_in
+from harvester.config import (
+    Config,
+    RenewableOptions,
+    Resource,
+    fingerprints,
+    hidden,
+    references_in,
+    secret_options,
+)
 from harvester.engine.page_reader import PageReader
 from harvester.model import Reference, Scope, Template, command_of, file_of, render, strings
 from harvester.paging import Endpoint
@@ -67,6 +75,10 @@ def secrets_of(config: Config) -> Secrets:
         password = urlsplit(str(render(client_proxy, scope))).password
         values["client.proxy"] = unquote(password or "")
     values |= {f"auth.{name}": text for name, text in scheme.secrets()}
+    at_store = secret_options(type(config.output))
+    values |= {
+        f"output.{name}": text for name, text in config.store_options.items() if name in at_store
+    }
     for place, parts in (
         ("client", {"headers": config.client.headers}),
         ("auth", _asked_with(config)),

@@ -1,5 +1,10 @@
 """Small languages and pure values of the YAML: paths, templates, partitions, doubts."""
 
+from harvester.model.address import (
+    Address,
+    place_of_text,
+    url_of,
+)
 from harvester.model.conditions import Condition, is_met
 from harvester.model.cycle_guard import (
     LoopGuard,
@@ -109,6 +114,7 @@ __all__ = [
     "OF_THE_RUN",
     "PARENT",
     "WINDOW_ATTRIBUTES",
+    "Address",
     "Batch",
     "Condition",
     "Crawl",
@@ -168,6 +174,7 @@ __all__ = [
     "part_of",
     "partitions_of",
     "percent",
+    "place_of_text",
     "printable",
     "render",
     "roughly",
@@ -178,6 +185,7 @@ __all__ = [
     "split_key",
     "strings",
     "table",
+    "url_of",
     "weak",
     "width",
     "window_of",

@@ -12,6 +12,7 @@ import csv
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,6 @@ from harvester.model import (
 )
 from harvester.page import format_of
 from harvester.store import (
-    DurableFile,
     Entry,
     Place,
     Store,
@@ -44,8 +44,6 @@ from harvester.store import (
     generations_of,
     pages_in,
     pages_of,
-    reading,
-    remove_temporary,
     store_at,
 )
 
@@ -62,23 +60,22 @@ def take_over(out: Place, config: Config, resource: Resource) -> list[str]:
     Raises `ConfigError` naming file and line, and `DiskError`.
     """
     notes = []
-    own = store_at(out).own
+    store = store_at(out)
     for key, written in resource.partitions.items():
         spec = written.seeds if isinstance(written, Crawl) else written
         if not isinstance(spec, FromFile):
             continue
-        copy, path = _copy(own, resource, key), config.home / spec.path
-        if copy.exists() and not path.exists():
+        copy, path = _copy(store, resource, key), config.home / spec.path
+        is_there = copy.is_there()
+        if is_there and not path.exists():
             notes.append(f"{path} is gone; the values taken from it before are harvested")
             continue
-        known = sum(1 for _ in _copied(copy)) if copy.exists() else -1
-        remove_temporary(copy)
-        with DurableFile(copy, fsync=config.output.fsync) as file:
-            count = 0
-            for count, pair in enumerate(_merged(copy, path, spec), 1):  # noqa: B007
-                file.write(json.dumps(pair, ensure_ascii=False).encode() + b"\n")
-            if count > known:
-                file.commit()
+        known = sum(1 for _ in copy.values()) if is_there else -1
+        if sum(1 for _ in _merged(copy, path, spec)) > known:
+            pairs = _merged(copy, path, spec)
+            store.write(
+                copy.name, (json.dumps(pair, ensure_ascii=False).encode() + b"\n" for pair in pairs)
+            )
     return notes
 
 
@@ -99,8 +96,8 @@ def outside_values(
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromFile):
-            copy = _copy(store_at(out).own, resource, keys[id(spec)])
-            return _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
+            copy = _copy(store_at(out), resource, keys[id(spec)])
+            return _merged(copy, config.home / spec.path, spec) if files else copy.values()
         return _from_records(out, config, resource, spec, parents(keys[id(spec)]))
 
     return values
@@ -124,8 +121,8 @@ def seed_values(
         case Values():
             yield from spec.values
         case FromFile():
-            copy = _copy(store_at(out).own, resource, key)
-            pairs = _merged(copy, config.home / spec.path, spec) if files else _copied(copy)
+            copy = _copy(store_at(out), resource, key)
+            pairs = _merged(copy, config.home / spec.path, spec) if files else copy.values()
             yield from (value for value, _ in pairs)
         case FromResource():
             found = _from_records(out, config, resource, spec, parents())
@@ -168,31 +165,44 @@ def _pages(store: Store, folder: str, generation: int | None) -> Iterator[Entry]
 # --- Files ---------------------------------------------------------------------------------------
 
 
-def _copy(out: Path, resource: Resource, key: str) -> Path:
-    return out / f"{resource.name}.{key}.values.jsonl"
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The values that were taken over from a file, in the harvest."""
+
+    store: Store
+    name: str
+
+    def is_there(self) -> bool:
+        """Whether any were taken over."""
+        return self.store.read(self.name, 1) is not None
+
+    def values(self) -> Iterator[Value]:
+        """Each of them; none where there is no copy."""
+        try:
+            found = self.store.document(self.name)
+            if found is None:
+                return
+            with TextIOWrapper(found, encoding="utf-8") as lines:
+                for line in lines:
+                    value, included = json.loads(line)
+                    yield value, included
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise DataRefused(
+                f"{self.store.place}/{self.name}: cannot be read: {error}; restore it from a copy, "
+                "or harvest into another folder with --out"
+            ) from error
 
 
-def _copied(copy: Path) -> Iterator[Value]:
-    try:
-        with TextIOWrapper(reading(copy), encoding="utf-8") as lines:
-            for line in lines:
-                value, included = json.loads(line)
-                yield value, included
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise DataRefused(
-            f"{copy}: cannot be read: {error}; restore it from a copy, or harvest into another "
-            "folder with --out"
-        ) from error
+def _copy(store: Store, resource: Resource, key: str) -> _Copy:
+    return _Copy(store, f"{resource.name}.{key}.values.jsonl")
 
 
-def _merged(copy: Path, path: Path, spec: FromFile) -> Iterator[Value]:
+def _merged(copy: _Copy, path: Path, spec: FromFile) -> Iterator[Value]:
     """The values of the copy, then those that only the file has. Each once: as text, since it is
     text that names a folder.
     """
     seen = LoopGuard(forgets=False)
-    for value, included in _copied(copy):
+    for value, included in copy.values():
         seen.add(as_text(value))
         yield value, included
     for value, included in _read(path, spec):

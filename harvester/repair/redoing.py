@@ -6,12 +6,10 @@ the new generation. Where the journal itself is damaged no line can be added: th
 folder is put aside, whole, into `.aside` of the harvest's folder.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from harvester import __version__
 from harvester.config import Config, unknown
@@ -21,24 +19,18 @@ from harvester.model import Partition
 from harvester.paging import paginator_of
 from harvester.results import planned
 from harvester.store import (
-    ASIDE,
-    JOURNAL,
     REDONE,
     Asked,
     Checkpoint,
     Entry,
     Header,
-    Journal,
-    disk_errors,
-    locked,
-    make_folder,
-    parts_on_disk,
-    place_of,
+    LocalStore,
+    Place,
+    Store,
+    folder_of,
     prepare,
-    refuse_detours,
+    store_at,
 )
-
-_MOST_ASIDE: Final = 1000  # of one partition
 
 
 @dataclass(slots=True)
@@ -51,7 +43,7 @@ class Begun:
 
 def begin_again(
     config: Config,
-    out: Path,
+    out: Place,
     *,
     resources: Sequence[str] = (),
     partition: Mapping[str, str] | None = None,
@@ -68,11 +60,12 @@ def begin_again(
     for name in resources:
         if name not in known:
             raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
-    with locked(out, fsync=config.output.fsync):
-        asked = prepare(out, config, datetime.now(UTC))
+    store = store_at(out, fsync=config.output.fsync)
+    with store.claim():
+        asked = prepare(store, config, datetime.now(UTC))
         ways = sources_of(config, secrets, asked.salt)
         matched = False
-        for item in planned(out, asked, tuple(resources)):
+        for item in planned(store, asked, tuple(resources)):
             if not all(item.labels.get(key) == value for key, value in (partition or {}).items()):
                 continue
             matched = True
@@ -80,41 +73,34 @@ def begin_again(
             header = Header(item.resource, item.labels, way.fingerprint, __version__, now)
             paginator = paginator_of(way.endpoint.resource.paginator)
             first = secrets.conceal(paginator.first_cursor())
-            _begin(out, item, header, first, begun, asked, fsync=config.output.fsync)
+            _begin(store, item, header, first, begun, asked)
     if not matched:
         chosen = " ".join(f"{key}={value}" for key, value in (partition or {}).items())
-        raise ConfigError(f"{out}: there is no partition {chosen}".rstrip())
+        raise ConfigError(f"{store.place}: there is no partition {chosen}".rstrip())
     return begun
 
 
 def _begin(
-    out: Path,
-    item: Partition,
-    header: Header,
-    first: Any,
-    begun: Begun,
-    asked: Asked,
-    *,
-    fsync: bool,
+    store: Store, item: Partition, header: Header, first: Any, begun: Begun, asked: Asked
 ) -> None:
     accepted = asked.fingerprints[item.resource]
-    place = place_of(out, item)
-    if not place.is_dir() or not ((place / JOURNAL).exists() or any(parts_on_disk(place))):
+    folder = folder_of(store, item)
+    if not store.is_begun(folder):
         return  # nothing was harvested yet
     for sound in (True, False):
         try:
-            with Journal.open(
-                place, header, fsync=fsync, accepted=accepted, any_parts=not sound
-            ) as journal:
-                at = journal.checkpoint
+            with store.journal(folder, header, accepted=accepted, any_parts=not sound) as writer:
+                at = writer.checkpoint
                 if at.started and not (sound and at.redone and not at.done):
-                    journal.append(_line(at, first, header.created_at))
+                    writer.commit(_line(at, first, header.created_at), None)
                     begun.partitions += 1
                 return
         except DataRefused:
-            continue
-    begun.aside += (_put_aside(out, place, fsync=fsync),)
-    begun.partitions += 1
+            if not sound and not isinstance(store, LocalStore):
+                raise
+    if isinstance(store, LocalStore):
+        begun.aside += (store.put_aside(folder),)
+        begun.partitions += 1
 
 
 def _line(at: Checkpoint, first: Any, now: str) -> Entry:
@@ -135,17 +121,3 @@ def _line(at: Checkpoint, first: Any, now: str) -> Entry:
         elapsed_s=0.0,
         attempts=0,
     )
-
-
-def _put_aside(out: Path, place: Path, *, fsync: bool) -> str:
-    """Move a partition's folder out of the harvest; where it is now, relative to `out`."""
-    below = place.relative_to(out)
-    refuse_detours(out, out / ASIDE / below.parent)
-    for number in range(_MOST_ASIDE):
-        target = out / ASIDE / below.with_name(below.name + (f".{number}" if number else ""))
-        if not os.path.lexists(target):
-            break
-    make_folder(target.parent, within=out, fsync=fsync)
-    with disk_errors(place):
-        place.rename(target)
-    return str(target.relative_to(out))

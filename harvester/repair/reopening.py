@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harvester.config import Config, load_config, reopen
 from harvester.errors import ConfigError, DataRefused
-from harvester.store import MANIFEST, read_asked
+from harvester.model import url_of
+from harvester.store import MANIFEST, read_asked, store_at
 
 
 def reopened(
@@ -22,7 +23,7 @@ def reopened(
     With the YAML, the folder is `out`, or the one that the YAML names. Raises `ConfigError`,
     and `DataRefused` where the folder's harvest.json is lost: then the YAML is needed.
     """
-    if not source.is_dir():
+    if not source.is_dir() and not url_of(source):
         config = load_config(source, env=env, base_url=base_url, set=set)
         return config, (out or config.folder).absolute()
     try:
@@ -32,7 +33,7 @@ def reopened(
             f"{error}\nwith the YAML that the harvest was made with it can be written anew: "
             f"harvester repair CONFIG --out {source}"
         ) from error
-    value = json.loads((source / MANIFEST).read_bytes())
+    value = json.loads(store_at(source).read(MANIFEST) or b"")
     try:
         config = reopen(value["config"], str(source / MANIFEST), env, base_url=base_url, set=set)
         return config, (out or source).absolute()

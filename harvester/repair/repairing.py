@@ -27,11 +27,11 @@ from harvester.engine import (
     secrets_of,
     with_beginning,
 )
-from harvester.errors import AttemptFailed, PartitionFailed
-from harvester.model import Partition
+from harvester.errors import AttemptFailed, DataRefused, PartitionFailed
+from harvester.model import Address, Partition
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
-from harvester.results import PartCheck, planned
+from harvester.results import PartCheck, planned, verify
 from harvester.store import (
     JOURNAL,
     TEMPORARY,
@@ -48,6 +48,7 @@ from harvester.store import (
     prepare,
     read_header,
     remove_temporary,
+    store_at,
 )
 
 #: More are counted, not listed.
@@ -124,6 +125,8 @@ def repair(
     """
     stop = stop or threading.Event()
     found = Repair()
+    if isinstance(out, Address):
+        return _looked_through(config, out, deep=deep)
     secrets = secrets_of(config)
     store = LocalStore(out, fsync=config.output.fsync)
     with store.claim(lost=True):
@@ -135,6 +138,25 @@ def repair(
                     store.look()
                     _Mending(run, store, partition, checks[partition.resource], found).mend()
     return found
+
+
+def _looked_through(config: Config, out: Address, *, deep: bool) -> Repair:
+    """What is to be said of an object store, where no part is ever put anew: what to harvest again.
+
+    Raises `DataRefused` where it holds another harvest.
+    """
+    store = store_at(out)
+    with store.claim():
+        prepare(store, config, datetime.now(UTC))
+        seen = verify(store, deep=deep)
+    if seen.ok:
+        return Repair(parts=seen.parts)
+    first = seen.problems[0]
+    raise DataRefused(
+        f"{store.place}/{first.path}: {first.problem}; no object is ever put in the place of "
+        f"another, so what is lost is harvested again whole: harvester redo {store.place} "
+        "--resource NAME, with --partition KEY=VALUE for one"
+    )
 
 
 class _CannotMend(Exception):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import ConfigError
+from harvester.model import Address, place_of_text
 from harvester.report.facts import gather
 from harvester.report.page import MARK, render
 from harvester.store import DurableFile, disk_errors, is_file, reading, remove_temporary
@@ -23,8 +24,10 @@ def write_report(out: str | os.PathLike[str], file: str | os.PathLike[str] | Non
     A report that is there is replaced, any other file is refused. Reads only, besides; beside a
     run too. Raises `ConfigError`, `DataRefused` or `DiskError`.
     """
-    out = Path(out)
-    file = Path(file or out / NAME)
+    out = place_of_text(out)
+    if file is None:  # beside nothing, where the harvest has no folder of its own
+        file = Path(f"{out.name}-{NAME}") if isinstance(out, Address) else out / NAME
+    file = Path(file)
     _check(file)
     pieces = render(gather(out))
     own = file.parent == out

@@ -52,9 +52,7 @@ from harvester.store.layout import (
 )
 from harvester.store.local import (
     LocalStore,
-    Place,
     parts_on_disk,
-    store_at,
 )
 from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import (
@@ -77,6 +75,13 @@ from harvester.store.manifest import (
 )
 from harvester.store.memory import (
     MemoryStore,
+)
+from harvester.store.object_store import (
+    ObjectStore,
+)
+from harvester.store.opening import (
+    Place,
+    store_at,
 )
 from harvester.store.parts import (
     TEMPORARY,
@@ -138,6 +143,7 @@ __all__ = [
     "LocalStore",
     "Lost",
     "MemoryStore",
+    "ObjectStore",
     "Part",
     "Place",
     "Span",

@@ -32,11 +32,11 @@ A `Writer`:
   committed.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from harvester.store.entries import Checkpoint, Entry, Header
 from harvester.store.parts import JSON_SUFFIX, Part
@@ -99,8 +99,11 @@ class Store(Protocol):
     def read(self, name: str, most: int = -1) -> bytes | None:
         """A small document, or its first `most` bytes; None where there is none."""
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put a small document in the place of what was there."""
+    def document(self, name: str) -> BinaryIO | None:
+        """The same as a file to read, which may be large; the caller closes it."""
+
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
+        """Put a document, or what makes it, in the place of what was there."""
 
     def levels(self, name: str) -> Iterator[str]:
         """The names one level below `name`."""
@@ -114,8 +117,12 @@ class Store(Protocol):
         header: Header,
         on_entry: OnEntry = ...,
         accepted: Container[str] = ...,
+        any_parts: bool = ...,
     ) -> Writer:
-        """The writer of a partition; `accepted` are fingerprints that it may have, too."""
+        """The writer of a partition; `accepted` are fingerprints that it may have, too.
+
+        `any_parts`: parts may be missing or damaged, since they are about to be superseded.
+        """
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""

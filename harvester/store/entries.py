@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from isal import isal_zlib
+from isal import igzip, isal_zlib
 
 from harvester.model import Doubt
 
@@ -323,6 +323,16 @@ def sound(line: bytes) -> bytes | None:
     if not line.endswith(_CHECK % isal_zlib.crc32(text)):
         return None
     return text + b"}"
+
+
+def packed(text: bytes) -> bytes:
+    """Lines, or nothing, as gzip; the same bytes whoever packs them."""
+    return igzip.compress(text, 1, mtime=0)
+
+
+def unpacked(data: bytes) -> bytes:
+    """What was packed. Raises OSError, EOFError."""
+    return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
 
 
 def parsed(text: bytes) -> Entry:

@@ -2,19 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from harvester.store import journal_lines as journals
 from harvester.store.claiming import locked
-from harvester.store.contract import OnEntry, Store
+from harvester.store.contract import OnEntry
 from harvester.store.entries import Entry, Header
 from harvester.store.inside import opened, reading, refuse_detours
 from harvester.store.journal import Journal
 from harvester.store.lock import Held
 from harvester.store.parts import (
+    TEMPORARY,
     disk_errors,
     make_folder,
     part_number,
@@ -22,10 +23,10 @@ from harvester.store.parts import (
 )
 from harvester.store.syncing import Syncing
 
+#: Partitions that were put aside before they were harvested again; nobody reads them.
+ASIDE: Final = ".aside"
+_MOST_ASIDE: Final = 1000  # of one partition
 _READ_BYTES: Final = 64 * 1024
-
-Place = Store | str | os.PathLike[str]
-"""Where a harvest is: a store, or the path of a folder."""
 
 
 class LocalStore:
@@ -59,11 +60,18 @@ class LocalStore:
             self._held = held
             self._syncing = Syncing() if self._fsync else None
             try:
+                self._sweep()
                 yield
             finally:
                 if self._syncing is not None:
                     self._syncing.close()
                 self._held = self._syncing = None
+
+    def _sweep(self) -> None:
+        """Remove what a killed run may have left of documents that it was writing."""
+        with disk_errors(self.root):
+            for item in self.root.glob(f"*.jsonl{TEMPORARY}"):
+                item.unlink()
 
     def look(self) -> None:
         """Raise `FolderLost` where the folder or its lock is not what this run took."""
@@ -79,7 +87,13 @@ class LocalStore:
             with reading(path) as file:
                 return file.read(most)
 
-    def write(self, name: str, data: bytes) -> None:
+    def document(self, name: str) -> BinaryIO | None:
+        """A document as a file."""
+        path = self.root / name
+        with disk_errors(path):
+            return reading(path) if os.path.lexists(path) else None
+
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
         """Put a document in its place, durably; raises `DiskError`."""
         write_document(self.root / name, data, fsync=self._fsync)
 
@@ -98,6 +112,7 @@ class LocalStore:
         header: Header,
         on_entry: OnEntry = lambda entry: None,
         accepted: Container[str] = (),
+        any_parts: bool = False,
     ) -> Journal:
         """The partition's journal, recovered; its folder is made where there is none."""
         path = self.root / folder
@@ -110,9 +125,23 @@ class LocalStore:
             fsync=self._fsync,
             on_entry=on_entry,
             accepted=accepted,
+            any_parts=any_parts,
             held=self._held,
             syncing=self._syncing,
         )
+
+    def put_aside(self, folder: str) -> str:
+        """Move a partition's folder out of the harvest, whole; where it is now."""
+        below = Path(ASIDE, folder)
+        refuse_detours(self.root, self.root / below.parent)
+        for number in range(_MOST_ASIDE):
+            target = below.with_name(below.name + (f".{number}" if number else ""))
+            if not os.path.lexists(self.root / target):
+                break
+        make_folder(self.root / target.parent, within=self.root, fsync=self._fsync)
+        with disk_errors(self.root / folder):
+            (self.root / folder).rename(self.root / target)
+        return str(target)
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The lines of the partition's journal."""
@@ -158,8 +187,3 @@ def parts_on_disk(folder: Path) -> Iterator[tuple[int, str]]:
             number = part_number(item.name)
             if number is not None:
                 yield number, item.name
-
-
-def store_at(place: Place) -> Store:
-    """The store itself, or that of the folder at a path."""
-    return LocalStore(place) if isinstance(place, str | os.PathLike) else place

@@ -30,7 +30,8 @@ from harvester.errors import ConfigError, DataRefused
 from harvester.store.claiming import MANIFEST, beside, locked
 from harvester.store.contract import Store
 from harvester.store.journal_lines import refuse_later_formats
-from harvester.store.local import LocalStore, Place, store_at
+from harvester.store.local import ASIDE, LocalStore
+from harvester.store.opening import Place, store_at
 from harvester.store.parts import json_document
 
 __all__ = [
@@ -46,8 +47,6 @@ __all__ = [
     "replan",
 ]
 
-#: Partitions that were put aside before they were harvested again; nobody reads them.
-ASIDE: Final = ".aside"
 _SALT_BYTES: Final = 16
 
 
@@ -100,13 +99,13 @@ def read_asked(out: Place) -> Asked:
     """What was asked of the harvest in `out`. Raises `DataRefused`, `DiskError`."""
     store = store_at(out)
     path = f"{store.place}/{MANIFEST}"
+    text = store.read(MANIFEST)
+    if text is None:
+        raise DataRefused(
+            f"{store.place}: no {MANIFEST} here, so this is not the folder of a harvest; a run "
+            "names its folder in its first line (data/NAME, unless --out or output.path differ)"
+        )
     try:
-        text = store.read(MANIFEST)
-        if text is None:
-            raise DataRefused(
-                f"{store.place}: no {MANIFEST} here, so this is not the folder of a harvest; a run "
-                "names its folder in its first line (data/NAME, unless --out or output.path differ)"
-            )
         return _asked(json.loads(text), path)
     except (ConfigError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{error} is missing" if isinstance(error, KeyError) else error

@@ -5,11 +5,12 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from harvester.errors import DataRefused, FolderLocked
 from harvester.store.contract import OnEntry
@@ -65,9 +66,14 @@ class MemoryStore:
         data = self._documents.get(name)
         return data if data is None or most < 0 else data[:most]
 
-    def write(self, name: str, data: bytes) -> None:
+    def document(self, name: str) -> BinaryIO | None:
+        """A document as a file."""
+        data = self._documents.get(name)
+        return None if data is None else BytesIO(data)
+
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
         """Put a document in its place."""
-        self._documents[name] = bytes(data)
+        self._documents[name] = data if isinstance(data, bytes) else b"".join(data)
 
     def levels(self, name: str) -> Iterator[str]:
         """The names below `name` that lead to a partition."""
@@ -85,6 +91,7 @@ class MemoryStore:
         header: Header,
         on_entry: OnEntry = lambda entry: None,
         accepted: Container[str] = (),
+        any_parts: bool = False,
     ) -> "MemoryWriter":
         """The writer of a partition."""
         kept = self._partitions.get(folder) or _Partition()

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -288,9 +288,10 @@ def json_document(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def write_document(path: Path, data: bytes, *, fsync: bool) -> None:
+def write_document(path: Path, data: bytes | Iterable[bytes], *, fsync: bool) -> None:
     """Replace a small file, durably; raises `DiskError`."""
     remove_temporary(path)
     with DurableFile(path, fsync=fsync) as file:
-        file.write(data)
+        for piece in (data,) if isinstance(data, bytes) else data:
+            file.write(piece)
         file.commit()

@@ -14,6 +14,7 @@ from harvester.config.load import load_config, parse_config
 from harvester.errors import ConfigError, DataRefused
 from harvester.model.partitions import Partition, partitions_of
 from harvester.planning.partition_values import outside_values, take_over
+from harvester.store import LocalStore
 from tests.on_disk import store
 from tests.support import stamps
 
@@ -157,6 +158,9 @@ def test_a_file_that_did_not_change(tmp_path: Path) -> None:
     taken(config, out)
     before = stamps(out)
     (out / "items.id.values.jsonl.tmp").write_text('["3"')
+    with LocalStore(out).claim(lost=True):
+        pass
+    (out / ".lock").unlink(missing_ok=True)
     assert taken(config, out) == [("1", {}), ("2", {})]
     assert stamps(out) == before
 

@@ -3,9 +3,10 @@
 import gzip
 import hashlib
 import importlib
+import os
 import pkgutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harvester.store import (
     Header,
     LocalStore,
     MemoryStore,
+    ObjectStore,
     Part,
     Store,
     Writer,
@@ -29,6 +31,7 @@ from harvester.store import (
     is_done,
     pages_of,
 )
+from tests.s3_server import S3, s3_server
 from tests.support import entry
 
 HEADER = Header("items", {"shard": "a"}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
@@ -50,13 +53,34 @@ def memory(folder: Path) -> Make:
     return lambda: store
 
 
-MEMBERS: dict[type, Callable[[Path], Make]] = {LocalStore: local, MemoryStore: memory}
+def objects(folder: Path) -> Make:
+    """A harvest in an object store, in memory."""
+    url = f"memory://{folder.name}-{os.urandom(4).hex()}/deep/er"
+    return lambda: ObjectStore(url, patience_s=0.3)
 
 
-@pytest.fixture(params=MEMBERS, ids=lambda member: member.__name__)
+MEMBERS: dict[type, Callable[[Path], Make]] = {
+    LocalStore: local,
+    MemoryStore: memory,
+    ObjectStore: objects,
+}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    """A real S3 server."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(params=[*MEMBERS, S3], ids=lambda member: member.__name__)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """Each store."""
-    return MEMBERS[request.param](tmp_path)
+    """Each store; the one for objects in memory and over HTTP."""
+    if request.param is not S3:
+        return MEMBERS[request.param](tmp_path)
+    server: S3 = request.getfixturevalue("s3")
+    url = f"s3://{server.bucket()}/deep/er"
+    return lambda: ObjectStore(url, server.options, patience_s=0.6)
 
 
 def test_every_store_is_here() -> None:
@@ -303,9 +327,10 @@ class Shares(MemoryStore):
 class Appends(MemoryStore):
     """Does not take the place of what was there."""
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
         """Appended."""
-        super().write(name, (self.read(name) or b"") + data)
+        more = data if isinstance(data, bytes) else b"".join(data)
+        super().write(name, (self.read(name) or b"") + more)
 
 
 class AnswersAnyone(MemoryStore):

@@ -1,0 +1,284 @@
+"""Speaks to an object store: each request, and each of its errors in our words.
+
+The library is obstore, which has create-only puts and one way to speak to S3 and what is like it,
+Azure, Google and memory. It repeats what may be repeated by itself. Credentials come from the
+environment, a profile, the role of the machine, or the options of the YAML; none is ever shown.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from harvester.errors import ConfigError, DiskError
+
+Got = TypeVar("Got")
+
+SCHEMES: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
+_STREAMED_BYTES: Final = 1 << 16
+_RETRY: Final = {
+    "max_retries": 6,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=10),
+        "base": 2,
+    },
+}
+#: What stores say of a bucket or a container that is not there.
+_NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+_EXPIRED: Final = ("ExpiredToken", "expired", "AuthenticationFailed")
+_SKEWED: Final = ("RequestTimeTooSkewed",)
+
+_MEMORY: Final[dict[str, Any]] = {}
+_MEMORY_LOCK: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object that is there: its key, its size, what tells this version of it from others."""
+
+    key: str
+    size: int
+    tag: str
+
+
+class Taken(Exception):
+    """There is an object of that name already, or it is another version than the one meant."""
+
+
+class Bucket:
+    """The keys below a URL. Each method but `create` and `replace` may be called again."""
+
+    def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
+        scheme, _, rest = url.partition("://")
+        name, _, prefix = rest.strip("/").partition("/")
+        if not name:
+            raise ConfigError(f"{url}: names no bucket; write {scheme}://BUCKET/PREFIX")
+        self.place = f"{scheme}://{name}/{prefix}".rstrip("/")
+        self._bucket = f"{scheme}://{name}"
+        self._prefix = prefix.strip("/")
+        self._reached = False
+        self._client = _client(scheme, name, dict(options or {}), self.place)
+
+    def key(self, name: str) -> str:
+        """The key of a name below the URL."""
+        return f"{self._prefix}/{name}".strip("/") if name else self._prefix
+
+    def create(self, name: str, data: bytes) -> Found:
+        """Put an object where there is none; raises `Taken` where there is one."""
+        return self._put(name, data, "create")
+
+    def replace(self, name: str, data: bytes, tag: str | None = None) -> Found:
+        """Put an object in the place of what is there; with a `tag`, of that version only."""
+        return self._put(name, data, "overwrite" if tag is None else {"e_tag": tag})
+
+    def _put(self, name: str, data: bytes, mode: Any) -> Found:
+        import obstore
+
+        def put() -> Found:
+            result = obstore.put(self._client, self.key(name), data, mode=mode, use_multipart=False)
+            return Found(name, len(data), str(result["e_tag"]))
+
+        return self._asked(put, name)
+
+    def copy_anew(self, name: str, target: str) -> None:
+        """Copy an object to where there is none; raises `Taken` where there is one."""
+        import obstore
+
+        self._asked(
+            lambda: obstore.copy(self._client, self.key(name), self.key(target), overwrite=False),
+            target,
+        )
+
+    def upload(self, name: str, file: Any) -> None:
+        """Put what a file holds, piece by piece, in the place of what is there."""
+        import obstore
+
+        self._asked(lambda: obstore.put(self._client, self.key(name), file), name)
+
+    def delete(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        import obstore
+
+        def delete() -> None:
+            try:
+                obstore.delete(self._client, self.key(name))
+            except _not_found():
+                return
+
+        self._asked(delete, name)
+
+    def get(self, name: str, start: int = 0, end: int | None = None) -> bytes | None:
+        """The bytes of an object, or those from `start` to before `end`; None: it is not there."""
+        import obstore
+
+        def get() -> bytes | None:
+            key = self.key(name)
+            try:
+                if start or end is not None:
+                    return bytes(obstore.get_range(self._client, key, start=start, end=end))
+                return bytes(obstore.get(self._client, key).bytes())
+            except _not_found() as error:
+                self._refuse_no_bucket(error)
+                return None
+
+        return self._asked(get, name)
+
+    def head(self, name: str) -> Found | None:
+        """What is there of a name; None: nothing."""
+        import obstore
+
+        def head() -> Found | None:
+            try:
+                found = obstore.head(self._client, self.key(name))
+            except _not_found() as error:
+                self._refuse_no_bucket(error)
+                return None
+            return Found(name, found["size"], str(found["e_tag"]))
+
+        return self._asked(head, name)
+
+    def chunks(self, name: str, size: int) -> Iterator[bytes]:
+        """The first `size` bytes of an object as a stream. Raises FileNotFoundError."""
+        import obstore
+
+        def begin() -> Any:
+            try:
+                options: Any = {"range": (0, size)} if size else {}
+                return obstore.get(self._client, self.key(name), options=options)
+            except _not_found() as error:
+                self._refuse_no_bucket(error)
+                raise FileNotFoundError(2, "no such object", f"{self.place}/{name}") from error
+
+        stream = iter(self._asked(begin, name).stream(min_chunk_size=_STREAMED_BYTES))
+        if not size:
+            return
+        while chunk := self._asked(lambda: next(stream, None), name):
+            yield bytes(chunk)
+
+    def listing(self, folder: str, after: str | None = None) -> Iterator[list[Found]]:
+        """The objects below a folder, in the order of their keys, from behind the name `after`: a
+        list for each answer, of at most a thousand.
+        """
+        import obstore
+
+        offset = self.key(after) if after is not None else None
+        cut = len(self.key("")) + 1 if self._prefix else 0
+        answers = iter(
+            self._asked(
+                lambda: obstore.list(
+                    self._client, self.key(folder) or None, offset=offset, chunk_size=1000
+                ),
+                folder,
+            )
+        )
+        while found := self._asked(lambda: next(answers, None), folder):
+            yield [Found(each["path"][cut:], each["size"], str(each["e_tag"])) for each in found]
+
+    def levels(self, folder: str) -> list[str]:
+        """The names one level below a folder of what has something below it."""
+        import obstore
+
+        found = self._asked(
+            lambda: obstore.list_with_delimiter(self._client, self.key(folder) or None), folder
+        )
+        return [path.rsplit("/", 1)[-1] for path in found["common_prefixes"]]
+
+    def _asked(self, ask: Callable[[], Got], name: str) -> Got:
+        """What a request gives; its errors as ours."""
+        from obstore import exceptions
+
+        try:
+            got = ask()
+        except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
+            self._reached = True
+            raise Taken(name) from error
+        except (exceptions.BaseError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and error.filename:
+                raise
+            self._refuse_no_bucket(error)
+            raise self._said(error, name) from error
+        self._reached = True
+        return got
+
+    def _refuse_no_bucket(self, error: BaseException) -> None:
+        if any(word in str(error) for word in _NO_BUCKET):
+            raise ConfigError(
+                f"{self._bucket}: there is no such bucket; create it, or give another one in "
+                "output.path or with --out"
+            ) from error
+
+    def _said(self, error: BaseException, name: str) -> Exception:
+        """An error of the store in our words, without what it says of credentials."""
+        from obstore import exceptions
+
+        text = str(error)
+        place = f"{self.place}/{name}"
+        kind = type(error)
+        if any(word in text for word in _SKEWED):
+            why = "the clock of this machine is wrong, says the store: set it"
+        elif issubclass(kind, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+            why = "the store refuses these credentials"
+            if any(word in text for word in _EXPIRED):
+                why += ": they have expired; renew them"
+            else:
+                why += "; they need the rights to list, to read and to write there"
+        elif issubclass(kind, exceptions.NotSupportedError) or "NotImplemented" in text:
+            why = f"the store cannot do what is needed here ({_brief(text)})"
+        else:
+            why = f"the store does not answer as it should: {_brief(text)}"
+        if self._reached:
+            return DiskError(
+                f"{place}: {why}; every page committed so far is safe, the same command goes on"
+            )
+        return ConfigError(f"{place}: {why}")
+
+
+def _brief(text: str) -> str:
+    """The first words of what a library says, without the debug part."""
+    return " ".join(text.split("\nDebug source", 1)[0].split())[:300]
+
+
+def _not_found() -> tuple[type[BaseException], ...]:
+    from obstore.exceptions import NotFoundError
+
+    return (NotFoundError, FileNotFoundError)
+
+
+def _client(scheme: str, name: str, options: dict[str, str], place: str) -> Any:
+    """A client of obstore."""
+    try:
+        from obstore import exceptions
+        from obstore import store as stores
+    except ImportError as error:
+        raise ConfigError(
+            f"{place}: object stores need more: pip install 'api-harvester[s3]'"
+        ) from error
+    if scheme == "memory":
+        with _MEMORY_LOCK:
+            return _MEMORY.setdefault(name, stores.MemoryStore())
+    endpoint = options.get("endpoint") or _endpoint(scheme)
+    more: dict[str, Any] = {"client_options": {"timeout": "120s", "connect_timeout": "10s"}}
+    if endpoint.startswith("http://"):
+        more["client_options"]["allow_http"] = True
+    if scheme in ("s3", "s3a"):
+        options.setdefault("copy_if_not_exists", "multipart")
+        if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+            options.setdefault("region", "us-east-1")
+    kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore}
+    kind = kinds.get(scheme.removesuffix("a"), stores.AzureStore)
+    try:
+        return kind(name, config=options, retry_config=_RETRY, **more)
+    except (exceptions.BaseError, ValueError, TypeError) as error:
+        raise ConfigError(f"{place}: {_brief(str(error))}") from error
+
+
+def _endpoint(scheme: str) -> str:
+    names = {
+        "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+        "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    }.get(scheme.removesuffix("a"), ())
+    return next((value for name in names if (value := os.environ.get(name))), "")

@@ -1,0 +1,175 @@
+"""Reads the lines of a partition from an object store: those behind each page, and segments.
+
+Part n is what commits its lines: it *must* have been put where there was none, so that the names of
+the parts are the order of the lines, and a part behind a gap is damage. Segments,
+`journal/FIRST-LAST.jsonl.gz`, repeat the lines of 100, 1,000, 10,000 or 100,000 committed parts.
+They save requests and are no truth: none is needed, and each can be built from the parts again.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from harvester.errors import DataRefused
+from harvester.store.bucket import Bucket, Found
+from harvester.store.entries import FORMAT, Entry, Header, parsed, sound, unpacked
+from harvester.store.parts import part_number
+from harvester.store.trailer import text_at_end
+
+#: So many parts a segment has at first, and at most.
+EACH: Final = 100
+HIGHEST: Final = 100_000
+SEGMENTS: Final = "journal"
+_TAIL_BYTES: Final = 16_384
+_ANSWER: Final = 1000  # the most that a listing says at once
+_AT_ONCE: Final = 8
+_FEW: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Lines of a part, or of all parts up to `number`; `epoch` is that of who put a part."""
+
+    number: int
+    lines: tuple[bytes, ...]
+    epoch: str | None = None
+
+
+def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
+    """The lines of all committed parts, in order, by as few requests as can be.
+
+    Raises `DataRefused` for a gap or for a part without lines, `DiskError`.
+    """
+    first = next(bucket.listing(folder), [])
+    is_all = len(first) < _ANSWER
+    segments, at = _covering(
+        first if is_all else _flat(bucket.listing(f"{folder}/{SEGMENTS}")), folder
+    )
+    parts = first
+    if not is_all:
+        parts = list(_flat(bucket.listing(folder, after=f"{folder}/part-{at:06d}~")))
+    tail = _in_order(bucket, folder, parts, at)
+    jobs = len(segments) + len(tail)
+    if jobs <= _FEW:
+        yield from (_segment(bucket, folder, *each) for each in segments)
+        yield from (part_lines(bucket, found) for found in tail)
+        return
+    with ThreadPoolExecutor(min(_AT_ONCE, jobs), thread_name_prefix="lines") as pool:
+        yield from pool.map(lambda each: _segment(bucket, folder, *each), segments)
+        for start in range(0, len(tail), EACH):
+            yield from pool.map(lambda found: part_lines(bucket, found), tail[start : start + EACH])
+
+
+def last_committed(bucket: Bucket, folder: str) -> Committed | None:
+    """The last of them; None where there is none. Reads one part."""
+    last: tuple[int, Found] | None = None
+    for answer in bucket.listing(folder):
+        for found in answer:
+            number = own_number(found.key, folder)
+            if number is not None and (last is None or number > last[0]):
+                last = number, found
+    return part_lines(bucket, last[1]) if last else None
+
+
+def part_lines(bucket: Bucket, found: Found) -> Committed:
+    """The lines at the end of a part."""
+    end = bucket.get(found.key, max(0, found.size - _TAIL_BYTES), found.size)
+    text = text_at_end(end or b"")
+    if text is None and found.size > _TAIL_BYTES:
+        text = text_at_end(bucket.get(found.key) or b"")
+    if text is None:
+        raise DataRefused(
+            f"{bucket.place}/{found.key}: holds no line of a journal: no part of a harvest, or "
+            "damaged; `harvester verify` tells what else is"
+        )
+    epoch, *lines = text.splitlines(keepends=True)
+    name = found.key.rsplit("/", 1)[-1]
+    return Committed(part_number(name) or 0, tuple(lines), epoch.decode().strip())
+
+
+def segment_name(folder: str, first: int, last: int) -> str:
+    """The name of the segment with the lines of parts `first` to `last`."""
+    return f"{folder}/{SEGMENTS}/{first:09d}-{last:09d}.jsonl.gz"
+
+
+def own_number(key: str, folder: str) -> int | None:
+    """The number of a part that lies in `folder` itself; None for anything else."""
+    name = key[len(folder) + 1 :]
+    return part_number(name) if key.startswith(f"{folder}/") and "/" not in name else None
+
+
+def line_of(bucket: Bucket, folder: str, line: bytes) -> Header | Entry:
+    """What a line says; `DataRefused` where it is damaged or of a later version."""
+    place = f"{bucket.place}/{folder}"
+    text = sound(line)
+    if text is None:
+        raise DataRefused(f"{place}: a line of its journal is damaged; see `harvester verify`")
+    try:
+        if not text.startswith(b'{"format"'):
+            return parsed(text)
+        value = json.loads(text)
+        if value.get("format") != FORMAT:
+            raise DataRefused(
+                f"{place}: written by a later version of harvester, in format "
+                f"{value.get('format')}; this one reads format {FORMAT}"
+            )
+        return Header(**value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataRefused(f"{place}: {error}") from error
+
+
+def _flat(answers: Iterator[list[Found]]) -> Iterator[Found]:
+    for answer in answers:
+        yield from answer
+
+
+def _covering(
+    there: list[Found] | Iterator[Found], folder: str
+) -> tuple[list[tuple[int, int]], int]:
+    """The fewest segments that follow one another from the first part on, and where they end."""
+    covers: dict[int, int] = {}
+    begins = f"{folder}/{SEGMENTS}/"
+    for found in there:
+        first, _, last = found.key.removeprefix(begins).partition(".")[0].partition("-")
+        if found.key.startswith(begins) and first.isdecimal() and last.isdecimal():
+            covers[int(first)] = max(int(last), covers.get(int(first), 0))
+    taken, at = [], 0
+    while (last_one := covers.get(at + 1, 0)) > at:
+        taken.append((at + 1, last_one))
+        at = last_one
+    return taken, at
+
+
+def _in_order(bucket: Bucket, folder: str, parts: list[Found], at: int) -> list[Found]:
+    """The parts behind number `at`; `DataRefused` where one is missing or there twice."""
+    tail = []
+    numbered = ((own_number(found.key, folder), found.key, found) for found in parts)
+    behind = [(number, key, found) for number, key, found in numbered if (number or 0) > at]
+    for number, _, found in sorted(behind, key=lambda each: each[:2]):
+        if number != at + 1:
+            what = "is there twice"
+            if number != at:
+                what = f"lies behind a gap: part {at + 1} is missing"
+            raise DataRefused(
+                f"{bucket.place}/{found.key}: {what}; something has removed or added objects "
+                "(a lifecycle rule, another program); nothing was changed"
+            )
+        at = number
+        tail.append(found)
+    return tail
+
+
+def _segment(bucket: Bucket, folder: str, first: int, last: int) -> Committed:
+    name = segment_name(folder, first, last)
+    data = bucket.get(name)
+    if data is None:
+        raise DataRefused(f"{bucket.place}/{name}: was there and is gone; run again")
+    try:
+        lines = unpacked(data).splitlines(keepends=True)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataRefused(
+            f"{bucket.place}/{name}: damaged: {error}; remove this object, it is built again"
+        ) from error
+    return Committed(last, tuple(lines))

@@ -1,0 +1,181 @@
+"""Keeps a harvest in an object store: `s3://`, `gs://`, `az://`, and what is like S3.
+
+What is committed is in the parts alone, in `object_writer`; how it is read back in few requests in
+`object_lines`. Refresh tokens and spent budgets stay in a folder of this machine.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Container, Iterable, Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from harvester.errors import DataRefused
+from harvester.store.bucket import Bucket
+from harvester.store.claiming import MANIFEST
+from harvester.store.contract import OnEntry
+from harvester.store.entries import Entry, Header
+from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
+from harvester.store.object_lines import SEGMENTS, committed, last_committed, line_of, own_number
+from harvester.store.object_writer import INCOMING, ObjectWriter
+
+_SCRATCH: Final = "scratch"
+
+
+class ObjectStore:
+    """A harvest below a URL. `options` are those of obstore; `shard` is a lock of its own."""
+
+    def __init__(
+        self,
+        url: str,
+        options: Mapping[str, str] | None = None,
+        *,
+        shard: str = "",
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._bucket = Bucket(url, options)
+        self._lock = f"{LOCK}-{shard}" if shard else LOCK
+        self._patience_s = patience_s
+        self._lease: Lease | None = None
+        self._own: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """The URL."""
+        return self._bucket.place
+
+    @property
+    def own(self) -> Path:
+        """A folder of this machine that belongs to the URL."""
+        if self._own is None:
+            state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+            name = hashlib.sha256(self.place.encode()).hexdigest()[:16]
+            own = Path(state) / "harvester" / name
+            try:
+                own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError:  # as in a container whose files are read-only
+                own = Path(tempfile.gettempdir()) / f"harvester-{os.getuid()}-{name}"
+                own.mkdir(exist_ok=True, mode=0o700)
+            self._own = own
+        return self._own
+
+    @contextlib.contextmanager
+    def claim(self, *, lost: bool = False) -> Iterator[None]:
+        """Hold the place for one run."""
+        self._refuse_strangers(lost=lost)
+        with leased(self._bucket, self._lock, self._patience_s) as lease:
+            self._lease = lease
+            try:
+                if self._lock == LOCK:
+                    self._sweep()
+                yield
+            finally:
+                self._lease = None
+                shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def _refuse_strangers(self, *, lost: bool) -> None:
+        if lost or self.read(MANIFEST) is not None:
+            return
+        for answer in self._bucket.listing(""):
+            for found in answer:
+                if not found.key.startswith((".", MANIFEST)):
+                    raise DataRefused(
+                        f"{self.place}: holds {found.key!r} but no {MANIFEST}, so this is not the "
+                        "place of a harvest; give an empty or a new one with --out"
+                    )
+
+    def _sweep(self) -> None:
+        """Remove what runs that were killed have left: no run is on now."""
+        for answer in self._bucket.listing(INCOMING):
+            for found in answer:
+                self._bucket.delete(found.key)
+        for item in (self.own / _SCRATCH).glob("*"):
+            if item.name != str(os.getpid()) and not Path(f"/proc/{item.name}").exists():
+                shutil.rmtree(item, ignore_errors=True)
+
+    def _scratch(self) -> Path:
+        return self.own / _SCRATCH / str(os.getpid())
+
+    def look(self) -> None:
+        """Raise `FolderLost` where another run has taken the place over."""
+        if self._lease:
+            self._lease.look()
+
+    def read(self, name: str, most: int = -1) -> bytes | None:
+        """A document."""
+        data = self._bucket.get(name)
+        return data if data is None or most < 0 else data[:most]
+
+    def document(self, name: str) -> BinaryIO | None:
+        """A document as a file."""
+        data = self._bucket.get(name)
+        return None if data is None else BytesIO(data)
+
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
+        """Put a document in its place."""
+        self._bucket.replace(name, data if isinstance(data, bytes) else b"".join(data))
+
+    def levels(self, name: str) -> Iterator[str]:
+        """The names of what has objects below it, but for what belongs to a partition."""
+        for level in self._bucket.levels(name):
+            if level not in (SEGMENTS, INCOMING):
+                yield level
+
+    def reach(self, folder: str) -> None:
+        """A key leads nowhere else."""
+
+    def journal(
+        self,
+        folder: str,
+        header: Header,
+        on_entry: OnEntry = lambda entry: None,
+        accepted: Container[str] = (),
+        any_parts: bool = False,
+    ) -> ObjectWriter:
+        """The writer of a partition."""
+        scratch = self._scratch()
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return ObjectWriter(self._bucket, folder, header, on_entry, accepted, scratch)
+
+    def lines(self, folder: str) -> Iterator[Header | Entry]:
+        """The header and the entries of what is committed."""
+        seq = 0
+        for found in committed(self._bucket, folder):
+            for line in found.lines:
+                said = line_of(self._bucket, folder, line)
+                if isinstance(said, Entry):
+                    seq += 1
+                    if said.seq != seq:
+                        raise DataRefused(
+                            f"{self.place}/{folder}: page {said.seq} stands where {seq} belongs"
+                        )
+                yield said
+
+    def is_begun(self, folder: str) -> bool:
+        """Whether any part lies there."""
+        first = next(self._bucket.listing(folder), [])
+        return any(own_number(found.key, folder) is not None for found in first)
+
+    def last(self, folder: str) -> Entry | None:
+        """The last entry, from the last part."""
+        found = last_committed(self._bucket, folder)
+        if found is None or not found.lines:
+            return None
+        said = line_of(self._bucket, folder, found.lines[-1])
+        return said if isinstance(said, Entry) else None
+
+    def begins_again(self, folder: str) -> bool:
+        """Whether a line restarts the chain."""
+        return any(isinstance(line, Entry) and line.restarts for line in self.lines(folder))
+
+    def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+        """The bytes of a page, without the lines behind it."""
+        yield from self._bucket.chunks(f"{folder}/{part}", stored_bytes)
+
+    def beyond(self, folder: str) -> list[str]:
+        """None: a part is its commit."""
+        return []

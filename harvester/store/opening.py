@@ -1,0 +1,22 @@
+"""Opens the store that a place names: a folder by its path, an object store by its URL."""
+
+import os
+
+from harvester.model import Address, url_of
+from harvester.store.contract import Store
+from harvester.store.local import LocalStore
+from harvester.store.object_store import ObjectStore
+
+Place = Store | str | os.PathLike[str]
+"""Where a harvest is: a store, the path of a folder, or a URL."""
+
+
+def store_at(place: Place, *, fsync: bool = True, shard: str = "") -> Store:
+    """The store itself, or that of a place. `shard` has a lock of its own in an object store."""
+    if not isinstance(place, str | os.PathLike):
+        return place
+    url = url_of(place)
+    if url is None:
+        return LocalStore(place, fsync=fsync)
+    options = place.options if isinstance(place, Address) else {}
+    return ObjectStore(url, options, shard=shard)
