@@ -56,6 +56,7 @@ ROOMS = {
     "http.client": ("http.",),
     "ijson": ("page.parser",),
     "isal": ("page.body", "store.entries", "export.jsonl_gzip"),
+    "obstore": ("store.bucket",),
     "pyarrow": ("export.",),
     "duckdb": ("export.",),
     "sqlite3": (
@@ -265,7 +266,7 @@ def test_start_up_is_light(module: str) -> None:
     """`harvester --help` waits for no library that only a harvest needs."""
     heavy = ("pydantic", "yaml", "requests", "urllib3", "ijson", "isal", "msgspec", "tenacity",
              "requests_oauthlib", "vl_convert", "jinja2", "pyarrow", "duckdb",
-             "sqlite3")  # fmt: skip
+             "obstore", "sqlite3")  # fmt: skip
     code = f"import sys, {module}; print(*(set({heavy!r}) & set(sys.modules)))"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent

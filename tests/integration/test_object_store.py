@@ -1,0 +1,241 @@
+"""Harvests in an object store, by the command line, over HTTP: a real S3 server on loopback."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from harvester.store import ObjectStore
+from tests.s3_server import S3, s3_server
+from tests.support import Reply, Scripted
+
+PAGES = 6
+YAML = """
+version: 1
+name: shop
+client: {base_url: "BASE"}
+resource_defaults:
+  data_selector: data
+  paginator: {type: page_number, page_param: page}
+resources:
+  - name: items
+    path: items
+    params: {shelf: "{shelf}"}
+    partitions: {shelf: {file: shelves.csv, column: name}}
+  - name: all
+    path: all
+output: {path: "URL"}
+"""
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    """The S3 server."""
+    with s3_server() as server:
+        yield server
+
+
+def answer(path: str, asked: Mapping[str, str]) -> Reply:
+    """Six pages of three records each, then none."""
+    page = int(asked.get("page", "1"))
+    shelf = asked.get("shelf", "")
+    records = [{"id": page * 10 + n, "shelf": shelf} for n in range(3)] if page <= PAGES else []
+    return Reply({"data": records})
+
+
+class Place:
+    """A folder to work in, a bucket, and an API."""
+
+    def __init__(self, folder: Path, s3: S3, api: Scripted) -> None:
+        self.folder, self.s3, self.api = folder, s3, api
+        self.bucket = s3.bucket()
+        self.url = f"s3://{self.bucket}/deep/shop"
+        self.yaml = folder / "shop.yaml"
+        self.yaml.write_text(YAML.replace("BASE", api.base_url).replace("URL", self.url))
+        (folder / "shelves.csv").write_text("name\na\nb/ä\n")
+        self.env = {**os.environ, **s3.env, "XDG_STATE_HOME": str(folder / "state")}
+
+    def __call__(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "harvester", *arguments],
+            cwd=self.folder,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def elsewhere(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The same on another machine: one that has nothing of the harvest."""
+        return self(*arguments, XDG_STATE_HOME=str(self.folder / "other"))
+
+    def objects(self) -> dict[str, bytes]:
+        """All that is in the bucket."""
+        store = ObjectStore(f"s3://{self.bucket}", self.s3.options)
+        bucket = store._bucket
+        found = [each for answer in bucket.listing("") for each in answer]
+        return {each.key: bucket.get(each.key) or b"" for each in found}
+
+
+@pytest.fixture
+def place(tmp_path: Path, s3: S3) -> Iterator[Place]:
+    """Each test's own."""
+    with Scripted(answer) as api:
+        yield Place(tmp_path, s3, api)
+
+
+def test_every_verb_reads_the_url(place: Place) -> None:
+    """Another machine knows nothing but the URL, and what is in its environment."""
+    first = place("run", "shop.yaml")
+    assert first.returncode == 0, first.stderr
+    assert "Complete: 3 partitions, 21 pages, 54 records." in first.stderr
+    asked = len(place.api.asked)
+    assert place("run", "shop.yaml").returncode == 0
+    assert len(place.api.asked) == asked
+    for verb in ("status", "verify"):
+        said = place.elsewhere(verb, place.url, "--json")
+        assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout) == {"ok": True, "parts": 21, "problems": []}
+    records = place.elsewhere("records", place.url, "--resource", "items")
+    assert [json.loads(line)["shelf"] for line in records.stdout.splitlines()] == (
+        ["a"] * 18 + ["b/ä"] * 18
+    )
+    exported = place.elsewhere("export", place.url, "items.parquet", "--resource", "items")
+    assert exported.returncode == 0, exported.stderr
+    counted = duckdb.connect().execute(f"SELECT count(*) FROM '{place.folder}/items.parquet'")
+    assert counted.fetchall() == [(36,)]
+    report = place.elsewhere("report", place.url)
+    assert (report.returncode, report.stdout.strip()) == (0, "shop-report.html"), report.stderr
+    assert "54" in (place.folder / "shop-report.html").read_text()
+    repaired = place.elsewhere("repair", place.url)
+    assert repaired.returncode == 0, repaired.stderr
+    assert not [key for key in place.objects() if key.endswith(".lock") or "probe" in key]
+
+
+def test_redo_in_the_bucket(place: Place) -> None:
+    """The next generation lies behind the one before; no object is replaced or removed."""
+    assert place("run", "shop.yaml").returncode == 0
+    before = place.objects()
+    again = place.elsewhere("redo", place.url, "--resource", "items", "--partition", "shelf=a")
+    assert again.returncode == 0, again.stderr
+    after = place.objects()
+    parts = {key: data for key, data in before.items() if "/part-" in key}
+    assert {key: after[key] for key in parts} == parts
+    assert len([key for key in after if "shelf=a/part-" in key]) == 2 * (PAGES + 1) + 1
+    records = place.elsewhere("records", place.url, "--resource", "items")
+    assert len(records.stdout.splitlines()) == 36
+    assert place.elsewhere("verify", place.url, "--deep").returncode == 0
+
+
+def test_duckdb_reads_the_parts_by_glob(place: Place) -> None:
+    """Each record once, whatever lies behind the pages; and plain gzip does."""
+    fsspec = pytest.importorskip("obstore.fsspec")
+    assert place("run", "shop.yaml").returncode == 0
+    connection = duckdb.connect()
+    options = {**place.s3.options, "client_options": {"allow_http": True}}
+    connection.register_filesystem(fsspec.FsspecStore("s3", **options))
+    parts = f"{place.url}/items/**/part-*.json.gz"
+    found = connection.execute(
+        f"SELECT count(*), count(DISTINCT r.id) FROM (SELECT unnest(data) AS r FROM "
+        f"read_json('{parts}', hive_partitioning = false))"
+    ).fetchall()
+    assert found == [(36, 18)]
+    for key, data in place.objects().items():
+        if "/part-" in key:
+            assert json.loads(gzip.decompress(data)), key
+
+
+@pytest.mark.parametrize("after", [2, 9])
+def test_killed_and_gone_on_with_elsewhere(place: Place, after: int) -> None:
+    """SIGKILL, then the same line on another machine: each page once, one asked again at most for
+    each partition that was under way.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harvester", "run", "shop.yaml", "--progress", "none"],
+        cwd=place.folder,
+        env=place.env,
+    )
+    end = time.monotonic() + 60
+    while len(place.api.asked) < after and time.monotonic() < end:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    second = place.elsewhere("run", "shop.yaml")
+    assert second.returncode == 0, second.stderr
+    assert len(place.api.asked) <= 21 + 3
+    assert json.loads(place("verify", place.url, "--json", "--deep").stdout)["parts"] == 21
+    records = place("records", place.url, "--resource", "all").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in records] == [
+        page * 10 + n for page in range(1, PAGES + 1) for n in range(3)
+    ]
+
+
+def test_nothing_secret_in_the_bucket(place: Place) -> None:
+    """Keys of the YAML reach the store, and stay out of all that is written."""
+    place.yaml.write_text(
+        place.yaml.read_text().replace(
+            f'{{path: "{place.url}"}}',
+            f'{{path: "{place.url}", endpoint: "{{env.AT}}", region: us-east-1,'
+            ' access_key_id: "{env.WHO}", secret_access_key: "{env.SHH}"}',
+        )
+    )
+    place.env = {key: value for key, value in place.env.items() if not key.startswith("AWS_")}
+    keys = {"AT": place.s3.endpoint, "WHO": "AKIAEXAMPLE", "SHH": "hush-hush-hush"}
+    ran = place("run", "shop.yaml", **keys)
+    assert ran.returncode == 0, ran.stderr
+    assert place("status", "shop.yaml", **keys).returncode == 0
+    for key, data in place.objects().items():
+        text = gzip.decompress(data) if key.endswith(".gz") else data
+        for secret in (b"hush-hush-hush", b"AKIAEXAMPLE"):
+            assert secret not in text + data, key
+    assert b"{env.SHH}" in place.objects()["deep/shop/harvest.json"]
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "told"),
+    [
+        ("s3://no-such-bucket-here/x", 2, "there is no such bucket"),
+        ("s3://x", 2, "there is no such bucket"),
+        ("BUCKET/nothing", 5, "no harvest.json here"),
+    ],
+)
+def test_what_a_wrong_url_says(place: Place, url: str, code: int, told: str) -> None:
+    """One clear line, for readers and for a run."""
+    said = place("status", url.replace("BUCKET", f"s3://{place.bucket}"))
+    assert (said.returncode, told in said.stderr) == (code, True), said.stderr
+    assert "Traceback" not in said.stderr
+    if code == 2:
+        ran = place("run", "shop.yaml", "--out", url)
+        assert (ran.returncode, told in ran.stderr) == (2, True), ran.stderr
+        assert place.api.asked == []
+
+
+def test_a_part_that_is_gone(place: Place) -> None:
+    """A lifecycle rule removed one: `verify` and the next run say so, and change nothing."""
+    assert place("run", "shop.yaml").returncode == 0
+    ObjectStore(place.url, place.s3.options)._bucket.delete("all/part-000003.json.gz")
+    before = place.objects()
+    for verb in ("verify", "repair", "status"):
+        said = place(verb, place.url)
+        assert said.returncode == 5, said.stderr
+        assert "part 3 is missing" in said.stdout + said.stderr
+    assert place.objects() == before
+
+
+def test_someone_elses_prefix(place: Place) -> None:
+    """Objects that are no harvest's are left alone."""
+    ObjectStore(place.url, place.s3.options).write("other.txt", b"mine")
+    said = place("run", "shop.yaml")
+    assert said.returncode == 5
+    assert "holds 'other.txt' but no harvest.json" in said.stderr
+    assert [*place.objects()] == ["deep/shop/other.txt"]
