@@ -87,6 +87,17 @@ class NextRequest(Section):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
+class Refresh(Section):
+    """Asks again for what is complete: each time is the next generation of a partition."""
+
+    after: DurationOrZero
+    """How old a partition is when it is asked for again, from its last page on: `7d`; 0 asks in
+    each run."""
+    conditional: bool = False
+    """Whether each page is asked for with the ETag or Last-Modified that it had: where the server
+    answers 304, the stored page is kept, and no body comes."""
+
+
 class Incremental(Section):
     """Runs that go on from the largest value seen, or from what the last page of the run before
     gave, each as a partition of its own.
@@ -179,6 +190,8 @@ class Resource(Section):
     """Budgets of this resource's own, on top of the client's."""
     incremental: Incremental | None = None
     """Each run after a finished one asks only for what is newer than the largest value seen."""
+    refresh: Refresh | None = None
+    """When a complete partition is asked for again, for what has changed since."""
     progress_path: PagePath | None = None
     """Path to a value by which a page tells how far its window has been gone through: a date, a
     time, an epoch, or an id that holds one, such as `meta.oldest_id`. Shown, never acted upon."""
@@ -295,6 +308,10 @@ class Resource(Section):
                 yield ("partitions", key, "seeds", "include"), "what a crawl finds includes nothing"
             if getattr(spec.seeds, "batch", None):
                 yield ("partitions", key, "seeds", "batch"), "a crawl asks for one value at a time"
+        if self.refresh and self.incremental:
+            yield ("refresh",), "incremental runs ask for what is new by themselves"
+        elif self.refresh and any(isinstance(s, Crawl) for s in self.partitions.values()):
+            yield ("refresh",), "a crawl is not refreshed: harvester redo asks for it again"
         splits = [key for key, spec in self.partitions.items() if getattr(spec, "split", None)]
         for key in splits[1:]:
             yield ("partitions", key), f"one key may be split, and {splits[0]!r} is already"

@@ -29,10 +29,12 @@ from harvester.engine.fetching import (
 )
 from harvester.engine.page_reader import Place
 from harvester.engine.page_result import PageResult
+from harvester.engine.refreshing import NOT_MODIFIED, Former, validators
 from harvester.engine.sources import Source
 from harvester.errors import (
     AttemptFailed,
     CredentialsRefused,
+    DataRefused,
     Interrupted,
     PageLost,
     PageRefused,
@@ -55,7 +57,7 @@ from harvester.http import (
 from harvester.model import Partition
 from harvester.paging import Recognition
 from harvester.planning import ServerClock
-from harvester.store import Checkpoint, Fingerprints, Part, Store
+from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store
 
 _BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
@@ -100,8 +102,10 @@ class Attempts(WaitingPolicy):
         dropped: threading.Event,
         recognition: Recognition,
         cookies: Cookies | None = None,
+        former: Former | None = None,
     ) -> None:
         self.count = 0
+        self._former = former
         self._run = run
         self._partition = partition
         self._dropped = dropped
@@ -120,7 +124,10 @@ class Attempts(WaitingPolicy):
         """One try, and how much patience is left where nothing could be reached."""
         self._attempt = attempt
         run = self._run
-        wanted = Wanted(self._partition, cursor, at.live_pages + 1)
+        number = at.live_pages + 1
+        former = self._former.page(number, cursor) if self._former and at.redone else None
+        asking = validators(former) if former else {}
+        wanted = Wanted(self._partition, cursor, number, asking)
         known = self._recognition
 
         def read(response: Response, request: Request, asked: Any) -> PageResult:
@@ -129,6 +136,8 @@ class Attempts(WaitingPolicy):
                 at.records > 0,
             )  # fmt: skip
             now = run.now().timestamp()
+            if former and response.status == NOT_MODIFIED:
+                return self._kept(response, former, place, now)
             return self._source.reader.read(response, self._new_part, place, self._progress(), now)
 
         try:
@@ -139,6 +148,21 @@ class Attempts(WaitingPolicy):
         if announced := exhausted(exchanged.got.headers, run.now().timestamp()):
             run.limit.hold(self._partition.resource, announced)
         return exchanged
+
+    def _kept(self, response: Response, former: Entry, place: Place, now: float) -> PageResult:
+        """The stored page of the generation before, which has not changed."""
+        if self._former is None:
+            raise AssertionError("nothing was asked by validators")
+        answer = self._former.answer(response, former)
+        try:
+            result = self._source.reader.read(answer, self._new_part, place, self._progress(), now)
+        except (PageRejected, DataRefused, OSError) as error:
+            self._former.forget()
+            raise PageRejected(
+                f"the server says that the page has not changed, and the stored one cannot be read "
+                f"({error}): it is asked for whole"
+            ) from error
+        return self._former.kept(result, former, self._secrets.reveal(former.next))
 
     def asking(self, request: Request) -> None:
         """Count it; the first of a page is not made where nobody has ever answered."""

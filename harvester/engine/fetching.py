@@ -9,8 +9,8 @@ and what they take note of, which their `WaitingPolicy` says, and how they read 
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -47,6 +47,7 @@ class Wanted:
     partition: Partition
     cursor: Any
     number: int
+    headers: Mapping[str, str] = field(default_factory=dict)  # further ones, such as validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def _exchanged(
     secrets = channel.endpoint.secrets
     asked = secrets.reveal(wanted.cursor)  # now: it may hold the token of now
     request = channel.endpoint.request(wanted.partition, asked, wanted.number, credentials)
+    if wanted.headers:
+        request = replace(request, headers={**request.headers, **wanted.headers})
     policy.asking(request)
     log_request(secrets, request)
     transport = channel.transport()

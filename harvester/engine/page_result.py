@@ -50,6 +50,7 @@ class PageResult:
     asked: Asked | None = None
     cookies: bool = False  # whether the server set any, which nobody keeps
     line: Entry | None = None
+    again: Entry | None = None  # of the generation before, where nothing else says what follows
 
     @property
     def is_judged(self) -> bool:
@@ -79,6 +80,10 @@ class PageResult:
         """
         if self.page is None:
             return Done("ignored")
+        if self.again is not None:
+            if self.again.done:
+                return Done(self.again.reason or "no_next_cursor")
+            return self.again.next
         return paginator.next_cursor(cursor, self.page, past)
 
     def discard(self) -> None:

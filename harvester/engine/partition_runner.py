@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from harvester.config import Resource
 from harvester.engine.attempts import Attempts, Run
 from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
@@ -21,6 +22,7 @@ from harvester.engine.fetching import session_of
 from harvester.engine.page_reader import NewPart, Place
 from harvester.engine.page_result import Asked, PageResult
 from harvester.engine.prefetch import Window
+from harvester.engine.refreshing import Former, is_due
 from harvester.engine.repetition import Repetition
 from harvester.engine.splits import Splits
 from harvester.engine.turns import Turns, iso, short
@@ -100,6 +102,8 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             at = pages.goes_on(commits, at, ended)
         if pages.has_lost_its_place(at):
             at = pages.goes_on(commits, at, pages.restarted(at, _MOVED_ON))
+        if is_due(pages.resource, at, run.now()):
+            at = pages.goes_on(commits, at, pages.next_generation(at))
         if (again := pages.to_split(at)) is not None:
             at = pages.goes_on(commits, at, again)
         stop_at = None if run.max_pages is None else at.pages + run.max_pages
@@ -137,6 +141,9 @@ class Pages:
         self._first = self._secrets.conceal(self._link) if self._link else self._whole
         self._restarts = 0  # of this run
         self._splits = Splits(self._resource, partition)
+        refresh = self._resource.refresh
+        conditional = refresh is not None and refresh.conditional
+        self._former = Former(run.store, partition, self._resource) if conditional else None
         self._newest: Entry | None = None
         self._end = end_of(partition)
         self._closes_at = closes_at(partition, self._resource.partitions)
@@ -215,6 +222,7 @@ class Pages:
         restarts = any(rule.action == "restart" for rule in self._resource.response_actions)
         # One where a page must be safe first: asking for the next may move the server on.
         ahead = self._paginator.foresees() and not self.each_at_once and not restarts
+        ahead = ahead and self._former is None  # which reads one page after the other
         return self._run.config.concurrency.pages if ahead else 1
 
     @property
@@ -283,7 +291,9 @@ class Pages:
         """
         cursor = self.cursor(at)
         known = self.repetition.recognition
-        tries = Attempts(self._run, self._partition, self.new_part, dropped, known, self._cookies)
+        tries = Attempts(
+            self._run, self._partition, self.new_part, dropped, known, self._cookies, self._former
+        )
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
         try:
@@ -310,6 +320,15 @@ class Pages:
                     raise
                 tries.pause(tries.count, error.hint_s, error)
             return self.restarted(at, str(error), error.status, tries.count)
+
+    def next_generation(self, at: Checkpoint) -> PageResult:
+        """The line by which a complete partition is asked for again."""
+        return self._turns.line(at, REDONE, cursor=at.next, following=self._whole)
+
+    @property
+    def resource(self) -> Resource:
+        """The resource whose partition it is."""
+        return self._resource
 
     @property
     def kept_early(self) -> bool:
