@@ -79,12 +79,15 @@ if TYPE_CHECKING:
     from harvester.results import ResourceSummary as ResourceSummary
     from harvester.results import StoredProblem as StoredProblem
     from harvester.results import Summary as Summary
+    from harvester.results import ThisRun as ThisRun
+    from harvester.results import UnderWay as UnderWay
     from harvester.results import Verification as Verification
     from harvester.results import iter_records as iter_records
     from harvester.results import status as status
     from harvester.results import verify as verify
     from harvester.store import Checkpoint as Checkpoint
     from harvester.store import Entry as Entry
+    from harvester.terminal import ProgressBar as ProgressBar
 
 #: Each name of the library by the module it lives in. An export is `harvester.export.export`: a
 #: package cannot hand out a name that its own part has.
@@ -104,12 +107,14 @@ _HOMES = {
     "model.partitions": "Partition",
     "planning.plans": "plan",
     "results.records": "iter_records",
+    "results.current_run": "UnderWay",
+    "terminal.notebook": "ProgressBar",
     "results.state": "StoredProblem Verification status verify",
     "repair.repairing": "Repair",
     "report": "write_report",
     "engine.scheduler": "harvest",
     "store.entries": "Checkpoint Entry",
-    "results.summary": "Failure PartitionCounts ResourceSummary Summary",
+    "results.summary": "Failure PartitionCounts ResourceSummary Summary ThisRun",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = ["__version__", *_WHERE]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harvester.engine import OnEvent
     from harvester.export import Exported, OnStep
     from harvester.repair import Repair
-    from harvester.results import Summary, Verification
+    from harvester.results import Summary, UnderWay, Verification
 
 Record = TypeVar("Record")
 
@@ -46,6 +46,12 @@ class Harvest:
     def __fspath__(self) -> str:
         return os.fspath(self.path)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: a table of its resources, or why there is none."""
+        from harvester.results import harvest_table
+
+        return harvest_table(self.path)
+
     def config(self, *, env: Mapping[str, str] | None = None) -> "Config":
         """The configuration that it was made with, secrets from the environment."""
         from harvester.repair import reopened
@@ -57,6 +63,12 @@ class Harvest:
         from harvester.results import status
 
         return status(self.path)
+
+    def under_way(self) -> "UnderWay":
+        """The run that is under way there, or that there is none: its process, rate, time left."""
+        from harvester.results import under_way
+
+        return under_way(self.path, self.status().since)
 
     def verify(self, *, deep: bool = False) -> "Verification":
         """Whether what is stored is sound; `deep` also inflates and parses every page."""

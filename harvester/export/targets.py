@@ -13,10 +13,12 @@ from harvester.export.jsonl import JSONLines
 from harvester.export.jsonl_gzip import GzippedJSONLines
 from harvester.export.parquet import Parquet
 from harvester.export.writer import Writer
+from harvester.export.xlsx import Workbook
 
 #: Each writer by its suffix, in the order in which messages list them.
 WRITERS: Final[Mapping[str, type[Writer]]] = {
-    writer.suffix: writer for writer in (JSONLines, GzippedJSONLines, CSV, Parquet, Feather, DuckDB)
+    writer.suffix: writer
+    for writer in (JSONLines, GzippedJSONLines, CSV, Parquet, Feather, DuckDB, Workbook)
 }
 
 

@@ -16,6 +16,9 @@ from harvester.results.generations import (
     Difference,
     GenerationDiff,
 )
+from harvester.results.html_table import (
+    harvest_table,
+)
 from harvester.results.last_run import (
     read_last_run,
     read_statistics,
@@ -81,6 +84,7 @@ __all__ = [
     "count",
     "doubles",
     "folders_with_pages",
+    "harvest_table",
     "iter_records",
     "kind_of",
     "planned",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harvester.terminal.foreground import stderr_columns as stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
     from harvester.terminal.logged import show_log as show_log
+    from harvester.terminal.notebook import ProgressBar as ProgressBar
     from harvester.terminal.progress import Progress as Progress
     from harvester.terminal.rendering import answer as answer
     from harvester.terminal.rendering import clear_screen as clear_screen
@@ -81,6 +82,7 @@ _HOMES = {
     "proposal_text": "rendering",
     "resources_text": "rendering",
     "Progress": "progress",
+    "ProgressBar": "notebook",
     "say": "rendering",
     "say_as_json": "rendering",
     "say_event": "rendering",
@@ -100,6 +102,7 @@ _HOMES = {
 
 __all__ = [
     "Progress",
+    "ProgressBar",
     "Steps",
     "again",
     "answer",

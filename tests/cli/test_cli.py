@@ -361,6 +361,8 @@ def test_a_complete_run(items: Path, tmp_path: Path) -> None:
     assert summary.pop("failures") == []
     assert summary.pop("doubts") == []
     (resource,) = summary.pop("resources")
+    run = summary.pop("run")
+    assert (run["pages"], run["records"], run["requests"]) == (3, 9, 3)
     assert summary == {"name": "items", "complete": True}
     assert resource.pop("bytes") > 0
     assert resource == {
@@ -559,7 +561,8 @@ def test_status_in_both_forms(harvested: Path) -> None:
     assert text.returncode == 0
     assert text.stdout.startswith("items: complete: 2 partitions, 6 pages, 18 records.")
     told = json.loads(harvester("status", harvested, "--json").stdout)
-    assert told.keys() == {"name", "complete", "resources", "failures", "doubts"}
+    assert told.keys() >= {"name", "complete", "resources", "failures", "doubts"}
+    assert (told["under_way"], told["pid"], told["stalled"]) == (False, None, False)
     assert told["resources"][0]["partitions"] == {
         "total": 2, "complete": 2, "failed": 0, "pending": 0,
     }  # fmt: skip

@@ -444,7 +444,7 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     "no KEY=VALUE": (["check", "CONFIG", "--set", "x"], 2, ("KEY=VALUE",)),
     "unknown option": (
         ["run", "CONFIG", "--outt", "x"], 2,
-        ("--outt", "Possible options: --out", "for help"),
+        ("--outt", "Possible options: --otel, --out", "for help"),
     ),
     "unknown partition": (
         ["records", "OUT", "--partition", "shrd=a"], 2,

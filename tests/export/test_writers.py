@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import duckdb
+import openpyxl
 import pytest
+from openpyxl.utils.escape import unescape
 from pyarrow import feather
 
 import harvester.export
@@ -56,6 +58,12 @@ def _csv_rows(path: Path) -> list[Row]:
         return cast(list[Row], list(csv.DictReader(file)))
 
 
+def _sheet(path: Path) -> list[Row]:
+    header, *rows = openpyxl.load_workbook(path)["orders"].iter_rows(values_only=True)
+    cells = [[unescape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    return [dict(zip(map(str, header), row, strict=True)) for row in cells]
+
+
 #: Reads a target back, by its suffix: the cells of each row, by column.
 READERS: Mapping[str, Callable[[Path], list[Row]]] = {
     ".jsonl": lines_of,
@@ -64,6 +72,7 @@ READERS: Mapping[str, Callable[[Path], list[Row]]] = {
     ".parquet": lambda path: _asked(f"read_parquet('{path}')"),
     ".feather": lambda path: cast(list[Row], feather.read_table(path).to_pylist()),
     ".duckdb": _table,
+    ".xlsx": _sheet,
 }
 
 
@@ -166,7 +175,7 @@ def test_a_target_is_replaced_only_by_force(suffix: str, tmp_path: Path) -> None
     assert [int(row["n"]) for row in READERS[suffix](target)] == [1]
 
 
-@pytest.mark.parametrize("name", ["o.xlsx", "o", "o.json", "o.gz", "o.csv.gz", ".parquet"])
+@pytest.mark.parametrize("name", ["o.ods", "o", "o.json", "o.gz", "o.csv.gz", ".parquet"])
 def test_an_unknown_suffix_names_those_there_are(name: str, tmp_path: Path) -> None:
     """Nothing is written as JSON Lines for want of a better one."""
     harvest_of(tmp_path / "out", {"orders": [[{"n": 1}]]})

@@ -66,6 +66,7 @@ ROOMS = {
         "replay.index",
         "results.distinct_keys",
     ),
+    "xlsxwriter": ("export.xlsx",),
     "http.server": ("auth.loopback", "replay.server", "emulator."),
     "msgspec": ("page.", "store.entries", "engine.likeness", "export."),
     "xxhash": ("page.identity",),
