@@ -25,7 +25,15 @@ from harvester.model import Doubt, weak
 from harvester.page import format_of
 from harvester.paging import DELTA, Done, at_the_end, beyond, paginator_of, unread
 from harvester.security import Secrets
-from harvester.store import ACCEPTED, REDONE, RESTARTED, Checkpoint, Entry, decoded_chunks
+from harvester.store import (
+    ACCEPTED,
+    REDONE,
+    RESTARTED,
+    Checkpoint,
+    Entry,
+    decoded_chunks,
+    disk_errors,
+)
 
 #: Response headers worth a place in the journal.
 _KEPT_HEADERS: Final = ("date", "etag", "last-modified", "x-request-id")
@@ -125,7 +133,8 @@ class Turns:
         pages = format_of(self._resource)
         if kept.part is not None and pages.selector and kept.bytes <= _MOST_LOOKED_INTO:
             try:
-                outside_records = pages.without_records(decoded_chunks(kept.part.so_far()))
+                with disk_errors(kept.part.path):
+                    outside_records = pages.without_records(decoded_chunks(kept.part.so_far()))
             except DataRefused:  # a key twice, which does no harm elsewhere
                 outside_records = {}
             yield from unread(self._paginator, outside_records, kept.headers, after)

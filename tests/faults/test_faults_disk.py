@@ -531,6 +531,9 @@ def fails_then_completes(
         pytest.param(
             "openat", "EMFILE", 1, ["part-000001.json.gz.tmp"], id="too many files for a part"
         ),
+        pytest.param(
+            "openat", "EMFILE", 2, ["part-000003.json.gz.tmp"], id="too many files to read it back"
+        ),
         pytest.param("openat", "EMFILE", 1, ["journal.jsonl"], id="too many files for the journal"),
         pytest.param("openat", "EMFILE", 1, [""], id="too many files for the folder"),
         pytest.param("mkdir", "ENOSPC", 1, [""], id="a folder"),
