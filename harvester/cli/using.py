@@ -20,7 +20,7 @@ from harvester.cli.options import (
     pairs,
 )
 from harvester.errors import Interrupted
-from harvester.model import number, size
+from harvester.model import number, place_of_text, size
 from harvester.terminal import answer, print_json, say, write_blocks
 
 
@@ -246,6 +246,51 @@ def export(
             f"{number(count, 'record')} of {name}" for name, count in done.records.items()
         )
         say(f"{target}: {counts}{repeated}, {size(target.stat().st_size)}")
+
+
+@app.command()
+def copy(
+    source: Folder,
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TO", help="A folder or a URL: new, or with a part of the copy."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Copy a harvest to another place: from a folder to an object store, back, or among them.
+
+    Each page is checked by its SHA-256 on the way. The copy is at any moment a harvest that can be
+    read and gone on with; the same line copies what is still missing.
+
+    \b
+    Examples:
+      harvester copy data/tweets s3://my-bucket/tweets
+      harvester copy s3://my-bucket/tweets /mnt/tweets
+
+    \b
+    Next:
+      harvester verify TO
+
+    \b
+    Exit codes:
+      0    all is there
+      2    wrong usage, or no such bucket
+      4    stopped by a full disk, or by a store that does not answer
+      5    no harvest, a damaged page, or another harvest in TO
+      6    a run holds TO
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.export import copy as copied
+    from harvester.terminal import program
+
+    place = place_of_text(target)
+    found = copied(source, place)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    there = f", {number(found.there, 'page')} of them before" if found.there else ""
+    pages = number(found.pages, "page")
+    answer(f"{pages} of {number(found.partitions, 'partition')} copied to {place}{there}")
+    say(f"next:\n  {program()} verify {shlex.quote(str(place))}")
 
 
 @app.command()

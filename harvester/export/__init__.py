@@ -5,6 +5,7 @@ them (`survey`, `columns`), which of them are repeated (`repeats`), and the file
 `Writer` of its suffix (`targets`), which gets its name when it is complete (`scratch`).
 """
 
+from harvester.export.copying import Copied, copy
 from harvester.export.exporting import (
     Exported,
     export,
@@ -17,12 +18,14 @@ from harvester.export.writer import Rows, Writer
 __all__ = [
     "WRITERS",
     "Answer",
+    "Copied",
     "Exported",
     "OnStep",
     "Rows",
     "Step",
     "Writer",
     "answered",
+    "copy",
     "export",
     "lines_of",
 ]

@@ -20,6 +20,7 @@ from harvester.results.html_table import (
     harvest_table,
 )
 from harvester.results.last_run import (
+    LAST_RUN,
     read_last_run,
     read_statistics,
     write_last_run,
@@ -61,6 +62,7 @@ from harvester.results.whole_run import (
 )
 
 __all__ = [
+    "LAST_RUN",
     "Comparison",
     "CrawlState",
     "Difference",

@@ -11,7 +11,7 @@ from harvester.results.run_statistics import RunStatistics
 from harvester.results.summary import MOST_FAILURES, Failure, Failures
 from harvester.store import Place, json_document, store_at
 
-NAME: Final = "last_run.json"
+LAST_RUN: Final = "last_run.json"
 _LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
 _MOST_NOTED: Final = 1 << 53
 
@@ -29,7 +29,7 @@ def write_last_run(out: Place, failures: Failures, run: RunStatistics | None = N
         "tally": statistics.as_dict(),
     }
     try:
-        store_at(out).write(NAME, json_document(value))
+        store_at(out).write(LAST_RUN, json_document(value))
     except DataRefused as error:  # something else lies there: no word against the pages
         raise DiskError(str(error)) from error
 
@@ -66,7 +66,7 @@ def _noted(out: Place) -> Mapping[str, Any]:
     wrote, it says nothing.
     """
     try:
-        text = store_at(out).read(NAME, _LARGEST_NOTED + 1) or b""
+        text = store_at(out).read(LAST_RUN, _LARGEST_NOTED + 1) or b""
         value = json.loads(text) if len(text) <= _LARGEST_NOTED else None
     except (DataRefused, DiskError, ValueError, RecursionError):
         return {}

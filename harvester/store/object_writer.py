@@ -138,8 +138,7 @@ class ObjectWriter:
         if not suffix.endswith(".gz"):
             raise PartitionFailed(
                 f"{self._bucket.place}/{self._folder}: files are kept as they are in a local "
-                "folder only: their lines have no place in an object; harvest into a folder, and "
-                "`harvester copy` it"
+                "folder only, since lines have no place behind them; harvest this into a folder"
             )
         ahead = number - self.checkpoint.pages
         return Part(self._scratch, self._number + ahead, suffix, fsync=False)

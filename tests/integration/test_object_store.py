@@ -239,3 +239,44 @@ def test_someone_elses_prefix(place: Place) -> None:
     assert said.returncode == 5
     assert "holds 'other.txt' but no harvest.json" in said.stderr
     assert [*place.objects()] == ["deep/shop/other.txt"]
+
+
+def test_copied_there_and_back(place: Place) -> None:
+    """From a folder that is not complete to the bucket, more of it later, and into a new folder."""
+    folder = place.folder / "here"
+    first = place("run", "shop.yaml", "--out", str(folder), "--max-pages", "2")
+    assert first.returncode == 4, first.stderr
+    copied = place("copy", "here", place.url, "--json")
+    assert copied.returncode == 0, copied.stderr
+    assert json.loads(copied.stdout) | {"stored_bytes": 0} == {
+        "partitions": 3, "pages": 6, "copied": 6, "stored_bytes": 0,
+    }  # fmt: skip
+    assert place("run", "shop.yaml", "--out", str(folder)).returncode == 0
+    copied = place("copy", "here", place.url, "--json")
+    assert (copied.returncode, json.loads(copied.stdout)["copied"]) == (0, 15), copied.stderr
+    asked = len(place.api.asked)
+    assert place.elsewhere("run", "shop.yaml").returncode == 0
+    assert len(place.api.asked) == asked
+    back = place.elsewhere("copy", place.url, "back")
+    assert (back.returncode, "21 pages of 3 partitions" in back.stdout) == (0, True), back.stderr
+    for there in ("here", place.url, "back"):
+        assert place("verify", there, "--deep").returncode == 0
+    assert place("records", "back").stdout == place("records", "here").stdout
+
+
+def test_what_is_not_copied(place: Place) -> None:
+    """Another harvest's place, a damaged page, two that have gone on each its own way."""
+    assert place("run", "shop.yaml", "--out", "here").returncode == 0
+    assert place("run", "shop.yaml", "--out", "other").returncode == 0
+    said = place("copy", "here", "other")
+    assert (said.returncode, "holds another harvest" in said.stderr) == (5, True)
+    part = place.folder / "here" / "all" / "part-000002.json.gz"
+    sound = part.read_bytes()
+    part.write_bytes(sound[:-1] + b"?")
+    said = place("copy", "here", "new")
+    assert (said.returncode, "part-000002.json.gz: is not as" in said.stderr) == (5, True)
+    part.write_bytes(sound)
+    assert place("copy", "here", "new").returncode == 0
+    assert place("redo", "new", "--resource", "all").returncode == 0
+    said = place("copy", "here", "new")
+    assert (said.returncode, "has gone on without" in said.stderr) == (5, True), said.stderr

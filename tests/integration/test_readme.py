@@ -27,6 +27,7 @@ COMMANDS = (
     "verify",
     "repair",
     "redo",
+    "copy",
     "diff",
     "records",
     "export",

@@ -22,8 +22,7 @@ from harvester.errors import ConfigError, DataRefused
 from harvester.report import NAME, write_report
 from harvester.report.facts import MOST_LISTED, gather
 from harvester.report.timeline import line_names
-from harvester.results.last_run import NAME as LAST_RUN
-from harvester.results.last_run import read_statistics
+from harvester.results.last_run import LAST_RUN, read_statistics
 from harvester.store import manifest as folder
 from harvester.store.journal import Header, encode
 from tests.screenshots import chromium

@@ -7,8 +7,7 @@ from harvester import harvest
 from harvester.engine.events import AttemptLost, Event, PartitionLost, RunStarted, Waiting
 from harvester.engine.run_counter import RunCounter
 from harvester.model.partitions import Partition
-from harvester.results.last_run import NAME as LAST_RUN
-from harvester.results.last_run import read_statistics
+from harvester.results.last_run import LAST_RUN, read_statistics
 from harvester.results.run_statistics import MOST_KINDS, OTHERS, RunStatistics, kind_of
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
