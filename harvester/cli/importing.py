@@ -18,7 +18,11 @@ _MOST_SHOWN: Final = 20
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A connector's declaration: a low-code manifest."),
+        typer.Argument(
+            metavar="FILE",
+            help="A low-code manifest, a dlt rest_api configuration, a Postman collection, or a "
+            "HAR file.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder to write the YAML into.")
@@ -35,6 +39,7 @@ def import_(
     \b
     Examples:
       harvester import manifest.yaml --out configs
+      harvester import recording.har --out configs
       harvester import manifest.yaml --json | jq -r '.streams[] | select(.imported | not)'
 
     \b

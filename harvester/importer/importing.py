@@ -2,12 +2,19 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harvester.errors import ConfigError
+from harvester.importer import har, postman
 from harvester.importer.airbyte.manifest import is_manifest, read_manifest
-from harvester.importer.outcome import Imported
+from harvester.importer.dlt import is_rest_api, read_rest_api
+from harvester.importer.har import is_har
+from harvester.importer.outcome import Group, Imported, Stream
+from harvester.importer.postman import is_collection
 from harvester.importer.reading import tree_of
+from harvester.importer.recordings import resources
 from harvester.importer.writing import written
 
 
@@ -18,11 +25,28 @@ def import_file(path: str | os.PathLike[str]) -> Imported:
     """
     path = Path(path)
     tree = tree_of(path)
-    if not is_manifest(tree):
-        raise ConfigError(f"{path}: not a declaration that can be imported: a low-code manifest")
-    outcomes, groups = read_manifest(tree)
-    streams, texts = written(_name(path), path.name, outcomes, groups)
+    name = _name(path)
+    outcomes, groups = _read(tree, path, name)
+    streams, texts = written(name, path.name, outcomes, groups)
     return Imported(str(path), tuple(streams), texts)
+
+
+def _read(tree: Any, path: Path, name: str) -> tuple[list[Stream], list[Group]]:
+    prefix = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    prefix = prefix if prefix[:1].isalpha() else f"API_{prefix}"
+    if is_manifest(tree):
+        return read_manifest(tree)
+    if is_har(tree):
+        return resources(har.calls(tree), prefix)
+    if is_collection(tree):
+        return resources(postman.calls(tree), prefix)
+    for each in (tree, *(tree.values() if isinstance(tree, Mapping) and len(tree) == 1 else ())):
+        if is_rest_api(each):
+            return read_rest_api(each)
+    raise ConfigError(
+        f"{path}: not a declaration that can be imported: a low-code manifest, a dlt rest_api "
+        "configuration, a Postman collection or a HAR file"
+    )
 
 
 def _name(path: Path) -> str:

@@ -7,6 +7,9 @@ YAML's tree, `writing` its text; `deciding` is the whole way. `ready_made` has t
 that come with the program.
 """
 
+from harvester.scaffold.ask import (
+    Ask,
+)
 from harvester.scaffold.proposing import (
     Proposal,
     named,
@@ -24,17 +27,26 @@ from harvester.scaffold.ready_made import (
     examples,
     examples_folder,
 )
+from harvester.scaffold.recorded import (
+    Recorded,
+    recorded,
+)
 from harvester.scaffold.saving import (
     refuse_existing,
     save,
+)
+from harvester.scaffold.variables import (
+    mark,
 )
 from harvester.scaffold.writing import (
     yaml_text,
 )
 
 __all__ = [
+    "Ask",
     "Example",
     "Proposal",
+    "Recorded",
     "example",
     "example_names",
     "example_path",
@@ -42,8 +54,10 @@ __all__ = [
     "examples",
     "examples_folder",
     "given",
+    "mark",
     "named",
     "propose",
+    "recorded",
     "refuse_existing",
     "save",
     "yaml_text",
