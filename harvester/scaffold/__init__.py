@@ -27,7 +27,7 @@ from harvester.scaffold.ready_made import (
     examples,
     examples_folder,
 )
-from harvester.scaffold.recorded import (
+from harvester.scaffold.recording import (
     Recorded,
     recorded,
 )
