@@ -22,6 +22,8 @@ from harvester.emulator.shapes import TWEET_FIELDS, v2_tweets, v2_users
 from harvester.emulator.tweets import Tweets
 
 RESULTS: Final = 64
+_SHAPES: Final = 300
+_LEVELS: Final = 80
 POSTS: Final = 100
 """Posts of one search result."""
 _FIELDS: Final = TWEET_FIELDS - {"context_annotations"}
@@ -94,6 +96,49 @@ class Large:
     def size(self) -> int:
         """Bytes of JSON."""
         return self.body(gzip=False).size
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A page of `repeats` times some records of another kind: 80 levels deep, or GeoJSON."""
+
+    kind: str
+    repeats: int
+
+    @classmethod
+    def near(cls, kind: str, size: int) -> "Shaped":
+        """The page whose size is nearest to `size` bytes of JSON."""
+        return cls(kind, max(1, round(size / len(_shapes(kind).plain))))
+
+    @property
+    def records(self) -> int:
+        """The records in it, one of them in front of the repeated ones."""
+        return 1 + self.repeats * _SHAPES
+
+    def body(self, *, gzip: bool) -> Body:
+        """The page; nothing follows it."""
+        selector = b"features" if self.kind == "geojson" else b"data"
+        head = Piece.of(b'{"type":"page","%b":[' % selector + _shape(self.kind, 0))
+        pieces = ((head, 1), (_shapes(self.kind), self.repeats), (Piece.of(b"]}", last=True), 1))
+        return _assembled(pieces, gzip=gzip)
+
+
+@cache
+def _shapes(kind: str) -> Piece:
+    return Piece.of(b"".join(b"," + _shape(kind, number) for number in range(_SHAPES)))
+
+
+def _shape(kind: str, number: int) -> bytes:
+    if kind == "deep":
+        tree: object = {"name": f"leaf {number}"}
+        for level in range(_LEVELS // 2):
+            tree = {"child": [tree], "level": level}
+        return _to_json({"id": number, "tree": tree}).encode()
+    ring = [[number + at / 7, at / 3] for at in range(40)]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    properties = {"name": f"place {number}", "area": number / 9}
+    feature = {"type": "Feature", "properties": properties, "geometry": geometry}
+    return _to_json({"id": number, **feature}).encode()
 
 
 def token(number: int) -> str:

@@ -7,6 +7,7 @@ when it is ready, and ends when its stdin does, so it cannot outlive the bench.
 | path | gives |
 |---|---|
 | `/large/BYTES/gzip`, `/large/BYTES/identity` | one page of so many bytes of JSON, or nearly |
+| `/shaped/KIND/BYTES/gzip` | one page of `deep` or `geojson` records; `…/facts`: how many |
 | `/search?of=N&next_token=…` | a page of a chain of N; `ms=200` waits before it answers |
 | `/numbered?of=N&page=P` | page P of N, counted from 1; behind the last an empty one |
 | `/facts?…` | JSON: the sizes of what the other paths give |
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.bench.pages import POSTS, Body, Large, empty_page, number_of, search_page
+from tests.bench.pages import POSTS, Body, Large, Shaped, empty_page, number_of, search_page
 
 _BLOCK_BYTES = 64 * 1024
 
@@ -96,6 +97,12 @@ class Server:
             case ["large", size, coding]:
                 self._seen.note(0)
                 return self._large_body(int(size), coding)
+            case ["shaped", kind, size, "facts"]:
+                shape = Shaped.near(kind, int(size))
+                return _json({"records": shape.records, "bytes": shape.body(gzip=False).size})
+            case ["shaped", kind, size, coding]:
+                self._seen.note(0)
+                return self._shaped_body(kind, int(size), coding)
             case ["search"]:
                 page = number_of(given.get("next_token", ""))
                 self._seen.note(page)
@@ -119,6 +126,12 @@ class Server:
         key = f"{size}/{coding}"
         if key not in self._large:
             self._large[key] = Large.near(size).body(gzip=coding == "gzip")
+        return self._large[key]
+
+    def _shaped_body(self, kind: str, size: int, coding: str) -> Body:
+        key = f"{kind}/{size}/{coding}"
+        if key not in self._large:
+            self._large[key] = Shaped.near(kind, size).body(gzip=coding == "gzip")
         return self._large[key]
 
 
