@@ -7,16 +7,19 @@ them for all workers at once, and refuses to loop; `token_file` keeps refresh to
 replaced.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from harvester.auth.access import (
     Access,
-)
-from harvester.auth.login import (
-    Prompts,
-    log_in,
 )
 from harvester.auth.schemes import (
     scheme_of,
 )
+
+if TYPE_CHECKING:
+    from harvester.auth.login import Prompts as Prompts
+    from harvester.auth.login import log_in as log_in
 
 __all__ = [
     "Access",
@@ -24,3 +27,9 @@ __all__ = [
     "log_in",
     "scheme_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Prompts", "log_in"):  # a run needs no server that a browser comes back to
+        return getattr(import_module("harvester.auth.login"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import webbrowser
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -263,6 +262,8 @@ def login(
     def open_page(url: str) -> None:
         say(f"Log in with a browser on this machine:\n  {url}")
         if not no_browser:
+            import webbrowser
+
             webbrowser.open(url)
 
     def show(url: str, code: str) -> None:

@@ -1,42 +1,53 @@
 """Exchanges one request and its response with a server; rate limits, backoff, certificates."""
 
-from harvester.http.connection import (
-    Watch,
-)
-from harvester.http.cookies import (
-    Cookies,
-)
-from harvester.http.ratelimit import (
-    USED_UP,
-    RateLimit,
-    Wait,
-    exhausted,
-    longest,
-    server_wait,
-    wait_of,
-    window_reset,
-)
-from harvester.http.reachability import (
-    Reach,
-    origin_in,
-)
-from harvester.http.recent_requests import (
-    SHARED,
-    Recent,
-)
-from harvester.http.request import (
-    Credentials,
-    Request,
-    Signature,
-)
-from harvester.http.retry import (
-    Backoff,
-)
-from harvester.http.transport import (
-    Response,
-    Transport,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from harvester.http.connection import Watch as Watch
+    from harvester.http.cookies import Cookies as Cookies
+    from harvester.http.ratelimit import USED_UP as USED_UP
+    from harvester.http.ratelimit import RateLimit as RateLimit
+    from harvester.http.ratelimit import Wait as Wait
+    from harvester.http.ratelimit import exhausted as exhausted
+    from harvester.http.ratelimit import longest as longest
+    from harvester.http.ratelimit import server_wait as server_wait
+    from harvester.http.ratelimit import wait_of as wait_of
+    from harvester.http.ratelimit import window_reset as window_reset
+    from harvester.http.reachability import Reach as Reach
+    from harvester.http.reachability import origin_in as origin_in
+    from harvester.http.recent_requests import SHARED as SHARED
+    from harvester.http.recent_requests import Recent as Recent
+    from harvester.http.request import Credentials as Credentials
+    from harvester.http.request import Request as Request
+    from harvester.http.request import Signature as Signature
+    from harvester.http.retry import Backoff as Backoff
+    from harvester.http.transport import Response as Response
+    from harvester.http.transport import Transport as Transport
+
+#: Where each name lives: who only reads a harvest waits for no library that sends requests.
+_HOMES = {
+    "Watch": "connection",
+    "Cookies": "cookies",
+    "RateLimit": "ratelimit",
+    "USED_UP": "ratelimit",
+    "Wait": "ratelimit",
+    "exhausted": "ratelimit",
+    "longest": "ratelimit",
+    "server_wait": "ratelimit",
+    "wait_of": "ratelimit",
+    "window_reset": "ratelimit",
+    "Reach": "reachability",
+    "origin_in": "reachability",
+    "Recent": "recent_requests",
+    "SHARED": "recent_requests",
+    "Credentials": "request",
+    "Request": "request",
+    "Signature": "request",
+    "Backoff": "retry",
+    "Response": "transport",
+    "Transport": "transport",
+}
 __all__ = [
     "SHARED",
     "USED_UP",
@@ -59,3 +70,9 @@ __all__ = [
     "wait_of",
     "window_reset",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

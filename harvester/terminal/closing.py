@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from harvester.errors import Interrupted
 from harvester.model import (
@@ -19,7 +19,9 @@ from harvester.model import (
     wrap,
 )
 from harvester.results import Comparison, Doubles, Failure, ResourceSummary, Summary, kind_of
-from harvester.terminal.progress import Progress
+
+if TYPE_CHECKING:
+    from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
 _MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
@@ -29,7 +31,7 @@ _PAGE: Final = re.compile(r", page [\d,]+(?: \(cursor .*?\))?(?=:)")
 _MOST_REASONS: Final = 3
 
 
-def last_screen(summary: Summary, progress: Progress, columns: int | None) -> str:
+def last_screen(summary: Summary, progress: "Progress", columns: int | None) -> str:
     """A run in words: how it ended, the resources, its own numbers, what is missing.
 
     `columns` is the width of the terminal; None where lines may be as long as they like.
@@ -172,7 +174,7 @@ def is_of_before(summary: Summary) -> bool:
     return summary.complete and not any(item.requests for item in summary.resources)
 
 
-def _this_run(summary: Summary, progress: Progress, columns: int | None) -> str:
+def _this_run(summary: Summary, progress: "Progress", columns: int | None) -> str:
     requests = sum(item.requests for item in summary.resources)
     retries = sum(item.retries for item in summary.resources)
     failed = f" ({number(retries, 'attempt')} failed)" if retries else ""
@@ -288,7 +290,7 @@ def _doubt(group: DoubtGroup) -> str:
     return one_line(f"{where}: {group.told}{others}")
 
 
-def _unfinished(summary: Summary, progress: Progress, columns: int | None) -> str:
+def _unfinished(summary: Summary, progress: "Progress", columns: int | None) -> str:
     """What was being worked on when a run was ended early, and how much is behind that."""
     at_work = progress.active()
     if summary.ended_by is None or not at_work:

@@ -273,3 +273,36 @@ def test_start_up_is_light(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
     )
     assert run.stdout.strip() == ""
+
+
+#: What a command must not wait for, as it works on a harvest that is there.
+_NOT_FOR = {
+    "--version": ("pydantic", "yaml", "requests", "msgspec", "harvester.config"),
+    "status OUT": ("requests", "urllib3", "tenacity", "harvester.engine", "http.server"),
+    "records OUT": ("requests", "urllib3", "tenacity", "harvester.engine", "http.server"),
+    "plan YAML": ("harvester.export", "harvester.repair.repairing", "http.server", "duckdb"),
+    "check YAML": ("harvester.export", "harvester.repair.repairing", "http.server", "webbrowser"),
+}
+
+
+@pytest.mark.parametrize("command", _NOT_FOR)
+def test_commands_start_light(command: str, tmp_path: Path) -> None:
+    """No command imports what only another one needs."""
+    config, out = tmp_path / "a.yaml", tmp_path / "out"
+    config.write_text(
+        "version: 1\nname: a\nclient: {base_url: 'http://127.0.0.1:9/'}\n"
+        "resources: [{name: r, path: r, paginator: {type: single_page}}]\n"
+    )
+    (out / "r").mkdir(parents=True)
+    (out / "harvest.json").write_text("{}")
+    typed = [{"YAML": str(config), "OUT": str(out)}.get(word, word) for word in command.split()]
+    code = (
+        "import sys\nfrom harvester.cli import main\n"
+        f"sys.argv = ['harvester', *{typed!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('imported:', *(set({_NOT_FOR[command]!r}) & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    )
+    assert run.stdout.splitlines()[-1] == "imported:"
