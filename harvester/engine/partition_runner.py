@@ -145,6 +145,7 @@ class Pages:
         conditional = refresh is not None and refresh.conditional
         self._former = Former(run.store, partition, self._resource) if conditional else None
         self._newest: Entry | None = None
+        self._was_split: Entry | None = None  # the end of the generation before, where it is one
         self._end = end_of(partition)
         self._closes_at = closes_at(partition, self._resource.partitions)
         self._began: Entry | None = None  # the first line of the chain that counts
@@ -205,6 +206,8 @@ class Pages:
         """Take in a line of the journal, one that it has or the next."""
         self.repetition.recognition.remember(entry)
         self._newest = entry
+        if entry.done:
+            self._was_split = entry if entry.reason == SPLIT else None
         if self._end is not None:
             self._began = None if entry.restarts else self._began or entry
         if self._resource.incremental:
@@ -452,6 +455,8 @@ class Pages:
             return None
         if not at.done and newest.restarts and newest.split_into:
             return self._split_line(at, newest.fields)
+        if not at.done and newest.redoes and self._was_split is not None:
+            return self._split_line(at, self._was_split.fields)  # its parts stay what they are
         if at.done and at.reason == CAPPED and self._splits.can_split:
             return self.restarted(at, "what was above the cap can be split by now")
         return None

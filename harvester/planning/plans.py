@@ -236,7 +236,8 @@ def least(config: Config, resource: Resource, now: datetime, out: Place | None =
     seconds = max(
         ((partitions - 1) // budget.requests * budget.per for budget in budgets), default=0.0
     )
-    after = listed(resource.parent_names, "and") if known.awaits_parents(resource) else None
+    leads = resource.above or ([resource.name] if crawl_key(resource.partitions) else [])
+    after = listed(leads, "and") if leads and known.awaits_parents(resource) else None
     return Least(resource.name, partitions, partitions, max(0.0, seconds), after)
 
 

@@ -78,7 +78,7 @@ def status(out: Place) -> Summary:
             open_ones.add(key)
         numbers[partition.resource].add(checkpoint, failed=is_gap or key in open_ones)
         whole.add(partition, checkpoint)
-        for doubt in checkpoint.doubts:
+        for doubt in () if is_gap else checkpoint.doubts:  # a gap is a failure
             doubts.add(partition.resource, partition.labels, doubt)
     for split, doubt in gaps.close():
         doubts.add(split.resource, split.labels, doubt)

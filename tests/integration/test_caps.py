@@ -6,6 +6,7 @@ import signal
 import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from harvester import harvest, iter_records, plan, status, verify
 from harvester.errors import ConfigError
+from harvester.planning import least
+from harvester.repair import begin_again
 from tests.support import ENVIRONMENT, Reply, Scripted, command, config
 
 START = 1_609_459_200  # 2021-01-01
@@ -213,6 +216,20 @@ def test_a_run_that_is_killed_plans_the_same(tmp_path: Path) -> None:
     assert verify(out).ok
 
 
+def test_what_is_harvested_again_keeps_its_parts(tmp_path: Path) -> None:
+    """Though it would be split otherwise by now: no record comes to lie in two windows."""
+    values, out = spread(900), tmp_path / "out"
+    found = Capped(values, 100)
+    with Scripted(found) as server:
+        asked = config(tmp_path, yaml(YEAR), server.base_url)
+        assert harvest(asked, out=out).complete
+        found.values = values[:700]
+        begin_again(asked, out)
+        assert harvest(asked, out=out).complete
+    assert ids(out) == list(range(700))
+    assert verify(out).ok
+
+
 def test_parts_that_hold_less_than_the_whole_are_a_doubt(tmp_path: Path) -> None:
     """As where the request asks without the end that the API does not include."""
     params = '{since: "{window.start:epoch}", until: "{window.last:epoch}"}'
@@ -232,6 +249,8 @@ def test_the_plan_has_the_parts(tmp_path: Path) -> None:
         assert len(list(plan(asked, out=out))) == 1
         assert harvest(asked, out=out).complete
         labels = [partition.labels["window"] for partition in plan(asked, out=out)]
+        (resource,) = asked.resources
+        assert least(asked, resource, datetime.now(UTC), tmp_path / "none").partitions == 1
     assert labels[0] == "2021-01-01_2022-01-01"
     assert labels[1].startswith("2021-01-01_")
     assert labels[-1].endswith("_2022-01-01")

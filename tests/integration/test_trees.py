@@ -7,12 +7,14 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from harvester import harvest, iter_records, plan, status, verify
 from harvester.errors import ConfigError
+from harvester.planning import least
 from tests.support import ENVIRONMENT, Reply, Scripted, command, config
 
 YAML = """
@@ -110,6 +112,11 @@ def test_a_graph_with_cycles_holds_every_node_once(tmp_path: Path) -> None:
     assert status(out).as_dict()["resources"][0]["crawl"]["seen"] == 400
     assert verify(out, deep=True).ok
     assert [partition.labels["id"] for partition in plan(asked, out=out)] == list(expected)
+    (resource,) = asked.resources
+    before = least(asked, resource, datetime.now(UTC), tmp_path / "none")
+    assert (before.partitions, before.after) == (1, "nodes")
+    after = least(asked, resource, datetime.now(UTC), out)
+    assert (after.partitions, after.after) == (400, None)
 
 
 def test_a_wide_node_over_many_pages(tmp_path: Path) -> None:
