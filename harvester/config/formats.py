@@ -36,7 +36,7 @@ class PackedOptions(FormatOptions):
 
     member: Text | None = None
     """Which file of a zip archive is the page, such as `data*.csv`. Left out: its only one. Needs
-    `pip install 'harvester[zip]'`."""
+    `pip install 'api-harvester[zip]'`."""
 
     @property
     def records_at(self) -> str | None:

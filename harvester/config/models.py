@@ -170,7 +170,8 @@ class Resource(Section):
     partitions: dict[KeyName, PartitionSpec] = Field(default_factory=dict)
     """Independent slices: keys and their values. Several keys make the product."""
     format: FormatConfig = JsonFormat(type="json")
-    """What its pages are written in."""
+    """What its pages are written in. Left out: JSON, unless the server says JSON Lines, CSV or XML
+    by its Content-Type."""
     data_selector: PagePath | None = None
     """Path to the records in a page. Left out: the page itself."""
     key: Annotated[tuple[PagePath, ...], Field(strict=False), OneOrMany()] = ()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final
 
 from harvester.config import (
@@ -37,7 +38,10 @@ from harvester.page import (
     Field,
     Identity,
     JsonPages,
+    PageFormat,
     Take,
+    UndeclaredPages,
+    begins_as,
     format_of,
     is_supported,
     mark_of,
@@ -116,6 +120,10 @@ class Place:
     after_records: bool = False  # a page before it had some
 
 
+_Pairs = Iterator[tuple[bytes, bytes]]
+"""Bytes for the part and bytes for the parser, side by side."""
+
+
 class PageReader:
     """Reads the pages of one resource: knows what to look for, and what stands against a page."""
 
@@ -170,17 +178,18 @@ class PageReader:
             return self._no_page(response, place, now)
         if not self._format.proves_itself:
             self._refuse_other_type(response, b"")
-        self._refuse_unframed(response)
-        translator = self._format.translator(self._limits)
-        parser = self._format.field_reader(self._wanted_of(response, now), self._limits)
         unpack, member = self._format.unpacks, getattr(self._format.options, "member", None)
         pairs = tee(
             response.chunks(), response.encodings, self._limits, unpack=unpack, member=member
         )
+        pages, pairs = self._pages_of(response, pairs)
+        _refuse_unframed(pages, response)
+        translator = pages.translator(self._limits)
+        parser = pages.field_reader(self._wanted_of(response, now), self._limits)
         came, snippet = Came(), b""
         texts = BodyTexts(self._resource.response_actions, response.status)
         look = self._identity.look(place.by, place.below)
-        with new_part(place.part, self._format.suffix) as part:
+        with new_part(place.part, pages.suffix) as part:
 
             def flowing() -> Iterator[bytes]:
                 nonlocal snippet
@@ -188,7 +197,7 @@ class PageReader:
                     came.add(stored, decoded)
                     snippet += decoded[: _SNIPPET_BYTES - len(snippet)]
                     texts.feed(decoded)
-                    part.write(stored if self._format.is_gzipped else decoded)
+                    part.write(stored if pages.is_gzipped else decoded)
                     text = translator.feed(decoded)
                     parser.feed(text)
                     progress(len(stored), len(decoded))
@@ -217,7 +226,7 @@ class PageReader:
                 place.number, place.url, fields, records, response.headers, response.several
             )
             paging = {name: fields[name] for name in FIELDS if name in fields}
-            paging |= self._format.described(response.headers, place.url)
+            paging |= pages.described(response.headers, place.url)
             if self._paginator.leading_header in response.headers:
                 paging[LED] = True
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)
@@ -260,19 +269,23 @@ class PageReader:
         )
         raise PageRefused(message, status=response.status)
 
-    def _refuse_unframed(self, response: Response) -> None:
-        """Raise `PageRefused` if nobody could know that a body was cut."""
+    def _pages_of(self, response: Response, pairs: _Pairs) -> tuple[PageFormat[Any], _Pairs]:
+        """The format of this page, which the server may say where the YAML does not, and all of
+        the page.
+        """
         pages = self._format
-        if pages.proves_its_end or response.has_framing or "gzip" in response.encodings:
-            return
-        if not pages.options.allow_unframed:
-            name = pages.options.type
-            raise PageRefused(
-                "the answer does not say where its body ends (no Content-Length, no chunks), and "
-                f"{name.upper()} does not show it: one that was cut would be taken for whole; if "
-                f"that cannot be helped, say format: {{type: {name}, allow_unframed: true}}",
-                status=response.status,
-            )
+        if not isinstance(pages, UndeclaredPages):
+            return pages, pairs
+        named = pages.named(_kind_of(response))
+        if named is None:
+            return pages, pairs
+        beginning, begun = b"", list[tuple[bytes, bytes]]()
+        for pair in pairs:
+            begun.append(pair)
+            beginning += pair[1]
+            if beginning.strip():
+                break
+        return named if begins_as(named, beginning) else pages, chain(begun, pairs)
 
     def _is_only(self, place: Place, page: Page) -> bool:
         """Whether a first page is the only one: it has nothing to be compared with."""
@@ -431,6 +444,20 @@ class PageReader:
         error = _KINDS[verdict](message, status=response.status, hint_s=hint)
         error.by_rule = rule is not None
         raise error
+
+
+def _refuse_unframed(pages: PageFormat[Any], response: Response) -> None:
+    """Raise `PageRefused` if nobody could know that a body was cut."""
+    if pages.proves_its_end or response.has_framing or "gzip" in response.encodings:
+        return
+    if not pages.options.allow_unframed:
+        name = pages.options.type
+        raise PageRefused(
+            "the answer does not say where its body ends (no Content-Length, no chunks), and "
+            f"{name.upper()} does not show it: one that was cut would be taken for whole; if "
+            f"that cannot be helped, say format: {{type: {name}, allow_unframed: true}}",
+            status=response.status,
+        )
 
 
 def _kind_of(response: Response) -> str:

@@ -24,6 +24,10 @@ from harvester.page.formats import (
 from harvester.page.formats.json_pages import (
     JsonPages,
 )
+from harvester.page.formats.undeclared import (
+    UndeclaredPages,
+    begins_as,
+)
 from harvester.page.identity import (
     SAMPLED,
     SAMPLED_UNKEYED,
@@ -40,6 +44,7 @@ from harvester.page.page_format import (
     FieldReader,
     PageFormat,
     Translator,
+    content_type_of,
     has_suffix,
     named_by,
 )
@@ -71,8 +76,11 @@ __all__ = [
     "Sketch",
     "Take",
     "Translator",
+    "UndeclaredPages",
     "as_float",
     "as_number",
+    "begins_as",
+    "content_type_of",
     "digest",
     "format_of",
     "has_suffix",

@@ -65,7 +65,7 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
         import stream_unzip
     except ImportError as error:
         raise PageRefused(
-            "the body is a zip archive, which needs stream-unzip: pip install 'harvester[zip]'"
+            "the body is a zip archive, which needs stream-unzip: pip install 'api-harvester[zip]'"
         ) from error
     names: list[str] = []
     meant: str | None = None

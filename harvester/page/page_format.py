@@ -106,6 +106,10 @@ class PageFormat(ABC, Generic[Options]):
 
     # --- What follows ----------------------------------------------------------------------------
 
+    def stored_as(self, suffix: str) -> "PageFormat[Any]":
+        """The format of a part of this resource whose name ends so."""
+        return self
+
     def described(self, headers: Mapping[str, str], url: str) -> Mapping[str, str]:
         """What else the journal says of a page, by the headers of the answer and its URL."""
         return {}
@@ -158,6 +162,12 @@ class PageFormat(ABC, Generic[Options]):
 def has_suffix(text: str) -> bool:
     """Whether the names of some format's parts end so."""
     return any(text == each.suffix for each in PageFormat.registered.values())
+
+
+def content_type_of(suffix: str) -> str | None:
+    """What a page is whose part's name ends so."""
+    found = (each for each in PageFormat.registered.values() if each.suffix == suffix)
+    return next((each.content_type for each in found), None)
 
 
 def named_by(content_type: str) -> str | None:

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from harvester.config import Resource
 from harvester.errors import ConfigError
 from harvester.model import TemplateError
-from harvester.page import format_of
+from harvester.page import content_type_of, format_of
 from harvester.paging import paginator_of
 from harvester.replay import answers
 from harvester.replay.index import Index, StoredPage
 from harvester.replay.links import is_absolute, led_back, moved, next_link
-from harvester.store import Place
+from harvester.store import Place, part_suffix
 
 _HOST: Final = "127.0.0.1"
 _HOSTS: Final = ("127.0.0.1", "localhost")
@@ -191,7 +191,8 @@ class _Answering(BaseHTTPRequestHandler):
             if not (replay.unlimited and name.startswith(_LIMITS))
         }
         pages = format_of(resource)
-        kind = {"Content-Type": pages.content_type}
+        suffix = "" if page.part is None else part_suffix(page.part.rpartition("/")[2])
+        kind = {"Content-Type": content_type_of(suffix) or pages.content_type}
         link = next_link(resource, page.following)
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         if page.part is None:

@@ -31,6 +31,7 @@ from harvester.store import (
     folder_of,
     header_of,
     lines_counting,
+    part_suffix,
     progress_of,
     read_asked,
     store_at,
@@ -202,15 +203,16 @@ class PartCheck:
                 size += len(chunk)
                 yield chunk
 
+        pages = self._format.stored_as(part_suffix(entry.part or ""))
         try:
-            records = self._format.check(chunks(), [self._records], self._limits).get("records", 0)
+            records = pages.check(chunks(), [self._records], self._limits).get("records", 0)
         except (AttemptFailed, OSError) as error:
             yield str(error)
             return
         if size != entry.bytes:
             yield f"{size:,} decoded bytes, the journal says {entry.bytes:,}"
         if records == 1 and entry.records == 0 and self._lists:
-            records = int(self._format.lone(page()) != 0)
+            records = int(pages.lone(page()) != 0)
         if records != entry.records:
             yield f"{records:,} records, the journal says {entry.records:,}"
 

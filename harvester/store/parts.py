@@ -47,7 +47,7 @@ def part_number(name: str) -> int | None:
 
 def part_suffix(name: str) -> str:
     """What a part's file name ends in, `.json.gz`."""
-    return name[name.index(".") :]
+    return name[name.find(".") :] if "." in name else ""
 
 
 #: What the system says where a folder lies in a file's place, a file or a link in a folder's.

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -182,6 +183,37 @@ def test_a_replay_is_harvested_again(name: str, tmp_path: Path) -> None:
         again = harvest(load_config(path, base_url=replay.origin), out=tmp_path / "b")
     assert again.complete, again.failures
     assert [*iter_records(tmp_path / "a")] == [*iter_records(tmp_path / "b")]
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "xml"])
+def test_killed_once_a_format_that_only_the_server_says(name: str, tmp_path: Path) -> None:
+    """Where the Content-Type names it, the YAML need not; a replay says it again."""
+    served = SERVED[name]
+    yaml = re.sub(r"format: \w+\n    ", "", served.yaml)
+    path = write_config(tmp_path, YAML % yaml)
+    out = tmp_path / "out"
+    harvested_with_a_kill(path, out, answer_of(served))
+    assert len([*out.glob(f"items/part-*{served.suffix}")]) >= PAGES
+    assert len([*iter_records(out)]) == len(ROWS)
+    assert verify(out, deep=True).as_dict()["problems"] == []
+    with Replay(out) as replay:
+        again = harvest(load_config(path, base_url=replay.origin), out=tmp_path / "b")
+    assert again.complete, again.failures
+    assert [*iter_records(out)] == [*iter_records(tmp_path / "b")]
+
+
+@pytest.mark.parametrize("kind", ["text/xml", "text/csv", "application/x-ndjson", "text/html"])
+def test_json_stays_json_whatever_it_is_sent_as(kind: str, tmp_path: Path) -> None:
+    """Many servers send JSON as something else."""
+    text, headers = '[{"id": 1},\n {"id": 2}]', {"Content-Type": kind}
+    with ApiServer(lambda asked: Answer(text=text, headers=headers)) as server:
+        path = write_config(tmp_path, YAML % "params: {}")
+        summary = harvest(load_config(path, base_url=server.origin), out=tmp_path / "out")
+    if kind == "application/x-ndjson":
+        assert "JSON Lines" in summary.failures[0].error
+        return
+    assert summary.complete, summary.failures
+    assert (tmp_path / "out/items/part-000001.json.gz").exists()
 
 
 def test_killed_once_files_are_harvested_whole(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-from harvester.config import Resource
+from harvester.config import JsonFormat, Resource
 from harvester.model import parse
+from harvester.page.formats.undeclared import UndeclaredPages
 from harvester.page.page_format import PageFormat
 
 for _module in pkgutil.iter_modules(__path__):
@@ -18,4 +19,6 @@ def format_of(resource: Resource) -> PageFormat[Any]:
     """The format of a resource's pages."""
     named_at = getattr(resource.format, "records_at", None)
     selector = parse(resource.data_selector or named_at or "$")
+    if "format" not in resource.model_fields_set:
+        return UndeclaredPages(JsonFormat(type="json"), selector)
     return PageFormat.registered[type(resource.format)](resource.format, selector)
