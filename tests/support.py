@@ -244,7 +244,7 @@ def kept(out: Path) -> dict[str, Any]:
             ],
             "pages": [
                 gzip.decompress(part.read_bytes())
-                for part in sorted(path.parent.glob("part-*.json.gz"))
+                for part in sorted(path.parent.glob("part-*.gz"))
             ],
         }
         for path in sorted(out.rglob("journal.jsonl"))

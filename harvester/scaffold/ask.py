@@ -18,7 +18,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,}|localhost|[0-9.]+")
 class Ask:
     """One request. `url` has no query; `client` are further keys of the YAML's `client`; `notes`
     say what could not be honoured; `known` are the names of parameters that the API documents
-    (None: nobody says).
+    (None: nobody says); `format` what its pages are written in, where that is not JSON.
     """
 
     url: str = field(repr=False)
@@ -33,6 +33,7 @@ class Ask:
     notes: tuple[str, ...] = ()
     known: tuple[str, ...] | None = None
     title: str = ""
+    format: str | None = None
 
     @property
     def sent(self) -> dict[str, Any]:

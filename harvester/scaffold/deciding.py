@@ -114,6 +114,7 @@ class _Deciding:
 
     def decided(self) -> Decided:
         sample = self._first_page()
+        self.ask = replace(self.ask, format=sample.format)
         found = records_in(sample.page, last_word(self.ask.url), page_size(self.ask))
         self.records = found[0] if found else None
         trial = Trial(self.ask, self.probe, self.config, sample, self.records, self.notes)

@@ -122,6 +122,8 @@ def resource_of(
         form = _parameters(tuple(pair for pair in ask.form if pair[0] not in guess.form))
         found["form"] = {**form, **guess.form}
     found |= {k: further.pop(k) for k in ("idempotent", "next_request") if k in further}
+    if ask.format is not None:
+        found["format"] = ask.format
     if selector is not None:
         found["data_selector"] = selector
     if "allow_missing" in further:

@@ -17,13 +17,16 @@ _LOOKED_AT: Final = 50  # items of an array
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A page that was fetched. `headers` have lower-case names."""
+    """A page that was fetched. `headers` have lower-case names; `body` is its JSON text, and
+    `format` what it is written in where that is another.
+    """
 
     url: str = field(repr=False)
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     page: Any = field(repr=False)
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

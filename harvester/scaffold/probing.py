@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.auth import Access
-from harvester.config import Config, Limits, parse_config
+from harvester.config import Config, JsonFormat, Limits, parse_config
 from harvester.engine import (
     Channel,
     Ready,
@@ -28,13 +28,14 @@ from harvester.errors import (
     AttemptFailed,
     CredentialsRefused,
     HarvesterError,
+    Malformed,
     PageRefused,
     PageRejected,
 )
 from harvester.http import Request, Response, Transport, exhausted, server_wait
 from harvester.model import Partition, duration
 from harvester.model import Path as PagePath
-from harvester.page import FieldParser, tee
+from harvester.page import FieldParser, UndeclaredPages, begins_as, tee
 from harvester.paging import (
     Done,
     Page,
@@ -227,10 +228,25 @@ def _sample(response: Response, request: Request, limits: Limits) -> Sample:
         hint = server_wait(response.headers, time.time())
         raise kind(message, status=response.status, hint_s=hint)
     try:
+        body, written_in = in_json(body, response.headers, limits)
         page = json.loads(body)
+    except Malformed as error:
+        raise PageRefused(str(error), status=response.status) from None
     except (ValueError, RecursionError) as error:
         said = " ".join(body[:80].decode("utf-8", "replace").split())
         raise PageRefused(
             f"the answer is no JSON ({error}); it begins with {said!r}", status=response.status
         ) from None
-    return Sample(request.url, response.status, response.headers, body, page)
+    return Sample(request.url, response.status, response.headers, body, page, written_in)
+
+
+def in_json(body: bytes, headers: Mapping[str, str], limits: Limits) -> tuple[bytes, str | None]:
+    """A page's JSON text, and what it is written in where the server names another format. Raises
+    `Malformed`.
+    """
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    named = UndeclaredPages(JsonFormat(type="json"), ()).named(kind)
+    if named is None or not begins_as(named, body):
+        return body, None
+    translator = named.translator(limits)
+    return translator.feed(body) + translator.close(), str(named.options.type)
