@@ -243,8 +243,7 @@ def kept(out: Path) -> dict[str, Any]:
                 if not line.startswith(b'{"safe":')  # says only how far all was safe at an end
             ],
             "pages": [
-                gzip.decompress(part.read_bytes())
-                for part in sorted(path.parent.glob("part-*.gz"))
+                gzip.decompress(part.read_bytes()) for part in sorted(path.parent.glob("part-*.gz"))
             ],
         }
         for path in sorted(out.rglob("journal.jsonl"))

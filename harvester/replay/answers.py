@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 from harvester.config import (
     Config,
@@ -12,7 +13,7 @@ from harvester.config import (
     Resource,
     ResponseAction,
 )
-from harvester.model import Key, parse
+from harvester.model import Key, as_text, parse
 from harvester.security import resolve
 
 _TOKEN: Final = "replayed-token"  # noqa: S105  # opens nothing
@@ -53,6 +54,30 @@ def tokens(config: Config, base_url: str) -> Mapping[str, Any]:
 def as_json(value: Any) -> bytes:
     """A body."""
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def as_xml(value: Mapping[str, Any]) -> bytes:
+    """A body that reads as this value where pages are XML: its last member is the root, since the
+    first says in words what was put there for nobody.
+    """
+    name, member = [*value.items()][-1]
+    root = ElementTree.Element(name)
+    _fill(root, member)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _fill(element: ElementTree.Element, value: Any) -> None:
+    for name, member in value.items() if isinstance(value, Mapping) else ():
+        if name.startswith("@"):
+            element.set(name[1:], as_text(member))
+        elif name == "#text":
+            element.text = as_text(member)
+        else:
+            for each in member if isinstance(member, list) else [member]:
+                _fill(ElementTree.SubElement(element, name), each)
+    if not isinstance(value, Mapping):
+        element.text = as_text(value)
 
 
 def _of_status(rule: ResponseAction, status: int) -> bool:

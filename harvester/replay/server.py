@@ -12,7 +12,7 @@ from socketserver import TCPServer
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from harvester.config import Resource
+from harvester.config import Resource, XmlFormat
 from harvester.errors import ConfigError
 from harvester.model import TemplateError
 from harvester.page import content_type_of, format_of
@@ -197,7 +197,10 @@ class _Answering(BaseHTTPRequestHandler):
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         if page.part is None:
             body, more = answers.ignored(resource, page.status)
-            self._send_value(page.status, body, {**headers, **more})
+            if isinstance(resource.format, XmlFormat):
+                self._send_body(page.status, answers.as_xml(body), {**headers, **more, **kind})
+            else:
+                self._send_value(page.status, body, {**headers, **more})
         elif link is not None and is_absolute(link) and not _in_header(resource):
             self._send_chunks(
                 page, {**headers, **kind}, led_back(replay.index.decoded(page), link, replay.origin)
@@ -231,8 +234,11 @@ class _Answering(BaseHTTPRequestHandler):
     def _send_value(
         self, status: int, value: Any, headers: Mapping[str, str] | None = None
     ) -> None:
-        body = b"" if status in _NO_BODY else answers.as_json(value)
-        self._head(status, {**(headers or {}), **_JSON}, len(body))
+        self._send_body(status, answers.as_json(value), {**(headers or {}), **_JSON})
+
+    def _send_body(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        body = b"" if status in _NO_BODY else body
+        self._head(status, headers, len(body))
         if self.command != "HEAD":
             self.wfile.write(body)
 
