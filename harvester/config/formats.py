@@ -5,7 +5,7 @@ none, so `format: csv` is short for `format: {type: csv}`.
 """
 
 import codecs
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,7 @@ from harvester.config.options import (
     SectionError,
     Text,
 )
+from harvester.config.wording import listed, nearest
 from harvester.model import Every, Index, Key, parse
 
 
@@ -170,8 +171,15 @@ class OrJustType:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Put the lone text into a section."""
+        members = get_args(source)
+        members = members if isinstance(members[0], type) else get_args(members[0])
+        names = [get_args(each.model_fields["type"].annotation)[0] for each in members]
 
         def section(value: object) -> object:
+            if isinstance(value, str) and value not in names:
+                near = nearest(value, names)
+                meant = f"did you mean {near}?" if near else f"known are {listed(names, 'and')}"
+                raise ValueError(f"unknown format {value!r}: {meant}")
             return {"type": value} if isinstance(value, str) else value
 
         return core_schema.no_info_before_validator_function(section, handler(source))

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from harvester.config.auth_options import AuthOptions, RenewableOptions
+from harvester.config.formats import XmlFormat
 from harvester.config.models import (
     Config,
     Resource,
@@ -92,6 +93,9 @@ def _resource(resource: Resource) -> Iterator[Lint]:
     yield from _paging(resource)
     if "validation" in resource.model_fields_set:
         yield ("validate",), "no longer needed: every byte of a page is always checked; take it out"
+    if isinstance(resource.format, XmlFormat) and resource.data_selector in (None, "$"):
+        why = "the whole document is one record; name the way to its records, such as feed.entry"
+        yield ("format",), why
     if resource.data_selector:
         yield from _unquoted(("data_selector",), resource.data_selector)
     if resource.progress_path:

@@ -24,6 +24,7 @@ from harvester.config.client import Budget, Client
 from harvester.config.formats import (
     FormatConfig,
     JsonFormat,
+    RawFormat,
 )
 from harvester.config.named_counts import without_usual_count
 from harvester.config.options import (
@@ -61,6 +62,7 @@ from harvester.model import (
     FromResource,
     OpenWindows,
     Scope,
+    parse,
     place_of_text,
     render,
     split_key,
@@ -287,6 +289,7 @@ class Resource(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if found := [
+            *self._format_faults(),
             *self._key_faults(),
             *self._body_faults(),
             *self._cursor_faults(),
@@ -295,6 +298,14 @@ class Resource(Section):
         ]:
             raise SectionError(found)
         return self
+
+    def _format_faults(self) -> Iterable[tuple[KeyPath, str]]:
+        at = self.data_selector
+        if isinstance(self.format, RawFormat) and at not in (None, "$"):
+            yield ("data_selector",), "a file is one record; take it out"
+        rows_at = getattr(self.format, "rows_path", None)
+        if rows_at is not None and at is not None and parse(at) != parse(rows_at):
+            yield ("data_selector",), "the records are the rows of format (rows_path); take it out"
 
     def _key_faults(self) -> Iterable[tuple[KeyPath, str]]:
         used = {r.name for _, r in references_in(self.request_parts) if r.kind == "value"}

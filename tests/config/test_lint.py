@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from harvester.config.lint import lints
-from harvester.config.load import load_config
+from harvester.config.load import load_config, parse_config
+from harvester.errors import ConfigError
 from tests.yaml_texts import ENV, whole
 
 OAUTH2 = "type: oauth2_client_credentials, client_id: x"
@@ -58,3 +59,37 @@ def test_a_key_in_a_path(tmp_path: Path) -> None:
     (found,) = lints(path, load_config(path, env=ENV))
     assert found.path.endswith(".path")
     assert "api_key is a secret in the file" in found.message
+
+
+def test_a_whole_document_as_a_record(tmp_path: Path) -> None:
+    """XML whose records nobody named: one a page."""
+    path = tmp_path / "config.yaml"
+    path.write_text(whole("format: xml"))
+    (found,) = lints(path, load_config(path, env=ENV))
+    assert found.path.endswith(".format")
+    assert "the whole document is one record" in found.message
+    path.write_text(whole("format: xml\ndata_selector: feed.entry"))
+    assert [*lints(path, load_config(path, env=ENV))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("format: raw\ndata_selector: items", "a file is one record"),
+        ("format: {type: json, rows_path: a, columns: [x]}\ndata_selector: b", "are the rows of"),
+        ("format: {type: json, columns_path: a}", "where are the rows"),
+        ("format: {type: json, rows_path: a}", "where are the names of the columns"),
+        ("format: {type: json, rows_path: 'a[-1]', columns: [x]}", "names and numbers only"),
+        ("format: {type: csv, delimiter: '\"'}", "the same character as the delimiter"),
+        ("format: {type: csv, columns: [a, a]}", "is the name of two columns"),
+        ("format: {type: csv, encoding: utf-9}", "is no encoding of text"),
+        ("format: {type: csv, encoding: base64}", "is no encoding of text"),
+        ("format: {type: csv, comment: '//'}", "is not one character"),
+        ("format: tsv", "unknown format 'tsv': did you mean csv"),
+        ("format: yaml", "known are json, jsonl, csv, xml and raw"),
+    ],
+)
+def test_what_a_format_cannot_be(text: str, told: str) -> None:
+    """Is refused with its place."""
+    with pytest.raises(ConfigError, match=told):
+        parse_config(whole(text), "test.yaml", env=ENV)
