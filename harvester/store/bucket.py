@@ -30,6 +30,8 @@ _RETRY: Final = {
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 _EXPIRED: Final = ("ExpiredToken", "expired", "AuthenticationFailed")
+#: Where credentials of a machine are asked for when there are no others.
+_NO_CREDENTIALS: Final = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
 _SKEWED: Final = ("RequestTimeTooSkewed",)
 
 _MEMORY: Final[dict[str, Any]] = {}
@@ -228,6 +230,13 @@ class Bucket:
                 why += "; they need the rights to list, to read and to write there"
         elif issubclass(kind, exceptions.NotSupportedError) or "NotImplemented" in text:
             why = f"the store cannot do what is needed here ({_brief(text)})"
+        elif any(word in text for word in _NO_CREDENTIALS):
+            why = (
+                "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or "
+                "those of your store), or name them in the YAML (output.access_key_id)"
+            )
+        elif "error sending request" in text:
+            why = f"the store cannot be reached: {_brief(text)}"
         else:
             why = f"the store does not answer as it should: {_brief(text)}"
         if self._reached:
@@ -266,6 +275,7 @@ def _client(scheme: str, name: str, options: dict[str, str], place: str) -> Any:
         more["client_options"]["allow_http"] = True
     if scheme in ("s3", "s3a"):
         options.setdefault("copy_if_not_exists", "multipart")
+        options.setdefault("disable_bulk_delete", "true")  # which not all that is like S3 has
         if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
             options.setdefault("region", "us-east-1")
     kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore}

@@ -92,7 +92,8 @@ def _refuse_overwriting(bucket: Bucket) -> None:
             "(If-None-Match: *), so that no page would be safe there; take one that has such puts"
         )
     finally:
-        bucket.delete(probe)
+        with contextlib.suppress(HarvesterError):  # what was found counts more
+            bucket.delete(probe)
 
 
 def _taken_over(bucket: Bucket, name: str, patience_s: float) -> Found:

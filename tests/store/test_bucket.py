@@ -1,0 +1,115 @@
+"""What is said where an object store does not do what a harvest needs; over HTTP, on loopback."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import ConfigError
+from harvester.store import ObjectStore
+
+EMPTY = (
+    b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+)
+
+
+class Careless(BaseHTTPRequestHandler):
+    """An object store that overwrites whatever is put; `status` is what it answers instead."""
+
+    protocol_version = "HTTP/1.1"
+    objects: dict[str, bytes]
+    refusal: tuple[int, bytes] | None = None
+
+    def do_GET(self) -> None:
+        """An object, or the list of none."""
+        if "list-type" in self.path:
+            self._say(200, EMPTY)
+        elif self.path in self.objects:
+            self._say(200, self.objects[self.path])
+        else:
+            self._say(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def do_HEAD(self) -> None:
+        """The same without a body."""
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        """Put, whatever there is."""
+        self.objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self._say(200, b"")
+
+    def do_DELETE(self) -> None:
+        """Delete one."""
+        self.objects.pop(self.path, None)
+        self._say(204, b"")
+
+    def _say(self, status: int, body: bytes) -> None:
+        status, body = self.refusal or (status, body)
+        self.send_response(status)
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Wed, 01 Jan 2025 00:00:00 GMT")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *values: object) -> None:  # noqa: A002 - as its parent has it
+        """Be silent."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    """Such a store."""
+    own = type("Own", (Careless,), {"objects": {}})
+    with ThreadingHTTPServer(("127.0.0.1", 0), own) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def store_on(server: ThreadingHTTPServer) -> ObjectStore:
+    """The harvest there."""
+    port = server.server_address[1]
+    keys = {"access_key_id": "AKIAWHO", "secret_access_key": "hush-hush"}
+    return ObjectStore(
+        "s3://bucket/x", {"endpoint": f"http://127.0.0.1:{port}", **keys}, patience_s=0.3
+    )
+
+
+def test_a_store_that_overwrites(server: ThreadingHTTPServer) -> None:
+    """No page would be safe there: it is refused before anything is harvested."""
+    with pytest.raises(ConfigError, match="overwrites objects"), store_on(server).claim():
+        pytest.fail("it was let in")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (403, "AccessDenied", "refuses these credentials; they need the rights"),
+        (403, "ExpiredToken", "they have expired; renew them"),
+        (403, "RequestTimeTooSkewed", "the clock of this machine is wrong"),
+        (404, "NoSuchBucket", "there is no such bucket"),
+    ],
+)
+def test_what_a_refusal_says(
+    server: ThreadingHTTPServer, status: int, code: str, told: str
+) -> None:
+    """One clear word each, and none of the credentials."""
+    refusal = (status, f"<Error><Code>{code}</Code></Error>".encode())
+    setattr(server.RequestHandlerClass, "refusal", refusal)  # noqa: B010 - its type is not known
+    with pytest.raises(ConfigError) as refused:
+        store_on(server).read("harvest.json")
+    assert told in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+    """Nobody listens."""
+    store = ObjectStore("s3://bucket/x", {"endpoint": "http://127.0.0.1:9", "access_key_id": "a",
+                                          "secret_access_key": "b"})  # fmt: skip
+    with pytest.raises(ConfigError, match="cannot be reached"):
+        store.read("harvest.json")
