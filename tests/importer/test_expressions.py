@@ -100,3 +100,22 @@ def test_conditions_and_texts_of_filters(tmp_path: Path) -> None:
     assert rules[1] == {  # type: ignore[index]
         "status": ["4xx", "5xx"], "body_matches": "not enabled\\.", "action": "fail",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("decoder", "written"),
+    [
+        ("{type: JsonlDecoder}", {"type": "jsonl"}),
+        ("{type: CsvDecoder, delimiter: ';'}", {"type": "csv", "delimiter": ";"}),
+    ],
+)
+def test_lines_and_tables(decoder: str, written: dict[str, str], tmp_path: Path) -> None:
+    """Decoders of other formats than JSON."""
+    text = stream("items", retriever=f"decoder: {decoder}").replace(
+        '{$ref: "#/definitions/selector"}',
+        "{type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}",
+    )
+    found = imported(tmp_path, text)
+    assert [one.missing for one in found.streams] == [()]
+    (made,) = found.texts.values()
+    assert f"format: {written['type']}" in made or f"type: {written['type']}" in made

@@ -197,7 +197,8 @@ def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 _ORDER = (
     "name", "path", "method", "params", "headers", "json", "form", "body", "partitions",
-    "incremental", "data_selector", "allow_missing", "key", "paginator", "response_actions",
+    "incremental", "format", "data_selector", "allow_missing", "key", "paginator",
+    "response_actions",
 )  # fmt: skip
 
 

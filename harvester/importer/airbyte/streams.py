@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from harvester.importer.airbyte.auth import auth
 from harvester.importer.airbyte.paginators import Paging, paging, put_into
@@ -15,8 +15,6 @@ from harvester.importer.airbyte.rules import rules
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.airbyte.windows import Intervals, intervals
 from harvester.importer.outcome import UnsaidError
-
-_DECODERS: Final = (None, "JsonDecoder")
 
 
 @dataclass(slots=True)
@@ -108,9 +106,12 @@ class _Reading:
 
     def _selector(self, texts: Texts) -> str:
         records = self._retriever.get("record_selector") or {}
-        decoder = (self._retriever.get("decoder") or records.get("decoder") or {}).get("type")
-        if decoder not in _DECODERS:
-            raise UnsaidError(f"answers that are not JSON: {decoder}")
+        decoder = self._retriever.get("decoder") or records.get("decoder") or {}
+        written = _format(decoder)
+        if written is not None:
+            self._found.resource["format"] = written
+            if (records.get("extractor") or {}).get("field_path"):
+                raise UnsaidError("a path into lines that are not JSON pages")
         extractor = records.get("extractor") or {}
         kind = extractor.get("type", "DpathExtractor")
         if kind != "DpathExtractor":
@@ -247,6 +248,22 @@ class _Reading:
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:
             self._found.resource["partitions"] = partitions
+
+
+def _format(decoder: Mapping[str, Any]) -> Any:
+    """The format of a decoder's pages; None for JSON. Raises `UnsaidError`."""
+    match decoder.get("type"):
+        case None | "JsonDecoder":
+            return None
+        case "JsonlDecoder":
+            return "jsonl"
+        case "CsvDecoder":
+            given = {key: decoder.get(key) for key in ("delimiter", "encoding")}
+            usual = {"delimiter": (None, ","), "encoding": (None, "utf-8", "utf8")}
+            odd = {key: value for key, value in given.items() if value not in usual[key]}
+            return {"type": "csv", **odd} if odd else "csv"
+        case kind:
+            raise UnsaidError(f"answers that are not JSON: {kind}")
 
 
 def _is_named(key: str, used: str) -> bool:
