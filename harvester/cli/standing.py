@@ -1,6 +1,8 @@
 """Commands that say where a harvest stands, whether it is well, and whether it is sound."""
 
 import shlex
+import signal
+import threading
 import time
 from typing import Annotated, Final
 
@@ -16,7 +18,7 @@ from harvester.cli.options import (
     stalled_after_s,
 )
 from harvester.model import number
-from harvester.terminal import answer, print_json, say, stdout_columns
+from harvester.terminal import answer, flush, print_json, print_json_line, say, stdout_columns
 
 _DAMAGED: Final = 5
 _NOT_WELL: Final = 1  # as Docker has it
@@ -57,7 +59,6 @@ def status(
     from harvester.results import under_way
     from harvester.terminal import (
         clear_screen,
-        print_json_line,
         running,
         standing,
         takes_more,
@@ -80,6 +81,54 @@ def status(
         if not (watch and run.running and takes_more()):
             return
         time.sleep(pause)
+
+
+@app.command()
+def watch(
+    folder: Folder,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")
+    ] = 0,
+    stalled_after: StalledAfter = "1h",
+    as_json: Json = False,
+) -> None:
+    """Show a harvest in a browser while it goes on: a page on this machine only.
+
+    Partitions as a strip over time, the rate, waits, failures, doubts, the time left. The page
+    needs no network and loads nothing; it follows the run, and the next one too. Ctrl-C ends it,
+    and does nothing to the run.
+
+    \b
+    Examples:
+      harvester watch data/tweets
+      harvester watch tweets.yaml --port 8090
+
+    \b
+    Exit codes:
+      0  ended by Ctrl-C or SIGTERM
+      2  wrong usage, or a port that is taken
+      5  no folder of a harvest, or a damaged one
+    """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.monitoring import WatchPage
+    from harvester.results import status as state_of
+
+    limit = stalled_after_s(stalled_after)
+    state_of(folder)  # refuses what is no harvest
+    ended = threading.Event()
+    for number_ in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number_, lambda *_: ended.set())
+    try:
+        page = WatchPage(folder, port=port, stalled_after_s=limit)
+    except OSError as error:
+        raise typer.BadParameter(f"{port}: {error.strerror}", param_hint="--port") from None
+    with page:
+        if as_json:
+            print_json_line({"url": page.url})
+        else:
+            answer(page.url)
+        flush()
+        say(f"{folder}; Ctrl-C ends this page, not the run")
+        ended.wait()
 
 
 @app.command()

@@ -12,11 +12,15 @@ from harvester.monitoring.observing import (
     Monitor,
     monitor,
 )
+from harvester.monitoring.web import (
+    WatchPage,
+)
 
 __all__ = [
     "WELL_AFTER_S",
     "Health",
     "Monitor",
+    "WatchPage",
     "health_of",
     "metrics_text",
     "monitor",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from harvester.terminal.rendering import write_blocks as write_blocks
     from harvester.terminal.run_state import running as running
     from harvester.terminal.steps import Steps as Steps
+    from harvester.terminal.streams import flush as flush
     from harvester.terminal.streams import leave as leave
     from harvester.terminal.streams import lose as lose
     from harvester.terminal.streams import open_missing as open_missing
@@ -58,6 +59,7 @@ _HOMES = {
     "still": "streams",
     "open_missing": "streams",
     "lose": "streams",
+    "flush": "streams",
     "leave": "streams",
     "Steps": "steps",
     "again": "foreground",
@@ -113,6 +115,7 @@ __all__ = [
     "doubted",
     "ended_by_signals",
     "examples_text",
+    "flush",
     "following",
     "harvest_watched",
     "is_installed",

@@ -67,7 +67,7 @@ ROOMS = {
         "results.distinct_keys",
     ),
     "xlsxwriter": ("export.xlsx",),
-    "http.server": ("auth.loopback", "replay.server", "emulator."),
+    "http.server": ("auth.loopback", "replay.server", "monitoring.web", "emulator."),
     "msgspec": ("page.", "store.entries", "engine.likeness", "export."),
     "xxhash": ("page.identity",),
     "tenacity": ("http.retry",),
