@@ -17,6 +17,8 @@ README = (ROOT / "README.md").read_text()
 IDIOMS = (ROOT / "docs" / "idioms.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 COMMANDS = (
+    "examples",
+    "healthcheck",
     "import",
     "init",
     "login",
@@ -25,6 +27,7 @@ COMMANDS = (
     "check",
     "status",
     "verify",
+    "watch",
     "repair",
     "redo",
     "copy",
@@ -180,7 +183,7 @@ def test_the_map_names_every_module() -> None:
     modules = {
         path.stem if path.is_file() else f"{path.name}/"
         for path in (ROOT / "harvester").iterdir()
-        if (path.suffix == ".py" and not path.stem.startswith("__"))
+        if (path.suffix == ".py" and not path.stem.startswith("_"))
         or (path / "__init__.py").is_file()
     }
     section = ARCHITECTURE.split("## The source", 1)[1]
