@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from harvester.config import secret_keys
 from harvester.engine import (
+    answers,
     fetching,
     look,
     sources,
@@ -441,7 +442,7 @@ def broken_body_tried_on() -> None:
 
 def other_type_tried_on() -> None:
     """So is a page of HTML."""
-    put(attempt.PageReader, "_refuse_other_type", lambda self, response, snippet: None)
+    put(answers.Answers, "refuse_other_type", lambda self, response, snippet: None)
 
 
 # --- The question --------------------------------------------------------------------------------
