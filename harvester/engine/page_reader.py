@@ -194,6 +194,7 @@ class PageReader:
             page = self._page(response, fields, part, place)
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)
             sight = look.sight() if page.records and not only else None
+            paging = self._paging(page, pages)
             part.hand_over()
             return PageResult(
                 part=part,
@@ -201,7 +202,7 @@ class PageReader:
                 headers=response.headers,
                 records=page.records,
                 bytes=came.decoded,
-                fields=self._paging(page, pages),
+                fields=paging,
                 page=page,
                 sight=sight,
                 control_characters=parser.control_characters,
