@@ -135,7 +135,7 @@ def export(
         Path,
         typer.Argument(
             metavar="TARGET",
-            help="The file: .jsonl, .jsonl.gz, .csv, .parquet, .feather or .duckdb.",
+            help="The file: .jsonl, .jsonl.gz, .csv, .parquet, .feather, .xlsx or .duckdb.",
         ),
     ],
     resource: Resources = None,

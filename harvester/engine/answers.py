@@ -85,14 +85,17 @@ class Answers:
         #: What the rules look for in an answer.
         self.fields: list[Field] = rule_fields(resource.response_actions, retry_after_path)
 
-    def refuse_other_type(self, response: Response, snippet: bytes) -> None:
+    def refuse_other_type(
+        self, response: Response, snippet: bytes, pages: PageFormat[Any] | None = None
+    ) -> None:
         """Raise `PageRefused` if a body is something else by its Content-Type: what is sent in the
         place of a page, such as a form to log in, is there at the next try too.
         """
         kind = kind_of(response)
-        if not _TYPE.fullmatch(kind) or not self._format.refuses(kind, snippet):
+        pages = pages or self._format
+        if not _TYPE.fullmatch(kind) or not pages.refuses(kind, snippet):
             return
-        ours, named = self._resource.format.type, named_by(kind)
+        ours, named = pages.options.type, named_by(kind)
         name = re.split(r"[/+.]", kind)[-1]
         rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
         advice = (

@@ -57,7 +57,7 @@ from harvester.http import (
 from harvester.model import Partition
 from harvester.paging import Recognition
 from harvester.planning import ServerClock
-from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store
+from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store, part_suffix
 
 _BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
@@ -133,7 +133,7 @@ class Attempts(WaitingPolicy):
         def read(response: Response, request: Request, asked: Any) -> PageResult:
             place = Place(
                 wanted.number, at.pages + 1, asked, request.url, known.by, known.below,
-                at.records > 0,
+                at.records > 0, None if at.part is None else part_suffix(at.part),
             )  # fmt: skip
             now = run.now().timestamp()
             if former and response.status == NOT_MODIFIED:

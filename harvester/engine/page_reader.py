@@ -90,7 +90,11 @@ class Place:
     by: str | None = None  # what distinguishes the partition's records, if that is known
     below: int = ALL  # the hashes of records that are of interest
     after_records: bool = False  # a page before it had some
+    suffix: str | None = None  # of the part of the page before it
 
+
+_ZIP: Final = "application/zip"
+_ZIP_BEGINS: Final = b"PK"
 
 _Pairs = Iterator[tuple[bytes, bytes]]
 """Bytes for the part and bytes for the parser, side by side."""
@@ -153,7 +157,7 @@ class PageReader:
         pairs = tee(
             response.chunks(), response.encodings, self._limits, unpack=unpack, member=member
         )
-        pages, pairs = self._pages_of(response, pairs)
+        pages, pairs = self._pages_of(response, pairs, place.suffix)
         refuse_unframed(pages, response)
         translator = pages.translator(self._limits)
         parser = pages.field_reader(self._wanted_of(response, now), self._limits)
@@ -184,6 +188,8 @@ class PageReader:
                 refuse_bomb(pairs, response.encodings, came, self._limits)
                 if ended := self._answers.judged(response, None, now, texts):
                     return ended
+                if not snippet and kind_of(response) == _ZIP:  # damaged before its first byte
+                    snippet = _ZIP_BEGINS
                 self._answers.refuse_other_type(response, snippet)
                 # A body that goes on for long is not waited for, only to know it again.
                 if response.has_framing and came.decoded and not is_long(response.headers):
@@ -224,12 +230,22 @@ class PageReader:
             paging[LED] = True
         return paging
 
-    def _pages_of(self, response: Response, pairs: _Pairs) -> tuple[PageFormat[Any], _Pairs]:
-        """The format of this page, which the server may say where the YAML does not, and all of
-        the page.
+    def _pages_of(
+        self, response: Response, pairs: _Pairs, suffix: str | None
+    ) -> tuple[PageFormat[Any], _Pairs]:
+        """The format of this page, and all of the page. Where the YAML does not say it, the server
+        may, of the first page: one of another kind behind it is no page but an error, and so is
+        one that might be taken for a page without records.
         """
         pages = self._format
         if not isinstance(pages, UndeclaredPages):
+            return pages, pairs
+        if suffix is not None:
+            pages = pages.stored_as(suffix)
+            if not pages.proves_itself:
+                self._answers.refuse_other_type(response, b"", pages)
+            return pages, pairs
+        if self._resource.allow_missing:
             return pages, pairs
         named = pages.named(kind_of(response))
         if named is None:

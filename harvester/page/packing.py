@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
-from harvester.errors import PageRefused, PageRejected
+from harvester.errors import Malformed, PageRefused
 
 Pairs = Iterator[tuple[bytes, bytes]]
 """Bytes for the part and bytes for the parser, side by side."""
@@ -35,7 +35,7 @@ def unpacked(
     """The same page, out of its archives. `member` is which file of a zip archive is meant, and
     `ratio` how many bytes one of a zip archive may become.
 
-    Raises `PageRefused` and `PageRejected`.
+    Raises `PageRefused` and `Malformed`.
     """
     for _ in range(_MOST_LAYERS + 1):
         head, pairs = _begun(pairs)
@@ -104,7 +104,7 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
         raise PageRefused(f"the zip archive cannot be read as it streams by: {told}") from error
     except stream_unzip.UnzipError as error:
         told = type(error).__name__
-        raise PageRejected(f"the zip archive is damaged, or was cut: {told}") from error
+        raise Malformed(f"the zip archive is damaged, or was cut: {told}") from error
     if meant is None:
         files = ", ".join(map(repr, names)) or "nothing"
         looked = f" that {wanted!r} (format: member) means" if wanted else ""

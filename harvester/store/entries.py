@@ -189,6 +189,7 @@ class Checkpoint:
     doubts: tuple[Doubt, ...] = ()
     at: str | None = None  # when the last line was written
     control_characters: int = 0
+    part: str | None = None  # of the last page that has one
 
     @property
     def live_pages(self) -> int:
@@ -225,6 +226,8 @@ class Checkpoint:
         self.bytes += entry.bytes
         self.stored_bytes += entry.stored_bytes
         self.control_characters += entry.control_characters
+        if entry.part is not None:
+            self.part = entry.part
         self.attempts += entry.attempts
         if entry.attempts > 1:
             self.retries += entry.attempts - 1

@@ -248,8 +248,14 @@ class Journal:
         os.fdatasync(self._descriptor)
 
     def sync_names(self) -> None:
-        """Force the names in the folder to the disk; raises OSError."""
-        sync_folder(self.folder)
+        """Force the names in the folder to the disk; raises OSError, `FolderLost` where it is no
+        longer there.
+        """
+        try:
+            sync_folder(self.folder)
+        except (OSError, DiskError):
+            self.look()
+            raise
 
     def made_safe(self, seq: int) -> None:
         """Take note that all up to line `seq` is safe."""
@@ -435,7 +441,7 @@ def _most_beyond(folder: Path, tail: Tail) -> int:
     """How many parts may lie behind the last line that counts. Where all was safe, one: a page on
     its way, or what a run of before, which wrote so down, had under way.
     """
-    if tail.waiting or tail.cut or tail.lost:
+    if tail.waiting or tail.cut:
         return tail.cut + MOST_UNSAFE
     return read_mark(folder)
 

@@ -163,7 +163,7 @@ def test_oauth1_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A configuration that cannot be followed, with the command that helps."""
     monkeypatch.setitem(sys.modules, "requests_oauthlib", None)
     auth = OAuth1(type="oauth1", client_key=S("k"), client_secret=S("s"))
-    with pytest.raises(ConfigError, match=r"pip install 'harvester\[oauth1\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'api-harvester\[oauth1\]'"):
         credentials(auth, {})
 
 

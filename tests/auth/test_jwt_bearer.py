@@ -166,5 +166,5 @@ def test_it_needs_its_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """And says how to get it."""
     monkeypatch.setattr("harvester.auth.schemes.jwt_bearer.find_spec", lambda name: None)
     config = configured("algorithm: HS256", "k" * 32)
-    with pytest.raises(ConfigError, match=r"pip install 'harvester\[jwt\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'api-harvester\[jwt\]'"):
         Access(config, secrets_of(config), tmp_path)

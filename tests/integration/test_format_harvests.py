@@ -300,3 +300,28 @@ def test_what_nobody_knows_to_be_whole_is_refused(tmp_path: Path) -> None:
         server.shutdown()
     assert done.returncode == 0, done.stderr
     assert harvester("records", tmp_path / "out").stdout == '{"a":"1","b":"2"}\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("application/json", b'[{"id": 1}]'), ("text/csv", b"id,name\n2,x\n")),
+        (("application/json", b'[{"id": 1}]'), ("application/xml", b"<error>later</error>")),
+        (("text/csv", b"id,name\n1,x\n"), ("application/json", b'{"error": "later"}')),
+        (("text/csv", b"id,name\n1,x\n"), ("text/html", b"<html>Sign in</html>")),
+    ],
+)
+def test_pages_of_a_partition_have_one_format(
+    tmp_path: Path, first: tuple[str, bytes], second: tuple[str, bytes]
+) -> None:
+    """What comes in another format behind the first page is an error that was sent in its place."""
+
+    def answered(asked: Asked) -> Answer:
+        kind, body = first if asked.params.get("page", "1") == "1" else second
+        return Answer(data=body, headers={"Content-Type": kind})
+
+    path = write_config(tmp_path, YAML % "paginator: {type: page_number}")
+    with ApiServer(answered) as server:
+        summary = harvest(load_config(path, base_url=server.origin), out=tmp_path / "out")
+    assert summary.exit_code == 3
+    assert "which is no" in summary.failures[0].error

@@ -422,3 +422,22 @@ def test_a_store_that_is_claimed_syncs_in_groups(tmp_path: Path) -> None:
                 keep(journal)
         lines: list[Entry] = [*read_entries(tmp_path / str(fsync) / "items")]
         assert [line.safe for line in lines] == expected
+
+
+def test_a_damaged_line_behind_what_is_all_safe_costs_one_page_at_most(tmp_path: Path) -> None:
+    """A run keeps nothing behind its first page until that is safe; older runs kept one at a time.
+    So what lies beyond that was lost in some other way, and is not removed.
+    """
+    lines = [
+        encode(entry(number, part=part_name(number), stored_bytes=4)) for number in range(1, 3)
+    ]
+    for number in range(1, 5):
+        (tmp_path / part_name(number)).write_bytes(b"page")
+    (tmp_path / JOURNAL).write_bytes(encode(HEADER) + b"".join(lines) + b"\0" * 40 + b"}\n\0\0")
+    with pytest.raises(DataRefused, match=r"part-000004"):
+        Journal.open(tmp_path, HEADER)
+    assert (tmp_path / part_name(3)).exists()
+    (tmp_path / part_name(4)).unlink()
+    with Journal.open(tmp_path, HEADER) as opened:
+        assert opened.checkpoint.pages == 2
+    assert not (tmp_path / part_name(3)).exists()
