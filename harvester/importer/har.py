@@ -1,5 +1,6 @@
-"""Reads HAR files, the recordings of browsers and proxies: one stream for each address that was
-answered with JSON.
+"""Reads HAR files, the recordings of browsers and proxies.
+
+There is one stream for each address that was answered with JSON.
 """
 
 import base64

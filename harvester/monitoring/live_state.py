@@ -1,5 +1,6 @@
-"""Gathers, again and again, what the page of `watch` shows of one harvest: how it stands, and how
-many pages each partition kept over time.
+"""Gathers, again and again, what the page of `watch` shows of one harvest.
+
+That is how it stands, and how many pages each partition kept over time.
 
 The past comes from the journals, once; from then on only numbers are compared. Both are bounded:
 so many partitions, so many pages of the past, and the rest is counted in the table only.

@@ -1,5 +1,6 @@
-"""Serves the page of `watch`, on loopback only: one self-contained page, and the state as
-server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""Serves the page of `watch`, on loopback only: one self-contained page, and events of the state.
+
+They are server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
 Another site that is open in the same browser can read nothing: a request whose Host is not this
 machine is refused, and the page's policy lets it load nothing and ask nobody but this server.

@@ -25,7 +25,7 @@ def reopened(
     """
     if not source.is_dir() and not url_of(source):
         config = load_config(source, env=env, base_url=base_url, set=set)
-        return config, (out or config.folder).absolute()
+        return config, _absolute(out or config.folder)
     try:
         read_asked(source)
     except DataRefused as error:
@@ -36,8 +36,16 @@ def reopened(
     value = json.loads(store_at(source).read(MANIFEST) or b"")
     try:
         config = reopen(value["config"], str(source / MANIFEST), env, base_url=base_url, set=set)
-        return config, (out or source).absolute()
+        return config, _absolute(out or source)
     except ConfigError as error:
         if "give the YAML" in str(error):
             raise ConfigError(f"{error}: CONFIG --out {source} instead of {source}") from error
         raise
+
+
+def _absolute(folder: Path) -> Path:
+    """The whole path; as it is where the working folder is gone: whoever goes there says so."""
+    try:
+        return folder.absolute()
+    except FileNotFoundError:
+        return folder

@@ -1,5 +1,6 @@
-"""Declares a request that was recorded or collected, with the page that answered it if that is
-known: secrets become variables, and the page says where its records are and how it goes on.
+"""Declares a request that was recorded or collected, with its answer if that is known.
+
+Secrets become variables, and the page says where its records are and how it goes on.
 """
 
 from collections.abc import Mapping

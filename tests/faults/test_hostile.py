@@ -425,8 +425,9 @@ def test_row_103_no_working_folder(tmp_path: Path) -> None:
         (["status", "data"], (2, 5)),
     ):
         done = subprocess.run(
-            [sys.executable, "-c", code, *words], env=ENVIRONMENT, capture_output=True, text=True,
-            timeout=60, check=False,
+            # -P, as the command itself has it: imports do not look into the folder that is gone.
+            [sys.executable, "-P", "-c", code, *words], env=ENVIRONMENT, capture_output=True,
+            text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode in codes, done.stderr
         assert "Traceback" not in done.stderr

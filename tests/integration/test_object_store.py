@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -143,7 +144,15 @@ def test_duckdb_reads_the_parts_by_glob(place: Place) -> None:
     assert place("run", "shop.yaml").returncode == 0
     connection = duckdb.connect()
     options = {**place.s3.options, "client_options": {"allow_http": True}}
-    connection.register_filesystem(fsspec.FsspecStore("s3", **options))
+
+    class Bucket(fsspec.FsspecStore):  # type: ignore[name-defined,misc]
+        """Globs by names without the scheme, as fsspec 2026.9 compares them."""
+
+        def glob(self, path: str, **options: Any) -> list[str]:
+            found: list[str] = super().glob(path.removeprefix("s3://"), **options)
+            return found
+
+    connection.register_filesystem(Bucket("s3", **options))
     parts = f"{place.url}/items/**/part-*.json.gz"
     found = connection.execute(
         f"SELECT count(*), count(DISTINCT r.id) FROM (SELECT unnest(data) AS r FROM "
@@ -224,12 +233,17 @@ def test_a_part_that_is_gone(place: Place) -> None:
     """A lifecycle rule removed one: `verify` and the next run say so, and change nothing."""
     assert place("run", "shop.yaml").returncode == 0
     ObjectStore(place.url, place.s3.options)._bucket.delete("all/part-000003.json.gz")
-    before = place.objects()
+
+    def pages() -> dict[str, bytes]:
+        """All but harvest.json, in which `repair` notes when it looked."""
+        return {key: data for key, data in place.objects().items() if "harvest.json" not in key}
+
+    before = pages()
     for verb in ("verify", "repair", "status"):
         said = place(verb, place.url)
         assert said.returncode == 5, said.stderr
         assert "part 3 is missing" in said.stdout + said.stderr
-    assert place.objects() == before
+    assert pages() == before
 
 
 def test_someone_elses_prefix(place: Place) -> None:
