@@ -414,7 +414,7 @@ def environment_trusted() -> None:
 
 def server_wait_ignored() -> None:
     """The page is asked for again whenever the backoff says."""
-    put(attempt, "server_wait", lambda headers, now: None)
+    put(answers, "server_wait", lambda headers, now: None)
 
 
 # --- What is no page -----------------------------------------------------------------------------

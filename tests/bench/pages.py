@@ -11,6 +11,7 @@ stream. So a page of 4 GB is served from a few megabytes, as one gzip member wit
 """
 
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ class Large:
         all_of_them = len(_posts(RESULTS).plain)
         if size < all_of_them:
             return cls(1, max(1, round(size / all_of_them * RESULTS)))
-        return cls(round(size / all_of_them))
+        repeats = math.ceil(size / all_of_them)
+        return cls(repeats, round(size / repeats / all_of_them * RESULTS))
 
     @property
     def records(self) -> int:
