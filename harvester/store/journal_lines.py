@@ -33,7 +33,7 @@ from harvester.store.entries import (
 from harvester.store.in_flight import read_mark
 from harvester.store.inside import reading
 from harvester.store.parts import disk_errors, part_name, part_number
-from harvester.store.recovery import lines_behind, may_be_lost
+from harvester.store.recovery import may_be_lost
 
 JOURNAL: Final = "journal.jsonl"
 _BEGINS_AGAIN: Final = b'"reason":"restarted"'
@@ -165,8 +165,8 @@ def last_part(folder: Path) -> int:
     """
     path = folder / JOURNAL
     mark = read_mark(folder)  # before the journal: gone, its lines are there
-    end, claimed, at = 0, 0, Checkpoint()
-    for number, end, text in sound_lines(path):  # noqa: B007  # the last end is asked for
+    claimed, at = 0, Checkpoint()
+    for number, _, text in sound_lines(path):
         if number == 1:
             continue
         safe = safe_in(text)
@@ -175,9 +175,7 @@ def last_part(folder: Path) -> int:
         claimed = max(claimed, at.seq if safe is None else safe)
     if at.done:
         return at.pages
-    return at.pages + (
-        mark if claimed == at.seq and not lines_behind(path, end, at.seq) else MOST_UNSAFE
-    )
+    return at.pages + (mark if claimed == at.seq else MOST_UNSAFE)
 
 
 def is_done(folder: Path) -> bool:

@@ -20,6 +20,7 @@ from harvester.store.journal import (
     read_checkpoint,
     read_entries,
 )
+from harvester.store.journal_lines import last_part
 from harvester.store.parts import Part, part_name
 from harvester.store.syncing import Bounds, Kept, Syncing
 from tests.support import entry, stamps
@@ -434,6 +435,7 @@ def test_a_damaged_line_behind_what_is_all_safe_costs_one_page_at_most(tmp_path:
     for number in range(1, 5):
         (tmp_path / part_name(number)).write_bytes(b"page")
     (tmp_path / JOURNAL).write_bytes(encode(HEADER) + b"".join(lines) + b"\0" * 40 + b"}\n\0\0")
+    assert last_part(tmp_path) == 3
     with pytest.raises(DataRefused, match=r"part-000004"):
         Journal.open(tmp_path, HEADER)
     assert (tmp_path / part_name(3)).exists()
