@@ -1,11 +1,11 @@
 """Turns the YAML into frozen, checked values; names every problem with file, line and key.
 
-Read in this order: `models` mirrors the YAML (`client`, `auth_forms`, `paginators`,
+Read in this order: `models` mirrors the YAML (`client`, `resource`, `auth_forms`, `paginators`,
 `response_actions`, `partition_forms` are its larger sections, `options` and `request_options` the
-kinds of value an option takes); `yamlfile` and `overrides` make a `document` of the text, a tree
-with places; `load` runs all checks (`references` among them) and `explain` and `wording` put what
-they find into words; `schema` says the same to editors. No other package imports pydantic or
-YAML.
+kinds of value an option takes; `resource_faults` says which keys do not go together); `yamlfile`
+and `overrides` make a `document` of the text, a tree with places; `load` runs all checks
+(`references` among them) and `explain` and `wording` put what they find into words; `schema` says
+the same to editors. No other package imports pydantic or YAML.
 """
 
 from harvester.config.auth_forms import (
@@ -23,6 +23,9 @@ from harvester.config.client import (
     Limits,
     Retry,
     Timeout,
+)
+from harvester.config.coming_back import (
+    Incremental,
 )
 from harvester.config.folder import (
     folder_named_in,
@@ -57,12 +60,11 @@ from harvester.config.login_auth import (
     OAuth2Login,
 )
 from harvester.config.models import (
-    Concurrency,
     Config,
-    Incremental,
-    NextRequest,
+)
+from harvester.config.output import (
+    Concurrency,
     Output,
-    Resource,
 )
 from harvester.config.paginators import (
     Cursor,
@@ -93,6 +95,10 @@ from harvester.config.question import (
 )
 from harvester.config.references import (
     references_in,
+)
+from harvester.config.resource import (
+    NextRequest,
+    Resource,
 )
 from harvester.config.response_actions import (
     HeaderWhen,

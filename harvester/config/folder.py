@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.config.given import given
 from harvester.config.load import load_config, read_text
-from harvester.config.models import STORE_OPTIONS
+from harvester.config.output import STORE_OPTIONS
 from harvester.config.references import references_in
 from harvester.errors import ConfigError
 from harvester.model import Address, Scope, TemplateError, place_of_text, render

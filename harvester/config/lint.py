@@ -12,15 +12,13 @@ from urllib.parse import urlsplit
 
 from harvester.config.auth_options import AuthOptions, RenewableOptions
 from harvester.config.formats import XmlFormat
-from harvester.config.models import (
-    Config,
-    Resource,
-)
+from harvester.config.models import Config
 from harvester.config.paginators import (
     Offset,
     PageNumber,
 )
 from harvester.config.references import references_in
+from harvester.config.resource import Resource
 from harvester.config.wording import KeyPath
 from harvester.config.yamlfile import read
 from harvester.errors import Problem

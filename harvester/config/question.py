@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from harvester.config.models import Config, Resource
+from harvester.config.models import Config
 from harvester.config.references import is_given, references_in
+from harvester.config.resource import Resource
 from harvester.config.variables import is_free_header, renewable
 from harvester.config.wording import listed
 from harvester.security import is_secret_name

@@ -1,0 +1,59 @@
+"""The sections `concurrency` and `output`: how much at once, and where to."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, model_validator
+
+from harvester.config.options import Count, Section, SectionError, Text
+from harvester.config.secret_text import SecretLine
+
+
+class Concurrency(Section):
+    """How much is harvested at once."""
+
+    partitions: Count = 4
+    """Partitions at once."""
+    pages: Annotated[int, Field(ge=1, le=64)] = 1
+    """Pages of one partition that are asked for at once, where the next cursor is known
+    beforehand (`page_number`, and `offset` with a `limit`); elsewhere one after the other. As many
+    are asked for again after a kill."""
+
+
+#: What the YAML may say of an object store, in the words of the library that speaks to it.
+STORE_OPTIONS: Final = ("endpoint", "region", "access_key_id", "secret_access_key")
+
+
+class Output(Section):
+    """Where the harvest goes."""
+
+    path: Text | None = None
+    """The folder, or the URL of an object store: `s3://BUCKET/PREFIX`, `gs://…`, `az://…`. Left
+    out: `data/<name>`."""
+    endpoint: Text | None = None
+    """Where the object store answers, if it is not that of Amazon: MinIO, R2, SeaweedFS, Ceph. Else
+    `AWS_ENDPOINT_URL`."""
+    region: Text | None = None
+    """The region of the bucket. Else `AWS_REGION`."""
+    path_style: bool = True
+    """Whether the bucket stands in the path of a request, and not in the name of the host."""
+    access_key_id: SecretLine | None = None
+    """Who asks the object store, as `{env.NAME}`. Else `AWS_ACCESS_KEY_ID`, or the role of the
+    machine."""
+    secret_access_key: SecretLine | None = None
+    """The key that belongs to it, as `{env.NAME}`. Else `AWS_SECRET_ACCESS_KEY`, or the role of the
+    machine."""
+    fsync: bool = True
+    """Whether pages are forced to the disk. Off, a power cut can lose any of them, and what is left
+    may be refused."""
+    durability: Literal["group", "page"] = "group"
+    """When. `group`: pages are kept at once, so that no kill of the process loses one, and become
+    safe from a power cut in groups, behind the fetches: it costs at most the last second, and at
+    most 64 pages, which are asked for again. `page`: each is safe before the next of its partition
+    is asked for, as with `idempotent: false`; so none is asked for ahead."""
+
+    @model_validator(mode="after")
+    def _syncs(self) -> "Output":
+        if self.durability == "page" and not self.fsync:
+            told = "page forces each page to the disk, and fsync: false forbids that; leave one out"
+            raise SectionError([(("durability",), told)])
+        return self
