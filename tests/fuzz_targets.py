@@ -30,8 +30,10 @@ from harvester.http import ratelimit
 from harvester.http.connection import Watch
 from harvester.http.request import Request
 from harvester.http.transport import Transport
-from harvester.model.jsonpath import JSONPathError, canonical, parse
-from harvester.model.templates import Scope, Template, TemplateError, render
+from harvester.model.jsonpath import canonical, parse
+from harvester.model.reference import TemplateError
+from harvester.model.segments import JSONPathError
+from harvester.model.templates import Scope, Template, render
 from harvester.page.body import tee
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.records import iter_elements

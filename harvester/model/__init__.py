@@ -18,19 +18,7 @@ from harvester.model.doubts import (
 from harvester.model.durations import (
     seconds_in,
 )
-from harvester.model.jsonpath import (
-    Every,
-    Index,
-    JSONPathError,
-    Key,
-    Last,
-    Path,
-    Segment,
-    Where,
-    canonical,
-    find,
-    parse,
-)
+from harvester.model.jsonpath import canonical, find, parse
 from harvester.model.moments import (
     FINER_EPOCHS,
     is_before,
@@ -69,6 +57,23 @@ from harvester.model.phrases import (
     width,
     wrap,
 )
+from harvester.model.reference import (
+    OF_THE_RUN,
+    Reference,
+    TemplateError,
+    command_of,
+    file_of,
+)
+from harvester.model.segments import (
+    Every,
+    Index,
+    JSONPathError,
+    Key,
+    Last,
+    Path,
+    Segment,
+    Where,
+)
 from harvester.model.splitting import (
     Splittable,
     part_of,
@@ -83,17 +88,10 @@ from harvester.model.stretches import (
 )
 from harvester.model.templates import (
     ABSENT,
-    OF_THE_RUN,
-    WINDOW_ATTRIBUTES,
     Batch,
-    Reference,
     Scope,
     Template,
-    TemplateError,
-    Window,
     as_text,
-    command_of,
-    file_of,
     render,
     strings,
 )
@@ -106,6 +104,7 @@ from harvester.model.time_windows import (
     window_of,
     windows,
 )
+from harvester.model.window import WINDOW_ATTRIBUTES, Window
 
 __all__ = [
     "ABSENT",

@@ -15,8 +15,8 @@ from math import ceil, exp, log, sqrt
 from typing import Any, Final
 
 from harvester.model.stretches import Prefixes, Split, Stretch, Stretches, stretch_of
-from harvester.model.templates import Window
 from harvester.model.time_windows import Windows, window_of
+from harvester.model.window import Window
 
 #: How far below the cap the parts are to be, in standard deviations of records spread by chance.
 _WAY_TO_GO: Final = 2.3

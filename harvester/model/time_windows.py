@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from harvester.model.stretches import Split
-from harvester.model.templates import Window
+from harvester.model.window import Window
 
 #: What two clocks that are kept right may differ by, so that the server's is not before the end.
 _APART: Final = timedelta(seconds=2)

@@ -8,7 +8,8 @@ from harvester import harvest, verify
 from harvester.config import Config, hidden
 from harvester.config.load import parse_config, reopen
 from harvester.errors import ConfigError
-from harvester.model.templates import Reference, Template, TemplateError, file_of
+from harvester.model.reference import Reference, TemplateError, file_of
+from harvester.model.templates import Template
 from tests.api_server import Answer, ApiServer, Asked
 
 YAML = """

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config.wording import KeyPath, dotted, kind, listed, nearest, shown, unknown
-from harvester.model.jsonpath import Index, Key, parse
+from harvester.model.jsonpath import parse
+from harvester.model.segments import Index, Key
 
 
 def test_a_place_is_written_as_people_do() -> None:

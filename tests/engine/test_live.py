@@ -28,7 +28,7 @@ from harvester.engine.events import (
 )
 from harvester.model.partitions import Partition
 from harvester.model.phrases import width
-from harvester.model.templates import Window
+from harvester.model.window import Window
 from harvester.store.journal import Checkpoint
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.live import LiveDisplay

@@ -84,7 +84,10 @@ ROOMS = {
 #: Modules that take and return values, and what must not be seen in them.
 PURE = (
     "model.jsonpath",
+    "model.path_reader",
+    "model.reference",
     "model.templates",
+    "model.window",
     "paging.cursor_pattern",
     "http.headers",
     "model.partitions",

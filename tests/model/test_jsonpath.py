@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.model.jsonpath import (
+from harvester.model.jsonpath import canonical, find, parse
+from harvester.model.segments import (
     Every,
     Index,
     JSONPathError,
@@ -15,9 +16,6 @@ from harvester.model.jsonpath import (
     Last,
     Path,
     Where,
-    canonical,
-    find,
-    parse,
 )
 
 READ: list[tuple[str, Path, str]] = [

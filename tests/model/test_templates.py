@@ -12,18 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.model.reference import Reference, TemplateError
 from harvester.model.templates import (
     ABSENT,
-    Reference,
     Scope,
     Template,
-    TemplateError,
-    Window,
     as_text,
     references,
     render,
     strings,
 )
+from harvester.model.window import Window
 
 JANUARY = Window(datetime(2021, 1, 1, tzinfo=UTC), datetime(2021, 2, 1, tzinfo=UTC))
 NOON = datetime(2021, 1, 1, 12, 0, 0, 1, tzinfo=UTC)

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused, PageRejected
-from harvester.model.jsonpath import Every, Path, canonical, parse
+from harvester.model.jsonpath import canonical, parse
+from harvester.model.segments import Every, Path
 from harvester.page.body import tee
 from harvester.page.fields import Field, FieldParser, Take, as_number
 from harvester.store.parts import Part, StoredPart, part_name

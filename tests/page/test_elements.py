@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import DataRefused
-from harvester.model.jsonpath import Every, Index, Key, Last, Path, Where, canonical, parse
+from harvester.model.jsonpath import canonical, parse
+from harvester.model.segments import (
+    Every,
+    Index,
+    Key,
+    Last,
+    Path,
+    Where,
+)
 from harvester.page import records as elements
 from harvester.page.records import iter_elements, iter_lines, lone
 

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, NotJSON, PageRefused
-from harvester.model.jsonpath import Every, Index, Key, Last, Path, Where, canonical, parse
+from harvester.model.jsonpath import canonical, parse
+from harvester.model.segments import (
+    Every,
+    Index,
+    Key,
+    Last,
+    Path,
+    Where,
+)
 from harvester.page.fields import Field, FieldParser, Take
 from tests.examples import examples
 

@@ -16,7 +16,7 @@ from harvester.engine.sources import secrets_of, sources_of
 from harvester.errors import PageRefused
 from harvester.http.request import Credentials, Request
 from harvester.model.partitions import Partition
-from harvester.model.templates import Window
+from harvester.model.window import Window
 from harvester.paging.endpoint import Endpoint
 from tests.auth.granted import credentials
 from tests.yaml_texts import config

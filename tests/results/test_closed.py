@@ -12,8 +12,8 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.engine.events import Event, Warned
 from harvester.model.partitions import Partition
-from harvester.model.templates import Window
 from harvester.model.time_windows import Step, Windows
+from harvester.model.window import Window
 from harvester.planning.closed_windows import ServerClock, closes_at, end_of, kept_early
 from harvester.store import LocalStore
 from harvester.store import manifest as folder

@@ -20,7 +20,7 @@ from harvester.engine.events import (
     Warned,
 )
 from harvester.model.partitions import Partition
-from harvester.model.templates import Window
+from harvester.model.window import Window
 from harvester.paging.page_fields import CURSOR, LARGEST, RUN_START
 from harvester.store.journal import Checkpoint
 from harvester.terminal.progress import Progress
