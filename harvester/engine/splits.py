@@ -13,7 +13,7 @@ from harvester.engine.page_result import PageResult
 from harvester.model import Doubt, Partition, Prefixes, as_text, split, split_key
 from harvester.page import as_number
 from harvester.paging import SPLIT_TOTAL, TOTAL, counted_in, paginator_of
-from harvester.planning import depth_of
+from harvester.planning import largest_total_above
 from harvester.store import CAPPED, SPLIT, Checkpoint, Entry
 
 _LARGEST: Final = 10**15
@@ -27,7 +27,7 @@ class Splits:
         self._found = split_key(resource.partitions)
         paginator = paginator_of(resource.paginator)
         self._counts_records = counted_in(paginator) != "pages"
-        self._is_child = depth_of(partition) > 0
+        self._largest = largest_total_above(partition)
         self._total: int | None = None
         self._path = resource.paginator.total_path or resource.paginator.total_header
         if self._found and self._found[2].total_path is not None:
@@ -61,9 +61,9 @@ class Splits:
             return True
         if came < above:
             return False
-        # Many totals are capped too: one that says just as many proves nothing, unless another one
-        # of this harvest has been larger.
-        is_proof = total is not None and total == came and self._is_child
+        # Many totals are capped too: one that says just as many proves nothing, unless that of
+        # what was split for this one has been larger.
+        is_proof = total is not None and total == came and self._largest > above
         return not is_proof and (came > above or total is None or total >= above)
 
     def is_whole(self, entry: Entry, at: Checkpoint) -> bool:

@@ -40,6 +40,7 @@ from harvester.planning.plans import (
 from harvester.planning.split_partitions import (
     SPLIT_DEPTH,
     depth_of,
+    largest_total_above,
 )
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "end_of",
     "kept_early",
     "known_count",
+    "largest_total_above",
     "least",
     "outside_values",
     "partition_records",

@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from harvester.errors import DataRefused
 from harvester.model import Partition, Spec, part_of, split_key
-from harvester.store import Store, folder_of, split_into
+from harvester.paging import TOTAL
+from harvester.store import Store, folder_of, split_line
 
 #: How often the window of a partition has been split, among what it includes: no name that a
 #: reference can have.
 SPLIT_DEPTH: Final = "split.depth"
+#: In the same place: the largest total that the API said of anything that it was part of.
+_LARGEST_TOTAL: Final = "split.largest_total"
 
 
 def with_parts(
@@ -33,7 +36,12 @@ def parts_of(store: Store, partition: Partition, specs: Mapping[str, Spec]) -> I
         return
     key, spec, _ = found
     folder = folder_of(store, partition)
-    for label in split_into(store, folder):
+    line = split_line(store, folder)
+    if line is None:
+        return
+    depth = depth_of(partition) + 1
+    total = max(largest_total_above(partition), line.fields.get(TOTAL) or 0)
+    for label in line.split_into:
         value = part_of(label, spec)
         if value is None:
             raise DataRefused(
@@ -42,7 +50,7 @@ def parts_of(store: Store, partition: Partition, specs: Mapping[str, Spec]) -> I
         yield Partition(
             partition.resource,
             {**partition.values, key: value},
-            {**partition.included, SPLIT_DEPTH: depth_of(partition) + 1},
+            {**partition.included, SPLIT_DEPTH: depth, _LARGEST_TOTAL: total},
             partition.cased,
         )
 
@@ -51,3 +59,11 @@ def depth_of(partition: Partition) -> int:
     """How often the window that a partition is part of was split; 0: it is as it was planned."""
     depth: Any = partition.included.get(SPLIT_DEPTH, 0)
     return int(depth)
+
+
+def largest_total_above(partition: Partition) -> int:
+    """The largest total that the API said of anything that was split and holds a partition; 0:
+    it said none.
+    """
+    total: Any = partition.included.get(_LARGEST_TOTAL, 0)
+    return int(total)

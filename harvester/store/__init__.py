@@ -109,7 +109,7 @@ from harvester.store.readers import (
     pages_in,
     pages_of,
     progress_of,
-    split_into,
+    split_line,
 )
 from harvester.store.stored_pages import (
     decoded,
@@ -194,7 +194,7 @@ __all__ = [
     "replan",
     "sound",
     "span",
-    "split_into",
+    "split_line",
     "store_at",
     "sync_folder",
     "write_all",

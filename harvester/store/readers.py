@@ -70,16 +70,16 @@ def is_done(store: Store, folder: str) -> bool:
     return last is not None and last.done
 
 
-def split_into(store: Store, folder: str) -> tuple[str, ...]:
-    """The labels of the smaller partitions that took the place of one, by its last generation that
-    has an end; none where it was not split.
+def split_line(store: Store, folder: str) -> Entry | None:
+    """The line that says which smaller partitions took the place of one (`Entry.split_into`), of
+    its last generation that has an end; None where it was not split.
     """
     last = store.last(folder)
     if last is not None and not last.done and store.begins_again(folder):
         last = None
         for entry in entries_of(store, folder):
             last = entry if entry.done else last
-    return last.split_into if last is not None and last.reason == SPLIT else ()
+    return last if last is not None and last.reason == SPLIT else None
 
 
 def is_usable(store: Store, folder: str) -> bool:

@@ -39,10 +39,13 @@ TIMES = '{since: "{window.start:epoch}", until: "{window.end:epoch}"}'
 class Capped:
     """A search over sorted values that shows the first `cap` results, and refuses to go on."""
 
-    def __init__(self, values: list[Any], cap: int, *, total: bool = True) -> None:
+    def __init__(
+        self, values: list[Any], cap: int, *, total: bool = True, most: int | None = None
+    ) -> None:
         self.values = values
         self.cap = cap
         self.total = total
+        self.most = most  # the largest total that it says
 
     def __call__(self, path: str, asked: Mapping[str, str]) -> Reply:
         """The page of `since` (included) to `until` (excluded), or of a prefix."""
@@ -55,7 +58,7 @@ class Capped:
         shown = range(begins, min(last, begins + size, first + self.cap))
         body: dict[str, Any] = {"items": [{"id": n, "at": self.values[n]} for n in shown]}
         if self.total:
-            body["total_count"] = last - first
+            body["total_count"] = min(last - first, self.most or last - first)
         return Reply(body)
 
     def between(self, asked: Mapping[str, str]) -> tuple[int, int]:
@@ -155,6 +158,19 @@ def test_without_a_total_a_window_is_split_when_the_cap_is_reached(tmp_path: Pat
     assert summary.complete
     assert ids(out) == list(range(900))
     assert verify(out, deep=True).ok
+
+
+def test_a_total_that_is_capped_itself_proves_nothing(tmp_path: Path) -> None:
+    """As Elasticsearch's, which never is above 10,000 unless it is asked to be: parts of a window
+    whose total was no larger than the cap are no better known than the window.
+    """
+    out = tmp_path / "out"
+    window = YEAR.replace("start", "step: 6mo, start", 1)
+    with Scripted(Capped(spread(900), 100, most=100)) as server:
+        summary = harvest(config(tmp_path, yaml(window), server.base_url), out=out)
+    assert summary.complete
+    assert ids(out) == list(range(900))
+    assert verify(out).ok
 
 
 @pytest.mark.parametrize(
