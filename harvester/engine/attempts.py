@@ -29,7 +29,7 @@ from harvester.engine.fetching import (
 )
 from harvester.engine.page_reader import Place
 from harvester.engine.page_result import PageResult
-from harvester.engine.refreshing import NOT_MODIFIED, Former, validators
+from harvester.engine.refreshing import NOT_MODIFIED, Former, is_other_version, validators
 from harvester.engine.sources import Source
 from harvester.errors import (
     AttemptFailed,
@@ -153,6 +153,13 @@ class Attempts(WaitingPolicy):
         """The stored page of the generation before, which has not changed."""
         if self._former is None:
             raise AssertionError("nothing was asked by validators")
+        was, told = former.response.get("etag"), response.headers.get("etag")
+        if is_other_version(was, told):
+            self._former.forget()
+            raise PageRejected(
+                "the server says that the page has not changed (304), and that its ETag is "
+                f"{told}, where it was {was}: it is asked for whole"
+            )
         answer = self._former.answer(response, former)
         try:
             result = self._source.reader.read(answer, self._new_part, place, self._progress(), now)

@@ -6,6 +6,7 @@ are read, checked and stored as one that came would be, so that the new generati
 any other. Memory holds one line of the journal.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +25,7 @@ NOT_MODIFIED: Final = 304
 UNCHANGED: Final = "not_modified"
 _VALIDATORS: Final = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 _GZIP: Final = ".gz"
+_CODING: Final = re.compile(r"[-;:]+(?:gzip|br|deflate|zstd|df)$")
 
 
 def is_due(resource: Resource, at: Checkpoint, now: datetime) -> bool:
@@ -82,12 +84,14 @@ class Former:
         self._damaged = True
 
     def answer(self, response: Response, entry: Entry) -> StoredAnswer:
-        """The stored page as the answer."""
+        """The stored page as the answer. It keeps the validators that it came with: what a 304
+        says of them may be another version's, by which no change would ever be seen again.
+        """
         part, stored_bytes = entry.part or "", entry.stored_bytes
         told = {
             name: value
             for name, value in response.headers.items()
-            if not name.startswith(("content-", "transfer-"))
+            if not name.startswith(("content-", "transfer-")) and name not in _VALIDATORS
         }
         body = {
             "content-type": self._format.content_type,
@@ -111,6 +115,18 @@ class Former:
         silent = self._leading and self._leading not in result.headers
         again = entry.but(next=following) if silent else None
         return replace(result, fields=fields, again=again)
+
+
+def is_other_version(asked: str | None, told: str | None) -> bool:
+    """Whether the ETag of a 304 is another than the one that was asked with, so that it contradicts
+    itself (RFC 9110 section 15.4.5). Of a 304, Apache and others leave out what they added for a
+    compressed body: `"5f1-gzip"` is `"5f1"` there.
+    """
+    return bool(asked and told and _opaque(asked) != _opaque(told))
+
+
+def _opaque(tag: str) -> str:
+    return _CODING.sub("", tag.strip().removeprefix("W/").strip('"'))
 
 
 def validators(entry: Entry) -> Mapping[str, str]:

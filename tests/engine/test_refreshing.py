@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from harvester import harvest, iter_records, status, verify
+from harvester.engine.refreshing import is_other_version
 from harvester.errors import ConfigError
 from tests.support import config
 
@@ -39,6 +40,7 @@ class Tagged(ThreadingHTTPServer):
         self.records: list[dict[str, Any]] = [{"id": n, "v": 0} for n in range(7)]
         self.asked: list[tuple[str, int]] = []
         self.links = links_in_304
+        self.always_304 = False
         super().__init__(("127.0.0.1", 0), _Answering)
         self._listener = Thread(target=self.serve_forever, args=(0.02,))
 
@@ -80,7 +82,8 @@ class _Answering(BaseHTTPRequestHandler):
         records = self.server.records
         found = json.dumps(records[2 * page - 2 : 2 * page]).encode()
         tag = f'"{hashlib.sha256(found).hexdigest()[:12]}"'
-        same = self.headers.get("If-None-Match") == tag
+        asked = self.headers.get("If-None-Match")
+        same = asked == tag or (self.server.always_304 and asked is not None)
         self.server.asked.append((self.path, 304 if same else 200))
         self.send_response(304 if same else 200)
         self.send_header("ETag", tag)
@@ -181,6 +184,38 @@ def test_a_stored_page_that_is_damaged_is_asked_for_whole(tmp_path: Path) -> Non
         assert harvest(asked, out=out).complete
         assert server.statuses() == [304, 304, 200, 304, 304]
     assert [json.loads(each) for each in iter_records(out)] == server.records
+
+
+def test_a_304_of_another_version_is_not_believed(tmp_path: Path) -> None:
+    """A cache that answers 304 to all that has a validator, with the ETag of today's page."""
+    out = tmp_path / "out"
+    with Tagged() as server:
+        asked = config(tmp_path, yaml(), server.base_url)
+        harvest(asked, out=out)
+        server.always_304 = True
+        server.records[3]["v"] = 1
+        server.statuses()
+        assert harvest(asked, out=out).complete
+        assert server.statuses() == [304, 304, 200, 304, 304]
+    assert [json.loads(each) for each in iter_records(out)] == server.records
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "other"),
+    [
+        ('"a"', '"a"', False),
+        ('W/"a"', '"a"', False),
+        ('"a-gzip"', '"a"', False),
+        ('"a;br"', 'W/"a"', False),
+        ('"a"', '"b"', True),
+        ('W/"a"', 'W/"b"', True),
+        ('"a"', "", False),
+        ("", '"b"', False),
+    ],
+)
+def test_which_304_is_of_another_version(asked: str, told: str, other: bool) -> None:
+    """Weak or strong, with what a server adds to the tag of a compressed body or without."""
+    assert is_other_version(asked or None, told or None) is other
 
 
 def test_what_is_not_refreshed(tmp_path: Path) -> None:
