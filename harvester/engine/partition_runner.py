@@ -128,6 +128,7 @@ class Pages:
         self._source = run.sources[partition.resource]
         self._resource = self._source.endpoint.resource
         self._partition = partition
+        self._asking = partition  # without what a delta run began with, once that has expired
         self._paginator = paginator_of(self._resource.paginator)
         self._secrets = self._source.endpoint.secrets
         self._guard = LoopGuard()
@@ -170,6 +171,14 @@ class Pages:
         if incremental is None or incremental.delta_path is None or incremental.param:
             return None
         return None if self._resource.names("since") else self._start
+
+    @property
+    def _goes_on_from_delta(self) -> bool:
+        """Whether pages are asked for by the link or token that the run before ended with."""
+        incremental = self._resource.incremental
+        if incremental is None or incremental.delta_path is None:
+            return False
+        return self._asking.included.get(RUN_START) is not None
 
     @contextlib.contextmanager
     def put_into(self, writer: Writer) -> Iterator[None]:
@@ -216,6 +225,9 @@ class Pages:
         self._last = entry if entry.part is not None else None if entry.restarts else self._last
         if entry.restarts:
             self._guard = LoopGuard()
+            if self._goes_on_from_delta:
+                included = {**self._partition.included, RUN_START: None}
+                self._asking = replace(self._partition, included=included)
         elif entry.accepts is None:
             self._guard.add(entry.cursor)
 
@@ -295,7 +307,7 @@ class Pages:
         cursor = self.cursor(at)
         known = self.repetition.recognition
         tries = Attempts(
-            self._run, self._partition, self.new_part, dropped, known, self._cookies, self._former
+            self._run, self._asking, self.new_part, dropped, known, self._cookies, self._former
         )
         policy = self._run.config.client.retry
         backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
@@ -308,8 +320,8 @@ class Pages:
             unkept_cookies = self._cookies is None and "set-cookie" in exchanged.got.headers
             return exchanged.got.asked_with(asked, cookies=unkept_cookies)
         except ChainExpired as error:
-            if not at.live_pages:  # nothing but the same request again
-                raise
+            if not at.live_pages and not self._goes_on_from_delta:
+                raise  # nothing but the same request again
             if self._restarts == _MOST_RESTARTS:
                 raise PageRefused(
                     f"{error}; the partition was begun again {_MOST_RESTARTS} times, and never "

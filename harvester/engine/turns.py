@@ -137,7 +137,10 @@ class Turns:
                     outside_records = pages.without_records(decoded_chunks(kept.part.so_far()))
             except DataRefused:  # a key twice, which does no harm elsewhere
                 outside_records = {}
-            yield from unread(self._paginator, outside_records, kept.headers, after)
+            incremental = self._resource.incremental
+            delta_path = incremental.delta_path if incremental else None
+            found = (self._paginator, outside_records, kept.headers, after)
+            yield from unread(*found, delta_path=delta_path)
 
     def _with(self, entry: Entry, doubts: tuple[Doubt, ...]) -> Entry:
         redact = self._secrets.redact

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from harvester.model import Doubt
 from harvester.paging.paginator import Paginator
-from harvester.paging.signs import Sign, envelope, of_body, of_headers
+from harvester.paging.signs import Sign, envelope, of_body, of_headers, written
 from harvester.paging.totals import compared
 from harvester.store import Checkpoint
 
@@ -33,14 +33,19 @@ def at_the_end(
 
 
 def unread(
-    paginator: Paginator[Any], outside_records: Any, headers: Mapping[str, str], at: Checkpoint
+    paginator: Paginator[Any],
+    outside_records: Any,
+    headers: Mapping[str, str],
+    at: Checkpoint,
+    *,
+    delta_path: str | None = None,
 ) -> Iterator[Doubt]:
     """What stands outside the last page's records, or in its headers, says more, and no option
-    was there to look for it.
+    was there to look for it. At `delta_path` is what the next run begins with.
     """
     if at.reason not in _ABSENCES:
         return
-    known = set(paginator.looked_at())
+    known = {*paginator.looked_at(), written(delta_path) if delta_path else ""}
     found = chain(of_body(envelope(outside_records)), of_headers(headers))
     signs = [sign for sign in found if sign.where not in known and _says_more(sign, at)]
     order = ("more", "records", "pages", "next")

@@ -71,7 +71,8 @@ class Endpoint:
         values = {"offset": named, **reference_values(partition)}
         scope = Scope(self.env, values, ABSENT if named is None else named, page)
         params = list(pairs(render(ask.params, scope)))
-        if page == 1:
+        link = paginator.link_in(cursor, self.resource)
+        if page == 1 and link is None:  # a delta link holds what the first page was asked with
             params = with_params(params, render(self.resource.first_params, scope))
         if self.resource.incremental and self.resource.incremental.param:
             start = partition.included[RUN_START]
@@ -81,7 +82,6 @@ class Endpoint:
         headers = {name: as_text(value) for name, value in rendered.items()}
         url = resolve(self.base_url, _path(ask.path, scope))
         method = ask.method
-        link = paginator.link_in(cursor, self.resource)
         if link is None:
             parts = paginator.place_in(RequestParts(params, body, headers), cursor)
             params, body, headers = parts.params, parts.body, {**parts.headers}

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from harvester.config import PagingOptions, Resource
 from harvester.errors import PageRefused
-from harvester.model import Doubt, Key, is_older, parse
+from harvester.model import Doubt, is_older, parse
 from harvester.page import Field
 from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, STOP, TOTAL
 from harvester.paging.request_parts import CursorPlaces, RequestParts
-from harvester.paging.signs import flag, total_in
+from harvester.paging.signs import flag, total_in, written
 from harvester.store import Checkpoint
 
 #: The values that say that there is no cursor.
@@ -282,7 +282,7 @@ class Paginator(ABC, Generic[Options]):
         keys = ("has_more_path", "last_page_path", "total_path", "cursor_path", "next_url_path")
         for key in keys:
             if text := getattr(self.options, key, None):
-                yield ".".join(segment.name for segment in parse(text) if isinstance(segment, Key))
+                yield written(text)
         if name := self.options.total_header:
             yield "Content-Range" if name.lower() == "content-range" else name.lower()
 

@@ -98,6 +98,11 @@ class Sign:
         return f"{self.where} leads to more records than the {came:,} that came"
 
 
+def written(path: str) -> str:
+    """A path of the YAML as signs write where they are."""
+    return ".".join(segment.name for segment in parse(path) if isinstance(segment, Key))
+
+
 def plain(name: str) -> str:
     """A name without case and punctuation: `page[size]`, `pageSize` and `page_size` are one."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

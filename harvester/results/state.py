@@ -12,7 +12,7 @@ from harvester.config import Config, Resource
 from harvester.errors import AttemptFailed, DataRefused
 from harvester.model import Doubts, Key, Partition
 from harvester.page import Field, Take, format_of
-from harvester.paging import paginator_of
+from harvester.paging import RUN_START, paginator_of
 from harvester.planning import Plan, kept_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
@@ -224,6 +224,8 @@ class _Check:
         self._fingerprints = asked.fingerprints[resource.name]
         self._parts = PartCheck(resource, asked.config, deep=deep)
         self._first = paginator_of(resource.paginator).first_cursor()
+        incremental = resource.incremental
+        self._by_link = bool(incremental and incremental.delta_path and not incremental.param)
 
     def check(self, store: Store, folder: str, partition: Partition, found: Verification) -> bool:
         """Note everything wrong in one partition's folder; whether it holds pages at all."""
@@ -250,7 +252,7 @@ class _Check:
                 yield journal, f"written for another partition: {dict(header.partition)}"
             counting = lines_counting(store, folder)
             for entry in entries_of(store, folder):
-                for problem in self._chain_problems(before, entry):
+                for problem in self._chain_problems(partition, before, entry):
                     yield journal, f"page {entry.seq}: {problem}"
                 parts += entry.part is not None
                 if entry.part is not None and counting.counts(entry.seq):
@@ -265,15 +267,22 @@ class _Check:
         finally:
             found.parts += parts
 
-    def _chain_problems(self, before: Entry | None, entry: Entry) -> Iterator[str]:
+    def _chain_problems(
+        self, partition: Partition, before: Entry | None, entry: Entry
+    ) -> Iterator[str]:
         if before is not None and before.done and not entry.redoes:
             yield "stands behind the line that says the partition is done"
         elif before is not None and not before.done and before.next != entry.cursor:
             yield f"was asked with {entry.cursor!r}, but the page before leads to {before.next!r}"
-        elif before is None and entry.cursor != self._first:
+        elif before is None and entry.cursor not in self._firsts(partition):
             yield f"the first page was asked for with {entry.cursor!r}"
         if entry.restarts and entry.next != self._first:
             yield f"begins the chain again, but with {entry.next!r}"
+
+    def _firsts(self, partition: Partition) -> tuple[Any, ...]:
+        """What the first page may be asked for with: a delta link too, where the run has one."""
+        started = partition.included.get(RUN_START)
+        return (self._first,) if started is None or not self._by_link else (self._first, started)
 
 
 def _sha256(store: Store, folder: str, entry: Entry) -> tuple[int, str]:

@@ -23,7 +23,8 @@ class Emulation:
     options that a test needs besides those that take waits away; `{origin}` in them is the
     server's. `again` is how many requests a
     run that is resumed after its second page makes anew: for a token, or for pages that it may
-    not trust to have kept their place.
+    not trust to have kept their place. `later` is what a second run adds, where it asks only for
+    what has changed since.
     """
 
     records: Mapping[str, list[Any]]
@@ -35,3 +36,4 @@ class Emulation:
     base_path: str = "/"
     settings: tuple[str, ...] = ()
     again: int = 0
+    later: Mapping[str, list[Any]] = field(default_factory=dict)

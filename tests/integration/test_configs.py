@@ -153,6 +153,22 @@ def test_config_meets_the_documented_error(path: Path, tmp_path: Path) -> None:
     assert not any(value in told for value in emulation.env.values() if len(value) > 3)
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in CONFIGS if emulation_of(path).later], ids=lambda path: path.stem
+)
+def test_config_goes_on_from_the_run_before(path: Path, tmp_path: Path) -> None:
+    """A second run asks only for what has changed since the first one."""
+    emulation, out = emulation_of(path), tmp_path / "out"
+    with ApiServer(emulation.answer) as server:
+        config = loaded(path, emulation, server)
+        runs = [harvest(config, out=out) for _ in range(2)]
+    assert [run.exit_code for run in runs] == [0, 0], runs[-1].failures
+    later = {name: emulation.later.get(name, []) for name in emulation.records}
+    both = {name: records + later[name] for name, records in emulation.records.items()}
+    assert harvested(out, config) == both
+    assert verify(out).as_dict()["problems"] == []
+
+
 def _stop_after(pages: int, stop: threading.Event) -> Callable[[Event], None]:
     seen = 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester import verify
 from harvester.config import load_config
 from harvester.config.load import parse_resolved
 from harvester.errors import ConfigError
@@ -52,6 +53,7 @@ DELTA = (
     HEAD
     + """
     path: all
+    first_params: {select: n}
     data_selector: value
     allow_missing: true
     incremental: {delta_path: "['@odata.deltaLink']"}
@@ -68,6 +70,7 @@ TOKEN = (
     allow_missing: true
     incremental: {delta_path: nextSyncToken, param: syncToken}
     paginator: {type: cursor, cursor_path: nextPageToken, cursor_param: pageToken}
+    response_actions: [{status: 410, action: restart}]
 """
 )
 
@@ -160,29 +163,44 @@ def test_delta_links_killed_once(tmp_path: Path) -> None:
 
     found = harvested(tmp_path, DELTA, answer, kill_at=2)
     assert [record["n"] for record in found.records] == [1, 2, 3]
-    for targets in (["/all?delta=3"], ["/all?delta=5"]):
+    all_again = ["/all?select=n", "/all?page=2", "/all?page=3"]
+    for targets in (["/all?delta=3"], ["/all?delta=5"], ["/all?delta=5", *all_again]):
         with ApiServer(answer) as server:
             again(found, tmp_path, DELTA, server)
             assert [asked.target for asked in server.asked] == targets
-    assert [record["n"] for record in found.of("news")] == [1, 2, 3, 5, 5]
+        if targets == ["/all?delta=5"]:
+            expired.append(True)
+    assert [record["n"] for record in found.of("news")] == [1, 2, 3, 5, 5, 1, 2, 3]
     runs = sorted(path.name for path in (found.out / "news").iterdir())
-    assert [name[:8] for name in runs] == ["run=0001", "run=0002", "run=0003"]
+    assert [name[:8] for name in runs] == ["run=0001", "run=0002", "run=0003", "run=0004"]
+    assert verify(found.out).as_dict()["problems"] == []
 
 
 def test_delta_tokens_killed_once(tmp_path: Path) -> None:
-    """A token is sent as a parameter with each page of the run, and with none of the first."""
+    """A token is sent as a parameter with each page of the run, with none of the first, nor once
+    it has expired.
+    """
+    expired: list[bool] = []
 
     def answer(asked: Asked) -> Answer:
         sent = dict(asked.query)
         page = int(sent.get("pageToken", 1))
+        if expired and "syncToken" in sent:
+            return Answer({"error": "fullSyncRequired"}, status=410)
         token = {"nextSyncToken": f"t{len(sent.get('syncToken', ''))}"} if page == 3 else {}
         more = {"nextPageToken": str(page + 1)} if page < 3 else {}
         return Answer({"items": [{"n": page, "sync": sent.get("syncToken")}], **more, **token})
 
     found = harvested(tmp_path, TOKEN, answer, kill_at=2)
     with ApiServer(answer) as server:
-        again(found, tmp_path, TOKEN, server)
+        assert "Doubts" not in again(found, tmp_path, TOKEN, server)
     assert [record["sync"] for record in found.of("news")] == [None] * 3 + ["t0"] * 3
+    expired.append(True)
+    with ApiServer(answer) as server:
+        again(found, tmp_path, TOKEN, server)
+        assert [dict(asked.query).get("syncToken") for asked in server.asked] == ["t2"] + [None] * 3
+    assert [record["sync"] for record in found.of("news")][6:] == [None] * 3
+    assert verify(found.out).as_dict()["problems"] == []
 
 
 def test_a_run_without_its_delta_fails(tmp_path: Path) -> None:
