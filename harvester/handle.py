@@ -121,6 +121,7 @@ class Harvest:
         drop: Sequence[str] = (),
         hashed: Sequence[str] = (),
         hash_key: str | None = None,
+        cast: bool = False,
         force: bool = False,
         on_step: "OnStep" = lambda step: None,
     ) -> "Exported":
@@ -138,6 +139,7 @@ class Harvest:
             drop=drop,
             hashed=hashed,
             hash_key=hash_key,
+            cast=cast,
             force=force,
             on_step=on_step,
         )

@@ -178,6 +178,14 @@ def export(
             "one for each export; may be given again.",
         ),
     ] = None,
+    cast: Annotated[
+        bool,
+        typer.Option(
+            "--cast",
+            help="Columns of texts that are all numbers, or all times, become just that: .parquet, "
+            ".feather and .duckdb.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace TARGET if it exists.")] = False,
     progress: Progress = ProgressMode.AUTO,
 ) -> None:
@@ -191,6 +199,7 @@ def export(
       harvester export data/shop orders.csv --resource orders
       harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
       harvester export data/tweets open.csv --columns id,text,author_id --hash author_id
+      harvester export data/tweets typed.parquet --cast
       harvester export data/shop shop.parquet --drop user.email --drop contacts[*].phone
 
     \b
@@ -203,8 +212,12 @@ def export(
 
     Parquet and DuckDB keep what is nested (STRUCT, LIST), with one schema over all pages. Nothing
     is changed to fit it: where records disagree, the column is JSON text. Integers stay exact, all
-    other numbers are doubles; times stay the text that they are. JSON Lines and CSV have every
-    number as the server wrote it; in CSV an empty field is null, and "" an empty text.
+    other numbers are doubles; times stay the text that they are, but for --cast. JSON Lines and CSV
+    have every number as the server wrote it; in CSV an empty field is null, and "" an empty text.
+
+    --cast looks at every text first, and loses nothing: a column is cast only if each text in it is
+    a number without a zero in front, or each a time of the same sort; an empty one is null then.
+    Where one is not, all stay text. A table says what became of each column, and what did not fit.
 
     \b
     Exit codes:
@@ -216,7 +229,7 @@ def export(
       130  interrupted: TARGET was not written
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.export import export as exported
-    from harvester.terminal import Steps
+    from harvester.terminal import Steps, casts_text
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind
     live = progress is ProgressMode.AUTO and sys.stderr.isatty()
@@ -233,6 +246,7 @@ def export(
                 drop=drop or (),
                 hashed=hashed or (),
                 hash_key=os.environ.get("HARVESTER_HASH_KEY") or None,
+                cast=cast,
                 force=force,
                 on_step=steps.take,
             )
@@ -240,6 +254,8 @@ def export(
         raise Interrupted(f"{target} was not written: interrupted") from None
     for note in done.notes:
         say(note)
+    if cast:
+        say(casts_text(done.casts))
     if progress is not ProgressMode.NONE:
         repeated = f"; {done.repeated:,} repeated left out" if dedupe else ""
         counts = ", ".join(

@@ -5,6 +5,7 @@ them (`survey`, `columns`), which of them are repeated (`repeats`), and the file
 `Writer` of its suffix (`targets`), which gets its name when it is complete (`scratch`).
 """
 
+from harvester.export.casting import CastColumn
 from harvester.export.copying import Copied, copy
 from harvester.export.exporting import (
     Exported,
@@ -18,6 +19,7 @@ from harvester.export.writer import Rows, Writer
 __all__ = [
     "WRITERS",
     "Answer",
+    "CastColumn",
     "Copied",
     "Exported",
     "OnStep",

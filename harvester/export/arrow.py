@@ -6,7 +6,18 @@ from typing import Any, Final, assert_never
 import pyarrow as pa
 
 from harvester.export.blocks import Block
-from harvester.export.columns import Column, ListOf, Scalar, Struct, Table, Type
+from harvester.export.casting import value_of_text
+from harvester.export.columns import (
+    Cast,
+    Column,
+    Fixed,
+    ListOf,
+    Moment,
+    Scalar,
+    Struct,
+    Table,
+    Type,
+)
 from harvester.export.values import json_text, values_of
 from harvester.model import as_text
 from harvester.page import Record
@@ -18,6 +29,9 @@ _TYPES: Final = {
     Scalar.DOUBLE: pa.float64(),
     Scalar.TEXT: pa.string(),
     Scalar.JSON: pa.string(),
+    Moment.DATE: pa.date32(),
+    Moment.LOCAL: pa.timestamp("us"),
+    Moment.INSTANT: pa.timestamp("us", "UTC"),
 }
 
 _Convert = Callable[[Any], Any]
@@ -72,6 +86,8 @@ def arrow_type(kind: Type) -> pa.DataType:
             return pa.list_(arrow_type(items))
         case Struct(members):
             return pa.struct([pa.field(name, arrow_type(inner)) for name, inner in members])
+        case Cast(to):
+            return pa.decimal128(38, to.scale) if isinstance(to, Fixed) else _TYPES[to]
         case Scalar():
             return _TYPES[kind]
     assert_never(kind)
@@ -87,6 +103,8 @@ def _converter(kind: Type) -> _Convert | None:
         case Struct(members):
             found = {name: _converter(inner) for name, inner in members}
             return _struct_converter({name: each for name, each in found.items() if each})
+        case Cast():
+            return value_of_text(kind)
         case Scalar():
             return None
     assert_never(kind)

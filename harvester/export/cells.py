@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from harvester.export.blocks import Block
-from harvester.export.columns import Column, ListOf, Scalar, Struct, Table
+from harvester.export.columns import Cast, Column, ListOf, Scalar, Struct, Table
 from harvester.export.values import sound, value_of
 
 NULL: Final = ""
@@ -59,7 +59,7 @@ def spelled(text: str) -> str:
 
 def _cells(column: Column, values: Sequence[Any]) -> Sequence[str]:
     match column.type:
-        case Scalar.TEXT:
+        case Scalar.TEXT | Cast():
             return _texts(values)
         case Scalar.JSON:
             return [

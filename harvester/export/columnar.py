@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from harvester.export.arrow import arrow_type, column_of
 from harvester.export.blocks import Block
-from harvester.export.columns import Column, ListOf, Scalar, Struct, Table, Type
+from harvester.export.columns import Cast, Column, ListOf, Scalar, Struct, Table, Type
 from harvester.export.memory_file import MemoryFile
 from harvester.export.sql import sql_text, sql_type
 
@@ -138,6 +138,8 @@ def _is_exact(kind: Type) -> bool:
             return _is_exact(items)
         case Struct(members):
             return all(_is_exact(member) for _, member in members)
+        case Cast():
+            return False
         case Scalar():
             return kind not in (Scalar.JSON, Scalar.DECIMAL)
     assert_never(kind)

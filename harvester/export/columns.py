@@ -44,6 +44,28 @@ class Scalar(Enum):
     JSON = "JSON"
 
 
+class Moment(Enum):
+    """A type of times."""
+
+    DATE = "DATE"
+    LOCAL = "TIMESTAMP"
+    INSTANT = "TIMESTAMP WITH TIME ZONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Decimal numbers of 38 digits, so many of them behind the point."""
+
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Texts that are cast to another type (`casting`)."""
+
+    to: Scalar | Moment | Fixed
+
+
 @dataclass(frozen=True, slots=True)
 class ListOf:
     """An array, all of whose items are of one type."""
@@ -58,7 +80,7 @@ class Struct:
     members: tuple[tuple[str, "Type"], ...]
 
 
-Type = Scalar | ListOf | Struct
+Type = Scalar | Cast | ListOf | Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +185,7 @@ def leaves(kind: Type) -> int:
             return leaves(items)
         case Struct(members):
             return sum(leaves(member) for _, member in members)
-        case Scalar():
+        case Scalar() | Cast():
             return 1
     assert_never(kind)
 

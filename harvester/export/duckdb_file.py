@@ -31,6 +31,7 @@ class DuckDB(Writer):
     suffix = ".duckdb"
     libraries = ("pyarrow", "duckdb")
     holds_several = True
+    has_types = True
 
     def __init__(self, path: Path) -> None:
         import duckdb

@@ -8,13 +8,14 @@ from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import ConfigError
+from harvester.export.casting import CastColumn, Casting
 from harvester.export.choice import Choice, refuse_unmet
 from harvester.export.repeats import key_path
 from harvester.export.rows import ResourceRows, TableChanged
 from harvester.export.scratch import publish, refuse_existing, scratch
 from harvester.export.snapshot import Snapshot, chosen
 from harvester.export.steps import OnStep
-from harvester.export.targets import refuse_missing, writer_for
+from harvester.export.targets import WRITERS, refuse_missing, writer_for
 from harvester.export.writer import Writer
 from harvester.store import Place, disk_errors, read_asked, store_at
 
@@ -29,6 +30,7 @@ class Exported:
     records: dict[str, int] = field(default_factory=dict)
     repeated: int = 0  # records left out, since a newer one has the same key
     notes: list[str] = field(default_factory=list)
+    casts: list[CastColumn] = field(default_factory=list)
 
 
 def export(
@@ -43,6 +45,7 @@ def export(
     drop: Sequence[str] = (),
     hashed: Sequence[str] = (),
     hash_key: str | None = None,
+    cast: bool = False,
     force: bool = False,
     on_step: OnStep = lambda step: None,
 ) -> Exported:
@@ -52,8 +55,9 @@ def export(
     partitions as `iter_records` does. `dedupe` are paths into a record: of records alike there,
     the newest is kept. Partition values get columns, `prefix` before their names. `columns` are the
     only ones to be exported, `drop` are paths that are not; values at the paths `hashed` become
-    digests, the same for the same `hash_key` (none: a new one each time). `force` takes the place
-    of a file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
+    digests, the same for the same `hash_key` (none: a new one each time). `cast` gives texts that
+    are all numbers, or all times, a type of their own (see `casting`). `force` takes the place of a
+    file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
     `DiskError`.
     """
     store, target = store_at(out), Path(target)
@@ -66,6 +70,8 @@ def export(
     refuse_existing(target, force=force)
     writer.check_target(target)
     refuse_missing(writer)
+    if cast:
+        _refuse_cast(target, writer)
     asked = read_asked(store)
     wanted = dict(partition or {})
     found = chosen(asked, resources, wanted)
@@ -78,7 +84,7 @@ def export(
         if wanted and not any(snapshot.partitions for snapshot in taken):
             pairs = ", ".join(f"{key}={value}" for key, value in wanted.items())
             raise ConfigError(f"no partition here has {pairs}")
-        job = _Export(folder, Exported(target), tuple(dedupe), prefix, choice, on_step)
+        job = _Export(folder, Exported(target), tuple(dedupe), prefix, choice, on_step, cast)
         with disk_errors(target):
             job.write(writer, taken)
         writer.check_target(target)
@@ -94,6 +100,7 @@ class _Export:
     prefix: str
     choice: Choice
     on_step: OnStep
+    cast: bool = False
 
     @property
     def file(self) -> Path:
@@ -106,8 +113,9 @@ class _Export:
         with writer(self.file) as file:
             for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
                 seen = self.folder / f"seen-{number}.sqlite"
+                casting = Casting(snapshot.name) if self.cast else None
                 with ResourceRows(
-                    snapshot, self.prefix, self.dedupe, self.choice, seen, self.on_step
+                    snapshot, self.prefix, self.dedupe, self.choice, seen, self.on_step, casting
                 ) as rows:
                     try:
                         file.add(name, rows)
@@ -116,8 +124,19 @@ class _Export:
                 self.done.records[snapshot.name] = rows.count
                 self.done.repeated += rows.repeated
                 self.done.notes += rows.notes
+                self.done.casts += casting.told() if casting else ()
                 unmet.append(rows.unmet)
         refuse_unmet(unmet)
+
+
+def _refuse_cast(target: Path, writer: type[Writer]) -> None:
+    """Raise `ConfigError` where a target has no types to cast to."""
+    if not writer.has_types:
+        typed = ", ".join(suffix for suffix, kind in WRITERS.items() if kind.has_types)
+        raise ConfigError(
+            f"{target}: --cast gives columns a type, and a {writer.suffix} has none; leave --cast "
+            f"out, or name a file that ends in one of {typed}"
+        )
 
 
 def _refuse_several(target: Path, writer: type[Writer], found: Sequence[Resource]) -> None:

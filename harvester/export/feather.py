@@ -8,6 +8,7 @@ class Feather(Writer):
 
     suffix = ".feather"
     libraries = ("pyarrow",)
+    has_types = True
 
     def add(self, name: str, rows: Rows) -> None:
         """Write the rows, in batches of bounded size."""

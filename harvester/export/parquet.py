@@ -9,6 +9,7 @@ class Parquet(Writer):
 
     suffix = ".parquet"
     libraries = ("pyarrow",)
+    has_types = True
 
     def add(self, name: str, rows: Rows) -> None:
         """Write the rows, in row groups of bounded size."""

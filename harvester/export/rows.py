@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from harvester.errors import ConfigError
 from harvester.export.block_survey import BlockSurvey
 from harvester.export.blocks import Block, BlockBuilder, plain_parts
+from harvester.export.casting import Casting
 from harvester.export.choice import Choice, Chooser
 from harvester.export.columns import Table, partition_names, table_of
 from harvester.export.repeats import Repeats
@@ -47,6 +48,7 @@ class ResourceRows:
         choice: Choice,
         seen: Path,
         on_step: OnStep,
+        casting: Casting | None = None,
     ) -> None:
         self.count = self.repeated = 0
         self.notes: list[str] = []
@@ -57,6 +59,7 @@ class ResourceRows:
         self._columns = choice.columns
         self._chooser = Chooser(snapshot.name, choice, list(names.values()))
         self._dedupe = dedupe
+        self._casting = casting
         self._on_step = on_step
         self._stack = ExitStack()
         self._repeats = self._stack.enter_context(Repeats(seen, dedupe)) if dedupe else None
@@ -96,6 +99,8 @@ class ResourceRows:
 
     def table(self) -> Table:
         """The columns, from all records and partition values, or so it seems."""
+        if self._table is None and self._casting is not None:
+            self._table = self._cast_table(self._casting)
         if self._table is None:
             found = self._look_through(self._repeats) if self._repeats else self._blocks("reading")
             looked_at = 0
@@ -115,6 +120,13 @@ class ResourceRows:
             self._observe(block.chosen(self._chooser))
         self._table = self._seen()
         return self._table
+
+    def _cast_table(self, casting: Casting) -> Table:
+        table = self.exact_table()
+        casting.begin(table)
+        for block in self._blocks("reading"):
+            casting.observe(block.chosen(self._chooser))
+        return casting.table(table)
 
     def blocks(self) -> Iterator[Block]:
         """The rows, many at a time, without those that are repeated. Raises `TableChanged`."""

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from harvester.export.columns import ListOf, Scalar, Struct, Type
+from harvester.export.columns import Cast, Fixed, ListOf, Scalar, Struct, Type
 
 
 def sql_type(kind: Type) -> str:
@@ -13,6 +13,8 @@ def sql_type(kind: Type) -> str:
         case Struct(members):
             inner = ", ".join(f"{sql_name(name)} {sql_type(each)}" for name, each in members)
             return f"STRUCT({inner})"
+        case Cast(to):
+            return f"DECIMAL(38,{to.scale})" if isinstance(to, Fixed) else to.value
         case Scalar():
             return kind.value
     assert_never(kind)

@@ -51,6 +51,8 @@ class Writer(ABC):
     libraries: ClassVar[tuple[str, ...]] = ()
     #: Whether a file holds several resources, each under a name.
     holds_several: ClassVar[bool] = False
+    #: Whether its columns have types, for `--cast`.
+    has_types: ClassVar[bool] = False
 
     def __init__(self, path: Path) -> None:
         """`path` is a new name in a folder of its own. Raises OSError, as for a full disk."""

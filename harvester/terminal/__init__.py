@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harvester.terminal.closing import is_of_before as is_of_before
     from harvester.terminal.closing import last_screen as last_screen
     from harvester.terminal.closing import standing as standing
+    from harvester.terminal.exported import casts_text as casts_text
     from harvester.terminal.foreground import again as again
     from harvester.terminal.foreground import ended_by_signals as ended_by_signals
     from harvester.terminal.foreground import harvest_watched as harvest_watched
@@ -65,6 +66,7 @@ _HOMES = {
     "again": "foreground",
     "answer": "rendering",
     "last_screen": "closing",
+    "casts_text": "exported",
     "colour": "closing",
     "compared": "closing",
     "doubled": "closing",
@@ -108,6 +110,7 @@ __all__ = [
     "Steps",
     "again",
     "answer",
+    "casts_text",
     "clear_screen",
     "colour",
     "copied_text",
