@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harvester.engine import Doubted as Doubted
     from harvester.engine import Event as Event
     from harvester.engine import OnEvent as OnEvent
+    from harvester.engine import PaceChanged as PaceChanged
     from harvester.engine import PageCommitted as PageCommitted
     from harvester.engine import PartitionDone as PartitionDone
     from harvester.engine import PartitionLost as PartitionLost
@@ -98,8 +99,8 @@ _HOMES = {
     "DataRefused DiskError FolderLocked FolderLost HarvesterError Interrupted "
     "Malformed NotJSON PageLost PageRefused PageRejected PartitionFailed Problem RunStopped "
     "Unreached WindowOpen",
-    "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PageCommitted PartitionDone "
-    "PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
+    "engine.events": "AttemptLost BytesArrived Doubted Event OnEvent PaceChanged PageCommitted "
+    "PartitionDone PartitionLost PartitionPaused PartitionStarted RunStarted Waiting Warned",
     "export.exporting": "Exported",
     "export.steps": "OnStep Step",
     "handle": "Harvest",

@@ -45,6 +45,9 @@ class Retry(Section):
     """Path, in an answer that is no page, to how long it asks to wait: seconds (milliseconds
     where the key's name ends in `ms`), a time, or words such as `try again in 20 s`. The longer
     of this and its headers counts."""
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The share of a run's requests that may be retries, beyond the first 20; where it is reached,
+    retries wait, and one at least every 10 s still leaves. 1: no bound."""
 
 
 class Budget(Section):
@@ -113,6 +116,9 @@ class Client(Section):
     """How often and how long a failed page is tried again."""
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of requests, all of them kept: one, or a list."""
+    adaptive_pace: bool = True
+    """Whether, once the server has asked for fewer requests (429, Retry-After), they leave at the
+    pace that it is found to bear: of each resource on its own, and never above rate_limit."""
     allowed_hosts: Annotated[
         tuple[Annotated[AllowedHost, OrJust("host")], ...], Field(strict=False)
     ] = ()

@@ -35,7 +35,15 @@ from harvester.page import (
     refuse_bomb,
     tee,
 )
-from harvester.paging import BodyTexts, announced_wait, judge, paginator_of, rule_fields
+from harvester.paging import (
+    BodyTexts,
+    announced_wait,
+    disguised_limit,
+    judge,
+    known_waits,
+    paginator_of,
+    rule_fields,
+)
 
 ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
 SNIPPET_BYTES: Final = 300
@@ -150,7 +158,8 @@ class Answers:
         own = self._format.is_own(kind_of(response))
         pages = self._format if own else JsonPages(JsonFormat(type="json"), ())
         translator = pages.translator(self._limits)
-        parser = pages.field_reader(self.fields, self._limits)
+        wanted = self.fields if self._retry_after_path else [*self.fields, *known_waits()]
+        parser = pages.field_reader(wanted, self._limits)
         pairs = tee(response.chunks(), response.encodings, self._limits)
         came = Came()
         try:
@@ -189,6 +198,9 @@ class Answers:
         )
         if verdict == "keep":
             return None
+        limited, at_least = disguised_limit(response.status, snippet)
+        if verdict == "fail" and rule is None and limited:
+            verdict = "retry"
         if verdict == "ignore":
             return PageResult(None, response.status, response.headers)
         message = _answered(response.status, rule is not None, snippet, advice)
@@ -196,6 +208,8 @@ class Answers:
             raise RunStopped(f"{message}, and its rule says stop")
         announced = announced_wait(rule, self._retry_after_path, fields, now)
         hint = longest(server_wait(response.headers, now), announced)
+        if limited and not hint and rule is None:
+            hint = at_least
         error = _KINDS[verdict](message, status=response.status, hint_s=hint)
         error.by_rule = rule is not None
         raise error

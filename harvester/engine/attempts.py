@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from harvester.auth import Access
 from harvester.config import Config
-from harvester.engine.events import AttemptLost, BytesArrived, OnEvent, Waiting
+from harvester.engine.events import AttemptLost, BytesArrived, OnEvent, PaceChanged, Waiting, Warned
 from harvester.engine.fetching import (
     Channel,
     Exchanged,
@@ -49,6 +49,7 @@ from harvester.http import (
     Reach,
     Request,
     Response,
+    RetryBudget,
     Transport,
     Wait,
     exhausted,
@@ -60,6 +61,7 @@ from harvester.planning import ServerClock
 from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store, part_suffix
 
 _BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
+_LOOK_AGAIN_S: Final = 1.0  # how often a retry that waits for its budget looks whether there is one
 _SLICE_S: Final = 0.2  # how long a wait goes on before it is asked whether it still should
 
 
@@ -86,6 +88,7 @@ class Run:
     retries: Counter[str] = field(default_factory=Counter)
     counting: threading.Lock = field(default_factory=threading.Lock)
     reach: Reach = field(default_factory=lambda: Reach(time.monotonic))
+    again: RetryBudget = field(default_factory=lambda: RetryBudget(1.0, 0.0))
 
 
 class Attempts(WaitingPolicy):
@@ -118,12 +121,14 @@ class Attempts(WaitingPolicy):
             source.endpoint, run.access, timeout, run.transport, cookies, run.clock
         )
         self._attempt = 0  # the one under way, from 1; renewals are of the same one
+        self._left_at = 0.0  # when its request left
         self._said: str | None = None  # by the last answer that was whole and no page
 
     def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Exchanged[PageResult]:
         """One try, and how much patience is left where nothing could be reached."""
         self._attempt = attempt
         run = self._run
+        self._afford(attempt)
         number = at.live_pages + 1
         former = self._former.page(number, cursor) if self._former and at.redone else None
         asking = validators(former) if former else {}
@@ -145,6 +150,8 @@ class Attempts(WaitingPolicy):
         except Unreached as error:
             error.patience_s = run.reach.missed(error.origin)
             raise
+        if run.limit.accept(self._partition.resource):
+            run.emit(PaceChanged(self._partition, None))
         if announced := exhausted(exchanged.got.headers, run.now().timestamp()):
             run.limit.hold(self._partition.resource, announced)
         return exchanged
@@ -192,6 +199,8 @@ class Attempts(WaitingPolicy):
             self._run.retries[self._partition.resource] += 1
         if not isinstance(error, PageRejected):
             return
+        if error.hint_s or error.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._slow_down(error.hint_s or 0.0)
         if not request.idempotent:
             message = f"{error}; not asked again (idempotent: false): run again to begin anew"
             raise PageLost(message, status=error.status, hint_s=error.hint_s) from error
@@ -222,6 +231,7 @@ class Attempts(WaitingPolicy):
             gave = ready()
             wait = self._run.limit.take(self._partition.resource)
             if wait is None:
+                self._left_at = self._run.clock()
                 return gave
             if wait.asked and wait.seconds > deadline:
                 raise PageRefused(
@@ -229,6 +239,27 @@ class Attempts(WaitingPolicy):
                 )
             self._run.emit(Waiting(self._partition, wait.seconds, wait.reason))
             self._sleep(wait.seconds)
+
+    def _afford(self, attempt: int) -> None:
+        """Wait until the run may make one more retry; that it must is said once."""
+        budget = self._run.again
+        if attempt == 1:
+            budget.first()
+            return
+        while wait_s := budget.retry():
+            why = f"retry.budget: {budget.share:.0%} of the requests may be retries"
+            if budget.tell():
+                message = f"the server fails often, so that retries wait ({why})"
+                self._run.emit(Warned(self._partition, message))
+            self._run.emit(Waiting(self._partition, wait_s, why))
+            self._sleep(min(wait_s, _LOOK_AGAIN_S))
+
+    def _slow_down(self, wait_s: float) -> None:
+        """The server wants fewer requests: find the pace that it bears."""
+        resource, limit = self._partition.resource, self._run.limit
+        wait_s = min(wait_s, self._run.config.client.retry.max_wait)
+        if limit.slow_down(resource, self._left_at, wait_s):
+            self._run.emit(PaceChanged(self._partition, limit.pace(resource)))
 
     def pause(self, attempt: int, seconds: float, error: AttemptFailed) -> None:
         """Sleep between two tries. What the server asked for holds for all of the resource."""

@@ -74,6 +74,16 @@ class Waiting(Timed):
 
 
 @dataclass(frozen=True, slots=True)
+class PaceChanged(Timed):
+    """The server was found to bear so many requests a second for the partition's resource; None:
+    its requests are no longer held back.
+    """
+
+    partition: Partition
+    per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptLost(Timed):
     """A try at a page came to nothing and will be repeated after `wait_s` seconds."""
 
@@ -131,6 +141,7 @@ Event = (
     | BytesArrived
     | PageCommitted
     | Waiting
+    | PaceChanged
     | AttemptLost
     | Warned
     | Doubted

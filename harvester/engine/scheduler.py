@@ -42,7 +42,7 @@ from harvester.errors import (
     is_want_of_threads,
     no_more_threads,
 )
-from harvester.http import SHARED, RateLimit, Recent, Transport
+from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport
 from harvester.model import Address, OpenWindows, Partition, Windows, place_of_text
 from harvester.paging import paginator_of
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
@@ -352,7 +352,13 @@ def running(
                 sources=sources_of(config, secrets, asked.salt),
                 fingerprints=asked.fingerprints,
                 access=access,
-                limit=RateLimit(config.client.rate_limit, of_resources, recent=recent),
+                limit=RateLimit(
+                    config.client.rate_limit,
+                    of_resources,
+                    recent=recent,
+                    adaptive=config.client.adaptive_pace,
+                ),
+                again=RetryBudget(config.client.retry.budget, config.client.retry.max_wait),
                 emit=emit,
                 stop=stop,
                 transport=transport,

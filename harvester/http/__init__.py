@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harvester.http.connection import Watch as Watch
     from harvester.http.cookies import Cookies as Cookies
+    from harvester.http.ratelimit import PACED as PACED
     from harvester.http.ratelimit import USED_UP as USED_UP
     from harvester.http.ratelimit import RateLimit as RateLimit
     from harvester.http.ratelimit import Wait as Wait
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harvester.http.request import Request as Request
     from harvester.http.request import Signature as Signature
     from harvester.http.retry import Backoff as Backoff
+    from harvester.http.retry_budget import RetryBudget as RetryBudget
     from harvester.http.transport import Response as Response
     from harvester.http.transport import Transport as Transport
 
@@ -30,6 +32,7 @@ _HOMES = {
     "Watch": "connection",
     "Cookies": "cookies",
     "RateLimit": "ratelimit",
+    "PACED": "ratelimit",
     "USED_UP": "ratelimit",
     "Wait": "ratelimit",
     "exhausted": "ratelimit",
@@ -45,10 +48,12 @@ _HOMES = {
     "Request": "request",
     "Signature": "request",
     "Backoff": "retry",
+    "RetryBudget": "retry_budget",
     "Response": "transport",
     "Transport": "transport",
 }
 __all__ = [
+    "PACED",
     "SHARED",
     "USED_UP",
     "Backoff",
@@ -59,6 +64,7 @@ __all__ = [
     "Recent",
     "Request",
     "Response",
+    "RetryBudget",
     "Signature",
     "Transport",
     "Wait",

@@ -18,10 +18,13 @@ from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from harvester.config import Budget
+from harvester.http.pace import Pace
 from harvester.http.recent_requests import SHARED, Recent, Ring
 from harvester.model import seconds_in
 
 USED_UP: Final = "the server's rate limit is used up"
+#: Why requests wait that the server did not refuse, but would.
+PACED: Final = "the pace that the server bears"
 
 _MILLISECONDS: Final = 1e11  # a larger reset is epoch milliseconds,
 _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
@@ -49,8 +52,11 @@ class RateLimit:
         resources: Mapping[str, Sequence[Budget]],
         clock: Callable[[], float] = time.monotonic,
         recent: Recent | None = None,
+        adaptive: bool = True,
     ) -> None:
-        """`recent` holds the requests of earlier runs; those of this run are added."""
+        """`recent` holds the requests of earlier runs; those of this run are added.
+        `adaptive` finds the pace that the server bears, of each resource, below the budgets.
+        """
         self._clock = clock
         self._lock = threading.Lock()
         self._recent = recent
@@ -66,6 +72,7 @@ class RateLimit:
         shared = logs(SHARED, client)
         self._logs = {name: [*shared, *logs(name, budgets)] for name, budgets in resources.items()}
         self._held: dict[str, tuple[float, str]] = {}
+        self._paces = {name: Pace() for name in resources} if adaptive else {}
 
     def take(self, scope: str) -> Wait | None:
         """Take one request from every budget; where one has none left, take nothing and say how
@@ -75,12 +82,17 @@ class RateLimit:
             now = self._clock()
             until, reason = self._held.get(scope, (now, ""))
             longest = Wait(until - now, reason)
+            pace = self._paces.get(scope)
+            if pace and (wait := pace.wait_s(now)) > longest.seconds:
+                longest = Wait(wait, PACED, asked=False)
             for log in self._logs[scope]:
                 wait = log.wait_s(now)
                 if wait > longest.seconds:
                     longest = Wait(wait, str(log), asked=False)
             if longest.seconds > 0:
                 return longest
+            if pace:
+                pace.leave(now)
             for log in self._logs[scope]:
                 log.sent.append(now)
                 if self._recent and log.ring:
@@ -93,6 +105,23 @@ class RateLimit:
             until = self._clock() + wait.seconds
             if scope not in self._held or until > self._held[scope][0]:
                 self._held[scope] = (until, wait.reason)
+
+    def accept(self, scope: str) -> bool:
+        """A request of `scope` was answered with what it asked for; whether a pace ends by that."""
+        with self._lock:
+            return scope in self._paces and self._paces[scope].accept()
+
+    def slow_down(self, scope: str, left_at: float, wait_s: float) -> bool:
+        """A request that left at `left_at` was answered with a wish for fewer, and for a wait;
+        whether another pace follows.
+        """
+        with self._lock:
+            pace = self._paces.get(scope)
+            return pace is not None and pace.slow_down(self._clock(), left_at, wait_s)
+
+    def pace(self, scope: str) -> float | None:
+        """The requests a second that the server was found to bear; None: nothing is known."""
+        return self._paces[scope].per_s if scope in self._paces else None
 
 
 class _Log:

@@ -47,6 +47,13 @@ def roughly(seconds: float) -> str:
     return duration(seconds)
 
 
+def per_second(requests: float) -> str:
+    """How often something is asked: `17 requests/s`, `1.25 requests/s`, `20 requests/min`."""
+    if requests >= 1:
+        return f"{requests:.3g} requests/s" if requests < 1000 else f"{requests:,.0f} requests/s"
+    return f"{requests * 60:.3g} requests/min"
+
+
 def number(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: `1 page`, `12,345 pages`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

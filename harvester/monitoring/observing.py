@@ -121,6 +121,7 @@ class Monitor:
             waiting_for="" if waiting is None else waiting[1],
             waits_s=dict(progress.waited_s),
             partitions=_partitions(progress),
+            paces=dict(progress.paces),
             ending=progress.ending,
             active=_active(progress),
         )

@@ -46,7 +46,14 @@ from harvester.paging.recognition import (
     MOST_ALIKE,
     Recognition,
 )
-from harvester.paging.response_rules import announced_wait, is_page, judge, rule_fields
+from harvester.paging.response_rules import (
+    announced_wait,
+    disguised_limit,
+    is_page,
+    judge,
+    known_waits,
+    rule_fields,
+)
 from harvester.paging.signs import (
     MORE,
     NEXTISH,
@@ -101,11 +108,13 @@ __all__ = [
     "bare_request",
     "beyond",
     "counted_in",
+    "disguised_limit",
     "envelope",
     "is_page",
     "is_sure",
     "judge",
     "key_of",
+    "known_waits",
     "link_target",
     "measured",
     "member_text",

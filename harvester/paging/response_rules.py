@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from harvester.config import HeaderWhen, ResponseAction, When
-from harvester.http import wait_of
+from harvester.http import longest, wait_of
 from harvester.model import Key, as_text, is_met, parse
 from harvester.page import Field, Take
 
@@ -17,6 +17,32 @@ Verdict = Literal["keep", "retry", "ignore", "fail", "stop", "reauth", "restart"
 _PAGES: Final = frozenset({200, 201, 203, 206})
 #: Statuses that pass: RFC 9110 and 6585; 520-530 are Cloudflare's words for an origin in trouble.
 _PASSING: Final = frozenset({202, 408, 425, 429, 500, 502, 503, 504, *range(520, 531)})
+#: Where answers of well-known APIs say how long to wait, if the YAML does not say where.
+_KNOWN_WAITS: Final = (
+    "retry_after", "retry_after_ms", "retryAfter", "retryAfterMs", "parameters.retry_after",
+    "error.retry_after",
+)  # fmt: skip
+#: What a 403 says that is a rate limit, and for how long that asks to wait: GitHub wants a minute
+#: at least where it names no time; Google's asks for the usual waits.
+_DISGUISED: Final = {
+    "secondary rate limit": 60.0,
+    "abuse detection mechanism": 60.0,
+    "ratelimitexceeded": None,
+}
+
+
+def known_waits() -> list[Field]:
+    """The fields that well-known APIs say a wait in."""
+    return [Field(_wait_name(path), parse(path)) for path in _KNOWN_WAITS]
+
+
+def disguised_limit(status: int, snippet: bytes) -> tuple[bool, float | None]:
+    """Whether a 403 is a rate limit by what it says, and the seconds that it asks to wait."""
+    said = snippet.decode("utf-8", "replace").lower() if status == 403 else ""
+    for phrase, wait_s in _DISGUISED.items():
+        if phrase in said:
+            return True, wait_s
+    return False, None
 
 
 def is_page(status: int) -> bool:
@@ -51,10 +77,18 @@ def announced_wait(
     fields: Mapping[str, Any] | None,
     now: float,
 ) -> float | None:
-    """The seconds that an answer's body asks to wait, by the rule's path or that of all answers."""
+    """The seconds that an answer's body asks to wait, by the rule's path or that of all answers;
+    where there is neither, by the names that are well known.
+    """
     path = rule.retry_after_path if rule and rule.retry_after_path else retry_after_path
-    if path is None or fields is None:
+    if fields is None:
         return None
+    if path is not None:
+        return _wait_at(path, fields, now)
+    return longest(*(_wait_at(known, fields, now) for known in _KNOWN_WAITS))
+
+
+def _wait_at(path: str, fields: Mapping[str, Any], now: float) -> float | None:
     last = parse(path)[-1]
     in_ms = isinstance(last, Key) and last.name.lower().endswith(("ms", "millis", "milliseconds"))
     return wait_of(fields.get(_wait_name(path)), now, milliseconds=in_ms)

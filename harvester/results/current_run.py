@@ -67,6 +67,9 @@ class UnderWay:
             }
             if self.running
             else None,
+            "paces_per_s": {name: round(pace, 3) for name, pace in note.paces.items()}
+            if note and self.running
+            else {},
             "left_s": None if left is None else round(left, 1),
             "eta": None if left is None else _iso(self.now + left),
             "waiting": {"until": _iso(note.waiting_until), "for": note.waiting_for}

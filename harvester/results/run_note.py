@@ -26,7 +26,8 @@ class RunNote:
 
     `waiting_until` is the end of what everybody waits for, `waiting_for` why; rates are those of
     the last minute; `left_s` is an estimate. `partitions` counts them by state; `active` are those
-    that are being worked on.
+    that are being worked on. `paces` are the requests a second that the server was found to bear,
+    by resource.
     """
 
     pid: int
@@ -47,6 +48,7 @@ class RunNote:
     waiting_for: str = ""
     waits_s: Mapping[str, float] = field(default_factory=dict)
     partitions: Mapping[str, int] = field(default_factory=dict)
+    paces: Mapping[str, float] = field(default_factory=dict)
     ending: bool = False
     active: tuple[Mapping[str, Any], ...] = ()
 

@@ -186,6 +186,7 @@ def _totals(progress: Progress, columns: int) -> list[Text]:
         number(progress.records, "record"),
         f"{size(progress.bytes)} of JSON",
         f"{size(progress.rate())}/s",
+        progress.pace(),
     ]
     time = [
         f"{duration(progress.elapsed_s)} so far",
@@ -194,7 +195,9 @@ def _totals(progress: Progress, columns: int) -> list[Text]:
         if left is not None and left >= 1 and not progress.ending
         else "",
     ]
-    flowed = [*_flow(came, columns), *_flow([piece for piece in time if piece], columns)]
+    flowed = [
+        line for pieces in (came, time) for line in _flow(list(filter(None, pieces)), columns)
+    ]
     return [_with_dim_rest(whole), *(Text(line) for line in flowed)]
 
 

@@ -17,6 +17,7 @@ from harvester.engine import (
     BytesArrived,
     Doubted,
     Event,
+    PaceChanged,
     PageCommitted,
     PartitionDone,
     PartitionLost,
@@ -87,6 +88,9 @@ def _named(event: Event) -> tuple[str, dict[str, Any]] | None:
         case Waiting():
             told = {"seconds": round(event.seconds, 3), "reason": event.reason}
             return "waiting", {**_of(event.partition), **told}
+        case PaceChanged():
+            per_s = None if event.per_s is None else round(event.per_s, 3)
+            return "pace", {**_of(event.partition), "requests_per_s": per_s}
         case AttemptLost():
             told = {"attempt": event.attempt, "error": event.error}
             wait = {"wait_s": round(event.wait_s, 3)}

@@ -10,13 +10,14 @@ from typing import Final, Self, TextIO
 from harvester.engine import (
     AttemptLost,
     Event,
+    PaceChanged,
     PartitionDone,
     PartitionLost,
     PartitionPaused,
     RunStarted,
     Waiting,
 )
-from harvester.model import duration, number, one_line, roughly, size
+from harvester.model import duration, number, one_line, per_second, roughly, size
 from harvester.terminal.charset import shown
 from harvester.terminal.progress import Progress
 
@@ -51,6 +52,7 @@ class PlainDisplay:
         self._ends_shown = float("-inf")
         self._ended_now = 0
         self._wait_shown_until = float("-inf")
+        self._pace_shown: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +89,8 @@ class PlainDisplay:
                 return None  # a notice has said so
             case Waiting() | AttemptLost() if line := self._wait(event, now):
                 return line
+            case PaceChanged() if line := self._pace(event, now):
+                return line
         if now - self._last_line >= _EVERY_S:
             return self._totals()
         return None
@@ -111,6 +115,17 @@ class PlainDisplay:
         self._wait_shown_until = now + seconds
         return f"waiting {duration(seconds)}: {one_line(why)}"
 
+    def _pace(self, event: PaceChanged, now: float) -> str | None:
+        """The pace of a resource, at most once in ten seconds."""
+        resource = event.partition.resource
+        if now - self._pace_shown.get(resource, float("-inf")) < _EVERY_S:
+            return None
+        self._pace_shown[resource] = now
+        if event.per_s is None:
+            return f"pace: {one_line(resource)} is held back no longer"
+        pace = per_second(event.per_s)
+        return f"pace: {one_line(resource)}, {pace} at most: the server asked for fewer"
+
     def _totals(self) -> str:
         progress = self._progress
         waited, left = progress.waiting_s(), progress.left_s()
@@ -121,6 +136,7 @@ class PlainDisplay:
             number(progress.records, "record"),
             size(progress.bytes),
             f"{size(progress.rate())}/s",
+            progress.pace(),
             f"waited {duration(waited)} ({progress.most_waited_for})" if waited >= 1 else "",
             f"about {roughly(left)} left" if left is not None and left >= 1 else "",
         ]

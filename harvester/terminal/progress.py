@@ -21,6 +21,7 @@ from harvester.engine import (
     AttemptLost,
     BytesArrived,
     Event,
+    PaceChanged,
     PageCommitted,
     PartitionDone,
     PartitionLost,
@@ -30,7 +31,7 @@ from harvester.engine import (
     Waiting,
     Warned,
 )
-from harvester.model import Partition, number, one_line
+from harvester.model import Partition, number, one_line, per_second
 from harvester.terminal.active import Active, Paging, short_label
 
 _RECENT_S: Final = 10.0  # what the rate is taken over
@@ -56,6 +57,7 @@ class Progress:
         self.new_pages = self.new_records = self.new_bytes = self.new_stored_bytes = 0
         self.attempts_lost = 0
         self.waited_s: dict[str, float] = {}  # time in which every worker waited, by reason
+        self.paces: dict[str, float] = {}  # requests a second that the server bears, by resource
         self.ending = False  # somebody asked the run to end
         self._paging = {resource.name: Paging.of(resource) for resource in config.resources}
         self._clock = clock
@@ -89,6 +91,8 @@ class Progress:
                 case Waiting():
                     active = self._by_id[id(event.partition)]
                     self._wait(active, event.seconds, event.reason, now)
+                case PaceChanged():
+                    self._pace(event)
                 case AttemptLost():
                     self.attempts_lost += 1
                     active = self._by_id[id(event.partition)]
@@ -171,6 +175,13 @@ class Progress:
         active.reason = one_line(reason)
         active.shown = retries or seconds > _SHORT_WAIT_S
 
+    def _pace(self, event: PaceChanged) -> None:
+        resource = event.partition.resource
+        if event.per_s is None:
+            self.paces.pop(resource, None)
+        else:
+            self.paces[resource] = event.per_s
+
     def _end(self, partition: Partition) -> None:
         active = self._by_id.pop(id(partition), None)
         if active is None:  # it failed before it began
@@ -247,6 +258,16 @@ class Progress:
         with self._lock:
             self._count_wait(self._clock())
             return sum(self.waited_s.values())
+
+    def pace(self) -> str:
+        """The pace that the server was found to bear, in words; empty while none was looked for."""
+        with self._lock:
+            paces = list(self.paces.items())
+        several = len(self._paging) > 1
+        return ", ".join(
+            f"pace {per_second(per_s)}{f' of {one_line(name)}' if several else ''}"
+            for name, per_s in paces
+        )
 
     def everybody_waits(self) -> tuple[float, str] | None:
         """For how many seconds everybody waits yet, and what for; None while somebody works."""

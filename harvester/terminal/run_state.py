@@ -1,6 +1,6 @@
 """Says in words how the run under way stands, for `status`."""
 
-from harvester.model import duration, one_line, roughly, size, wrap
+from harvester.model import duration, one_line, per_second, roughly, size, wrap
 from harvester.results import RunNote, UnderWay
 
 
@@ -22,6 +22,8 @@ def running(run: UnderWay, stalled_after_s: float, columns: int | None) -> str:
     if run.note and run.note.waiting_until and run.note.waiting_until > run.now:
         wait = duration(run.note.waiting_until - run.now)
         told += f" Waiting {wait}: {one_line(run.note.waiting_for)}."
+    for name, per_s in (run.note.paces if run.note else {}).items():
+        told += f" The server bears {per_second(per_s)} for {one_line(name)}."
     return wrap(told, columns)
 
 

@@ -21,6 +21,7 @@ from harvester import (
     Event,
     Exported,
     Harvest,
+    PaceChanged,
     PageCommitted,
     Partition,
     PartitionDone,
@@ -140,6 +141,8 @@ def words(event: Event) -> str:
             return f"{event.wire} bytes"
         case Waiting():
             return f"{event.seconds} s: {event.reason}"
+        case PaceChanged():
+            return f"{event.per_s} requests/s"
         case AttemptLost():
             return f"{event.attempt}: {event.error}"
         case Warned():
