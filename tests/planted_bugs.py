@@ -35,7 +35,7 @@ from harvester.http import connection as wire
 from harvester.http import transport
 from harvester.http.connection import Watch
 from harvester.http.transport import Transport
-from harvester.model import partitions
+from harvester.model import moments, partitions
 from harvester.model.cycle_guard import LoopGuard
 from harvester.page import body, grammar, identity, matcher, page_format
 from harvester.page import records as elements
@@ -465,7 +465,8 @@ def clock_of_this_machine_believed() -> None:
 
 def future_gone_on_from() -> None:
     """The largest value is gone on from, however far it lies in the future."""
-    put(attempt, "is_beyond", lambda value, moment: False)
+    put(moments.Horizon, "is_beyond", lambda self, value: False)
+    put(moments.Horizon, "none_beyond", lambda self, values, least, greatest: True)
     put(incremental, "is_beyond", lambda value, moment: False)
 
 

@@ -9,8 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -33,7 +31,17 @@ from harvester.errors import (
     PageRejected,
 )
 from harvester.http import Response
-from harvester.model import Every, Key, fit, is_beyond, one_line, parse, server_time, split_key
+from harvester.model import (
+    Every,
+    Horizon,
+    Key,
+    Side,
+    fit,
+    one_line,
+    parse,
+    server_time,
+    split_key,
+)
 from harvester.page import (
     ALL,
     Came,
@@ -274,11 +282,13 @@ class PageReader:
         path = parse(incremental.cursor_path)
         dated = server_time(response.headers.get("date"))
         moment = dated or datetime.fromtimestamp(now, UTC)
+        horizon = Horizon(moment)
+        near, beyond = Side(horizon, beyond=False), Side(horizon, beyond=True)
         return [
             *self._wanted,
-            Field(LARGEST, path, Take.MAX, partial(_goes_on, moment, beyond=False)),
-            Field(SMALLEST, path, Take.MIN, partial(_goes_on, moment, beyond=False)),
-            Field(BEYOND, path, Take.MAX, partial(_goes_on, moment, beyond=True)),
+            Field(LARGEST, path, Take.MAX, near),
+            Field(SMALLEST, path, Take.MIN, near),
+            Field(BEYOND, path, Take.MAX, beyond),
         ]
 
     def end_of(self, page: Stream, place: Place, past: Checkpoint) -> Done | None:
@@ -328,9 +338,3 @@ class PageReader:
             f"({self._yaml}.data_selector) is {text}, which is neither a record nor a list of "
             "records"
         )
-
-
-def _goes_on(moment: datetime, value: Any, *, beyond: bool) -> bool:
-    """Whether a run could go on from a value: text or a number, on this side of `moment` or not."""
-    usable = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
-    return usable and is_beyond(value, moment) is beyond

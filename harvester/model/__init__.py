@@ -21,6 +21,8 @@ from harvester.model.durations import (
 from harvester.model.jsonpath import canonical, find, parse
 from harvester.model.moments import (
     FINER_EPOCHS,
+    Horizon,
+    Side,
     is_before,
     is_beyond,
     is_older,
@@ -124,6 +126,7 @@ __all__ = [
     "Every",
     "FromFile",
     "FromResource",
+    "Horizon",
     "Index",
     "JSONPathError",
     "Key",
@@ -139,6 +142,7 @@ __all__ = [
     "Reference",
     "Scope",
     "Segment",
+    "Side",
     "Spec",
     "Split",
     "Splittable",

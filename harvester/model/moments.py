@@ -7,6 +7,8 @@ is an epoch or an id, the numbers beside it must say (`is_time_like`).
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -22,6 +24,8 @@ _EARLIEST_EPOCH: Final = 10**9  # 2001, in seconds: smaller numbers count someth
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,9})?")
 _COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
+#: Numbers that may be such, each from the first to before the second.
+_COMPACT_NUMBERS: Final = ((19 * 10**6, 22 * 10**6), (19 * 10**12, 22 * 10**12))
 
 
 def server_time(date: str | None) -> datetime | None:
@@ -34,20 +38,67 @@ def server_time(date: str | None) -> datetime | None:
     return found if found >= _CREDIBLE_FROM else None
 
 
+class Horizon:
+    """The latest time that is believed of a value: `LEEWAY` behind `moment`."""
+
+    def __init__(self, moment: datetime) -> None:
+        latest = moment + LEEWAY
+        self._latest = latest
+        self._day = latest.strftime("%Y-%m-%d")
+        self._epoch = Decimal(latest.timestamp())
+
+    def is_beyond(self, value: Any) -> bool:
+        """Whether `value`, read as a time, lies behind it; False for what is no time."""
+        if isinstance(value, str) and (value[4:5] == "-" or not _NUMBER.fullmatch(value)):
+            # The first ten signs are enough to the day, and sort as text.
+            return value[:10] > self._day and _DATE.match(value) is not None
+        number = _number(value)
+        if number is None:
+            return False
+        if (compact := _compact(str(value))) is not None:
+            return compact > self._latest
+        return number > self._epoch * _unit(number)
+
+    def none_beyond(self, values: Sequence[Any], least: Any, greatest: Any) -> bool:
+        """Whether none of `values` lies behind it, for certain: all are texts, or all are numbers,
+        written so or as texts of digits, of which these two are the `least` and the `greatest`.
+        """
+        if isinstance(greatest, str) and not greatest.isdecimal():
+            # No text that sorts before one of today is a day of tomorrow.
+            return greatest[:10] <= self._day and _are_no_numbers(values)
+        low, high = Decimal(least), Decimal(greatest)
+        if any(low < end and high >= start for start, end in _COMPACT_NUMBERS):
+            return False
+        return _unit(low) == _unit(high) and high <= self._epoch * _unit(high)
+
+    def part(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The texts and numbers of `values` on this side of it, and those behind it."""
+        near: list[Any] = []
+        beyond: list[Any] = []
+        for value in values:
+            if isinstance(value, str | int | Decimal | float) and not isinstance(value, bool):
+                (beyond if self.is_beyond(value) else near).append(value)
+        return near, beyond
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """Asks of values whether they are texts or numbers on this side of a horizon, or `beyond`."""
+
+    horizon: Horizon
+    beyond: bool
+
+    def __call__(self, value: Any) -> bool:
+        """Whether one is."""
+        usable = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+        return usable and self.horizon.is_beyond(value) is self.beyond
+
+
 def is_beyond(value: Any, moment: datetime) -> bool:
     """Whether `value`, read as a time, lies more than `LEEWAY` behind `moment`; False for what is
     no time.
     """
-    latest = moment + LEEWAY
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        # The first ten signs are enough to the day, and sort as text.
-        return _DATE.match(value) is not None and value[:10] > latest.strftime("%Y-%m-%d")
-    number = _number(value)
-    if number is None:
-        return False
-    if (compact := _compact(str(value))) is not None:
-        return compact > latest
-    return number > Decimal(latest.timestamp()) * _unit(number)
+    return Horizon(moment).is_beyond(value)
 
 
 def is_before(value: Any, start: Any) -> bool:
@@ -128,6 +179,11 @@ def _compact(text: str) -> datetime | None:
         return datetime.strptime(text, form).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _are_no_numbers(values: Sequence[str]) -> bool:
+    """Whether no text is a number: each has the first hyphen of a date, or is looked at."""
+    return {value[4:5] for value in values} == {"-"} or not any(map(_NUMBER.fullmatch, values))
 
 
 def _unit(number: Decimal) -> int:

@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any, Final
 
 from harvester.errors import PageRefused
-from harvester.model import Path, canonical
+from harvester.model import Horizon, Path, Side, canonical
 from harvester.page.portions import LONE_SURROGATE
 
 #: No value has come yet; None is a value.
@@ -45,7 +45,7 @@ class Aggregate:
 
     take: Take
     value: Any = NOTHING
-    within: Callable[[Any], bool] | None = None  # of MIN and MAX: what else does not count
+    within: Side | None = None  # of MIN and MAX: which values count
     matched: bool = True  # a filter's aggregate starts False, until the filter holds
 
     @property
@@ -68,9 +68,9 @@ class Aggregate:
         elif self.take is Take.LAST:
             values = values[-1:]
         elif self.take in (Take.MIN, Take.MAX):
-            best = matches.extreme(self.take)
-            if best is not NOTHING and not (self.within and not self.within(best)):
-                values = [best]
+            counted = matches.on(self.within) if self.within else matches
+            best = counted.extreme(self.take)
+            values = counted.values if best is NOTHING else [best]
         for value in values:
             self.put(value)
 
@@ -103,10 +103,33 @@ class Matches:
 
     def extreme(self, take: Take) -> Any:
         """The smallest or largest that is not null; `NOTHING` where each must be looked at."""
+        return self._least if take is Take.MIN else self._greatest
+
+    def on(self, side: Side) -> "Matches":
+        """Those of them that count. Which do is decided once for all sides of a horizon."""
+        if side.horizon not in self._parted:
+            values, _ = self._compared
+            if values and side.horizon.none_beyond(values, self._least, self._greatest):
+                parts = self, Matches(())
+            else:
+                near, beyond = side.horizon.part(self.values)
+                parts = Matches(near), Matches(beyond)
+            self._parted[side.horizon] = parts
+        return self._parted[side.horizon][side.beyond]
+
+    @cached_property
+    def _parted(self) -> dict[Horizon, tuple["Matches", "Matches"]]:
+        return {}
+
+    @cached_property
+    def _least(self) -> Any:
         values, key = self._compared
-        if not values:
-            return NOTHING
-        return min(values, key=key) if take is Take.MIN else max(values, key=key)
+        return min(values, key=key) if values else NOTHING
+
+    @cached_property
+    def _greatest(self) -> Any:
+        values, key = self._compared
+        return max(values, key=key) if values else NOTHING
 
     @cached_property
     def _compared(self) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:

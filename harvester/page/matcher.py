@@ -5,14 +5,14 @@ the paths that are still alive in it. Where no path is alive, only depth is coun
 but the fields: memory does not grow with the page.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NoReturn
 
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
-from harvester.model import Every, Index, Key, Last, Path, Where
+from harvester.model import Every, Index, Key, Last, Path, Side, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
 from harvester.page.record_reader import Reader, Wanted, record_reader
 from harvester.page.scanner import Spare
@@ -27,7 +27,7 @@ class Field:
     name: str
     path: Path
     take: Take = Take.FIRST
-    within: Callable[[Any], bool] | None = None
+    within: Side | None = None
     """Which values count, for `MIN` and `MAX`."""
     advisory: bool = False
 

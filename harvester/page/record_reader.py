@@ -110,7 +110,7 @@ class RecordReader:
 
     def _records(self, array: bytes, *, objects_only: bool) -> tuple[Sequence[Any], bool] | None:
         """The objects among the items, and whether the last item is one."""
-        for decode in (self._decode, self._decode_mixed):
+        for decode, mixed in ((self._decode, False), (self._decode_mixed, True)):
             for came in self._came.values():
                 came.clear()
             for each in self._on_way:
@@ -123,6 +123,10 @@ class RecordReader:
             except _UNREAD:
                 return None
             else:
+                if not items:  # a comma with no item behind it
+                    return None
+                if not mixed:
+                    return items, True
                 records = [item for item in items if type(item) is self._kind]
                 return records, type(items[-1]) is self._kind
         return None
@@ -133,8 +137,12 @@ class RecordReader:
     def _counts(self, wanted: Wanted, left: Sequence[Any], array: bytes) -> Sequence[Any]:
         """How many records each of these values is; more of them where the key may stand twice."""
         came = array.count(b'"%b"' % wanted.names[-1].encode())
-        counts = [_count(each) for each in left if each is not _ABSENT]
-        return counts if came == len(counts) and not _ESCAPED.search(array) else [*counts, 0]
+        if {*map(type, left)} == {list}:
+            counts = [*map(len, left)]
+        else:
+            counts = [_count(each) for each in left if each is not _ABSENT]
+        escaped = b"\\" in array and _ESCAPED.search(array)
+        return counts if came == len(counts) and not escaped else [*counts, 0]
 
     def _hook(self) -> Callable[[Any, Any], Any]:
         """What notes each value as it comes, and puts a mark into its place: most of the cost."""
@@ -211,7 +219,7 @@ class ItemReader:
             items = self._decode(array)
         except _UNREAD:
             return None
-        if not _SCALARS.issuperset(map(type, items)):
+        if not (items and _SCALARS.issuperset(map(type, items))):
             return None
         return [Column(items, in_last=True)] * self._columns
 

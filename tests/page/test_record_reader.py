@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model.jsonpath import parse
+from harvester.model.moments import Horizon, Side
 from harvester.page import scanner
+from harvester.page.aggregators import Matches
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.parser import Parser
 from harvester.page.record_reader import Column, ItemReader, RecordReader, Wanted
@@ -25,12 +28,15 @@ PATHS = (
     "data[-1].user.id", "data[*].user.tag.id", "data[*].user", "data[*].items", "data[*]", "data",
     "data[*].items[*].id", "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
 )  # fmt: skip
+HORIZON = Horizon(datetime(2021, 1, 1, tzinfo=UTC))
+SIDES = st.sampled_from((None, Side(HORIZON, beyond=False), Side(HORIZON, beyond=True)))
 FIELDS = st.lists(
     st.builds(
-        lambda path, take, number: Field(f"{path}{take}{number}", parse(path), take),
+        lambda path, take, number, side: Field(f"{path}{take}{number}", parse(path), take, side),
         st.sampled_from(PATHS),
         st.sampled_from(Take),
         st.integers(0, 1),
+        SIDES,
     ),
     min_size=1,
     max_size=3,
@@ -40,7 +46,9 @@ FIELDS = st.lists(
 VALUES = st.sampled_from((
     "1", "-0", "2.50", "1e3", "1E400", "123456789012345678901234567890",
     '"7"', '"007"', '"-3"', '"a"', '"b"',
-    '"2021-01-01"', '"2021-01-02T00:00:00Z"', "null", "true", "[]", "{}", '[{"id":1}]', '{"id":2}',
+    '"2021-01-01"', '"2021-01-02T00:00:00Z"', '"2031-01-02T00:00:00+02:00"', '"20310102"',
+    "1609459200", "1909459200", "1909459200123", '"1909459200.5"', "20310102", "2.0310102e7",
+    "null", "true", "[]", "{}", '[{"id":1}]', '{"id":2}',
     '{"id":3,"id":4}', '{"tag":{"id":5},"id":6}', '{"tag":null}', '"\\ud800"',
     '"\\u00e9"', '"\\u0069d"', '"\u20ac"',
     '"say \\"id\\""', '"id"', '"items"', '"x\ty"', '"\\\\"', "1.7976931348623157e309",
@@ -90,6 +98,9 @@ def verdict(kind: type[FieldParser], wanted: Sequence[Field], chunks: Sequence[b
 )  # fmt: skip
 @example([['{"id":1}'] * 9 + ['{"id":1,"id":2}']], [Field("a", parse("data[*].id"), Take.LAST)],
          [], ",", False, None)  # fmt: skip
+@example([['{"id":1}', " ", '{"id":1}']], [Field("a", parse("data[*].id"), Take.LAST)],
+         [], ",", False, None)  # fmt: skip
+@example([["1", " ", "2"]], [Field("a", parse("data[*]"), Take.LAST)], [], ",", False, None)
 @example([['{"id":1}'] * 9, ['{"id":1}'] * 9], [Field("a", parse("data[3].id"), Take.LAST)],
          [], ",", False, None)  # fmt: skip
 def test_the_same_as_with_every_byte_parsed(
@@ -106,6 +117,34 @@ def test_the_same_as_with_every_byte_parsed(
     for chunks in ([text], cut(text, borders)):
         found = verdict(FieldParser, fields, chunks)
         assert found == expected or (isinstance(found, type) and isinstance(expected, type))
+
+
+#: Times and what is like them, many of one form together, as a page has them.
+TIMES = st.one_of(
+    st.lists(st.sampled_from(
+        ("2020-12-30", "2021-01-03", "2021-01-01", "2021-13-45", "2021-01-00"))),
+    st.lists(st.sampled_from(
+        ("2020-12-30T00:00:00Z", "2021-01-03T10:00:00.5+02:00", "2021-01-01T00:00:00-11:00"))),
+    st.lists(st.sampled_from((1609459200, 1609459300, 1909459200, 1609459200123, 1909459200123))),
+    st.lists(st.integers(-10, 10**20)),
+    st.lists(st.sampled_from((10**7, 20201230, 20210103, 21990101, 22 * 10**6, 20991231235959))),
+    st.lists(st.sampled_from(("1609459200", "1909459200", "20310101", "0020310101", "7", "007"))),
+    st.lists(st.sampled_from(("1609459200.5", "1909459200.5", "19999999999.5", "1-1", "2021-"))),
+    st.lists(st.sampled_from(("Sun, 03 Jan 2031 00:00:00 GMT", "Wed Jan 08 00:00:00 +0000 2031"))),
+    st.lists(st.decimals(allow_nan=False, allow_infinity=False)),
+    st.lists(st.sampled_from(
+        (None, True, "", "2021-01-01", "2031-01-01", "b", 5, Decimal("2031010.2e1"), 1909459200))),
+)  # fmt: skip
+
+
+@examples(1000)
+@given(values=TIMES)
+def test_a_window_of_times_is_parted_as_each_of_them(values: list[Any]) -> None:
+    """Whichever way it was decided: by the least and the greatest, or by every value."""
+    together = Matches(values)
+    for side in (Side(HORIZON, beyond=False), Side(HORIZON, beyond=True)):
+        counted = [value for value in together.on(side).values if side(value)]
+        assert counted == [value for value in values if side(value)]
 
 
 def read(text: str, *wanted: Wanted) -> list[Column] | None:
