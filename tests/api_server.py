@@ -109,12 +109,15 @@ class ApiServer:
     def _serve(self, connection: BaseHTTPRequestHandler) -> None:
         url = urlsplit(connection.path)
         length = int(connection.headers.get("Content-Length", 0))
+        body = connection.rfile.read(length)
+        if len(body) < length:  # whoever asked was killed before all of it had left
+            return
         asked = Asked(
             connection.command,
             url.path,
             tuple(parse_qsl(url.query, keep_blank_values=True)),
             {name.lower(): value for name, value in connection.headers.items()},
-            connection.rfile.read(length),
+            body,
             self.origin,
             connection.path,
         )
@@ -126,13 +129,13 @@ class ApiServer:
                 self._faults.append(error)
                 answer = Answer({"fault": str(error)}, status=400)
         text = json.dumps(answer.json) if answer.text is None else answer.text
-        body = text.encode() if answer.data is None else answer.data
-        body = b"" if answer.status in (204, 304) else body
+        content = text.encode() if answer.data is None else answer.data
+        content = b"" if answer.status in (204, 304) else content
         connection.send_response(answer.status)
         if "content-type" not in {name.lower() for name in answer.headers}:
             connection.send_header("Content-Type", "application/json")
         for name, value in answer.headers.items():
             connection.send_header(name, value)
-        connection.send_header("Content-Length", str(len(body)))
+        connection.send_header("Content-Length", str(len(content)))
         connection.end_headers()
-        connection.wfile.write(body)
+        connection.wfile.write(content)

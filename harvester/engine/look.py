@@ -24,7 +24,7 @@ from harvester.http import Backoff, RateLimit, Request, Response, window_reset
 from harvester.model import Partition, as_text, duration
 from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
-from harvester.store import Checkpoint, Part, decoded_chunks
+from harvester.store import Checkpoint, Part, decoded_chunks, part_suffix
 
 _ATTEMPTS: Final = 3
 #: How many records full pages have, mostly.
@@ -151,7 +151,7 @@ class Look(WaitingPolicy):
             )
             return replace(seen, notes=(*seen.notes, f"{message}: name the way to the next page"))
         try:
-            next_one = self._fetched(partition, 2, following)
+            next_one = self._fetched(partition, 2, following, part_suffix(path.name))
             past = Checkpoint().with_page(kept.records, kept.fields)
             next_one.following(self._paginator, following, past)
         except (AttemptFailed, RunStopped) as error:
@@ -166,12 +166,16 @@ class Look(WaitingPolicy):
         wrong = f"the second page: {message}" if found.wrong else None
         return replace(seen, second=message, wrong=wrong)
 
-    def _fetched(self, partition: Partition, number: int, cursor: Any) -> PageResult:
-        """One page."""
+    def _fetched(
+        self, partition: Partition, number: int, cursor: Any, suffix: str | None = None
+    ) -> PageResult:
+        """One page; `suffix` is of the part of the page before it, whose format it must have."""
         wanted = Wanted(partition, self._secrets.conceal(cursor), number)
 
         def read(response: Response, request: Request, asked: Any) -> PageResult:
-            place = Place(number, number, asked, request.url, after_records=number > 1)
+            place = Place(
+                number, number, asked, request.url, after_records=number > 1, suffix=suffix
+            )
             part = partial(Part, self._folder)
             return self._reader.read(response, part, place, _no_progress, time.time())
 

@@ -185,3 +185,17 @@ def test_what_would_end_a_partition_is_said(paginator: str, ends: str, tmp_path:
     with ApiServer(lambda asked: Answer({"items": rows(0, 3)})) as server:
         seen = looked(tmp_path, server, paginator)
     assert seen.ends == ends
+
+
+def test_a_second_page_of_another_format_fails_the_look(tmp_path: Path) -> None:
+    """As a run refuses it: the first page says what the pages are."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.params["page"] == "1":
+            return Answer(text="id\n1\n2\n", headers={"Content-Type": "text/csv"})
+        return Answer(text="<html>log in</html>", headers={"Content-Type": "text/html"})
+
+    with ApiServer(answer) as server:
+        seen = looked(tmp_path, server, "type: page_number", select="$")
+    assert seen.failed
+    assert "text/html, which is no CSV" in str(seen.wrong)
