@@ -45,6 +45,13 @@ from harvester.config.growth import (
 from harvester.config.hmac_auth import (
     Hmac,
 )
+from harvester.config.job import (
+    JOB,
+    Job,
+    JobCreate,
+    JobDownload,
+    JobPoll,
+)
 from harvester.config.lint import (
     lints,
 )
@@ -70,6 +77,7 @@ from harvester.config.paginators import (
     Cursor,
     HeaderCursor,
     HeaderLink,
+    JobFiles,
     JsonLink,
     Keyset,
     Offset,
@@ -129,6 +137,7 @@ from harvester.config.token_auth import (
 )
 from harvester.config.variables import (
     hidden,
+    looks_secret,
 )
 from harvester.config.wording import (
     listed,
@@ -140,6 +149,7 @@ from harvester.config.yamlfile import (
 
 __all__ = [
     "AUTH_OPTIONS",
+    "JOB",
     "AllowedHost",
     "ApiKey",
     "Auth",
@@ -162,6 +172,11 @@ __all__ = [
     "HttpBasic",
     "HttpDigest",
     "Incremental",
+    "Job",
+    "JobCreate",
+    "JobDownload",
+    "JobFiles",
+    "JobPoll",
     "JsonFormat",
     "JsonLinesFormat",
     "JsonLink",
@@ -206,6 +221,7 @@ __all__ = [
     "lints",
     "listed",
     "load_config",
+    "looks_secret",
     "parse_config",
     "parse_resolved",
     "read",

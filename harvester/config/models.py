@@ -27,7 +27,7 @@ from harvester.config.options import (
     SectionError,
 )
 from harvester.config.output import STORE_OPTIONS, Concurrency, Output
-from harvester.config.references import REQUEST_PARTS
+from harvester.config.references import JOB_STEPS, REQUEST_PARTS
 from harvester.config.resource import Resource
 from harvester.config.secret_text import MASK, masked
 from harvester.config.wording import KeyPath, listed, unknown
@@ -197,6 +197,13 @@ class Config(Section):
         for section, part in (
             (client, "headers"),
             *((resource, part) for resource in tree["resources"] for part in REQUEST_PARTS),
+            *(
+                (resource["job"][step], part)
+                for resource in tree["resources"]
+                for step in JOB_STEPS
+                if step in resource.get("job", {})
+                for part in REQUEST_PARTS
+            ),
         ):
             if part in section:
                 section[part] = _masked(section[part], is_secret_name)

@@ -7,7 +7,7 @@ down has it sent in both places.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harvester.config.references import REQUEST_PARTS, references_in
+from harvester.config.references import parts_of, references_in
 
 #: By the paginator's type: its parameter, and the references that are its count.
 _COUNTS: Final[Mapping[Any, tuple[str, tuple[str, ...]]]] = {
@@ -34,5 +34,4 @@ def without_usual_count(resource: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _named(resource: Mapping[Any, Any]) -> Iterator[str]:
-    for part in REQUEST_PARTS:
-        yield from (reference.name for _, reference in references_in(resource.get(part)))
+    yield from (reference.name for _, reference in references_in(parts_of(resource)))

@@ -334,8 +334,27 @@ class Keyset(_CursorSent):
     """What is added to it: `-1` where the API includes the record that the cursor names."""
 
 
+class JobFiles(_Sized):
+    """The pages are the files of a job, in the order of `job.download.urls_path`. It stands by
+    itself where that is given.
+    """
+
+    type: Literal["job_files"]
+    repeated_page: Literal["fail", "end", "keep"] = "keep"
+    """What a file means that has the same records as the one before it. Nothing, since each was
+    named by the server."""
+
+
 PaginatorConfig = Annotated[
-    SinglePage | PageNumber | Offset | Cursor | HeaderCursor | JsonLink | HeaderLink | Keyset,
+    SinglePage
+    | PageNumber
+    | Offset
+    | Cursor
+    | HeaderCursor
+    | JsonLink
+    | HeaderLink
+    | Keyset
+    | JobFiles,
     Field(discriminator="type"),
 ]
 """Any of them, told apart by `type`."""

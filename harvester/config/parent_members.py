@@ -7,7 +7,7 @@ paper. It stands in the spec's `include` by that name, as what is included by ha
 from collections.abc import Mapping
 from typing import Any
 
-from harvester.config.references import REQUEST_PARTS, references_in
+from harvester.config.references import parts_of, references_in
 
 
 def with_members(resource: Any) -> Any:
@@ -15,8 +15,7 @@ def with_members(resource: Any) -> Any:
     if not isinstance(resource, Mapping) or not isinstance(resource.get("partitions"), Mapping):
         return resource
     specs = dict(resource["partitions"])
-    parts = {part: resource[part] for part in (*REQUEST_PARTS, "json_body") if part in resource}
-    for _, reference in references_in(parts):
+    for _, reference in references_in(parts_of(resource)):
         spec = specs.get(reference.name)
         if reference.kind != "value" or reference.attribute is None:
             continue

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harvester.config.models import Config
-from harvester.config.references import is_given, references_in
+from harvester.config.references import REQUEST_PARTS, is_given, references_in
 from harvester.config.resource import Resource
 from harvester.config.variables import is_free_header, renewable
 from harvester.config.wording import listed
@@ -27,7 +27,7 @@ from harvester.security import is_secret_name
 #: The keys of a resource that shape its requests, or say what in a page is a record.
 _SHAPING: Final = (
     "path", "method", "params", "json", "form", "body", "first_params", "next_request", "format",
-    "data_selector", "paginator", "incremental",
+    "data_selector", "paginator", "incremental", "job",
 )  # fmt: skip
 
 #: The keys of a paginator that only say when paging ends, and shape no request.
@@ -199,12 +199,21 @@ def _shape(
 
 
 def _without_free(key: str, value: Any) -> Any:
+    if key == "job":
+        return _asked_by_job(value)
     if not isinstance(value, Mapping) or key not in _FREE:
         return value
     kept = {name: each for name, each in value.items() if name not in _FREE[key]}
     if key == "paginator" and "page_size_param" not in kept:
         kept.pop("page_size", None)  # never sent: it says what a short page is
     return kept
+
+
+def _asked_by_job(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job is made with and what is downloaded of it; not how it is waited for."""
+    create = {part: each for part, each in job["create"].items() if part in REQUEST_PARTS}
+    create |= {part: each for part, each in job["create"].items() if part == "method"}
+    return {"create": create, "download": job.get("download", {})}
 
 
 def _without_secrets(tree: Any) -> Any:

@@ -44,6 +44,28 @@ _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
 )
 
 
+#: The steps of a job, each of which makes requests.
+JOB_STEPS: Final = ("create", "poll", "download")
+
+
+def parts_of(resource: Mapping[Any, Any]) -> dict[str, Any]:
+    """The parts of a resource, as written, that make its requests; those of its job by step."""
+    names = (*REQUEST_PARTS, "json_body")
+    parts = {part: resource[part] for part in names if part in resource}
+    job = resource.get("job")
+    steps = {s: job[s] for s in JOB_STEPS if s in job} if isinstance(job, Mapping) else {}
+    asked = {
+        step: {part: given[part] for part in REQUEST_PARTS if part in given}
+        for step, given in steps.items()
+        if _is_map(given)
+    }
+    return {**parts, "job": asked} if asked else parts
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
 def references_in(tree: Any) -> Iterator[tuple[KeyPath, Reference]]:
     """Walk a tree: every reference, with the path to its string; what is no template is skipped."""
     for path, text in strings(tree):
@@ -84,7 +106,13 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         for reference in found:
             if reference.raw and path[-1] not in ("path", "url"):
                 yield path, f"{reference}: only a path takes |raw; elsewhere values are encoded"
-            fault = _misplaced(reference) if resource is None else _unanswered(reference, resource)
+            fault = (
+                _misplaced(reference)
+                if resource is None
+                else _of_its_job(reference, resource, path)
+                if reference.kind == "value" and _names_job(reference, resource)
+                else _unanswered(reference, resource)
+            )
             fault = fault and f"{fault}{_meant(reference, text)}"
             if fault or (fault := _cannot_be_left_out(reference, path)):
                 yield path, fault
@@ -126,6 +154,10 @@ def _request_of(path: KeyPath, tree: Any) -> Mapping[str, Any] | None:
         case ("resources", int(index), part, *_) if part in REQUEST_PARTS:
             resource: Mapping[str, Any] = tree["resources"][index]
             return resource
+        case ("resources", int(index), "job", step, part, *_) if (
+            step in JOB_STEPS and part in REQUEST_PARTS
+        ):
+            return tree["resources"][index]  # type: ignore[no-any-return]
         case ("resources", int(index), "paginator", "stop_before", "value"):
             return tree["resources"][index]  # type: ignore[no-any-return]
     return None
@@ -207,6 +239,31 @@ def _of_the_run(reference: Reference, resource: Mapping[str, Any]) -> str | None
     if reference.name == "since" and not resource.get("incremental"):
         return f"{reference} is what an incremental run starts at: this resource is not incremental"
     return None
+
+
+def _names_job(reference: Reference, resource: Mapping[str, Any]) -> bool:
+    """Whether a reference is to a value of the resource's job."""
+    partitions = resource.get("partitions")
+    is_key = isinstance(partitions, Mapping) and "job" in partitions
+    return reference.name == "job" and resource.get("job") is not None and not is_key
+
+
+def _of_its_job(reference: Reference, resource: Mapping[str, Any], path: KeyPath) -> str | None:
+    """Say why a reference to a job has no value where it stands, or None."""
+    job = resource["job"] if _is_map(resource["job"]) else {}
+    create, poll = (_included(job.get(step)) for step in ("create", "poll"))
+    before = [] if "create" in path else ["id", *create]
+    known = before if path[2:4] in (("job", "create"), ("job", "poll")) else [*before, *poll]
+    if reference.format is not None:
+        return f"{reference}: a value of a job takes no format"
+    if reference.attribute in known:
+        return None
+    if "create" in path:
+        return f"{reference}: there is no job yet when it is created"
+    if reference.attribute == "file" and path[2] == "path":
+        return None
+    answers = listed([f"{{job.{name}}}" for name in known], "and")
+    return f"unknown reference {reference}: known here are {answers}"
 
 
 def _included(spec: Any) -> list[str]:

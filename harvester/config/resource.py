@@ -16,6 +16,7 @@ from harvester.config.formats import (
     FormatConfig,
     JsonFormat,
 )
+from harvester.config.job import Job, with_pages_of_job
 from harvester.config.named_counts import without_usual_count
 from harvester.config.options import (
     KeyName,
@@ -90,6 +91,9 @@ class Resource(Section):
     """Query parameters of the first page only."""
     next_request: NextRequest | None = None
     """What replaces the parts of the request on every page after the first."""
+    job: Job | None = None
+    """An API that prepares a result and gives it when it is ready: the request that begins a job,
+    the one that asks how it stands, and how the result comes."""
     partitions: dict[KeyName, PartitionSpec] = Field(default_factory=dict)
     """Independent slices: keys and their values. Several keys make the product."""
     format: FormatConfig = JsonFormat(type="json")
@@ -180,12 +184,16 @@ class Resource(Section):
             "body": self.text_body,
             "first_params": self.first_params,
             "next_request": self.next_request and self.next_request.written(),
+            **({"job": self.job.steps} if self.job else {}),
         }
 
     @model_validator(mode="before")
     @classmethod
     def _completed(cls, tree: Any) -> Any:
-        """Take `url` for the path, and of a parent's record what the request names."""
+        """Take `url` for the path, what a job's pages are asked for with, and of a parent's record
+        what the request names.
+        """
+        tree = with_pages_of_job(tree)
         if isinstance(tree, Mapping) and tree.get("url") is not None:
             if tree.get("path"):
                 raise SectionError([(("url",), "stands in the place of path; take one out")])

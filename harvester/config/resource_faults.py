@@ -12,6 +12,7 @@ from harvester.config.formats import RawFormat
 from harvester.config.paginators import (
     Cursor,
     HeaderLink,
+    JobFiles,
     JsonLink,
     Keyset,
     Offset,
@@ -36,6 +37,7 @@ def resource_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     yield from _cursor_faults(resource)
     yield from _rule_faults(resource)
     yield from _since_faults(resource)
+    yield from _job_faults(resource)
 
 
 def _format_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
@@ -83,6 +85,7 @@ def _key_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     elif open_keys and resource.incremental:
         yield ("incremental",), "open windows go on from run to run by themselves"
     taken = {"env", "cursor", "page", *(("run",) if resource.incremental else ())}
+    taken |= {"job"} if resource.job else set()
     for key, spec in resource.partitions.items():
         included = [name for name, _ in getattr(spec, "include", ())]
         if twice := taken & {key, *included}:
@@ -166,11 +169,30 @@ def _cursor_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
 
 def _rule_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     for index, rule in enumerate(resource.response_actions):
-        if rule.action == "restart" and isinstance(resource.paginator, SinglePage):
+        if (
+            rule.action == "restart"
+            and isinstance(resource.paginator, SinglePage)
+            and not resource.job
+        ):
             yield (
                 ("response_actions", index, "action"),
                 "restart begins a chain of cursors again; single_page has none",
             )
+
+
+def _job_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
+    if resource.job is None:
+        if isinstance(resource.paginator, JobFiles):
+            yield ("paginator", "type"), "job_files are the files of a job; this resource has none"
+        return
+    if resource.incremental and resource.incremental.param:
+        yield ("incremental", "param"), "is no parameter of a job; say {since} in job.create"
+    if any(isinstance(spec, Crawl) for spec in resource.partitions.values()):
+        yield ("job",), "a crawl asks for its values as they are found, without a job for each"
+    if split_key(resource.partitions):
+        yield ("job",), "a window is split by what its first page says, and a job's page comes late"
+    if resource.refresh and resource.refresh.conditional:
+        yield ("refresh", "conditional"), "the pages of a job have no former ones"
 
 
 def _twice(resource: "Resource", option: str, name: str) -> Iterable[tuple[KeyPath, str]]:

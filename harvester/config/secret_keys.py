@@ -10,7 +10,7 @@ Like `references`, this reads the bare YAML tree and steps over whatever has the
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harvester.config.references import REQUEST_PARTS, references_in
+from harvester.config.references import parts_of, references_in
 from harvester.config.wording import KeyPath
 from harvester.security import is_secret_name
 
@@ -49,8 +49,7 @@ def faults(tree: Any) -> Iterator[tuple[KeyPath, str]]:
 def _sent_as_secrets(
     resource: Mapping[str, Any], place: KeyPath, keys: set[str]
 ) -> Iterator[tuple[KeyPath, str]]:
-    parts = {part: resource[part] for part in REQUEST_PARTS if part in resource}
-    for path, reference in references_in(parts):
+    for path, reference in references_in(parts_of(resource)):
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         sent = reference.kind == "value" and reference.name in keys and _says_secret(name)
         if sent and not is_secret_name(reference.name):

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
@@ -22,6 +22,7 @@ from harvester.engine.events import AttemptLost, BytesArrived, OnEvent, PaceChan
 from harvester.engine.fetching import (
     Channel,
     Exchanged,
+    Got,
     Ready,
     WaitingPolicy,
     Wanted,
@@ -56,7 +57,7 @@ from harvester.http import (
     origin_in,
 )
 from harvester.model import Partition
-from harvester.paging import Recognition
+from harvester.paging import Endpoint, Recognition
 from harvester.planning import ServerClock
 from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store, part_suffix
 
@@ -124,15 +125,19 @@ class Attempts(WaitingPolicy):
         self._left_at = 0.0  # when its request left
         self._said: str | None = None  # by the last answer that was whole and no page
 
-    def one(self, attempt: int, cursor: Any, at: Checkpoint) -> Exchanged[PageResult]:
-        """One try, and how much patience is left where nothing could be reached."""
+    def one(
+        self, attempt: int, cursor: Any, at: Checkpoint, asking_for: Partition | None = None
+    ) -> Exchanged[PageResult]:
+        """One try, and how much patience is left where nothing could be reached. `asking_for` is
+        the partition with all that its requests name, where that is more.
+        """
         self._attempt = attempt
         run = self._run
         self._afford(attempt)
         number = at.live_pages + 1
         former = self._former.page(number, cursor) if self._former and at.redone else None
         asking = validators(former) if former else {}
-        wanted = Wanted(self._partition, cursor, number, asking)
+        wanted = Wanted(asking_for or self._partition, cursor, number, asking)
         known = self._recognition
 
         def read(response: Response, request: Request, asked: Any) -> PageResult:
@@ -145,16 +150,38 @@ class Attempts(WaitingPolicy):
                 return self._kept(response, former, place, now)
             return self._source.reader.read(response, self._new_part, place, self._progress(), now)
 
-        try:
-            exchanged = fetch_page(self._channel, self, wanted, read)
-        except Unreached as error:
-            error.patience_s = run.reach.missed(error.origin)
-            raise
+        exchanged = self._exchanged(self._channel, wanted, read)
         if run.limit.accept(self._partition.resource):
             run.emit(PaceChanged(self._partition, None))
         if announced := exhausted(exchanged.got.headers, run.now().timestamp()):
             run.limit.hold(self._partition.resource, announced)
         return exchanged
+
+    def ask(
+        self,
+        attempt: int,
+        endpoint: Endpoint,
+        wanted: Wanted,
+        read: Callable[[Response, Request, Any], Got],
+    ) -> Exchanged[Got]:
+        """One try at a request that is no page's, such as that for a job."""
+        self._attempt = attempt
+        self._afford(attempt)
+        return self._exchanged(replace(self._channel, endpoint=endpoint), wanted, read)
+
+    def _exchanged(
+        self, channel: Channel, wanted: Wanted, read: Callable[[Response, Request, Any], Got]
+    ) -> Exchanged[Got]:
+        try:
+            return fetch_page(channel, self, wanted, read)
+        except Unreached as error:
+            error.patience_s = self._run.reach.missed(error.origin)
+            raise
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Sleep, and say why."""
+        self._run.emit(Waiting(self._partition, seconds, reason))
+        self._sleep(seconds)
 
     def _kept(self, response: Response, former: Entry, place: Place, now: float) -> PageResult:
         """The stored page of the generation before, which has not changed."""

@@ -59,7 +59,7 @@ def check_live(
                     lambda: transport,
                     session_of(config, source.endpoint),
                 )
-                look = Look(channel, source.reader, config.client.retry, own, limit, sleep)
+                look = Look(channel, source.reader, config.client.retry, own, limit, sleep, config)
                 seen = look.seen(partition)
                 pages.update((resource.name, path) for path in own.iterdir())
                 yield seen

@@ -42,4 +42,5 @@ class Commits:
 
     def _is_last(self, entry: Entry) -> bool:
         pages = self._writer.checkpoint.pages + (entry.part is not None)
-        return self._each_at_once or entry.done or pages == self.stop_at
+        at_once = self._each_at_once or entry.done or entry.is_of_job
+        return at_once or pages == self.stop_at

@@ -10,18 +10,21 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.config import Resource, Retry
+from harvester.config import Config, Resource, Retry
 from harvester.engine.fetching import Channel, Ready, WaitingPolicy, Wanted, fetch_page
+from harvester.engine.job_look import LookedJob, NotReady, asking
+from harvester.engine.job_steps import Steps
 from harvester.engine.page_reader import PageReader, Place
 from harvester.engine.page_result import PageResult
 from harvester.engine.second_page import claimed, compared, ends_in_words, total_in_words
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.http import Backoff, RateLimit, Request, Response, window_reset
-from harvester.model import Partition, as_text, duration
+from harvester.model import Partition, as_text, duration, number
 from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
 from harvester.store import Checkpoint, Part, decoded_chunks, part_suffix
@@ -78,7 +81,9 @@ class Look(WaitingPolicy):
         folder: Path,
         limit: RateLimit,
         sleep: Callable[[float], None],
+        config: Config,
     ) -> None:
+        self._config = config
         self._channel = channel
         self._reader = reader
         self._folder = folder
@@ -112,9 +117,18 @@ class Look(WaitingPolicy):
     def seen(self, partition: Partition) -> Seen:
         """Ask for the first page, a few times if need be, and for the next one."""
         cursor = self._paginator.first_cursor()
+        asking_for, job = partition, self._job()
         try:
-            kept = self._fetched(partition, 1, cursor)
+            if job is not None and self._resource.job is not None:
+                ready = job.partition(partition, self._resource.job.poll)
+                if ready is None:
+                    return self._without_data(partition)
+                asking_for = ready
+            kept = self._fetched(asking_for, 1, cursor)
             following = kept.following(self._paginator, cursor)
+        except NotReady as error:
+            told = self._secrets.redact(str(error))
+            return replace(self._without_data(partition), notes=(told,))
         except (AttemptFailed, RunStopped) as error:
             return Seen(
                 self._resource.name, partition.title, error=self._described(error),
@@ -134,9 +148,31 @@ class Look(WaitingPolicy):
             ends=ends_in_words(self._paginator),
             notes=tuple(_odd(self._resource, kept, done=isinstance(following, Done))),
         )
-        if path:
-            seen = self._with_second(seen, partition, kept, following, path)
+        if job is not None and job.files is not None:
+            named = f"its job names {number(job.files, 'file')}, this is the first"
+            seen = replace(seen, notes=(*seen.notes, named))
+        elif path:
+            seen = self._with_second(seen, asking_for, kept, following, path)
         return replace(seen, asked=tuple(self._asked))
+
+    def _job(self) -> LookedJob | None:
+        """What makes a job, where the pages are those of one."""
+        if self._resource.job is None:
+            return None
+        steps = Steps(self._config, self._channel.endpoint)
+        ask = asking(self._channel, self, steps, self._backoff, lambda: datetime.now(UTC))
+        return LookedJob(steps, ask, self._sleep)
+
+    def _without_data(self, partition: Partition) -> Seen:
+        """What is seen where the job has no data, or not yet."""
+        told = "the job has ended without data"
+        return Seen(
+            self._resource.name,
+            partition.title,
+            notes=(told,),
+            next="none",
+            asked=tuple(self._asked),
+        )
 
     def _with_second(
         self, seen: Seen, partition: Partition, kept: PageResult, following: Any | Done, path: Path
@@ -212,7 +248,8 @@ def _odd(resource: Resource, kept: PageResult, *, done: bool) -> Iterator[str]:
         yield f"{size:,} records were asked for and {kept.records:,} came: the server's own limit?"
     if kept.records == 0 and done:
         yield "the first page has no records: is data_selector right, and does the query match?"
-    if paginator_of(resource.paginator).has_one_page and kept.records in _FULL:
+    only = paginator_of(resource.paginator).has_one_page and resource.job is None
+    if only and kept.records in _FULL:
         yield f"{kept.records:,} records, and one page only: is there a second? Name a paginator"
 
 

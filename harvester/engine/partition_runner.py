@@ -18,7 +18,8 @@ from harvester.config import Resource
 from harvester.engine.attempts import Attempts, Run
 from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
-from harvester.engine.fetching import session_of
+from harvester.engine.fetching import Exchanged, session_of
+from harvester.engine.jobs import Jobs
 from harvester.engine.page_reader import NewPart, Place
 from harvester.engine.page_result import Asked, PageResult
 from harvester.engine.prefetch import Window
@@ -69,6 +70,7 @@ _MOVED_ON: Final = (
 _KEPT_EARLY: Final = "it was asked for before its window had closed, by the server's Date"
 _OFFSETS_MOVED: Final = "its offsets are now told in another way than those that it was asked with"
 _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
+_MOST_JOBS: Final = 3  # of a partition, in one run
 
 
 def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpoint:
@@ -85,6 +87,7 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         pages.put_into(writer),
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
     ):
+        pages.opened()
         commits = Commits(writer, pages.tell, each_at_once=pages.each_at_once)
         at = replace(writer.checkpoint)
         pages.heed()
@@ -110,6 +113,9 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
         commits.stop_at = stop_at
         while not at.done and at.pages != stop_at:
             with pages.blamed(at):
+                if (of_job := pages.of_job(at)) is not None:
+                    at = pages.goes_on(commits, at, of_job)
+                    continue
                 pages.check_loop(at)
                 fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
                 fetched = pages.repetition.checked(fetched)
@@ -141,6 +147,9 @@ class Pages:
         self._whole = self._secrets.conceal(self._paginator.first_cursor())
         self._first = self._secrets.conceal(self._link) if self._link else self._whole
         self._restarts = 0  # of this run
+        self._jobs: Jobs | None = None
+        if self._resource.job is not None:
+            self._jobs = Jobs(run, self._source, partition, self._turns, self._attempts)
         self._splits = Splits(self._resource, partition)
         refresh = self._resource.refresh
         conditional = refresh is not None and refresh.conditional
@@ -228,8 +237,26 @@ class Pages:
             if self._goes_on_from_delta:
                 included = {**self._partition.included, RUN_START: None}
                 self._asking = replace(self._partition, included=included)
-        elif entry.accepts is None:
+        elif entry.accepts is None and not entry.is_of_job:
             self._guard.add(entry.cursor)
+        if self._jobs is not None:
+            self._jobs.remember(entry)
+
+    def opened(self) -> None:
+        """Note that all lines of former runs have been taken in."""
+        if self._jobs is not None:
+            self._jobs.opened()
+
+    def of_job(self, at: Checkpoint) -> PageResult | None:
+        """The line that the job behind the pages takes before the next page is asked for, once the
+        server has said as much; None where there is nothing to wait for.
+        """
+        if self._jobs is None:
+            return None
+        try:
+            return self._jobs.line(at, self.cursor(at))
+        except ChainExpired as error:
+            return self._begun_again(at, error)
 
     @property
     def at_once(self) -> int:
@@ -305,14 +332,9 @@ class Pages:
         Or, where the chain of cursors leads no further, the line by which it begins again.
         """
         cursor = self.cursor(at)
-        known = self.repetition.recognition
-        tries = Attempts(
-            self._run, self._asking, self.new_part, dropped, known, self._cookies, self._former
-        )
-        policy = self._run.config.client.retry
-        backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
+        tries = self._attempts(dropped)
         try:
-            exchanged = backoff.call(lambda attempt: tries.one(attempt, cursor, at))
+            exchanged = self._exchanged(tries, cursor, at)
             self._refuse_open(exchanged.got)
             asked = Asked(
                 exchanged.request, exchanged.asked, cursor, exchanged.elapsed_s, tries.count
@@ -320,21 +342,54 @@ class Pages:
             unkept_cookies = self._cookies is None and "set-cookie" in exchanged.got.headers
             return exchanged.got.asked_with(asked, cookies=unkept_cookies)
         except ChainExpired as error:
-            if not at.live_pages and not self._goes_on_from_delta:
+            if not (at.live_pages or self._goes_on_from_delta or self._jobs):
                 raise  # nothing but the same request again
-            if self._restarts == _MOST_RESTARTS:
-                raise PageRefused(
-                    f"{error}; the partition was begun again {_MOST_RESTARTS} times, and never "
-                    "came to its end",
-                    status=error.status,
-                    hint_s=error.hint_s,
-                ) from error
-            self._restarts += 1
-            if error.hint_s:
-                if error.hint_s > policy.deadline:
-                    raise
-                tries.pause(tries.count, error.hint_s, error)
-            return self.restarted(at, str(error), error.status, tries.count)
+            return self._begun_again(at, error, tries)
+
+    def _attempts(self, dropped: threading.Event | None = None) -> Attempts:
+        """The tries at one request, which end where nobody wants the page any more."""
+        known, unwanted = self.repetition.recognition, dropped or threading.Event()
+        return Attempts(
+            self._run, self._asking, self.new_part, unwanted, known, self._cookies, self._former
+        )
+
+    def _exchanged(self, tries: Attempts, cursor: Any, at: Checkpoint) -> Exchanged[PageResult]:
+        """The page of `cursor`, tried again as needed."""
+        policy = self._run.config.client.retry
+        backoff = Backoff(policy, tries.pause, self._run.clock, self._run.rng)
+        jobs = self._jobs
+        if jobs is None:
+            return backoff.call(lambda attempt: tries.one(attempt, cursor, at))
+        try:
+            asking_for = jobs.partition(cursor)
+            return backoff.call(lambda attempt: tries.one(attempt, cursor, at, asking_for))
+        except PageRefused as error:
+            if not jobs.lapsed(error):
+                raise
+            renewed = jobs.partition(cursor)
+            return backoff.call(lambda attempt: tries.one(attempt, cursor, at, renewed))
+
+    def _begun_again(
+        self, at: Checkpoint, error: ChainExpired, tries: Attempts | None = None
+    ) -> PageResult:
+        """The line by which the chain begins again; raises where it has too often."""
+        most = _MOST_RESTARTS if self._jobs is None else _MOST_JOBS - 1
+        if self._restarts == most:
+            often = f"the partition was begun again {most} times"
+            if self._jobs is not None:
+                often = f"that was the last of {_MOST_JOBS} jobs in this run"
+            raise PageRefused(
+                f"{error}; {often}, and never came to its end",
+                status=error.status,
+                hint_s=error.hint_s,
+            ) from error
+        self._restarts += 1
+        tries = tries or self._attempts()
+        if error.hint_s:
+            if error.hint_s > self._run.config.client.retry.deadline:
+                raise error
+            tries.pause(tries.count, error.hint_s, error)
+        return self.restarted(at, str(error), error.status, tries.count)
 
     def next_generation(self, at: Checkpoint) -> PageResult:
         """The line by which a complete partition is asked for again."""
@@ -396,7 +451,8 @@ class Pages:
         """The line by which the chain of cursors begins again; says so."""
         why = self._secrets.redact(why)
         kept = "count until then" if at.done else "do not count"
-        message = f"begins again from its first page ({at.live_pages:,} pages {kept}): {why}"
+        anew = "begins again from its first page" if self._jobs is None else "begins a new job"
+        message = f"{anew} ({at.live_pages:,} pages {kept}): {why}"
         self._run.emit(Warned(self._partition, message))
         return self._turns.line(
             at,

@@ -27,6 +27,8 @@ from harvester.paging import DELTA, Done, at_the_end, beyond, paginator_of, unre
 from harvester.security import Secrets
 from harvester.store import (
     ACCEPTED,
+    JOB_MADE,
+    JOB_READY,
     REDONE,
     RESTARTED,
     Checkpoint,
@@ -42,6 +44,8 @@ _MOST_HEADERS: Final = 24
 _HEADER_CHARS: Final = 200  # of each: a server may send 100 of 64 KB with every page
 #: Errors that say nothing of whether there is such a page.
 _OF_THE_CLIENT: Final = (401, 403, 407, 408, 425, 429)
+#: The reasons of lines without a page that end nothing.
+_GOING_ON: Final = (RESTARTED, REDONE, ACCEPTED, JOB_MADE, JOB_READY)
 _MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
 
 
@@ -176,6 +180,7 @@ class Turns:
         status: int = 0,
         attempts: int = 0,
         fields: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> PageResult:
         """A line behind `at` that has no page."""
         entry = Entry(
@@ -184,7 +189,7 @@ class Turns:
             request=request or {},
             cursor=cursor,
             next=following,
-            done=following is None and reason not in (RESTARTED, REDONE, ACCEPTED),
+            done=following is None and reason not in _GOING_ON,
             reason=reason,
             status=status,
             records=0,
@@ -194,6 +199,7 @@ class Turns:
             fetched_at=iso(self._now()),
             elapsed_s=0.0,
             attempts=attempts,
+            response=self._response(headers or {}),
             fields=fields or {},
         )
         return PageResult(None, line=entry)

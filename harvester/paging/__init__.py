@@ -42,6 +42,10 @@ from harvester.paging.paginator import (
 from harvester.paging.paginators import (
     paginator_of,
 )
+from harvester.paging.paginators.job_files import (
+    file_cursor,
+    numbered,
+)
 from harvester.paging.recognition import (
     MOST_ALIKE,
     Recognition,
@@ -110,6 +114,7 @@ __all__ = [
     "counted_in",
     "disguised_limit",
     "envelope",
+    "file_cursor",
     "is_page",
     "is_sure",
     "judge",
@@ -119,6 +124,7 @@ __all__ = [
     "measured",
     "member_text",
     "more_than",
+    "numbered",
     "of_body",
     "of_headers",
     "paginator_of",

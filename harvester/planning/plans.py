@@ -205,7 +205,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Least:
-    """The least that a resource takes: one request a partition, as fast as the budgets allow.
+    """The least that a resource takes, as fast as the budgets allow: one request a partition, more
+    where a job is made.
 
     `after` names the parents whose records will add partitions that are not known yet.
     """
@@ -232,13 +233,22 @@ def least(config: Config, resource: Resource, now: datetime, out: Place | None =
     known = Plan(config, now, out or config.folder, files=True)
     partitions = known_count(known, resource)
     budgets = (*config.client.rate_limit, *resource.rate_limit)
+    requests = partitions * _least_each(resource)
     # A budget of N a period lets request k leave (k - 1) // N periods after the first.
     seconds = max(
-        ((partitions - 1) // budget.requests * budget.per for budget in budgets), default=0.0
+        ((requests - 1) // budget.requests * budget.per for budget in budgets), default=0.0
     )
     leads = resource.above or ([resource.name] if crawl_key(resource.partitions) else [])
     after = listed(leads, "and") if leads and known.awaits_parents(resource) else None
-    return Least(resource.name, partitions, partitions, max(0.0, seconds), after)
+    return Least(resource.name, partitions, requests, max(0.0, seconds), after)
+
+
+def _least_each(resource: Resource) -> int:
+    """The least number of requests that a partition takes."""
+    job = resource.job
+    if job is None:
+        return 1
+    return 3 + (job.has_files and job.download.path is not None)
 
 
 def known_count(plan: Plan, resource: Resource) -> int:

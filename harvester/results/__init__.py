@@ -56,6 +56,7 @@ from harvester.results.summary import (
     ResourceSummary,
     Summary,
     ThisRun,
+    WaitingFor,
 )
 from harvester.results.whole_run import (
     WholeRun,
@@ -82,6 +83,7 @@ __all__ = [
     "ThisRun",
     "UnderWay",
     "Verification",
+    "WaitingFor",
     "WholeRun",
     "count",
     "doubles",

@@ -17,7 +17,7 @@ from harvester.planning import Plan, kept_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
 from harvester.results.last_run import read_last_run
-from harvester.results.summary import ResourceSummary, Summary
+from harvester.results.summary import MOST_FAILURES, ResourceSummary, Summary, WaitingFor
 from harvester.results.whole_run import WholeRun
 from harvester.store import (
     ASIDE,
@@ -62,6 +62,7 @@ def status(out: Place) -> Summary:
     noted = read_last_run(store)
     failed = {failure.key for failure in noted.listed}
     open_ones = set()
+    waiting: list[WaitingFor] = []
     doubts, whole, gaps = Doubts(), WholeRun(store, asked.config), Gaps()
     since: str | None = None
     numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
@@ -79,6 +80,9 @@ def status(out: Place) -> Summary:
             open_ones.add(key)
         numbers[partition.resource].add(checkpoint, failed=is_gap or key in open_ones)
         whole.add(partition, checkpoint)
+        if checkpoint.waits_for is not None and len(waiting) < MOST_FAILURES:
+            job, made_at = checkpoint.waits_for
+            waiting.append(WaitingFor(partition.resource, partition.labels, job, made_at))
         for doubt in () if is_gap else checkpoint.doubts:  # a gap is a failure
             doubts.add(partition.resource, partition.labels, doubt)
     for split, doubt in gaps.close():
@@ -100,6 +104,7 @@ def status(out: Place) -> Summary:
         doubts=list(doubts),
         since=since,
         gaps=gaps.listed,
+        waiting=waiting,
     )
 
 

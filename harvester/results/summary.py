@@ -106,6 +106,16 @@ class Gap:
     told: str
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingFor:
+    """A partition whose job is not ready yet: the job's id, and since when it was made."""
+
+    resource: str
+    partition: Mapping[str, str]
+    job: Any
+    since: str
+
+
 @dataclass(slots=True)
 class Failures:
     """The failures of a run: how many there were, by resource, and the first of them in words."""
@@ -155,6 +165,7 @@ class Summary:
     doubts: list[DoubtGroup] = field(default_factory=list)
     since: str | None = None  # when the last page, or the last word, of any partition was kept
     gaps: list[Gap] = field(default_factory=list)  # windows above the cap; failures too
+    waiting: list[WaitingFor] = field(default_factory=list)  # for jobs; the first of them
     run: ThisRun | None = None  # what the run did that gave this; None where there was none
     strict: bool = False  # whether a doubt is as bad as a failure
 
@@ -210,6 +221,8 @@ class Summary:
         }
         if self.gaps:
             value["gaps"] = [asdict(gap) for gap in self.gaps]
+        if self.waiting:
+            value["waiting"] = [asdict(each) for each in self.waiting]
         if self.ended_by is not None:
             value["stopped"] = str(self.ended_by)
         if self.run is not None:

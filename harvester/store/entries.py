@@ -31,6 +31,12 @@ ACCEPTED: Final = "accepted"
 SPLIT: Final = "split"
 #: The reason of a line that ends a partition at the API's cap, where the rest cannot be got.
 CAPPED: Final = "capped"
+#: The reason of a line that says that a job was made, and which; see `engine.jobs`.
+JOB_MADE: Final = "job_made"
+#: The reason of a line that says that its result is ready.
+JOB_READY: Final = "job_ready"
+#: The reason of a line that ends a partition whose job has no data.
+JOB_EMPTY: Final = "job_empty"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
 #: How many lines of a run may be kept and not yet safe.
@@ -144,6 +150,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return tuple(map(str, labels)) if isinstance(labels, list | tuple) else ()
 
     @property
+    def is_of_job(self) -> bool:
+        """Whether it says how the job of the partition stands, and the chain goes on."""
+        return self.reason in (JOB_MADE, JOB_READY) and not self.done
+
+    @property
     def redoes(self) -> bool:
         """Whether the next generation begins here."""
         return self.reason == REDONE and not self.done
@@ -152,6 +163,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 @dataclass(slots=True)
 class Checkpoint:
     """What the journal says when read: where the next page is, and totals so far.
+
+    `waits_for` is the id of the job whose result is not ready yet, and when it was made.
 
     `pages` numbers the parts, `superseded_pages` of which no longer count; records and bytes are
     of those that do. `attempts` are all there were, `retries` those that came to nothing. `redone`:
@@ -190,6 +203,7 @@ class Checkpoint:
     at: str | None = None  # when the last line was written
     control_characters: int = 0
     part: str | None = None  # of the last page that has one
+    waits_for: tuple[Any, str] | None = None
 
     @property
     def live_pages(self) -> int:
@@ -214,6 +228,10 @@ class Checkpoint:
             self.redone = self.redone or entry.redoes
         if entry.reason == SPLIT:
             self.total = entry.fields.get("total")
+        if entry.reason:
+            made = entry.fields.get("job") if entry.reason == JOB_MADE else None
+            told = made.get("id") if isinstance(made, Mapping) else None
+            self.waits_for = None if told is None else (told, entry.fetched_at)
         self.next, self.started = entry.next, True
         self.done, self.reason = entry.done, entry.reason
         self.doubts = entry.doubts

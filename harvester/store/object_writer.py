@@ -146,7 +146,7 @@ class ObjectWriter:
     def commit(self, entry: Entry, part: Part | None, *, at_once: bool = False) -> None:
         """Put the part; a line without a page goes with the next one. It is safe at once."""
         self._held.append(entry)
-        if part is not None or entry.done or entry.redoes:
+        if part is not None or entry.done or entry.redoes or entry.is_of_job:
             self._put(part)
         self._take(entry)
         if part is not None:

@@ -10,6 +10,7 @@ from harvester.errors import Interrupted
 from harvester.model import (
     DoubtGroup,
     Partition,
+    as_text,
     duration,
     number,
     one_line,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
+_MOST_WAITING: Final = 10
 _MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
 _FEW: Final = 3  # on one so narrow that each takes two lines
 _NARROW: Final = 60
@@ -75,6 +77,7 @@ def standing(
         resources(summary, columns),
         ends(summary, columns),
         crawls(summary, columns),
+        waiting(summary, columns),
         missing(summary.failures, columns),
         doubted(summary.doubts, columns),
         _noted(summary, columns),
@@ -89,6 +92,18 @@ def ends(summary: Summary, columns: int | None) -> str:
         counts.update(item.ends)
     ends = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
     return wrap(f"Ended with {ends}.", columns) if ends else ""
+
+
+def waiting(summary: Summary, columns: int | None) -> str:
+    """The jobs that are not ready yet."""
+    lines = []
+    for each in summary.waiting[:_MOST_WAITING]:
+        labels = " ".join([each.resource, *(f"{k}={v}" for k, v in each.partition.items())])
+        job = as_text(each.job)
+        lines.append(f"{one_line(labels)}: waiting for job {one_line(job)} since {each.since}.")
+    if len(summary.waiting) > _MOST_WAITING:
+        lines.append(f"{len(summary.waiting) - _MOST_WAITING:,} more wait for jobs.")
+    return "\n".join(wrap(line, columns) for line in lines)
 
 
 def crawls(summary: Summary, columns: int | None) -> str:

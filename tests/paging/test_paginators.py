@@ -12,6 +12,7 @@ from harvester.config import (
     Cursor,
     HeaderCursor,
     HeaderLink,
+    JobFiles,
     JsonLink,
     Keyset,
     Limits,
@@ -51,6 +52,7 @@ class Sample:
 
     options: Mapping[str, Any]
     sends: tuple[str, ...] = ()  # the parameters in which a cursor goes, if any
+    needs: Mapping[str, Any] = field(default_factory=dict)  # of the resource
 
     def leading(self, index: int) -> Answer:
         """What stands beside the records, or in the headers, and leads to the page behind it."""
@@ -91,6 +93,17 @@ class Header8288(Sample):
 
 SAMPLES: dict[type[PagingOptions], Sample] = {
     SinglePage: Sample({"type": "single_page"}),
+    JobFiles: Sample(
+        {"type": "job_files"},
+        needs={
+            "path": "{job.file}",
+            "job": {
+                "create": {"path": "jobs"},
+                "poll": {"path": "jobs/{job.id}"},
+                "download": {"urls_path": "files"},
+            },
+        },
+    ),
     PageNumber: Sample(
         {"type": "page_number", "page_size": SIZE, "page_size_param": "n"}, ("page",)
     ),
@@ -111,6 +124,10 @@ SAMPLES: dict[type[PagingOptions], Sample] = {
 def made(member: type[PagingOptions], **options: Any) -> Paginator[Any]:
     """The paginator of a member's sample, with further options."""
     return paginator_of(member(**{**SAMPLES[member].options, **options}))
+
+
+def _resource(member: type[PagingOptions]) -> dict[str, Any]:
+    return {"name": "items", "path": "items", **SAMPLES[member].needs}
 
 
 def answer(
@@ -264,7 +281,7 @@ def test_maximum_pages(member: type[PagingOptions]) -> None:
     """So many pages, and no more."""
     steps = list(walked(made(member, maximum_pages=2), pages(member)))
     assert len(steps) <= 2
-    assert steps[-1][3] in (Done("maximum_reached"), Done("single_page"))
+    assert steps[-1][3] in (Done("maximum_reached"), Done("single_page"), Done("last_file"))
 
 
 def test_empty_pages(member: type[PagingOptions]) -> None:
@@ -357,7 +374,7 @@ def test_nothing_is_foreseen_beyond_the_maximum(member: type[PagingOptions]) -> 
 def test_place_in_round_trip(member: type[PagingOptions]) -> None:
     """A cursor that is no link stands in the request, once, and everything else stays."""
     paginator, sample = made(member), SAMPLES[member]
-    resource = Resource(name="items", path="items", paginator=paginator.options)
+    resource = Resource(**_resource(member), paginator=paginator.options)
     for cursor, *_ in walked(paginator, pages(member)):
         before = RequestParts([("q", "a b"), ("page", "x"), ("page", "y")], {"a": [1]}, {"X": "1"})
         parts = paginator.place_in(before, cursor)
@@ -399,7 +416,7 @@ def test_replay(member: type[PagingOptions]) -> None:
     harvest of the replay then follows it to the same page.
     """
     paginator = made(member)
-    resource = Resource(name="items", path="items", paginator=paginator.options)
+    resource = Resource(**_resource(member), paginator=paginator.options)
     for cursor, page, at, following in walked(paginator, pages(member)):
         if isinstance(following, Done):
             return
