@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -137,10 +138,16 @@ def imports(tree: ast.AST, on_load: bool = True) -> Iterator[Import]:
             yield from imports(node, on_load and not typing_only and not in_function)
 
 
+@cache
+def imports_of(name: str) -> tuple[Import, ...]:
+    """Every import of a module."""
+    return tuple(imports(MODULES[name]))
+
+
 def own(name: str, *, on_load: bool = False) -> set[str]:
     """The modules of the package that a module imports; the package itself does not count."""
     found = set()
-    for each in imports(MODULES[name]):
+    for each in imports_of(name):
         package, _, target = each.target.partition(".")
         if package != PACKAGE or (on_load and not each.on_load):
             continue
@@ -211,8 +218,8 @@ def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None
     """A library is imported where its traps are known, and nowhere else."""
     importers = {
         name
-        for name, tree in MODULES.items()
-        for each in imports(tree)
+        for name in MODULES
+        for each in imports_of(name)
         if f"{each.target}.{each.name}.".startswith(f"{library}.")
     }
     for name in importers:
@@ -224,7 +231,7 @@ def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None
 )
 def test_pure_modules(name: str) -> None:
     """No clock, socket or path: neither imported nor asked for."""
-    for each in imports(MODULES[name]):
+    for each in imports_of(name):
         allowed = (each.target, each.name) == ("pathlib", "PurePosixPath")  # a value, no file
         assert allowed or each.target.split(".")[0] not in IMPURE
     for node in ast.walk(MODULES[name]):
