@@ -6,7 +6,6 @@ wait, or nothing comes behind it, it is done at once.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from harvester.engine.page_result import PageResult
 from harvester.store import Checkpoint, Entry, Writer
@@ -38,7 +37,7 @@ class Commits:
         except BaseException:
             page.discard()
             raise
-        self._on_commit(page.entry, replace(self._writer.checkpoint))
+        self._on_commit(page.entry, self._writer.checkpoint.copy())
 
     def _is_last(self, entry: Entry) -> bool:
         pages = self._writer.checkpoint.pages + (entry.part is not None)

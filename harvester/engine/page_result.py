@@ -8,8 +8,8 @@ Then `Commits` make it part of the harvest. A line that has no page is a result 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
 
 from harvester.http import Request
 from harvester.page import Sight
@@ -32,18 +32,17 @@ class Asked:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class PageResult:
+class PageResult(NamedTuple):
     """One page. Its part is whole and checked, and *must* be made durable before anything may speak
     of it; None where a rule ended the partition, or the line says that there is no page.
     """
 
     part: Part | None
     status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     records: int = 0
     bytes: int = 0
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
     page: Page | None = None  # None: a rule ended the partition
     sight: Sight | None = None  # None: it has no records
     control_characters: int = 0  # raw in strings
@@ -66,11 +65,15 @@ class PageResult:
 
     def asked_with(self, asked: Asked, *, cookies: bool) -> Self:
         """The result, and what it was asked for with."""
-        return replace(self, asked=asked, cookies=cookies)
+        return self._replace(asked=asked, cookies=cookies)
+
+    def refreshed(self, fields: Mapping[str, Any], again: Entry | None) -> Self:
+        """The result for a page that is as it was: its fields, and what says what follows."""
+        return self._replace(fields=fields, again=again)
 
     def with_entry(self, entry: Entry) -> Self:
         """The result, judged: its line."""
-        return replace(self, line=entry)
+        return self._replace(line=entry)
 
     def following(
         self, paginator: Paginator[Any], cursor: Any, past: Checkpoint = _NOTHING_CAME

@@ -89,11 +89,11 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
     ):
         pages.opened()
         commits = Commits(writer, pages.tell, each_at_once=pages.each_at_once)
-        at = replace(writer.checkpoint)
+        at = writer.checkpoint.copy()
         pages.heed()
         if not at.done:
             pages.await_close()
-        run.emit(PartitionStarted(partition, replace(at)))
+        run.emit(PartitionStarted(partition, at.copy()))
         pages.tell_of_power_cut(writer.lost)
         if pages.kept_early:
             at = pages.goes_on(commits, at, pages.restarted(at, _KEPT_EARLY))

@@ -8,7 +8,7 @@ any other. Memory holds one line of the journal.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -114,7 +114,7 @@ class Former:
         fields = {**result.fields, UNCHANGED: True}
         silent = self._leading and self._leading not in result.headers
         again = entry.but(next=following) if silent else None
-        return replace(result, fields=fields, again=again)
+        return result.refreshed(fields, again)
 
 
 def is_other_version(asked: str | None, told: str | None) -> bool:

@@ -9,12 +9,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from harvester.config import Retry
 from harvester.errors import AttemptFailed, PageRejected
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 Result = TypeVar("Result")
 
@@ -37,11 +38,20 @@ class Backoff:
         repeated.
         """
         began = self.clock()
+        try:
+            return attempt(1)  # nearly always: what there is to set up for the others is not
+        except PageRejected as error:
+            first = error
+        return self._again(attempt, first, began)
 
-        def wait(state: tenacity.RetryCallState) -> float:
+    def _again(self, attempt: Callable[[int], Result], first: PageRejected, began: float) -> Result:
+        """The tries behind the first, which came to nothing in `first`."""
+        import tenacity  # asyncio with it: 20 ms, where a try fails
+
+        def wait(state: "RetryCallState") -> float:
             return self._wait_s(state.attempt_number, _error(state))
 
-        def stop(state: tenacity.RetryCallState) -> bool:
+        def stop(state: "RetryCallState") -> bool:
             error = _error(state)
             longest = max(state.upcoming_sleep, getattr(error, "hint_s", None) or 0.0)
             patience_s = getattr(error, "patience_s", None)
@@ -51,7 +61,7 @@ class Backoff:
                 or self.clock() - began + longest > self.policy.deadline
             )
 
-        def pause(state: tenacity.RetryCallState) -> None:
+        def pause(state: "RetryCallState") -> None:
             error = _error(state)
             assert isinstance(error, AttemptFailed)  # noqa: S101  # narrows for the type checker
             self.sleep(state.attempt_number, state.upcoming_sleep, error)
@@ -65,7 +75,10 @@ class Backoff:
             reraise=True,
         ):
             with tried:
-                result = attempt(tried.retry_state.attempt_number)
+                number = tried.retry_state.attempt_number
+                if number == 1:
+                    raise first
+                result = attempt(number)
         return result
 
     def _wait_s(self, tries: int, error: BaseException | None) -> float:
@@ -78,5 +91,5 @@ class Backoff:
         return wait_s
 
 
-def _error(state: tenacity.RetryCallState) -> BaseException | None:
+def _error(state: "RetryCallState") -> BaseException | None:
     return state.outcome.exception() if state.outcome else None

@@ -9,7 +9,8 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -210,9 +211,15 @@ class Checkpoint:
         """The pages that count: those of the chain of cursors that is being followed."""
         return self.pages - self.superseded_pages
 
+    def copy(self) -> "Checkpoint":
+        """Another of the same values: made for each page, and so not by `dataclasses.replace`,
+        which takes five times as long.
+        """
+        return Checkpoint(*_values(self))
+
     def after(self, entry: Entry) -> "Checkpoint":
         """The checkpoint that this line leads to."""
-        following = replace(self)
+        following = self.copy()
         following.add(entry)
         return following
 
@@ -252,7 +259,7 @@ class Checkpoint:
 
     def before(self, page: Entry) -> "Checkpoint":
         """What the chain showed before the last page, this one, as far as that can be told."""
-        earlier = replace(self)
+        earlier = self.copy()
         earlier.pages -= 1
         earlier.records -= page.records
         earlier.empty_pages = max(0, self.empty_pages - 1)
@@ -260,7 +267,7 @@ class Checkpoint:
 
     def with_page(self, records: int, fields: Mapping[str, Any]) -> "Checkpoint":
         """What the chain shows once a page counts, as far as its end is judged by it."""
-        following = replace(self)
+        following = self.copy()
         following.pages += 1
         following.records += records
         following.see(records, fields)
@@ -291,6 +298,9 @@ class Checkpoint:
             else:
                 self.total_changed = True
             self.total = total
+
+
+_values = attrgetter(*Checkpoint.__slots__)
 
 
 def encode(value: Header | Entry, safe: int | None = None) -> bytes:
