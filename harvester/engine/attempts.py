@@ -5,6 +5,7 @@ hold for all workers, an end when the run is to stop, counts, and which failures
 mend. All others are left to the page loop.
 """
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -90,6 +91,22 @@ class Run:
     counting: threading.Lock = field(default_factory=threading.Lock)
     reach: Reach = field(default_factory=lambda: Reach(time.monotonic))
     again: RetryBudget = field(default_factory=lambda: RetryBudget(1.0, 0.0))
+
+
+def heed(run: Run, resource: str, last: Entry) -> None:
+    """Let no request leave before what the server announced with the page that a partition kept
+    last, be it to a run before.
+    """
+    if not last.response or exhausted(last.response, 0.0) is None:  # whenever it came
+        return
+    with contextlib.suppress(ValueError):
+        fetched = datetime.fromisoformat(last.fetched_at)
+        announced = exhausted(last.response, fetched.timestamp())
+        if announced is None:
+            return
+        gone = max(0.0, (run.now() - fetched).total_seconds())
+        if announced.seconds > gone:
+            run.limit.hold(resource, replace(announced, seconds=announced.seconds - gone))
 
 
 class Attempts(WaitingPolicy):

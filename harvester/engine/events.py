@@ -113,7 +113,9 @@ class Doubted(Timed):
 
 @dataclass(frozen=True, slots=True)
 class PartitionDone(Timed):
-    """A partition has its last page."""
+    """A partition has its last page; no `PartitionStarted` comes before this where it had it before
+    the run, and no worker was needed.
+    """
 
     partition: Partition
     checkpoint: Checkpoint

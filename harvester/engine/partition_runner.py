@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from harvester.config import Resource
-from harvester.engine.attempts import Attempts, Run
+from harvester.engine.attempts import Attempts, Run, heed
 from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
 from harvester.engine.fetching import Exchanged, session_of
@@ -38,7 +38,7 @@ from harvester.errors import (
     RunStopped,
     WindowOpen,
 )
-from harvester.http import Backoff, exhausted
+from harvester.http import Backoff
 from harvester.model import ABSENT, Doubt, LoopGuard, Partition, Scope, as_text, render
 from harvester.paging import (
     RUN_START,
@@ -207,18 +207,8 @@ class Pages:
         """Let no request leave before what the server announced with the page that was kept last,
         be it to a run before.
         """
-        last = self._last
-        if last is None or not last.response:
-            return
-        with contextlib.suppress(ValueError):
-            fetched = datetime.fromisoformat(last.fetched_at)
-            announced = exhausted(last.response, fetched.timestamp())
-            if announced is None:
-                return
-            gone = max(0.0, (self._run.now() - fetched).total_seconds())
-            if announced.seconds > gone:
-                left = replace(announced, seconds=announced.seconds - gone)
-                self._run.limit.hold(self._partition.resource, left)
+        if self._last is not None:
+            heed(self._run, self._partition.resource, self._last)
 
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal, one that it has or the next."""

@@ -27,6 +27,7 @@ from harvester.engine.events import (
     RunStarted,
     Warned,
 )
+from harvester.engine.finished import Finished
 from harvester.engine.partition_runner import harvest_partition
 from harvester.engine.run_counter import RunCounter
 from harvester.engine.sources import secrets_of, sources_of
@@ -46,7 +47,15 @@ from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport
 from harvester.model import Address, OpenWindows, Partition, Windows, place_of_text
 from harvester.paging import paginator_of
 from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
-from harvester.results import Failure, Failures, Summary, status, write_last_run
+from harvester.results import (
+    Failure,
+    Failures,
+    KnownBefore,
+    Standing,
+    Summary,
+    status_beyond,
+    write_last_run,
+)
 from harvester.security import Secrets
 from harvester.store import (
     Asked,
@@ -57,6 +66,7 @@ from harvester.store import (
     folder_of,
     is_done,
     prepare,
+    refuse_later,
     replan,
     store_at,
 )
@@ -94,7 +104,7 @@ def harvest(
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with store.claim():
-        asked = prepare(store, config, datetime.now(UTC), accept=accept_change)
+        asked = prepare(store, config, datetime.now(UTC), accept=accept_change, looks=False)
         workers = concurrency or config.concurrency.partitions
         counter = RunCounter(iso(datetime.now(UTC)))
 
@@ -118,7 +128,8 @@ def harvest(
                 for note in lines:
                     run.emit(Warned(Partition(name, {}), note))
             with contextlib.closing(Feed(plan, chosen)) as feed:
-                ended = _Ended(run, feed)
+                known = KnownBefore(Standing(store, asked))
+                ended = _Ended(run, feed, known)
                 ended.work_off(workers)
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
@@ -126,11 +137,12 @@ def harvest(
         statistics = counter.close()
         try:
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
-                replan(store, asked, there)
+                asked = replan(store, asked, there)
+                known = KnownBefore(Standing(store, asked))
             write_last_run(store, ended.failures, statistics)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
-        summary = status(store)
+        summary = status_beyond(known, store)
     summary.ended_by = ended.by
     summary.paused = ended.paused
     for item in summary.resources:
@@ -192,8 +204,10 @@ class _CallerFailed(BaseException):
 class _Ended:
     """Hands partitions to workers, and gathers how they ended."""
 
-    def __init__(self, run: Run, feed: Feed) -> None:
+    def __init__(self, run: Run, feed: Feed, known: KnownBefore) -> None:
         self._feed = feed
+        self._known = known
+        self._finished = Finished(run, known)
         self.by: HarvesterError | None = None
         self.paused = False
         self.failures = Failures()
@@ -201,6 +215,7 @@ class _Ended:
         self._created_at = iso(run.now())
         self._cut_short = False
         self._most_was_noted = False
+        self._looked = False  # for journals of a later version
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
@@ -215,6 +230,13 @@ class _Ended:
                     if self._run.stop.is_set():
                         self._cut_short = True
                         break
+                    if (at := self._finished.passed_over(partition)) is not None:
+                        self._tell_of_most(partition, at)
+                        self._feed.finished(partition)
+                        continue
+                    if not self._looked:
+                        refuse_later(self._run.store)
+                        self._looked = True
                     partition = with_beginning(self._run, partition, self._created_at)
                     future = pool.submit(
                         harvest_partition, self._run, partition, self._header(partition)
@@ -224,6 +246,7 @@ class _Ended:
                         self._gather()
                 while self._active:
                     self._gather()
+                self._known.is_whole = not self._cut_short
             except BaseException as error:  # also Ctrl-C: no worker must go on behind our back
                 self._run.stop.set()
                 if not is_want_of_threads(error):
@@ -268,9 +291,10 @@ class _Ended:
         """A partition that ended by a number of pages, while more are wanted now, stays complete;
         that is said once.
         """
+        if at.reason != "maximum_reached" or self._most_was_noted:
+            return
         options = self._run.sources[partition.resource].endpoint.resource.paginator
-        is_capped = paginator_of(options).capped(at)
-        if self._most_was_noted or at.reason != "maximum_reached" or is_capped:
+        if paginator_of(options).capped(at):
             return
         self._most_was_noted = True
         place = self._run.config.place_of(partition.resource, "paginator")

@@ -149,27 +149,34 @@ class Partition:
         first bytes, whole %XX only, then `~` and 16 hex digits of the SHA-256 of the encoded
         value. `~` itself is always encoded, so no other value can take the shortened name.
         """
-        return self._folder(())
+        return PurePosixPath(self.path)
+
+    @property
+    def path(self) -> str:
+        """The same folder as text, which is made sooner."""
+        return self._path(())
 
     @property
     def cased_folder(self) -> PurePosixPath:
         """The same, but with the capitals of each value encoded too (of one without any, its first
         letter): no other value's folder is this one, even where case does not count.
         """
-        return self._folder(self.cased or tuple(self.values))
+        return PurePosixPath(self._path(self.cased or tuple(self.values)))
 
     @property
     def first_folder(self) -> PurePosixPath:
         """The folder to begin in: where a value could be taken for another one, that with capitals
         is `cased`, whichever of them comes first.
         """
-        return self._folder([key for key in self.cased if _has_capitals(self.labels[key])])
+        capitals = [key for key in self.cased if _has_capitals(self.labels[key])]
+        return PurePosixPath(self._path(capitals))
 
-    def _folder(self, cased: Container[str]) -> PurePosixPath:
+    def _path(self, cased: Container[str]) -> str:
         levels = [
-            _level(f"{key}=", label, cased=key in cased) for key, label in self.labels.items()
+            _level(f"{key}=", as_text(value), cased=key in cased)
+            for key, value in self.values.items()
         ]
-        return PurePosixPath(_level("", self.resource), *levels)
+        return "/".join([_level("", self.resource), *levels])
 
     @property
     def title(self) -> str:
@@ -320,6 +327,10 @@ def _with_case(encoded: str) -> str:
 
 def _level(prefix: str, text: str, *, cased: bool = False) -> str:
     """One level of a folder's path; see `Partition.folder`."""
+    if (
+        not cased and text.isascii() and text.isalnum() and len(prefix) + len(text) <= _LEVEL_BYTES
+    ):  # as most are
+        return prefix + text
     # YAML can spell half a surrogate pair, which strict UTF-8 cannot.
     encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
     if cased:

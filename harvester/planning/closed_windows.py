@@ -56,8 +56,11 @@ def closes_at(partition: Partition, specs: Mapping[str, Spec]) -> datetime | Non
 
 def end_of(partition: Partition) -> datetime | None:
     """When the last window of a partition ends; None where it has none."""
-    ends = [value.end for value in partition.values.values() if isinstance(value, Window)]
-    return max(ends, default=None)
+    found = None
+    for value in partition.values.values():
+        if isinstance(value, Window) and (found is None or value.end > found):
+            found = value.end
+    return found
 
 
 def was_early(entry: Entry, end: datetime) -> bool:

@@ -23,6 +23,11 @@ class Feed:
         self._seen = {
             resource.name: LoopGuard(forgets=False) for resource in chosen if resource.parents
         }
+        self._split = {r.name: r for r in plan.config.resources if split_key(r.partitions)}
+        self._children: dict[str, list[Resource]] = {}
+        for resource in chosen:
+            for parents in dict.fromkeys(resource.parent_names):
+                self._children.setdefault(parents, []).append(resource)
         self._walks: dict[str, Walk] = {}
         self._active = 0
         self._later = [r for r in chosen if crawl_key(r.partitions)]  # crawls not begun yet
@@ -43,7 +48,7 @@ class Feed:
         while self._stack or self._begin_crawl():
             for partition in self._stack[-1]:
                 seen = self._seen.get(partition.resource)
-                if seen is None or seen.add(str(partition.folder)):
+                if seen is None or seen.add(partition.path):
                     self._active += 1
                     return partition
             self._stack.pop()
@@ -52,13 +57,12 @@ class Feed:
     def finished(self, partition: Partition) -> None:
         """A partition has its last page: its children, and its parts, may be harvested."""
         self._active -= 1
-        own = next(r for r in self._plan.config.resources if r.name == partition.resource)
-        if split_key(own.partitions):
+        own = self._split.get(partition.resource)
+        if own is not None:
             self._stack.append(self._plan.parts(own, partition))
         self._walk_on(partition, done=True)
-        for resource in self._plan.children_of(partition.resource):
-            if resource.name in self._names:
-                self._stack.append(self._plan.children(resource, partition))
+        for resource in self._children.get(partition.resource, ()):
+            self._stack.append(self._plan.children(resource, partition))
 
     def left(self, partition: Partition) -> None:
         """A partition ended without its last page."""

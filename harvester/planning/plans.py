@@ -81,6 +81,9 @@ class Plan:
 
         `following`: with the runs that a run begun now would add behind finished ones.
         """
+        if resource.incremental is None:
+            yield from self._bases(resource)
+            return
         for base in self._bases(resource):
             yield from self._runs(resource, base, following=following)
 
@@ -89,6 +92,9 @@ class Plan:
         that are finished (all, without parents), and the runs that follow finished ones; but not
         the parts of those that were split.
         """
+        if resource.incremental is None:
+            yield from self._unsplit(resource, parent)
+            return
         for base in self._unsplit(resource, parent):
             yield from self._runs(resource, base, following=True)
 
@@ -147,10 +153,13 @@ class Plan:
         seen = LoopGuard(forgets=False)
         for parent in self.finished(resource.parent_names[0]):
             for child in self._planned(resource, parent):
-                if seen.add(str(child.folder)):
+                if seen.add(child.path):
                     yield child
 
     def _planned(self, resource: Resource, parent: Partition | None) -> Iterator[Partition]:
+        if split_key(resource.partitions) is None:
+            yield from self._unsplit(resource, parent)
+            return
         for base in self._unsplit(resource, parent):
             yield from with_parts(self.store, base, resource.partitions)
 
@@ -182,9 +191,14 @@ class Plan:
             return (fixed[key],) if key in fixed else self.finished(spec.resource)
 
         values = outside_values(self.store, self.config, resource, parents, files=self._files)
-        specs = closed_specs(self._specs(resource))
-        for base in partitions_of(resource.name, specs, self.now, values):
-            yield from with_open_windows(self.store, base, self._specs(resource), self.now)
+        specs = self._specs(resource)
+        closed = closed_specs(specs)
+        bases = partitions_of(resource.name, closed, self.now, values)
+        if len(closed) == len(specs):
+            yield from bases
+            return
+        for base in bases:
+            yield from with_open_windows(self.store, base, specs, self.now)
 
     def _runs(self, resource: Resource, base: Partition, *, following: bool) -> Iterator[Partition]:
         if resource.incremental is None:

@@ -38,6 +38,10 @@ from harvester.results.run_statistics import (
     count,
     kind_of,
 )
+from harvester.results.standing import (
+    KnownBefore,
+    Standing,
+)
 from harvester.results.state import (
     PartCheck,
     StoredProblem,
@@ -45,6 +49,7 @@ from harvester.results.state import (
     folders_with_pages,
     planned,
     status,
+    status_beyond,
     verify,
 )
 from harvester.results.summary import (
@@ -73,11 +78,13 @@ __all__ = [
     "Failures",
     "Gap",
     "GenerationDiff",
+    "KnownBefore",
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",
     "RunNote",
     "RunStatistics",
+    "Standing",
     "StoredProblem",
     "Summary",
     "ThisRun",
@@ -97,6 +104,7 @@ __all__ = [
     "record_lines",
     "remove_note",
     "status",
+    "status_beyond",
     "under_way",
     "verify",
     "write_last_run",

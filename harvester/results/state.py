@@ -1,7 +1,6 @@
 """Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -10,15 +9,13 @@ from typing import Any, Final
 
 from harvester.config import Config, Resource
 from harvester.errors import AttemptFailed, DataRefused
-from harvester.model import Doubts, Key, Partition
+from harvester.model import Key, Partition
 from harvester.page import Field, Take, format_of
 from harvester.paging import RUN_START, paginator_of
-from harvester.planning import Plan, kept_early
-from harvester.results.crawls import tell_crawls
-from harvester.results.gaps import Gaps
+from harvester.planning import Plan
 from harvester.results.last_run import read_last_run
-from harvester.results.summary import MOST_FAILURES, ResourceSummary, Summary, WaitingFor
-from harvester.results.whole_run import WholeRun
+from harvester.results.standing import KnownBefore, Standing
+from harvester.results.summary import Summary
 from harvester.store import (
     ASIDE,
     JOURNAL,
@@ -32,7 +29,6 @@ from harvester.store import (
     header_of,
     lines_counting,
     part_suffix,
-    progress_of,
     read_asked,
     store_at,
 )
@@ -58,54 +54,20 @@ def _known(
 def status(out: Place) -> Summary:
     """Where the harvest in `out` stands, by its journals. Raises `DataRefused`."""
     store = store_at(out)
+    return status_beyond(KnownBefore(Standing(store, read_asked(store))), store)
+
+
+def status_beyond(known: KnownBefore, store: Store) -> Summary:
+    """The same, once those partitions are read that are not known yet."""
     asked = read_asked(store)
     noted = read_last_run(store)
     failed = {failure.key for failure in noted.listed}
-    open_ones = set()
-    waiting: list[WaitingFor] = []
-    doubts, whole, gaps = Doubts(), WholeRun(store, asked.config), Gaps()
-    since: str | None = None
-    numbers = {resource.name: ResourceSummary(resource.name) for resource in asked.config.resources}
-    for partition in planned(store, asked):
-        folder = folder_of(store, partition)
-        checkpoint = progress_of(store, folder)
-        for split, doubt in gaps.sums(partition, checkpoint):
-            doubts.add(split.resource, split.labels, doubt)
-        is_gap = gaps.take(partition, checkpoint)
-        checkpoint.done = checkpoint.done and not is_gap
-        checkpoint.done = checkpoint.done and not kept_early(store, folder, partition)
-        since = max(since or "", checkpoint.at or "") or None
-        key = (partition.resource, *partition.labels.values())
-        if key in failed and not checkpoint.done and not is_gap:
-            open_ones.add(key)
-        numbers[partition.resource].add(checkpoint, failed=is_gap or key in open_ones)
-        whole.add(partition, checkpoint)
-        if checkpoint.waits_for is not None and len(waiting) < MOST_FAILURES:
-            job, made_at = checkpoint.waits_for
-            waiting.append(WaitingFor(partition.resource, partition.labels, job, made_at))
-        for doubt in () if is_gap else checkpoint.doubts:  # a gap is a failure
-            doubts.add(partition.resource, partition.labels, doubt)
-    for split, doubt in gaps.close():
-        doubts.add(split.resource, split.labels, doubt)
-    whole.tell(doubts)
-    unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
-    for name in numbers.keys() & unlisted.keys():
-        counts = numbers[name].partitions
-        moved = min(unlisted[name], counts.pending)
-        counts.failed += moved
-        counts.pending -= moved
-    for name, doubt in tell_crawls(Plan(asked.config, asked.planned_at, store), numbers):
-        doubts.add(name, {}, doubt, 0)
-    still_failed = [failure for failure in noted.listed if failure.key in open_ones]
-    return Summary(
-        asked.name,
-        list(numbers.values()),
-        [*gaps.failures, *still_failed],
-        doubts=list(doubts),
-        since=since,
-        gaps=gaps.listed,
-        waiting=waiting,
-    )
+    plan = Plan(asked.config, asked.planned_at, store)
+    for resource in asked.config.resources:
+        for partition in known.others(resource.name, plan.partitions(resource)):
+            folder = folder_of(store, partition)
+            known.standing.take(partition, folder, entries_of(store, folder), failed)
+    return known.standing.summary(noted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +125,7 @@ def verify(out: Place, *, deep: bool = False) -> Verification:
         try:
             folder = folder_of(store, partition)
         except DataRefused as error:
-            found.add(StoredProblem(str(partition.folder), str(error)))
+            found.add(StoredProblem(partition.path, str(error)))
             continue
         journals += checks[partition.resource].check(store, folder, partition, found)
     for path in _strangers(store, asked, journals):

@@ -74,6 +74,7 @@ from harvester.store.manifest import (
     locked,
     prepare,
     read_asked,
+    refuse_later,
     replan,
 )
 from harvester.store.memory import (
@@ -196,6 +197,7 @@ __all__ = [
     "read_pages",
     "reading",
     "refuse_detours",
+    "refuse_later",
     "remove_temporary",
     "replan",
     "sound",

@@ -14,6 +14,8 @@ A `Store`:
   a line is damaged, or a committed part is gone.
 - `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
+- `finished` *may* give the `lines` of a partition that has its last page, and *must* give None
+  wherever its `journal` would change or refuse anything, or be new.
 - `last` *must* be the last of the `lines` that is an entry, without reading all of them.
   `begins_again` *must* be true where one restarts the chain of cursors, and may be elsewhere.
 - `chunks` *must* give exactly the bytes of a committed part that its `sha256` is of, as a stream.
@@ -126,6 +128,9 @@ class Store(Protocol):
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""
+
+    def finished(self, folder: str) -> list[Header | Entry] | None:
+        """The lines of a partition that nothing is left to do for, if that is known at once."""
 
     def is_begun(self, folder: str) -> bool:
         """Whether anything of a partition lies in a folder, whatever its state."""

@@ -374,4 +374,12 @@ def parsed(text: bytes) -> Entry:
         raise ValueError(f"not the line of a page: {error}") from error
 
 
+def header_of_text(text: bytes) -> Header:
+    """The header that a sound line's JSON says, of whatever version. Raises ValueError, TypeError
+    where it says none.
+    """
+    return Header(**_object(text))
+
+
+_object = msgspec.json.Decoder(dict).decode
 _decode = msgspec.json.Decoder(Entry).decode

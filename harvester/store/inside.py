@@ -9,6 +9,7 @@ process for its content), and a pipe would hang whoever opens it. So each file *
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from io import DEFAULT_BUFFER_SIZE, BufferedReader, FileIO
 from pathlib import Path
 from typing import Final
@@ -81,8 +82,12 @@ def refuse_detours(out: Path, folder: Path) -> None:
     """Raise `DataRefused` where the way from `out` down to `folder`, which lies in it, leads
     through anything but folders. What is not there yet is no detour.
     """
-    place = str(out)
-    for level in folder.relative_to(out).parts:
+    refuse_detour(str(out), folder.relative_to(out).parts)
+
+
+def refuse_detour(place: str, levels: Iterable[str]) -> None:
+    """The same of the levels below `place`."""
+    for level in levels:
         place = f"{place}/{level}"
         try:
             mode = os.lstat(place).st_mode

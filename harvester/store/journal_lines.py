@@ -31,7 +31,7 @@ from harvester.store.entries import (
     sound,
 )
 from harvester.store.in_flight import read_mark
-from harvester.store.inside import reading
+from harvester.store.inside import opened, reading
 from harvester.store.parts import disk_errors, part_name, part_number
 from harvester.store.recovery import may_be_lost
 
@@ -41,6 +41,8 @@ _REDONE: Final = b'"reason":"redo"'
 _BEGINS: Final = b'{"format":%d,' % FORMAT
 _TAIL_BYTES: Final = 64 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
+#: The links that most file systems count of a folder without folders; others count none.
+_NO_FOLDERS: Final = 2
 
 
 def sound_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -232,14 +234,34 @@ def refuse_later_format(path: Path, line: bytes) -> None:
 
 def refuse_later_formats(out: Path) -> None:
     """Refuse a harvest of which any journal is of another format, before anything is written."""
-    for place, folders, names in os.walk(out):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if JOURNAL in names:
-            path = Path(place) / JOURNAL
-            line = b""
-            with contextlib.suppress(DataRefused, OSError), reading(path) as file:
-                line = file.readline(_TAIL_BYTES)
-            refuse_later_format(path, line)
+    places = [str(out)]
+    while places:
+        place = places.pop()
+        _refuse_later_in(place)
+        with contextlib.suppress(OSError):
+            if os.lstat(place).st_nlink == _NO_FOLDERS:
+                continue
+            with os.scandir(place) as listing:
+                places += [
+                    item.path
+                    for item in listing
+                    if item.is_dir(follow_symlinks=False) and not item.name.startswith(".")
+                ]
+
+
+def _refuse_later_in(place: str) -> None:
+    line = b""
+    with contextlib.suppress(DataRefused, OSError):
+        descriptor = opened(f"{place}/{JOURNAL}")
+        try:
+            line = os.read(descriptor, len(_BEGINS))
+            if line == _BEGINS:
+                return
+            line += os.read(descriptor, _TAIL_BYTES).partition(b"\n")[0]
+        finally:
+            os.close(descriptor)
+    if line:
+        refuse_later_format(Path(place) / JOURNAL, line)
 
 
 def check_name(path: Path, number: int, name: str, page: int) -> None:

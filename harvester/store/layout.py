@@ -41,7 +41,7 @@ def folder_among(
     """The name of a partition's folder, in a store whose headers `header_in` gives and in which
     `reach` refuses ways that lead elsewhere.
     """
-    folder = str(partition.folder)
+    folder = partition.path
     if partition.cased:
         folder = _by_case(partition, header_in, reach)
     reach(folder)

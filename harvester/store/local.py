@@ -11,7 +11,7 @@ from harvester.store import journal_lines as journals
 from harvester.store.claiming import locked
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Entry, Header
-from harvester.store.inside import opened, reading, refuse_detours
+from harvester.store.inside import opened, reading, refuse_detour, refuse_detours
 from harvester.store.journal import Journal
 from harvester.store.lock import Held
 from harvester.store.parts import (
@@ -21,6 +21,7 @@ from harvester.store.parts import (
     part_number,
     write_document,
 )
+from harvester.store.short_journal import read_finished, read_short
 from harvester.store.syncing import Syncing
 
 #: Partitions that were put aside before they were harvested again; nobody reads them.
@@ -104,7 +105,7 @@ class LocalStore:
 
     def reach(self, folder: str) -> None:
         """Refuse a way that leads through a link or a file."""
-        refuse_detours(self.root, self.root / folder)
+        refuse_detour(self._shown, filter(None, folder.split("/")))
 
     def journal(
         self,
@@ -145,7 +146,13 @@ class LocalStore:
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The lines of the partition's journal."""
-        return journals.read_lines(self.root / folder)
+        found = read_short(f"{self._shown}/{folder}")
+        return journals.read_lines(self.root / folder) if found is None else found.lines()
+
+    def finished(self, folder: str) -> list[Header | Entry] | None:
+        """The lines of a short journal with a last page, where all its parts are in place."""
+        found = read_finished(f"{self._shown}/{folder}")
+        return None if found is None else [*found.lines()]
 
     def is_begun(self, folder: str) -> bool:
         """Whether a journal lies there, or any part."""

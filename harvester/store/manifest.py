@@ -167,18 +167,27 @@ def _moment(value: Mapping[str, Any], key: str) -> datetime:
 
 
 def prepare(
-    out: Place, config: Config, now: datetime, *, accept: bool = False, lost: Lost | None = None
+    out: Place,
+    config: Config,
+    now: datetime,
+    *,
+    accept: bool = False,
+    lost: Lost | None = None,
+    looks: bool = True,
 ) -> Asked:
     """Compare `config` with what was asked in `out` before, and write down what is asked now.
 
     Call it inside `locked`. Raises `DataRefused`, naming what changed; with `accept` only where
     what is kept would not be right any more. `lost` is what the journals say of a harvest whose
-    harvest.json is gone.
+    harvest.json is gone. `looks`: through all journals, for one of a later version; else the caller
+    does by `refuse_later` before it writes to any partition.
     """
     store = store_at(out)
-    if isinstance(store, LocalStore):
-        refuse_later_formats(store.root)
+    if looks:
+        refuse_later(store)
     before = read_asked(store) if store.read(MANIFEST) is not None else None
+    if not looks and before is not None and before.harvester != __version__:
+        refuse_later(store)
     salt = (before and before.salt) or (lost and lost.salt) or secrets.token_hex(_SALT_BYTES)
     digests = digested(config, salt)
     changes: list[Change] = []
@@ -210,6 +219,12 @@ def prepare(
     )
     _write_asked(store, asked)
     return asked
+
+
+def refuse_later(store: Store) -> None:
+    """Raise `DataRefused` where any journal is of a later version, and in another format."""
+    if isinstance(store, LocalStore):
+        refuse_later_formats(store.root)
 
 
 def replan(out: Place, asked: Asked, now: datetime) -> Asked:

@@ -32,6 +32,7 @@ from harvester.engine import (
     Warned,
 )
 from harvester.model import Partition, number, one_line, per_second
+from harvester.store import Checkpoint
 from harvester.terminal.active import Active, Paging, short_label
 
 _RECENT_S: Final = 10.0  # what the rate is taken over
@@ -99,7 +100,10 @@ class Progress:
                     self._wait(active, event.wait_s, event.error, now, retries=True)
                 case PartitionDone():
                     self.done += 1
-                    self._end(event.partition)
+                    if id(event.partition) in self._by_id:
+                        self._end(event.partition)
+                    else:
+                        self._count_kept(event.checkpoint)
                 case PartitionPaused():
                     self.paused += 1
                     self._end(event.partition)
@@ -120,15 +124,18 @@ class Progress:
             paging.reach(partition, datetime.now(UTC).timestamp()),
         )
         active.update(at)
-        self.pages += at.live_pages
-        self.records += at.records
-        self.bytes += at.bytes
-        self.stored_bytes += at.stored_bytes
+        self._count_kept(at)
         self._by_id[id(partition)] = active
         if None in self._slots:
             self._slots[self._slots.index(None)] = active
         else:
             self._slots.append(active)
+
+    def _count_kept(self, at: Checkpoint) -> None:
+        self.pages += at.live_pages
+        self.records += at.records
+        self.bytes += at.bytes
+        self.stored_bytes += at.stored_bytes
 
     def _title(self, partition: Partition, labels: Sequence[str]) -> str:
         several = len(self._paging) > 1 or not labels

@@ -167,6 +167,20 @@ def check_read_back(make: Make) -> None:
         assert gzip.decompress(stored) == b'{"items":[%d]}' % line.seq
 
 
+def check_finished(make: Make) -> None:
+    """Only a partition that has its last page may be passed over, and then by all its lines."""
+    assert make().finished(FOLDER) is None
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 1)
+    assert make().finished(FOLDER) is None
+    with make().journal(FOLDER, HEADER) as writer:
+        add(writer, 2, done=True)
+    assert make().finished(FOLDER) in (None, list(make().lines(FOLDER)))
+    with make().journal(FOLDER, HEADER) as writer:
+        writer.commit(entry(3, part=None, reason=REDONE, next=None), None)
+    assert make().finished(FOLDER) is None
+
+
 def check_resume(make: Make) -> None:
     """The next writer sees every entry, and goes on."""
     with make().journal(FOLDER, HEADER) as writer:

@@ -1,0 +1,129 @@
+"""Adds partitions up to where a whole harvest stands: numbers, failures, gaps, doubts.
+
+A run looks at each finished partition once, to pass it over, and counts it in there and then. At
+its end only the others are read again: of a hundred thousand that were all finished, none.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from harvester.model import Doubts, Partition
+from harvester.planning import Plan, end_of, kept_early, was_early
+from harvester.results.crawls import tell_crawls
+from harvester.results.gaps import Gaps
+from harvester.results.summary import MOST_FAILURES, Failures, ResourceSummary, Summary, WaitingFor
+from harvester.results.whole_run import WholeRun
+from harvester.store import Asked, Checkpoint, Entry, Store
+
+
+class Standing:
+    """Where a harvest stands, by the partitions that were taken in, in the order of the plan."""
+
+    def __init__(self, store: Store, asked: Asked) -> None:
+        self._store = store
+        self._asked = asked
+        self._doubts, self._gaps = Doubts(), Gaps()
+        self._whole = WholeRun(store, asked.config)
+        self._numbers = {
+            resource.name: ResourceSummary(resource.name) for resource in asked.config.resources
+        }
+        self._since: str | None = None
+        self._open: set[tuple[str, ...]] = set()
+        self._waiting: list[WaitingFor] = []
+
+    def take(
+        self,
+        partition: Partition,
+        folder: str,
+        entries: Iterable[Entry],
+        failed: Collection[tuple[str, ...]] = (),
+    ) -> Checkpoint:
+        """Count a partition in by its lines; `failed` are those that the last run noted."""
+        at, first = Checkpoint(), None
+        for entry in entries:
+            first = first or entry
+            at.add(entry)
+        for split, doubt in self._gaps.sums(partition, at):
+            self._doubts.add(split.resource, split.labels, doubt)
+        is_gap = self._gaps.take(partition, at)
+        done = at.done and not is_gap
+        if done and first is not None and (end := end_of(partition)) is not None:
+            # Nearly always one line is enough.
+            done = not (was_early(first, end) and kept_early(self._store, folder, partition))
+        at.done = done
+        if at.at is not None and (self._since is None or at.at > self._since):
+            self._since = at.at
+        is_open = False
+        if failed and not done and not is_gap:
+            key = (partition.resource, *partition.labels.values())
+            if is_open := key in failed:
+                self._open.add(key)
+        self._numbers[partition.resource].add(at, failed=is_gap or is_open)
+        self._whole.add(partition, at)
+        if at.waits_for is not None and len(self._waiting) < MOST_FAILURES:
+            job, made_at = at.waits_for
+            self._waiting.append(WaitingFor(partition.resource, partition.labels, job, made_at))
+        for doubt in () if is_gap else at.doubts:  # a gap is a failure
+            self._doubts.add(partition.resource, partition.labels, doubt)
+        return at
+
+    def summary(self, noted: Failures) -> Summary:
+        """The sum; `noted` are the failures of the last run."""
+        for split, doubt in self._gaps.close():
+            self._doubts.add(split.resource, split.labels, doubt)
+        self._whole.tell(self._doubts)
+        unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
+        for name in self._numbers.keys() & unlisted.keys():
+            counts = self._numbers[name].partitions
+            moved = min(unlisted[name], counts.pending)
+            counts.failed += moved
+            counts.pending -= moved
+        plan = Plan(self._asked.config, self._asked.planned_at, self._store)
+        for name, doubt in tell_crawls(plan, self._numbers):
+            self._doubts.add(name, {}, doubt, 0)
+        still_failed = [failure for failure in noted.listed if failure.key in self._open]
+        return Summary(
+            self._asked.name,
+            list(self._numbers.values()),
+            [*self._gaps.failures, *still_failed],
+            doubts=list(self._doubts),
+            since=self._since,
+            gaps=self._gaps.listed,
+            waiting=self._waiting,
+        )
+
+
+class KnownBefore:
+    """Which partitions a run has counted into `standing` already: a bit each, by their places in
+    the plans of their resources.
+    """
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        self._bits: dict[str, bytearray] = {}
+        self._planned: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
+        self.is_whole = False  # whether the plans were gone through to their ends
+
+    def next(self, resource: str, *, known: bool) -> None:
+        """Take note of the next partition in a resource's plan."""
+        place = self._planned[resource]
+        self._planned[resource] = place + 1
+        if not known:
+            return
+        bits = self._bits.setdefault(resource, bytearray())
+        bits.extend(b"\0" * (place // 8 + 1 - len(bits)))
+        bits[place // 8] |= 1 << place % 8
+        self._known[resource] += 1
+
+    def others(self, resource: str, partitions: Iterator[Partition]) -> Iterator[Partition]:
+        """Those of `partitions`, in the order of the plan, that are not known."""
+        bits = self._bits.get(resource)
+        if bits is None:
+            yield from partitions
+            return
+        if self.is_whole and self._known[resource] == self._planned[resource]:
+            return
+        for place, partition in enumerate(partitions):
+            if place // 8 >= len(bits) or not bits[place // 8] & 1 << place % 8:
+                yield partition
