@@ -32,6 +32,8 @@ _MOST_KEYS: Final = 16  # of partitions: 200 bytes of a path each, where 4,096 a
 def resource_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     """Find what does not go together, each with its place within the resource."""
     yield from _format_faults(resource)
+    yield from _crawl_faults(resource)
+    yield from _run_faults(resource)
     yield from _key_faults(resource)
     yield from _body_faults(resource)
     yield from _cursor_faults(resource)
@@ -49,8 +51,7 @@ def _format_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
         yield ("data_selector",), "the records are the rows of format (rows_path); take it out"
 
 
-def _key_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
-    used = {r.name for _, r in references_in(resource.request_parts) if r.kind == "value"}
+def _crawl_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     for key, spec in resource.partitions.items():
         if not isinstance(spec, Crawl):
             continue
@@ -58,47 +59,52 @@ def _key_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
             yield ("partitions", key), "a crawl is the only key of its resource"
         if resource.incremental:
             yield ("incremental",), "a crawl has no runs: each value is one partition"
+        elif resource.refresh:
+            yield ("refresh",), "a crawl is not refreshed: harvester redo asks for it again"
         if getattr(spec.seeds, "include", ()):
             yield ("partitions", key, "seeds", "include"), "what a crawl finds includes nothing"
         if getattr(spec.seeds, "batch", None):
             yield ("partitions", key, "seeds", "batch"), "a crawl asks for one value at a time"
+
+
+def _run_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
+    """Find what asks for the same again in more than one way."""
     if resource.refresh and resource.incremental:
         yield ("refresh",), "incremental runs ask for what is new by themselves"
-    elif resource.refresh and any(isinstance(s, Crawl) for s in resource.partitions.values()):
-        yield ("refresh",), "a crawl is not refreshed: harvester redo asks for it again"
-    splits = [key for key, spec in resource.partitions.items() if getattr(spec, "split", None)]
+    specs = resource.partitions.items()
+    splits = [key for key, spec in specs if getattr(spec, "split", None)]
     for key in splits[1:]:
         yield ("partitions", key), f"one key may be split, and {splits[0]!r} is already"
-    if len(resource.partitions) > _MOST_KEYS:
-        yield (
-            ("partitions",),
-            (
-                f"{len(resource.partitions)} keys make paths that are longer than systems take; "
-                f"{_MOST_KEYS} at most"
-            ),
-        )
-    open_keys = [k for k, spec in resource.partitions.items() if isinstance(spec, OpenWindows)]
+    open_keys = [key for key, spec in specs if isinstance(spec, OpenWindows)]
     if open_keys and open_keys != list(resource.partitions)[-1:]:
         yield ("partitions", open_keys[0]), "open windows are the last key, and the only ones"
-    elif resource.incremental and split_key(resource.partitions):
+    elif resource.incremental and splits:
         yield ("incremental",), "a partition that is split has no runs: leave out split_above"
     elif open_keys and resource.incremental:
         yield ("incremental",), "open windows go on from run to run by themselves"
-    taken = {"env", "cursor", "page", *(("run",) if resource.incremental else ())}
+
+
+def _key_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
+    """Find partition keys that are too many, mean two things, or that no request holds."""
+    if len(resource.partitions) > _MOST_KEYS:
+        told = (
+            f"{len(resource.partitions)} keys make paths that are longer than systems take; "
+            f"{_MOST_KEYS} at most"
+        )
+        yield ("partitions",), told
+    used = {r.name for _, r in references_in(resource.request_parts) if r.kind == "value"}
+    taken = {"env", "cursor", "page"}
+    taken |= {"run"} if resource.incremental else set()
     taken |= {"job"} if resource.job else set()
     for key, spec in resource.partitions.items():
-        included = [name for name, _ in getattr(spec, "include", ())]
-        if twice := taken & {key, *included}:
-            yield (
-                ("partitions", key),
-                f"{{{min(twice)}}} means something else; choose another name",
-            )
-        elif not used & {key, *included}:
-            yield (
-                ("partitions", key),
-                f"no part of the request holds {{{key}}}: every partition would ask the same",
-            )
-        taken |= {key, *included}
+        names = {key, *(name for name, _ in getattr(spec, "include", ()))}
+        if twice := taken & names:
+            told = f"{{{min(twice)}}} means something else; choose another name"
+            yield ("partitions", key), told
+        elif not used & names:
+            told = f"no part of the request holds {{{key}}}: every partition would ask the same"
+            yield ("partitions", key), told
+        taken |= names
 
 
 def _since_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
