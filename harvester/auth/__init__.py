@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.auth.access import (
     Access,
+    Lent,
+)
+from harvester.auth.borrowed import (
+    BorrowedAccess,
 )
 from harvester.auth.schemes import (
     scheme_of,
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Access",
+    "BorrowedAccess",
+    "Lent",
     "Prompts",
     "log_in",
     "scheme_of",

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,10 +40,24 @@ _POSTPONED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
+    """The token in use, and how long it is."""
+
     credentials: Credentials
     renew_at: float
     expires_at: float
+    token: str = field(default="", repr=False)
+    number: int = 0  # of the token, from 1 in each run
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A token for another process of the run: its number, and when to ask for the next."""
+
+    number: int
+    token: str = field(repr=False)
+    renew_in_s: float = 0.0
+    expires_in_s: float = 0.0
 
 
 def store_of(config: Config, scheme: Scheme[Any], out: Path) -> TokenFile:
@@ -80,7 +94,8 @@ class Access:
         self._clock = clock
         self._lock = threading.Lock()
         self._transport: Transport | None = None
-        self._held: _Held | None = None
+        self._held: Held | None = None
+        self._number = 0
         self._unproven = False  # the token in use came after a refusal and has opened nothing yet
         self._refused: PageRefused | None = None
 
@@ -134,7 +149,28 @@ class Access:
             self._unproven, self._held = True, None
             self._current(self._renewable)
 
-    def _current(self, scheme: RenewableScheme[Any]) -> _Held:
+    def lend(self, refused: int, refusal: CredentialsRefused | None) -> Lent:
+        """The token in use, for a worker in another process; where that was `refused` there,
+        another one. Raises as `credentials` and `renew` do.
+        """
+        held = self._held
+        if refusal is not None and held is not None and held.number == refused:
+            self.renew(held.credentials, refusal)
+        self.credentials()
+        with self._lock:
+            if self._renewable is None:
+                raise AssertionError("credentials that never change are not lent")
+            held = self._current(self._renewable)
+        now = self._clock()
+        return Lent(held.number, held.token, held.renew_at - now, held.expires_at - now)
+
+    def accepted_elsewhere(self, number: int) -> None:
+        """The API took the token of this number from another process."""
+        held = self._held
+        if held is not None and held.number == number:
+            self.accepted(held.credentials)
+
+    def _current(self, scheme: RenewableScheme[Any]) -> Held:
         """The token in use, fetched if there is none or it is due. The lock is held."""
         held, now = self._held, self._clock()
         if held is not None and now < held.renew_at:
@@ -148,7 +184,7 @@ class Access:
             self._held = replace(held, renew_at=min(held.expires_at, now + _POSTPONED_S))
         return self._held
 
-    def _fetch(self, scheme: RenewableScheme[Any]) -> _Held:
+    def _fetch(self, scheme: RenewableScheme[Any]) -> Held:
         if self._stopping():
             raise Interrupted("interrupted")
         if self._refused is not None:
@@ -163,7 +199,10 @@ class Access:
                 self._keep(configured, token.refresh_token)
         lives_s = float("inf") if token.lives_s is None else token.lives_s
         early_s = min(_EARLY_S, _EARLY * lives_s)
-        return _Held(scheme.placed(token.value), began + lives_s - early_s, began + lives_s)
+        self._number += 1
+        ends = began + lives_s
+        placed = scheme.placed(token.value)
+        return Held(placed, ends - early_s, ends, str(token.value), self._number)
 
     def _asked(
         self, scheme: RenewableScheme[Any], configured: SecretText | None, began: float

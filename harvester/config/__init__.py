@@ -42,6 +42,12 @@ from harvester.config.formats import (
 from harvester.config.growth import (
     changed_partitions,
 )
+from harvester.config.handing_over import (
+    Written,
+    with_environment,
+    with_secrets,
+    written_out,
+)
 from harvester.config.hmac_auth import (
     Hmac,
 )
@@ -206,6 +212,7 @@ __all__ = [
     "SinglePage",
     "Timeout",
     "When",
+    "Written",
     "XmlFormat",
     "changed_partitions",
     "changed_shapes",
@@ -232,4 +239,7 @@ __all__ = [
     "secret_options",
     "shapes",
     "unknown",
+    "with_environment",
+    "with_secrets",
+    "written_out",
 ]

@@ -17,6 +17,10 @@ class Concurrency(Section):
     """Pages of one partition that are asked for at once, where the next cursor is known
     beforehand (`page_number`, and `offset` with a `limit`); elsewhere one after the other. As many
     are asked for again after a kill."""
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """Worker processes that these partitions are divided among, for a harvest that keeps a core
+    busy: as many as there are cores. They share one budget, one lock and one display. A harvest
+    that waits for its server gains nothing by it."""
 
 
 #: What the YAML may say of an object store, in the words of the library that speaks to it.

@@ -47,7 +47,7 @@ from harvester.errors import (
 from harvester.http import (
     USED_UP,
     Cookies,
-    RateLimit,
+    Limit,
     Reach,
     Request,
     Response,
@@ -75,7 +75,7 @@ class Run:
     store: Store
     sources: Mapping[str, Source]
     access: Access
-    limit: RateLimit
+    limit: Limit
     emit: OnEvent
     stop: threading.Event
     transport: Callable[[], Transport]

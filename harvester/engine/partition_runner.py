@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from harvester.config import Resource
+from harvester.engine.assignment import Assignment
 from harvester.engine.attempts import Attempts, Run, heed
 from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
@@ -55,7 +56,6 @@ from harvester.store import (
     Checkpoint,
     Entry,
     Fingerprints,
-    Header,
     Part,
     Writer,
     decoded,
@@ -73,16 +73,17 @@ _MOST_RESTARTS: Final = 5  # of a partition's chain, in one run
 _MOST_JOBS: Final = 3  # of a partition, in one run
 
 
-def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpoint:
+def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
     """Harvest one partition from its checkpoint to its last page, or `run.max_pages` further.
 
     Raises `PartitionFailed`, `RunStopped`, `Interrupted`, `DiskError` or `DataRefused`; what is
     committed by then stays.
     """
+    partition = assignment.partition
     pages = Pages(run, partition)
     with (
         run.store.journal(
-            pages.folder, header, pages.remember, accepted=pages.fingerprints
+            pages.folder, assignment.header, pages.remember, accepted=pages.fingerprints
         ) as writer,
         pages.put_into(writer),
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
@@ -109,9 +110,9 @@ def harvest_partition(run: Run, partition: Partition, header: Header) -> Checkpo
             at = pages.goes_on(commits, at, pages.next_generation(at))
         if (again := pages.to_split(at)) is not None:
             at = pages.goes_on(commits, at, again)
-        stop_at = None if run.max_pages is None else at.pages + run.max_pages
+        stop_at = None if run.max_pages is None else assignment.stop_at or at.pages + run.max_pages
         commits.stop_at = stop_at
-        while not at.done and at.pages != stop_at:
+        while not at.done and (stop_at is None or at.pages < stop_at):
             with pages.blamed(at):
                 if (of_job := pages.of_job(at)) is not None:
                     at = pages.goes_on(commits, at, of_job)

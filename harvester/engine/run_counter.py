@@ -1,11 +1,33 @@
 """Counts, from its events, what one run waited for and which attempts failed."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 
 from harvester.engine.events import AttemptLost, Event, PageCommitted, Waiting
 from harvester.results import RunStatistics, ThisRun, count, kind_of
+
+_speaking = threading.local()
+
+
+@contextlib.contextmanager
+def speaking_for(who: Hashable, age_s: float) -> Iterator[None]:
+    """Let events of this thread be those of another one, of another process, some time ago."""
+    _speaking.who, _speaking.age_s = who, age_s
+    try:
+        yield
+    finally:
+        del _speaking.who, _speaking.age_s
+
+
+def _speaker() -> Hashable:
+    return getattr(_speaking, "who", None) or threading.get_ident()
+
+
+def _when() -> float:
+    age_s: float = getattr(_speaking, "age_s", 0.0)
+    return time.monotonic() - age_s
 
 
 class RunCounter:
@@ -18,14 +40,14 @@ class RunCounter:
     def __init__(
         self,
         since: str,
-        clock: Callable[[], float] = time.monotonic,
-        who: Callable[[], int] = threading.get_ident,
+        clock: Callable[[], float] = _when,
+        who: Callable[[], Hashable] = _speaker,
     ) -> None:
         self._counted = RunStatistics(since, runs=1)
         self._clock = clock
         self._who = who
         self._began = clock()
-        self._waiting: dict[int, tuple[float, float, str]] = {}  # by thread
+        self._waiting: dict[Hashable, tuple[float, float, str]] = {}  # by thread
         self._run = ThisRun(since)
 
     def take(self, event: Event) -> None:
@@ -61,7 +83,7 @@ class RunCounter:
         run.waits_s, run.errors = dict(counted.waits_s), dict(counted.errors)
         return run
 
-    def _end_wait(self, who: int) -> None:
+    def _end_wait(self, who: Hashable) -> None:
         if who in self._waiting:
             began, seconds, reason = self._waiting.pop(who)
             waited = min(seconds, self._clock() - began)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from harvester import __version__
 from harvester.auth import Access
 from harvester.config import Config, Resource, unknown
+from harvester.engine.assignment import Assignment
 from harvester.engine.attempts import Run
 from harvester.engine.beginnings import with_beginning
 from harvester.engine.events import (
@@ -28,10 +29,10 @@ from harvester.engine.events import (
     Warned,
 )
 from harvester.engine.finished import Finished
-from harvester.engine.partition_runner import harvest_partition
 from harvester.engine.run_counter import RunCounter
 from harvester.engine.sources import secrets_of, sources_of
 from harvester.engine.turns import iso
+from harvester.engine.workers import MARGIN_S, Workers, workers_of
 from harvester.errors import (
     ConfigError,
     DiskError,
@@ -130,7 +131,7 @@ def harvest(
             with contextlib.closing(Feed(plan, chosen)) as feed:
                 known = KnownBefore(Standing(store, asked))
                 ended = _Ended(run, feed, known)
-                ended.work_off(workers)
+                ended.work_off(workers_of(run, asked.salt, workers))
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
         store.look()
@@ -219,12 +220,13 @@ class _Ended:
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
-    def work_off(self, workers: int) -> None:
+    def work_off(self, workers: Workers) -> None:
         """Harvest them all, or until something stops the run."""
-        with ThreadPoolExecutor(workers, thread_name_prefix="harvest") as pool:
+        with workers:
             try:
                 while (partition := self._feed.next()) or self._active:
                     if partition is None:  # until one that is active has children
+                        workers.begin()
                         self._gather()
                         continue
                     if self._run.stop.is_set():
@@ -238,12 +240,12 @@ class _Ended:
                         refuse_later(self._run.store)
                         self._looked = True
                     partition = with_beginning(self._run, partition, self._created_at)
-                    future = pool.submit(
-                        harvest_partition, self._run, partition, self._header(partition)
-                    )
+                    future = workers.submit(Assignment(partition, self._header(partition)))
                     self._active[future] = partition
-                    if len(self._active) >= workers:
+                    if len(self._active) >= workers.slots:
+                        workers.begin()
                         self._gather()
+                workers.begin()
                 while self._active:
                     self._gather()
                 self._known.is_whole = not self._cut_short
@@ -381,6 +383,7 @@ def running(
                     of_resources,
                     recent=recent,
                     adaptive=config.client.adaptive_pace,
+                    margin_s=MARGIN_S if config.concurrency.processes > 1 else 0.0,
                 ),
                 again=RetryBudget(config.client.retry.budget, config.client.retry.max_wait),
                 emit=emit,

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from harvester.http.cookies import Cookies as Cookies
     from harvester.http.ratelimit import PACED as PACED
     from harvester.http.ratelimit import USED_UP as USED_UP
+    from harvester.http.ratelimit import Limit as Limit
     from harvester.http.ratelimit import RateLimit as RateLimit
     from harvester.http.ratelimit import Wait as Wait
     from harvester.http.ratelimit import exhausted as exhausted
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Watch": "connection",
     "Cookies": "cookies",
+    "Limit": "ratelimit",
     "RateLimit": "ratelimit",
     "PACED": "ratelimit",
     "USED_UP": "ratelimit",
@@ -59,6 +61,7 @@ __all__ = [
     "Backoff",
     "Cookies",
     "Credentials",
+    "Limit",
     "RateLimit",
     "Reach",
     "Recent",

@@ -10,12 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from itertools import pairwise, zip_longest
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from harvester.config import Budget
 from harvester.http.pace import Pace
@@ -32,11 +32,36 @@ _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long to wait from now, in seconds, and why; `asked` by the server, or a budget's."""
+    """How long to wait from now, in seconds, and why; `asked` by the server, or a budget's.
+
+    `promised`: the request has its place in every budget, at the end of the wait.
+    """
 
     seconds: float
     reason: str
     asked: bool = True
+    promised: bool = False
+
+
+class Limit(Protocol):
+    """What says when the next request may leave."""
+
+    def take(self, scope: str) -> Wait | None:
+        """None: now. A wait is followed by asking again."""
+
+    def hold(self, scope: str, wait: Wait) -> None:
+        """Let no request of `scope` leave before the wait is over."""
+
+    def accept(self, scope: str) -> bool:
+        """A request was answered with what it asked for; whether a pace ends by that."""
+
+    def slow_down(self, scope: str, left_at: float, wait_s: float) -> bool:
+        """A request that left at `left_at` was answered with a wish for fewer; whether another
+        pace follows.
+        """
+
+    def pace(self, scope: str) -> float | None:
+        """Requests a second that the server bears; None where nobody is held back."""
 
 
 class RateLimit:
@@ -53,9 +78,12 @@ class RateLimit:
         clock: Callable[[], float] = time.monotonic,
         recent: Recent | None = None,
         adaptive: bool = True,
+        margin_s: float = 0.0,
     ) -> None:
         """`recent` holds the requests of earlier runs; those of this run are added.
         `adaptive` finds the pace that the server bears, of each resource, below the budgets.
+        `margin_s` is added to each period: requests of several processes reach the server less
+        evenly than they were let go.
         """
         self._clock = clock
         self._lock = threading.Lock()
@@ -63,7 +91,7 @@ class RateLimit:
 
         def logs(scope: str, budgets: Sequence[Budget]) -> list[_Log]:
             rings = recent.rings.get(scope, []) if recent else []
-            logs = [_Log(budget, ring) for budget, ring in zip_longest(budgets, rings)]
+            logs = [_Log(budget, ring, margin_s) for budget, ring in zip_longest(budgets, rings)]
             for log in logs:
                 if recent and log.ring:
                     log.sent.extend(clock() - age for age in recent.ages(log.ring))
@@ -78,6 +106,12 @@ class RateLimit:
         """Take one request from every budget; where one has none left, take nothing and say how
         long to wait before asking again.
         """
+        return self.promise(scope, 0.0)
+
+    def promise(self, scope: str, within_s: float) -> Wait | None:
+        """The same, but a moment that is at most `within_s` ahead is promised, and kept for whoever
+        asks; a server's wish to wait binds all that is not promised yet.
+        """
         with self._lock:
             now = self._clock()
             until, reason = self._held.get(scope, (now, ""))
@@ -89,15 +123,15 @@ class RateLimit:
                 wait = log.wait_s(now)
                 if wait > longest.seconds:
                     longest = Wait(wait, str(log), asked=False)
-            if longest.seconds > 0:
+            if longest.seconds > within_s:
                 return longest
             if pace:
-                pace.leave(now)
+                pace.leave(now + longest.seconds)
             for log in self._logs[scope]:
-                log.sent.append(now)
+                log.sent.append(now + longest.seconds)
                 if self._recent and log.ring:
-                    log.ring.note(self._recent.now())
-            return None
+                    log.ring.note(self._recent.now() + longest.seconds)
+            return replace(longest, promised=True) if longest.seconds > 0 else None
 
     def hold(self, scope: str, wait: Wait) -> None:
         """Let no request of `scope` leave before the wait is over."""
@@ -110,6 +144,14 @@ class RateLimit:
         """A request of `scope` was answered with what it asked for; whether a pace ends by that."""
         with self._lock:
             return scope in self._paces and self._paces[scope].accept()
+
+    def left(self, scope: str, requests: int) -> None:
+        """So many requests of `scope` have left without being asked for here: another process
+        knew that nothing held them back.
+        """
+        with self._lock:
+            for _ in range(requests if scope in self._paces else 0):
+                self._paces[scope].leave(self._clock())
 
     def slow_down(self, scope: str, left_at: float, wait_s: float) -> bool:
         """A request that left at `left_at` was answered with a wish for fewer, and for a wait;
@@ -127,15 +169,19 @@ class RateLimit:
 class _Log:
     """The times of the last N requests."""
 
-    def __init__(self, budget: Budget, ring: Ring | None = None) -> None:
+    def __init__(self, budget: Budget, ring: Ring | None, margin_s: float) -> None:
         self._budget = budget
+        self._per = budget.per + margin_s
         self.ring = ring
         self.sent: deque[float] = deque(maxlen=budget.requests)
 
     def wait_s(self, now: float) -> float:
+        latest = (
+            self.sent[-1] - now if self.sent else 0.0
+        )  # promised to another: they stay in order
         if len(self.sent) < self._budget.requests:
-            return 0.0
-        return self.sent[0] + self._budget.per - now
+            return max(latest, 0.0)
+        return max(latest, self.sent[0] + self._per - now)
 
     def __str__(self) -> str:
         return f"rate_limit of {self._budget.requests} per {self._budget.per:g} s"

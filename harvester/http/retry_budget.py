@@ -18,10 +18,17 @@ class RetryBudget:
     """What all workers of a run share; `share` is that of retries among all requests, 0 to 1."""
 
     def __init__(
-        self, share: float, longest_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        share: float,
+        longest_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        processes: int = 1,
     ) -> None:
-        """No retry waits for longer than `longest_s` on the budget's account."""
+        """No retry waits for longer than `longest_s` on the budget's account. Each of so many
+        `processes` of a run has a budget of its own requests.
+        """
         self.share = share
+        self._free = _FREE // processes
         self._every_s = min(_AT_LEAST_EVERY_S, longest_s)
         self._clock = clock
         self._lock = threading.Lock()
@@ -44,7 +51,7 @@ class RetryBudget:
         """Count a retry in and give 0.0, or how long to wait before asking again."""
         with self._lock:
             now = self._clock()
-            allowed = self._retries + 1 <= _FREE + self.share * (self._requests + 1)
+            allowed = self._retries + 1 <= self._free + self.share * (self._requests + 1)
             left = self._last + self._every_s - now
             if not allowed and left > 0:
                 return left

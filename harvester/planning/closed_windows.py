@@ -32,8 +32,11 @@ class ServerClock:
         said = server_time(headers.get("date"))
         if said is None:
             return
+        self.learn(now - said)
+
+    def learn(self, ahead: timedelta) -> None:
+        """Take in by how much this machine's clock was found to be ahead."""
         with self._lock:
-            ahead = now - said
             self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)
 
     def now(self, now: datetime) -> datetime | None:

@@ -83,6 +83,10 @@ from harvester.store.memory import (
 from harvester.store.object_store import (
     ObjectStore,
 )
+from harvester.store.object_writer import (
+    Fenced,
+    Overtaken,
+)
 from harvester.store.opening import (
     Place,
     store_at,
@@ -115,6 +119,9 @@ from harvester.store.readers import (
     progress_of,
     split_line,
 )
+from harvester.store.sharing import (
+    PartitionBusy,
+)
 from harvester.store.stored_pages import (
     decoded,
     decoded_chunks,
@@ -141,6 +148,7 @@ __all__ = [
     "Checkpoint",
     "DurableFile",
     "Entry",
+    "Fenced",
     "Fingerprints",
     "Header",
     "Held",
@@ -151,7 +159,9 @@ __all__ = [
     "Lost",
     "MemoryStore",
     "ObjectStore",
+    "Overtaken",
     "Part",
+    "PartitionBusy",
     "Place",
     "Span",
     "Store",

@@ -16,6 +16,7 @@ from harvester.store.inside import TOKENS, TOKENS_LOCK, is_file
 from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import Held, held
 from harvester.store.parts import TEMPORARY, disk_errors, make_folder
+from harvester.store.sharing import WORKERS
 
 MANIFEST: Final = "harvest.json"
 #: What the system says of a place where this user can have no folder.
@@ -80,7 +81,7 @@ def _refuse_strangers(out: Path, *, lost: bool) -> None:
     at before harvest.json, which is there before they are: another run may be beginning just now.
     """
     with os.scandir(out) as listing:
-        ours = {LOCK, MANIFEST + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
+        ours = {LOCK, WORKERS, MANIFEST + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
         strangers = {item.name for item in listing} - ours
     if strangers and not lost and not is_file(out / MANIFEST):
         raise DataRefused(

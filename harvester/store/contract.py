@@ -5,6 +5,9 @@ A name is relative, with '/' between its levels; `LocalStore` makes a path of it
 A `Store`:
 - `claim` *must* let one run at a time in, raise `FolderLocked` for any other, and let go when the
   process dies. While it is held, `look` *must* raise `FolderLost` once the place is not the run's.
+- Between `share`, in the run that has claimed the place, and the end of that run, processes that
+  `join` with its name *must* be able to write as it does; with another name they *must not*. While
+  one is joined, a `claim` *must* wait for it or raise `FolderLocked`, unless commits are fenced.
 - `write` *must* put a small document in the place of what was there whole or not at all, durably
   (unless the store was told not to wait for the disk). `read` *must* give it whole, or None.
 - `levels` *must* give the names one level below, of what has something in it; in no order.
@@ -94,6 +97,14 @@ class Store(Protocol):
 
     def claim(self, *, lost: bool = False) -> AbstractContextManager[None]:
         """Hold the place for one run, making it. `lost`: its harvest.json may be gone."""
+
+    def share(self, run: str) -> None:
+        """Let other processes `join` this run, whose claim is held. Raises `ConfigError`."""
+
+    def join(self, run: str, workers: int) -> AbstractContextManager[None]:
+        """Write as one of so many workers of a run that another process has claimed the place for;
+        raises `FolderLost` where that run is over.
+        """
 
     def look(self) -> None:
         """Raise `FolderLost` where the place is no longer the run's that claimed it."""

@@ -76,6 +76,7 @@ from harvester.store.recovery import (
     refuse_too_long,
     write_again,
 )
+from harvester.store.sharing import hold_journal
 from harvester.store.syncing import Kept, Syncing
 
 __all__ = [
@@ -136,10 +137,12 @@ class Journal:
         any_parts: bool = False,
         held: Held | None = None,
         syncing: Syncing | None = None,
+        exclusive: bool = False,
     ) -> Self:
         """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
         missing or damaged, since they are about to be superseded. `held` is what to `look` at.
         `syncing` makes pages safe behind the fetches; without it, each is when it is committed.
+        `exclusive`: another process of the run might write here.
 
         Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
         is neither the header's nor an `accepted` one.
@@ -157,6 +160,8 @@ class Journal:
             journal.fingerprint = header.fingerprint
             journal._held, journal._place = held, place
             try:
+                if exclusive:
+                    hold_journal(descriptor, folder)
                 end, tail = journal._replay(header, on_entry, accepted, any_parts=any_parts)
                 journal._recover(header, end, tail, journal._leftovers(tail))
             except BaseException:

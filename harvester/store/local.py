@@ -21,8 +21,9 @@ from harvester.store.parts import (
     part_number,
     write_document,
 )
+from harvester.store.sharing import joined, refuse_former, share
 from harvester.store.short_journal import read_finished, read_short
-from harvester.store.syncing import Syncing
+from harvester.store.syncing import Bounds, Syncing
 
 #: Partitions that were put aside before they were harvested again; nobody reads them.
 ASIDE: Final = ".aside"
@@ -39,6 +40,7 @@ class LocalStore:
         self._fsync = fsync
         self._held: Held | None = None
         self._syncing: Syncing | None = None  # while a run has claimed it
+        self._is_worker = False
 
     @property
     def place(self) -> str:
@@ -58,15 +60,32 @@ class LocalStore:
     def claim(self, *, lost: bool = False) -> Iterator[None]:
         """Hold the folder's lock for one run."""
         with locked(self.root, fsync=self._fsync, lost=lost) as held:
-            self._held = held
-            self._syncing = Syncing() if self._fsync else None
-            try:
+            refuse_former(self.root)
+            with self._at_work(held, Bounds()):
                 self._sweep()
                 yield
-            finally:
-                if self._syncing is not None:
-                    self._syncing.close()
-                self._held = self._syncing = None
+
+    @contextlib.contextmanager
+    def _at_work(self, held: Held, bounds: Bounds) -> Iterator[None]:
+        self._held = held
+        self._syncing = Syncing(bounds) if self._fsync else None
+        try:
+            yield
+        finally:
+            if self._syncing is not None:
+                self._syncing.close()
+            self._held = self._syncing = None
+
+    def share(self, run: str) -> None:
+        """Let worker processes of `run` join the claim that is held."""
+        share(self.root, run)
+
+    @contextlib.contextmanager
+    def join(self, run: str, workers: int) -> Iterator[None]:
+        """Write as one of so many workers of `run`, whose driver has claimed the folder."""
+        self._is_worker = True
+        with joined(self.root, run) as held, self._at_work(held, Bounds().divided(workers)):
+            yield
 
     def _sweep(self) -> None:
         """Remove what a killed run may have left of documents that it was writing."""
@@ -129,6 +148,7 @@ class LocalStore:
             any_parts=any_parts,
             held=self._held,
             syncing=self._syncing,
+            exclusive=self._is_worker,
         )
 
     def put_aside(self, folder: str) -> str:

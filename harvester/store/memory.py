@@ -6,13 +6,14 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Container, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from harvester.errors import DataRefused, FolderLocked
+from harvester.errors import ConfigError, DataRefused, FolderLocked, FolderLost
 from harvester.store.contract import OnEntry
 from harvester.store.counting import entries_in
 from harvester.store.entries import Checkpoint, Entry, Header
@@ -57,6 +58,16 @@ class MemoryStore:
             yield
         finally:
             self._claimed.release()
+
+    def share(self, run: str) -> None:
+        """Refuse it: no other process sees this memory."""
+        raise ConfigError(
+            f"{self.place}: lies in the memory of this process; harvest into a folder"
+        )
+
+    def join(self, run: str, workers: int) -> AbstractContextManager[None]:
+        """There is no other process that could."""
+        raise FolderLost(f"{self.place}: the run that this worker belongs to is over")
 
     def look(self) -> None:
         """Nobody can take it away."""

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from harvester.errors import DataRefused
+from harvester.errors import ConfigError, DataRefused
 from harvester.store.bucket import Bucket
 from harvester.store.claiming import MANIFEST
 from harvester.store.contract import OnEntry
@@ -76,6 +76,22 @@ class ObjectStore:
             finally:
                 self._lease = None
                 shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def share(self, run: str) -> None:
+        """Nothing to do: the names of the parts are the fence."""
+        if self.place.startswith("memory:"):
+            raise ConfigError(
+                f"{self.place}: lies in the memory of this process, so that no other "
+                "can write there; harvest into a folder or a bucket"
+            )
+
+    @contextlib.contextmanager
+    def join(self, run: str, workers: int) -> Iterator[None]:
+        """Write as a worker of a run; what lies on this machine is removed at the end."""
+        try:
+            yield
+        finally:
+            shutil.rmtree(self._scratch(), ignore_errors=True)
 
     def _refuse_strangers(self, *, lost: bool) -> None:
         if lost or self.read(MANIFEST) is not None:

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -51,6 +51,10 @@ class Bounds:
     pages: int = MOST_UNSAFE
     size: int = 64 << 20
     seconds: float = 1.0
+
+    def divided(self, workers: int) -> "Bounds":
+        """The share of each of so many processes."""
+        return replace(self, pages=max(2, self.pages // workers), size=self.size // workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,21 @@ from harvester.auth.access import store_of
 from harvester.auth.oauth2_login import LoginScheme
 from harvester.auth.scheme import RenewableScheme, Scheme, StaticScheme
 from harvester.auth.schemes import scheme_of
-from harvester.config import AUTH_OPTIONS, Auth, AuthOptions, Config, HttpDigest, SecretText
+from harvester.config import (
+    AUTH_OPTIONS,
+    Auth,
+    AuthOptions,
+    Config,
+    HttpDigest,
+    SecretText,
+    with_secrets,
+)
+from harvester.config import written_out as secrets_written_out
 from harvester.config.load import parse_config
 from harvester.config.secret_text import SecretLine, secret_options
+from harvester.engine.assignment import RunSpec
 from harvester.engine.events import Event
+from harvester.engine.workers.frames import Values, decoded, encoded
 from harvester.http.request import Credentials
 from harvester.results.summary import Summary
 from harvester.store import TOKENS
@@ -166,6 +177,26 @@ def test_a_secret_is_shown_nowhere(member: type) -> None:
     assert dict(scheme_of(copied.client.auth, {}).secrets()) == dict(scheme.secrets())
     with pytest.raises(TypeError, match="is not pickled"):
         pickle.dumps(scheme)
+
+
+@each_secretive
+@pytest.mark.parametrize("written_out", [False, True])
+def test_a_worker_gets_secrets_apart_from_its_job(member: type, written_out: bool) -> None:
+    """No byte of what is pickled for it has one; with what goes apart it has them all."""
+    sample = SAMPLES[member]
+    config = configured(sample, "http://127.0.0.1:1", written_out=written_out)
+    spec = RunSpec(run="1", config=config, place="out", salt="2")
+    sent = encoded(spec)
+    shows_no_secret(sample, sent, spec)
+    values = Values(config.env, list(secrets_written_out(config)))
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(values)
+    came, brought = decoded(sent), decoded(encoded(values))
+    assert isinstance(came, RunSpec)
+    assert isinstance(brought, Values)
+    there = with_secrets(came.config, brought.written, brought.variables)
+    found = scheme_of(there.client.auth, there.env)
+    assert dict(found.secrets()) == dict(scheme_of(config.client.auth, config.env).secrets())
 
 
 @each_secretive

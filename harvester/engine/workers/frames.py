@@ -1,0 +1,149 @@
+"""Sends messages between a driver and a worker process, over a socket that only these two have.
+
+Messages pickle, and hold no secret. Two kinds hold one, and are JSON text instead: the values that
+a worker begins with, and a token that is lent.
+"""
+
+import json
+import pickle
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from harvester.auth import Lent
+from harvester.config import Written
+from harvester.engine.assignment import Assignment, RunSpec
+from harvester.engine.workers.line import Batch
+from harvester.http import Wait
+from harvester.store import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What the configuration takes from outside of itself, and secrets written out in it."""
+
+    variables: Mapping[str, str]
+    written: Written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("values of secrets are not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker has joined the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A worker waits for an answer: `what` is a method of `Line`."""
+
+    number: int
+    what: str
+    given: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer, or the error that it came to."""
+
+    number: int
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An assignment has ended: in a checkpoint, or in an error."""
+
+    number: int
+    checkpoint: Checkpoint | None = None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """An assignment for a worker, by its number."""
+
+    number: int
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No request of this resource may leave before the wait is over."""
+
+    scope: str
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """The pace of this resource, for all workers; None: nobody is held back."""
+
+    scope: str
+    per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End all assignments as soon as may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """There are no more assignments: end the process."""
+
+
+Message = (
+    RunSpec | Values | Ready | Asked | Answer | Ended | Begin | Held | Paced | Stop | Leave | Batch
+)
+
+
+class Channel:
+    """One end of the socket. Any thread may send; one receives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send a message; raises OSError where the other end is gone."""
+        data = encoded(message)
+        with self._sending:
+            self._connection.send_bytes(data)
+
+    def receive(self) -> Message:
+        """The next message; raises EOFError, OSError where the other end is gone."""
+        return decoded(self._connection.recv_bytes())
+
+    def close(self) -> None:
+        """Let the socket go."""
+        self._connection.close()
+
+
+def encoded(message: Message) -> bytes:
+    """A message as bytes."""
+    match message:
+        case Values():
+            return b"V" + json.dumps([dict(message.variables), list(message.written)]).encode()
+        case Answer(value=Lent(number, token, renew_in_s, expires_in_s)):
+            lent = [message.number, number, token, renew_in_s, expires_in_s]
+            return b"L" + json.dumps(lent).encode()
+        case _:
+            return b"P" + pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+
+
+def decoded(data: bytes) -> Message:
+    """The message that bytes stand for."""
+    kind, rest = data[:1], data[1:]
+    if kind == b"V":
+        variables, written = json.loads(rest)
+        return Values(variables, [(tuple(path), text) for path, text in written])
+    if kind == b"L":
+        number, *lent = json.loads(rest)
+        return Answer(number, Lent(*lent))
+    found: Message = pickle.loads(rest)  # noqa: S301 - from the other half of this program
+    return found

@@ -1,0 +1,349 @@
+"""All places that harvest partitions keep the sentences at the top of `engine.workers.contract`."""
+
+import contextlib
+import importlib
+import os
+import pkgutil
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import harvester.engine.workers
+from harvester import harvest, iter_records, load_config, verify
+from harvester.config import Config, OAuth2RefreshToken
+from harvester.engine import Event, PageCommitted, PartitionDone, PartitionStarted, Warned
+from harvester.engine.workers import ProcessWorkers, ThreadWorkers, Workers
+from harvester.errors import ConfigError, FolderLocked, FolderLost, Interrupted, RunStopped
+from harvester.store import LocalStore, MemoryStore
+from tests.api_server import Answer, ApiServer, Asked
+from tests.auth.samples import SAMPLES
+from tests.authorization_server import Authorization
+from tests.support import (
+    ENVIRONMENT,
+    ITEMS,
+    Reply,
+    Scripted,
+    chain,
+    command,
+    config,
+    run,
+    write_config,
+)
+
+#: Of each place, what a configuration says to have partitions harvested there.
+MEMBERS: dict[type, tuple[str, ...]] = {
+    ThreadWorkers: (),
+    ProcessWorkers: ("concurrency.processes=2",),
+}
+each_member = pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.__name__)
+
+
+def shards(number: int) -> str:
+    """The change that asks for shards 1 to `number`."""
+    return f"resources.items.partitions.shard={{range: [1, {number}]}}"
+
+
+def asked(member: type, folder: Path, server: Scripted, *changes: str, text: str = ITEMS) -> Config:
+    """A configuration whose partitions are harvested by this member."""
+    return config(folder, text, server.base_url, *MEMBERS[member], *changes)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes of a process."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            with contextlib.suppress(OSError):
+                if b"worker_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_every_member_is_here() -> None:
+    """A class of the package with the methods of `Workers` has its line above."""
+    wanted = {name for name in vars(Workers) if name in ("submit", "begin")}
+    found = set()
+    for module in pkgutil.iter_modules(harvester.engine.workers.__path__):
+        name = f"{harvester.engine.workers.__name__}.{module.name}"
+        for each in vars(importlib.import_module(name)).values():
+            own = isinstance(each, type) and each.__module__ == name and each is not Workers
+            if own and wanted <= set(dir(each)):
+                found.add(each)
+    assert found == set(MEMBERS)
+
+
+@each_member
+def test_each_page_once_with_all_its_events(tmp_path: Path, member: type) -> None:
+    """Two partitions at once, of five; one fails by its own fault. The same again asks only for
+    what is missing.
+    """
+    broken = True
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters["shard"] == "3" and parameters.get("cursor") == "2" and broken:
+            return Reply({}, 400)
+        return chain(3)(path, parameters)
+
+    seen: list[Event] = []
+    with Scripted(respond) as server:
+        wanted = asked(member, tmp_path, server, shards(5), "concurrency.partitions=2")
+        first = harvest(wanted, out=tmp_path / "out", on_event=seen.append)
+        assert first.exit_code == 3
+        assert [failure.partition for failure in first.failures] == [{"shard": "3"}]
+        assert "page 2 (cursor 2): the server answered 400" in first.failures[0].error
+        assert (first.resources[0].requests, len(server.asked)) == (14, 14)
+        server.asked.clear()
+        broken = False
+        again = harvest(wanted, out=tmp_path / "out")
+        assert [each["cursor"] for each in server.asked] == ["2", "3"]
+    assert again.complete
+    assert verify(tmp_path / "out").ok
+    records = list(iter_records(tmp_path / "out"))
+    assert len(records) == len({str(each) for each in records}) == 45
+    for number in "1245":
+        kinds = [
+            type(each)
+            for each in seen
+            if isinstance(each, PartitionStarted | PageCommitted | PartitionDone)
+            and each.partition.labels == {"shard": number}
+        ]
+        assert kinds == [PartitionStarted, *[PageCommitted] * 3, PartitionDone]
+
+
+@each_member
+def test_one_budget(tmp_path: Path, member: type) -> None:
+    """Four partitions share six requests in 1.5 s, also with what a run before has spent, and the
+    wait that one of them is asked for binds the others.
+    """
+    came: list[float] = []
+    held: list[float] = []
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        came.append(time.monotonic())
+        if len(came) == 8:
+            held.append(time.monotonic())
+            return Reply({}, 429, {"Retry-After": "1"})
+        return chain(4)(path, parameters)
+
+    with Scripted(respond) as server:
+        budget = "client.rate_limit=[{requests: 6, per: 1.5s}]"
+        wanted = asked(member, tmp_path, server, shards(4), budget, "client.retry.max_wait=5")
+        assert harvest(wanted, out=tmp_path / "out", max_pages=3).paused
+        assert harvest(wanted, out=tmp_path / "out").complete
+    assert len(came) == 17
+    assert all(later - first > 1.2 for first, later in zip(came, came[6:], strict=False))
+    assert not [at for at in came if held[0] + 0.3 < at < held[0] + 0.9]
+
+
+@each_member
+def test_pages_at_most(tmp_path: Path, member: type) -> None:
+    """So many of each partition, in each run."""
+    with Scripted(chain(3)) as server:
+        wanted = asked(member, tmp_path, server, shards(3))
+        for pages in (2, 3):
+            summary = harvest(wanted, out=tmp_path / "out", max_pages=2)
+            assert (summary.resources[0].pages, summary.paused) == (3 * pages, pages == 2)
+
+
+@each_member
+def test_parents_and_children(tmp_path: Path, member: type) -> None:
+    """Children come of what other workers have kept."""
+    text = (
+        ITEMS
+        + """
+  - name: parts
+    path: parts
+    params: {shard: "{item}"}
+    partitions: {item: {resource: items, field: id}}
+    data_selector: data
+    paginator: {type: cursor, cursor_path: next, cursor_param: cursor}
+"""
+    )
+    with Scripted(chain(2)) as server:
+        wanted = asked(member, tmp_path, server, shards(2), text=text)
+        assert harvest(wanted, out=tmp_path / "out").complete
+        counted = Counter(each["shard"] for each in server.asked)
+    assert set(counted.values()) == {2}
+    assert len(counted) == 2 + 12
+
+
+@each_member
+def test_a_rule_stops_all(tmp_path: Path, member: type) -> None:
+    """One worker's quota ends the run for the others."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters["shard"] == "2":
+            return Reply({}, 402)
+        time.sleep(0.05)
+        return chain(1000)(path, parameters)
+
+    rule = "resources.items.response_actions=[{status: 402, action: stop}]"
+    with Scripted(respond) as server:
+        wanted = asked(member, tmp_path, server, shards(4), rule)
+        summary = harvest(wanted, out=tmp_path / "out")
+    assert isinstance(summary.ended_by, RunStopped)
+    assert summary.exit_code == 4
+
+
+@each_member
+def test_tokens_are_fetched_by_one(tmp_path: Path, member: type) -> None:
+    """A token that expires after twenty requests, with refresh tokens that are good once."""
+    sample = SAMPLES[OAuth2RefreshToken]
+
+    def api(request: Asked) -> Answer:
+        return Answer(chain(15)(request.path, request.params).body)
+
+    guarded = Authorization(api, uses=20, rotates=True, refresh_token="refresh-s3cret-0")
+    with ApiServer(guarded) as server:
+        text = ITEMS.replace("  retry:", f"  auth: {sample.auth}\n  retry:")
+        path = write_config(tmp_path, text.replace("ORIGIN", server.origin))
+        changes = [*MEMBERS[member], shards(3)]
+        wanted = load_config(path, base_url=server.origin, set=changes, env=sample.env)
+        assert harvest(wanted, out=tmp_path / "out").complete
+
+
+@each_member
+def test_what_on_event_raises_comes_out(tmp_path: Path, member: type) -> None:
+    """The run ends, and no worker goes on."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, PageCommitted):
+            raise ConnectionError("the caller's own")
+
+    with Scripted(chain(50)) as server:
+        wanted = asked(member, tmp_path, server, shards(4))
+        with pytest.raises(ConnectionError, match="the caller's own"):
+            harvest(wanted, out=tmp_path / "out", on_event=on_event)
+        assert workers_of(os.getpid()) == []
+
+
+@each_member
+def test_a_wish_to_end(tmp_path: Path, member: type) -> None:
+    """In the midst of a page that does not come: within two seconds."""
+    gate, stop = threading.Event(), threading.Event()
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        reply = chain(3)(path, parameters)
+        return Reply(reply.body, hold=gate) if "cursor" in parameters else reply
+
+    with Scripted(respond) as server:
+        wanted = asked(member, tmp_path, server, shards(4))
+        begun = 0.0
+
+        def end() -> None:
+            nonlocal begun
+            until(lambda: len(server.asked) >= 8)
+            begun = time.monotonic()
+            stop.set()
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        summary = harvest(wanted, out=tmp_path / "out", stop=stop)
+        took = time.monotonic() - begun
+        ending.join()
+        gate.set()
+    assert isinstance(summary.ended_by, Interrupted)
+    assert summary.resources[0].pages == 4
+    assert took < 2
+
+
+# --- Processes that die --------------------------------------------------------------------------
+
+
+def _held(gate: threading.Event) -> Callable[[str, Mapping[str, str]], Reply]:
+    """Chains whose third page comes once the gate is open."""
+
+    def respond(path: str, parameters: Mapping[str, str]) -> Reply:
+        if parameters.get("cursor") == "3":
+            gate.wait(30)
+        return chain(4)(path, parameters)
+
+    return respond
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_partitions_of_a_dead_worker_are_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    """Each costs the page that was on its way, and a worker that is stopped is killed first."""
+    monkeypatch.setattr("harvester.engine.workers.in_processes.SILENT_S", 2.0)
+    gate = threading.Event()
+    said: list[Warned] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Warned):
+            said.append(event)
+
+    with Scripted(_held(gate)) as server:
+        wanted = asked(ProcessWorkers, tmp_path, server, shards(4))
+
+        def kill() -> None:
+            until(lambda: len(server.asked) == 12)
+            os.kill(workers_of(os.getpid())[0], how)
+            until(lambda: len(said) == 2)
+            gate.set()
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        summary = harvest(wanted, out=tmp_path / "out", max_pages=4, on_event=on_event)
+        killing.join()
+        assert Counter(Counter(map(str, server.asked)).values()) == {1: 14, 2: 2}
+    assert summary.complete
+    assert verify(tmp_path / "out").ok
+    assert all("killed by SIGKILL" in event.message for event in said)
+
+
+def test_a_dead_driver_takes_its_workers_along(tmp_path: Path) -> None:
+    """No request comes after it, the lock is free, and the same again goes on."""
+    gate = threading.Event()
+    with Scripted(_held(gate)) as server:
+        path = write_config(tmp_path, ITEMS)
+        changes = (shards(4), "concurrency.processes=2")
+        line = command(path, server.base_url, tmp_path / "out", *changes)
+        driver = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+        until(lambda: len(server.asked) == 12)
+        workers = workers_of(driver.pid)
+        assert len(workers) == 2
+        driver.kill()
+        driver.wait()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 5)
+        gate.set()
+        server.asked.clear()
+        ended = run(line)
+        assert ended.returncode == 0, ended.stderr
+        assert sorted(each["cursor"] for each in server.asked) == [*"33334444"]
+
+
+def test_a_run_waits_for_workers_of_a_dead_one(tmp_path: Path) -> None:
+    """They may still be writing: nobody else does until they are gone."""
+    mine = LocalStore(tmp_path / "out")
+    with mine.claim():
+        mine.share("f00d")
+    worker = LocalStore(tmp_path / "out")
+    with worker.join("f00d", 2), pytest.raises(FolderLocked, match="was killed"), mine.claim():
+        pass
+    with mine.claim(), pytest.raises(FolderLost, match="is over"), worker.join("f00d", 2):
+        pass
+
+
+def test_a_place_in_memory_is_refused(tmp_path: Path) -> None:
+    """Before anything is asked."""
+    with Scripted(chain(1)) as server:
+        wanted = asked(ProcessWorkers, tmp_path, server, shards(4))
+        with pytest.raises(ConfigError, match="lies in the memory of this process"):
+            harvest(wanted, out=MemoryStore())
+        assert server.asked == []
