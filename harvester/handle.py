@@ -122,10 +122,13 @@ class Harvest:
         hashed: Sequence[str] = (),
         hash_key: str | None = None,
         cast: bool = False,
+        format: str | None = None,  # noqa: A002  # as the option is called
+        partition_by: Sequence[str] = (),
+        append: bool = False,
         force: bool = False,
         on_step: "OnStep" = lambda step: None,
     ) -> "Exported":
-        """Write its records into one file, whose ending says the format."""
+        """Write its records into one file, whose ending says the format, or into what grows."""
         from harvester.export import export
 
         return export(
@@ -140,6 +143,9 @@ class Harvest:
             hashed=hashed,
             hash_key=hash_key,
             cast=cast,
+            format=format,
+            partition_by=partition_by,
+            append=append,
             force=force,
             on_step=on_step,
         )

@@ -33,7 +33,7 @@ def store(
     with Journal.open(folder, header, fsync=False) as journal:
         for seq, page in enumerate(pages, 1):
             with Part(folder, seq, fsync=False) as part:
-                part.write(gzip.compress(json.dumps(page).encode(), 1))
+                part.write(gzip.compress(json.dumps(page).encode(), 1, mtime=0))
                 stored = part.store()
             last = done and seq == len(pages)
             journal.append(

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from harvester.cli.options import (
 from harvester.errors import Interrupted
 from harvester.model import number, place_of_text, size
 from harvester.terminal import answer, print_json, say, write_blocks
+
+if TYPE_CHECKING:
+    from harvester.export import Exported
 
 
 @app.command()
@@ -135,7 +138,8 @@ def export(
         Path,
         typer.Argument(
             metavar="TARGET",
-            help="The file: .jsonl, .jsonl.gz, .csv, .parquet, .feather, .xlsx or .duckdb.",
+            help="The file: .jsonl, .jsonl.gz, .csv, .parquet, .feather, .xlsx or .duckdb; or a "
+            "folder, with --format parquet.",
         ),
     ],
     resource: Resources = None,
@@ -186,6 +190,28 @@ def export(
             ".feather and .duckdb.",
         ),
     ] = False,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="parquet", help="TARGET is a folder, of files of this format."
+        ),
+    ] = None,
+    partition_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partition-by",
+            metavar="COLUMN",
+            help="Divide the folder by the values of this column, as Hive does (lang=en/…); may be "
+            "given again.",
+        ),
+    ] = None,
+    append: Annotated[
+        bool,
+        typer.Option(
+            "--append",
+            help="Add what is new since the last export to a folder of Parquet files or a .duckdb.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace TARGET if it exists.")] = False,
     progress: Progress = ProgressMode.AUTO,
 ) -> None:
@@ -200,6 +226,8 @@ def export(
       harvester export data/tweets nasa.jsonl.gz --partition query=from:nasa
       harvester export data/tweets open.csv --columns id,text,author_id --hash author_id
       harvester export data/tweets typed.parquet --cast
+      harvester export data/tweets tweets/ --format parquet --partition-by lang
+      harvester export data/tweets warehouse.duckdb --append      each night
       harvester export data/shop shop.parquet --drop user.email --drop contacts[*].phone
 
     \b
@@ -218,6 +246,11 @@ def export(
     --cast looks at every text first, and loses nothing: a column is cast only if each text in it is
     a number without a zero in front, or each a time of the same sort; an empty one is null then.
     Where one is not, all stay text. A table says what became of each column, and what did not fit.
+
+    --append writes down in TARGET which pages are in it, and adds the others: each record once,
+    also after a kill in the middle. A new column is added. Where a partition was harvested again,
+    or a column needs another type, all is written anew, and it says why. The options must be those
+    of the first time; --force begins anew with others.
 
     \b
     Exit codes:
@@ -247,6 +280,9 @@ def export(
                 hashed=hashed or (),
                 hash_key=os.environ.get("HARVESTER_HASH_KEY") or None,
                 cast=cast,
+                format=form,
+                partition_by=[name for names in partition_by or () for name in names.split(",")],
+                append=append,
                 force=force,
                 on_step=steps.take,
             )
@@ -259,9 +295,23 @@ def export(
     if progress is not ProgressMode.NONE:
         repeated = f"; {done.repeated:,} repeated left out" if dedupe else ""
         counts = ", ".join(
-            f"{number(count, 'record')} of {name}" for name, count in done.records.items()
+            f"{number(count, 'record')} of {name}{_in_all(done, name)}"
+            for name, count in done.records.items()
         )
-        say(f"{target}: {counts}{repeated}, {size(target.stat().st_size)}")
+        say(f"{target}: {counts}{repeated}, {size(_bytes_of(target))}")
+
+
+def _in_all(done: "Exported", name: str) -> str:
+    """How many a target holds that was added to."""
+    total = done.totals.get(name, done.records[name])
+    return "" if total == done.records[name] else f" added, {total:,} in all"
+
+
+def _bytes_of(target: Path) -> int:
+    """The size of a file, or of all files of a folder."""
+    if not target.is_dir():
+        return target.stat().st_size
+    return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
 
 
 @app.command()

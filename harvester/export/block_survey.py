@@ -25,6 +25,11 @@ class BlockSurvey:
         self.learned = 0  # how often there was anything new, or text that parsers differ in
         self._decoder: msgspec.json.Decoder[list[Any]] | None = None
 
+    def remember(self, root: Shape) -> None:
+        """Begin with what earlier records looked like."""
+        self._survey.remember(root)
+        self._decoder = acceptor(root)
+
     @property
     def root(self) -> Shape:
         """What the records look like so far."""

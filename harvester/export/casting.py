@@ -121,9 +121,10 @@ class CastColumn:
 class Casting:
     """Finds what the texts of a resource are, in one look at all of them, and casts its table."""
 
-    def __init__(self, resource: str) -> None:
+    def __init__(self, resource: str, tallies: dict[str, Tally] | None = None) -> None:
+        """`tallies` are those of records that were looked at before."""
         self._resource = resource
-        self._tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, Tally] = tallies or {}
         self._columns: list[Column] = []
 
     def begin(self, table: Table) -> None:
@@ -155,7 +156,7 @@ class Casting:
         """Each place where most texts are numbers or times."""
         from harvester.export.sql import sql_type
 
-        for name, tally in self._tallies.items():
+        for name, tally in self.tallies.items():
             kind, (sort, count) = tally.type(), tally.most()
             if 2 * count <= tally.texts:
                 continue
@@ -173,7 +174,7 @@ class Casting:
     def _visit(self, kind: Type, values: Sequence[Any], name: str) -> None:
         match kind:
             case Scalar.TEXT:
-                tally = self._tallies.setdefault(name, Tally())
+                tally = self.tallies.setdefault(name, Tally())
                 for text in values:
                     if text is not None:
                         tally.add(text)
@@ -193,7 +194,7 @@ class Casting:
     def _cast(self, kind: Type, name: str) -> Type:
         match kind:
             case Scalar.TEXT:
-                tally = self._tallies.get(name)
+                tally = self.tallies.get(name)
                 return (tally.type() if tally else None) or kind
             case ListOf(items):
                 return ListOf(self._cast(items, f"{name}[*]"))

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from harvester.errors import ConfigError
 from harvester.export.blocks import Block
@@ -13,11 +13,15 @@ from harvester.export.rows import TableChanged
 from harvester.export.sql import sql_name, sql_type
 from harvester.export.writer import Rows, Writer
 
+if TYPE_CHECKING:
+    import duckdb
+
 #: Enough for tables of a few columns; rows are held until 122,880 of them make a group.
 _MEMORY_MB: Final = 128
 _NARROW: Final = 16
 _COLUMN_MB: Final = 4
-_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+_Settings = dict[str, str | bool | int | float | list[str]]
+_SETTINGS: Final[_Settings] = {
     "memory_limit": f"{_MEMORY_MB}MB",
     "threads": 1,  # rows come one after the other; a second one costs more than it helps
 }
@@ -37,9 +41,8 @@ class DuckDB(Writer):
         import duckdb
 
         super().__init__(path)
-        settings = {**_SETTINGS, "temp_directory": str(path.with_name("spill"))}
-        with _disk_errors(duckdb.Error):
-            self._connection = duckdb.connect(str(path), config=settings)
+        with disk_errors_of(duckdb.Error):
+            self._connection = duckdb.connect(str(path), config=settings(path))
 
     @classmethod
     def check_target(cls, target: Path) -> None:
@@ -63,7 +66,7 @@ class DuckDB(Writer):
             with contextlib.suppress(duckdb.Error):
                 self._connection.close()
             return
-        with _disk_errors(duckdb.Error):
+        with disk_errors_of(duckdb.Error):
             self._connection.execute("CHECKPOINT")  # nothing stays in a log
             self._connection.close()
 
@@ -73,35 +76,61 @@ class DuckDB(Writer):
 
         table = rows.table()
         full = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException)
-        with _disk_errors(*full):
+        with disk_errors_of(*full):
             self._add(name, table, rows.blocks())
 
     def _add(self, name: str, table: Table, blocks: Iterable[Block]) -> None:
-        from harvester.export.arrow import schema
-        from harvester.export.tables import Stream, tables
-
         run = self._connection.execute
-        columns = ", ".join(
-            f"{sql_name(column.name)} {sql_type(column.type)}" for column in table.columns
-        )
-        wide = sum(leaves(column.type) for column in table.columns) - _NARROW
-        run(f"SET memory_limit = '{_MEMORY_MB + max(0, wide) * _COLUMN_MB}MB'")
+        run(f"SET memory_limit = '{memory_of(table)}MB'")
         run("BEGIN")
-        run(f"CREATE TABLE {sql_name(name)} ({columns})")
         try:
-            with Stream(schema(table), tables(table, blocks)) as stream:
-                self._connection.register(_ROWS, stream.reader)
-                run(f"INSERT INTO {sql_name(name)} SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+            insert(self._connection, name, table, blocks)
         except TableChanged:
             run("ROLLBACK")
             raise
-        finally:
-            self._connection.unregister(_ROWS)
         run("COMMIT")
 
 
+def memory_of(table: Table) -> int:
+    """The megabytes that it takes to write a table."""
+    wide = sum(leaves(column.type) for column in table.columns) - _NARROW
+    return _MEMORY_MB + max(0, wide) * _COLUMN_MB
+
+
+def settings(path: Path, table: Table | None = None) -> _Settings:
+    """How DuckDB is to open a file for the rows of a table."""
+    memory = {} if table is None else {"memory_limit": f"{memory_of(table)}MB"}
+    return {**_SETTINGS, "temp_directory": str(path.with_name("spill")), **memory}
+
+
+def insert(
+    connection: "duckdb.DuckDBPyConnection",
+    name: str,
+    table: Table,
+    blocks: Iterable[Block],
+    *,
+    make: bool = True,
+) -> None:
+    """Put the rows into the table `name`, which is made first, or is there."""
+    from harvester.export.arrow import schema
+    from harvester.export.tables import Stream, tables
+
+    run = connection.execute
+    if make:
+        columns = ", ".join(
+            f"{sql_name(column.name)} {sql_type(column.type)}" for column in table.columns
+        )
+        run(f"CREATE TABLE {sql_name(name)} ({columns})")
+    try:
+        with Stream(schema(table), tables(table, blocks)) as stream:
+            connection.register(_ROWS, stream.reader)
+            run(f"INSERT INTO {sql_name(name)} BY NAME SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+    finally:
+        connection.unregister(_ROWS)
+
+
 @contextlib.contextmanager
-def _disk_errors(*kinds: type[Exception]) -> Iterator[None]:
+def disk_errors_of(*kinds: type[Exception]) -> Iterator[None]:
     """Raise the OSError that DuckDB's errors of these kinds mean."""
     try:
         yield

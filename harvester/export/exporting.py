@@ -8,6 +8,7 @@ from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import ConfigError
+from harvester.export.appending import Wish, grow, is_growing
 from harvester.export.casting import CastColumn, Casting
 from harvester.export.choice import Choice, refuse_unmet
 from harvester.export.repeats import key_path
@@ -31,6 +32,7 @@ class Exported:
     repeated: int = 0  # records left out, since a newer one has the same key
     notes: list[str] = field(default_factory=list)
     casts: list[CastColumn] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)  # where it was added to: all that is there
 
 
 def export(
@@ -46,6 +48,9 @@ def export(
     hashed: Sequence[str] = (),
     hash_key: str | None = None,
     cast: bool = False,
+    format: str | None = None,  # noqa: A002  # as the option is called
+    partition_by: Sequence[str] = (),
+    append: bool = False,
     force: bool = False,
     on_step: OnStep = lambda step: None,
 ) -> Exported:
@@ -57,16 +62,28 @@ def export(
     only ones to be exported, `drop` are paths that are not; values at the paths `hashed` become
     digests, the same for the same `hash_key` (none: a new one each time). `cast` gives texts that
     are all numbers, or all times, a type of their own (see `casting`). `force` takes the place of a
-    file that exists. Raises `ConfigError`, `DataRefused`, `FolderLocked`,
-    `DiskError`.
+    file that exists. `format="parquet"` makes a folder of Parquet files, `partition_by` divides it
+    by the values of columns, and `append` adds what is new to it, or to a .duckdb (see
+    `appending`). Raises `ConfigError`, `DataRefused`, `FolderLocked`, `DiskError`.
     """
     store, target = store_at(out), Path(target)
-    writer = writer_for(target)
+    growing = is_growing(target, format, partition_by, append=append)
     for key in dedupe:
         key_path(key)
     choice = Choice(tuple(columns), tuple(drop), tuple(hashed))
     if hash_key is not None:
         choice = replace(choice, secret=hash_key.encode())
+    if growing:
+        asked = read_asked(store)
+        wish = Wish(
+            dict(partition or {}), tuple(dedupe), prefix, choice, hash_key is not None, cast,
+            tuple(partition_by), append, force,
+        )  # fmt: skip
+        grown = grow(store, asked, target, chosen(asked, resources, wish.partition), wish, on_step)
+        return Exported(
+            target, grown.records, grown.repeated, grown.notes, grown.casts, grown.totals
+        )
+    writer = writer_for(target)
     refuse_existing(target, force=force)
     writer.check_target(target)
     refuse_missing(writer)
@@ -76,7 +93,7 @@ def export(
     wanted = dict(partition or {})
     found = chosen(asked, resources, wanted)
     _refuse_several(target, writer, found)
-    with scratch(target, force=force) as folder:
+    with scratch(target) as folder:
         taken = [
             Snapshot(store, asked, resource, wanted, folder / f"pages-{number}.jsonl")
             for number, resource in enumerate(found)

@@ -19,6 +19,7 @@ from harvester.export.blocks import Block, BlockBuilder, plain_parts
 from harvester.export.casting import Casting
 from harvester.export.choice import Choice, Chooser
 from harvester.export.columns import Table, partition_names, table_of
+from harvester.export.known import Known
 from harvester.export.repeats import Repeats
 from harvester.export.snapshot import Snapshot
 from harvester.export.steps import OnStep, Step
@@ -71,6 +72,18 @@ class ResourceRows:
         self._plain: list[bytes] = []  # of each block that was looked at, its chunks
         self._table: Table | None = None
 
+    def remember(self, known: Known) -> None:
+        """Let the columns be of earlier records as well; to be said before `table`."""
+        self._records.remember(known.records)
+        if known.partitions.members is not None:
+            self._partitions.remember(known.partitions)
+
+    @property
+    def known(self) -> Known:
+        """What all records looked like, after `table`."""
+        tallies = self._casting.tallies if self._casting else {}
+        return Known(self._records.root, self._partitions.root, tallies)
+
     @property
     def resource(self) -> str:
         """The name of the resource."""
@@ -116,13 +129,18 @@ class ResourceRows:
 
     def exact_table(self) -> Table:
         """The columns, after a look at all records: `blocks` raises no `TableChanged`."""
+        if self._casting is not None:
+            return self.table()
+        return self._look_at_all()
+
+    def _look_at_all(self) -> Table:
         for block in self._blocks("reading"):
             self._observe(block.chosen(self._chooser))
         self._table = self._seen()
         return self._table
 
     def _cast_table(self, casting: Casting) -> Table:
-        table = self.exact_table()
+        table = self._look_at_all()
         casting.begin(table)
         for block in self._blocks("reading"):
             casting.observe(block.chosen(self._chooser))

@@ -30,13 +30,11 @@ _TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextlib.contextmanager
-def scratch(target: Path, *, force: bool) -> Iterator[Path]:
+def scratch(target: Path) -> Iterator[Path]:
     """An empty folder beside `target` for one export alone, gone when the block is left.
 
-    Raises `ConfigError` for a target that exists (unless `force`) or has no folder to lie in, and
-    `FolderLocked` where another export to it is at work.
+    Raises `FolderLocked` where another export to it is at work.
     """
-    refuse_existing(target, force=force)
     with disk_errors(target):
         home = Path(tempfile.mkdtemp(_ENDING, _prefix(target), target.parent))
     lock = -1

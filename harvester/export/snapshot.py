@@ -12,6 +12,7 @@ from typing import Any
 
 from harvester.config import Resource
 from harvester.errors import ConfigError, DataRefused, Malformed
+from harvester.export.ledger import Held
 from harvester.model import Partition
 from harvester.page import Record, format_of
 from harvester.results import planned
@@ -33,19 +34,25 @@ class CommittedPage:
 class Snapshot:
     """The committed pages of one resource at one moment.
 
-    `wanted` chooses partitions by their labels; `file` is where the pages are noted. Raises
-    `DataRefused` where a journal is damaged.
+    `wanted` chooses partitions by their labels; `file` is where the pages are noted. `before` are
+    the pages of each partition folder that another export has: they are passed over, and `gone`
+    names the folders where they are no longer the first pages that count. `held` are those of
+    before and those of this snapshot. Raises `DataRefused` where a journal is damaged.
     """
 
     def __init__(
-        self, out: Place, asked: Asked, resource: Resource, wanted: Mapping[str, str], file: Path
-    ) -> None:
+        self, out: Place, asked: Asked, resource: Resource, wanted: Mapping[str, str],
+        file: Path, before: Mapping[str, Held] | None = None,
+    ) -> None:  # fmt: skip
         self.name = resource.name
         self.keys = resource.partition_keys
         self.partitions = self.pages = self.records = 0
         self._store = store = store_at(out)
         self._file = file
         self._format = format_of(resource)
+        self.held: dict[str, Held] = {}
+        before = before or {}
+        self.gone = set(before)
         with file.open("w", encoding="utf-8") as notes:
             for partition in planned(store, asked, (resource.name,)):
                 labels = partition.labels
@@ -54,13 +61,21 @@ class Snapshot:
                 self.partitions += 1
                 folder = folder_of(store, partition)
                 notes.write(json.dumps(_values(partition)) + "\n")
+                held, passed = Held(), before.get(folder, Held())
                 for entry in pages_of(store, folder):
+                    held = held.then(entry)
+                    if held.pages <= passed.pages:
+                        if held == passed:
+                            self.gone.discard(folder)
+                        continue
                     noted = (
                         folder, entry.part, entry.stored_bytes, entry.records, entry.fetched_at,
                     )  # fmt: skip
                     notes.write(json.dumps(noted) + "\n")
                     self.pages += 1
                     self.records += entry.records
+                if held.pages:
+                    self.held[folder] = held
 
     def __iter__(self) -> Iterator[CommittedPage]:
         """The pages in plan order, then page order."""

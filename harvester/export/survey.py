@@ -65,6 +65,10 @@ class Survey:
         self._shapes = 1
         self._signatures = 0
 
+    def remember(self, root: Shape) -> None:
+        """Begin with what earlier values looked like."""
+        self.root, self._shapes = root, _size(root)
+
     def observe(self, value: Any) -> None:
         """Take a value into account."""
         self._observe(self.root, value, 0)
@@ -159,6 +163,10 @@ def _inner(shape: Shape) -> Iterable[Shape]:
     yield from (shape.members or {}).values()
     if shape.items is not None:
         yield shape.items
+
+
+def _size(shape: Shape) -> int:
+    return 1 + sum(map(_size, _inner(shape)))
 
 
 def _integer(value: int) -> Kind:
