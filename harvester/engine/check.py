@@ -19,7 +19,16 @@ from harvester.engine.sources import secrets_of, sources_of
 from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, partitions_of
 from harvester.page import format_of
-from harvester.planning import Value, begun, delta_runs, outside_values, plan, runs, values_of
+from harvester.planning import (
+    Value,
+    begun,
+    delta_runs,
+    inherited_values,
+    outside_values,
+    plan,
+    runs,
+    values_of,
+)
 from harvester.store import decoded_chunks, store_at
 
 __all__ = ["Seen", "check_live"]
@@ -40,7 +49,7 @@ def check_live(
     found = sources_of(config, secrets)
     access = Access(config, secrets, store_at(config.folder).own)
     transport = Transport(config.client)
-    pages: dict[str, Path] = {}  # by resource; its children come from the page just seen
+    pages: dict[str, _Parent] = {}  # by resource; its children come from the page just seen
     with tempfile.TemporaryDirectory(prefix="harvester-check-") as folder:
         try:
             for resource in _parents_first(config):
@@ -61,11 +70,15 @@ def check_live(
                 )
                 look = Look(channel, source.reader, config.client.retry, own, limit, sleep, config)
                 seen = look.seen(partition)
-                pages.update((resource.name, path) for path in own.iterdir())
+                pages.update((resource.name, (path, partition)) for path in own.iterdir())
                 yield seen
         finally:
             access.close()
             transport.close()
+
+
+_Parent = tuple[Path, Partition]
+"""A page that was seen, and the partition that it is of."""
 
 
 def _not_asked(resource: Resource) -> Seen:
@@ -88,7 +101,7 @@ def _parents_first(config: Config) -> Iterator[Resource]:
 
 
 def _first_partition(
-    config: Config, resource: Resource, now: datetime, pages: Mapping[str, Path]
+    config: Config, resource: Resource, now: datetime, pages: Mapping[str, "_Parent"]
 ) -> Partition | None:
     """The first partition: a child's comes from the page of its parents just seen."""
     if not resource.parents:
@@ -100,9 +113,11 @@ def _first_partition(
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromResource):
-            chunks = decoded_chunks(pages[spec.resource])
-            records = format_of(named[spec.resource]).records(chunks)
-            return values_of(spec, records, spec.resource)
+            page, parent = pages[spec.resource]
+            records = format_of(named[spec.resource]).records(decoded_chunks(page))
+            above = inherited_values(resource, parent)
+            found = values_of(spec, records, spec.resource)
+            return ((value, {**included, **above}) for value, included in found)
         return from_file(spec)
 
     base = next(partitions_of(resource.name, resource.partitions, now, values), None)

@@ -25,6 +25,7 @@ from harvester.planning.incremental import (
 )
 from harvester.planning.partition_values import (
     Value,
+    inherited_values,
     outside_values,
     partition_records,
     take_over,
@@ -61,6 +62,7 @@ __all__ = [
     "delta_runs",
     "depth_of",
     "end_of",
+    "inherited_values",
     "kept_early",
     "known_count",
     "largest_total_above",

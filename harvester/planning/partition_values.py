@@ -295,14 +295,14 @@ def _from_records(
     above = next(each for each in config.resources if each.name == spec.resource)
     store = store_at(out)
     for parent in parents:
-        own = _inherited(resource, parent)
+        own = inherited_values(resource, parent)
         records = partition_records(out, parent, above)
         place = f"{store.place}/{folder_of(store, parent)}"
         for value, included in values_of(spec, records, place):
             yield value, {**included, **own}
 
 
-def _inherited(resource: Resource, parent: Partition) -> dict[str, Any]:
+def inherited_values(resource: Resource, parent: Partition) -> dict[str, Any]:
     """What a resource's requests name of the values of a parent's partition, or of its parent's."""
     own = {f"{PARENT}{key}": value for key, value in parent.values.items()}
     values = {**{key: each for key, each in parent.values.items() if key.startswith(PARENT)}, **own}

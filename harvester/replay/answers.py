@@ -13,11 +13,30 @@ from harvester.config import (
     Resource,
     ResponseAction,
 )
-from harvester.model import Key, as_text, parse
+from harvester.model import Key, as_text, parse, split_key
 from harvester.security import resolve
 
 _TOKEN: Final = "replayed-token"  # noqa: S105  # opens nothing
 _TOKEN_SECONDS: Final = 86_400
+#: A next page that nobody asks for, since what has it is split.
+FURTHER: Final = "/further"
+#: Bodies that a rule may mean as a whole.
+_LITERALS: Final = {"null": None, "false": False, "[]": [], "{}": {}, '""': ""}
+
+
+def split(resource: Resource, total: int) -> tuple[Any, dict[str, str]]:
+    """A body and headers that say as many records as the first page of a partition said that was
+    split then, and that more pages follow; its records came again with the parts.
+    """
+    found, paginator = split_key(resource.partitions), resource.paginator
+    body = _put(resource.data_selector or "$", [])
+    path = (found and found[2].total_path) or paginator.total_path
+    if path is not None:
+        body = _both(body, _put(path, total))
+    for name in ("cursor_path", "next_url_path"):
+        if place := getattr(paginator, name, None):
+            body = _both(body, _put(place, FURTHER) or {})
+    return body, {paginator.total_header: str(total)} if paginator.total_header else {}
 
 
 def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
@@ -33,7 +52,9 @@ def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
                 met = _put(when.path, _met(when.operator, when.operand))
                 body = _both(body, met) if met else body
             if rule.body_matches is not None:
-                body = _both(body, {"told": _matching(rule.body_matches)})
+                told = _matching(rule.body_matches)
+                whole = rule.body_matches == f"^{told}$" and told in _LITERALS
+                body = _LITERALS[told] if whole else _both(body, {"told": told})
             if rule.header is not None:
                 headers[rule.header.name] = str(_met(rule.header.operator, rule.header.operand))
             break

@@ -8,7 +8,7 @@ with the values there taken out.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -33,6 +33,13 @@ class Asking:
         """Equal for equal requests."""
         parts = [self.method, self.path, self.pairs, self.body, self.headers]
         return json.dumps(parts, sort_keys=True)
+
+    def without(self, names: frozenset[str]) -> "Asking":
+        """The same, without the parameters of these names."""
+        if not names:
+            return self
+        pairs = tuple(pair for pair in self.pairs if pair[0] not in names)
+        return replace(self, pairs=pairs)
 
 
 def asking(

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from harvester.config import Resource
+from harvester.config import Hmac, Resource
 from harvester.model import Partition, Scope, Template, TemplateError, as_text
-from harvester.paging import CURSOR, paginator_of
+from harvester.paging import CURSOR, DELTA, paginator_of
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.results import planned
 from harvester.store import (
+    SPLIT,
     Asked,
     Entry,
     Place,
@@ -36,17 +37,19 @@ _MOST_NEAR: Final = 5
 _DIGEST_BYTES: Final = 16
 _COLUMNS: Final = (
     "key, partition, first, resource, folder, part, stored_bytes, status, bytes, response, "
-    "following"
+    "following, total"
 )
 # Constants only: what is asked for goes in as a parameter.
-_INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _BY_KEY: Final = f"SELECT {_COLUMNS} FROM pages WHERE key = ? ORDER BY rowid"  # noqa: S608
 _REQUESTS: Final = "SELECT DISTINCT method, path, query, body FROM pages"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """What a request is answered with. `part` None: an answer that a rule ignored."""
+    """What a request is answered with. `part` None: an answer that a rule ignored, or, with the
+    `total` that it said, the first page of a partition that was split.
+    """
 
     resource: str
     folder: str
@@ -56,6 +59,7 @@ class StoredPage:
     bytes: int
     response: Mapping[str, str]
     following: Any
+    total: int | None = None
 
 
 class Index:
@@ -68,6 +72,7 @@ class Index:
         self.pages = 0
         self._masked = Masked()
         self._headers: set[str] = set()  # names, in lower case, that tell pages apart
+        self._signing = _signing_names(self.asked.config.client.auth)
         self._turns: dict[bytes, tuple[int, int]] = {}  # of requests that were asked repeatedly
         self._lock = threading.Lock()
         # No name: SQLite makes a file of its own, which is gone with this process.
@@ -94,7 +99,7 @@ class Index:
         answered in turn, beginning anew when its partition does.
         """
         sent = {name: headers[name] for name in self._headers if name in headers}
-        asked = asking(method, target, body, sent)
+        asked = asking(method, target, body, sent).without(self._signing)
         with self._lock:
             for reading in self._masked.readings(asked):
                 if found := self._of(_digest(reading)):
@@ -145,7 +150,8 @@ class Index:
         if not rows:
             return None
         row = rows[0] if len(rows) == 1 else self._in_turn(key)
-        _, partition, first, resource, folder, part, stored, status, size, response, following = row
+        partition, first, resource, folder, part, stored, status, size = row[1:9]
+        response, following, total = row[9:]
         if first:
             self._turns = {
                 other: turn
@@ -161,6 +167,7 @@ class Index:
             size,
             json.loads(response),
             json.loads(following),
+            total,
         )
 
     def _in_turn(self, key: bytes) -> Any:
@@ -191,8 +198,8 @@ class Index:
                     _digest(found), number, before == 0, resource.name,
                     folder, entry.part, entry.stored_bytes, entry.status, entry.bytes,
                     json.dumps(entry.response),
-                    # The link as the page has it: the last page may have one that is not followed.
-                    json.dumps(entry.fields.get(CURSOR, entry.next)),
+                    json.dumps(_following(resource, entry)),
+                    entry.fields.get("total") if entry.reason == SPLIT else None,
                     found.method, found.path, request["url"].partition("?")[2],
                     request.get("body"),
                 )  # fmt: skip
@@ -209,6 +216,29 @@ def _answers(store: Store, folder: str) -> Iterator[Entry]:
     for entry in entries_of(store, folder):
         if entry.done and entry.part is None and (last is None or entry.seq > last.seq):
             yield entry
+
+
+def _following(resource: Resource, entry: Entry) -> Any:
+    """The link as the page has it: the last page may have one that is not followed, or one that
+    the next run begins with.
+    """
+    found = entry.fields.get(CURSOR, entry.next)
+    incremental = resource.incremental
+    if found is None and incremental is not None and incremental.param is None:
+        return entry.fields.get(DELTA)
+    return found
+
+
+def _signing_names(auth: Any) -> frozenset[str]:
+    """The parameters of a signature: made when a request leaves, so no journal has them."""
+    if not isinstance(auth, Hmac):
+        return frozenset()
+    named = (
+        (auth.name, auth.location),
+        (auth.key_name, auth.key_location),
+        (auth.timestamp_name, auth.timestamp_location),
+    )
+    return frozenset(name for name, location in named if name and location == "query")
 
 
 def _digest(asked: Asking) -> bytes:

@@ -196,7 +196,13 @@ class _Answering(BaseHTTPRequestHandler):
         link = next_link(resource, page.following)
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         if page.part is None:
-            body, more = answers.ignored(resource, page.status)
+            if page.total is None:
+                body, more = answers.ignored(resource, page.status)
+            else:
+                body, more = answers.split(resource, page.total)
+                headers |= _paging_headers(
+                    resource, answers.FURTHER, answers.FURTHER, replay.origin
+                )
             if isinstance(resource.format, XmlFormat):
                 self._send_body(page.status, answers.as_xml(body), {**headers, **more, **kind})
             else:

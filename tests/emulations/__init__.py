@@ -24,7 +24,7 @@ class Emulation:
     server's. `again` is how many requests a
     run that is resumed after its second page makes anew: for a token, or for pages that it may
     not trust to have kept their place. `later` is what a second run adds, where it asks only for
-    what has changed since.
+    what has changed since. `login` is the refresh token that a person's login has left behind.
     """
 
     records: Mapping[str, list[Any]]
@@ -37,3 +37,4 @@ class Emulation:
     settings: tuple[str, ...] = ()
     again: int = 0
     later: Mapping[str, list[Any]] = field(default_factory=dict)
+    login: str = ""

@@ -7,7 +7,7 @@ interrupted in the middle and resumed, with nothing to harvest, and against the 
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,12 +17,14 @@ import jsonschema
 import pytest
 
 from harvester import harvest, iter_records, load_config, verify
-from harvester.config import Config
+from harvester.auth.token_file import TokenFile
+from harvester.config import Config, OAuth2Login, SecretText
 from harvester.config.schema import json_schema
 from harvester.config.yamlfile import read
 from harvester.engine.check import check_live
 from harvester.engine.events import Event, PageCommitted
 from harvester.model.templates import references
+from harvester.replay import Replay
 from harvester.results.summary import Summary
 from tests.api_server import ApiServer
 from tests.emulations import Emulation
@@ -41,14 +43,29 @@ def emulation_of(path: Path) -> Emulation:
     return emulation
 
 
-def loaded(path: Path, emulation: Emulation, server: ApiServer) -> Config:
-    """The config, pointed at the server; nothing else of it is changed but waits."""
-    return load_config(
-        path,
-        base_url=server.origin + emulation.base_path,
-        set=(*HASTE, *(text.replace("{origin}", server.origin) for text in emulation.settings)),
-        env=emulation.env,
-    )
+def loaded(
+    path: Path,
+    emulation: Emulation,
+    server: ApiServer | Replay,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+) -> Config:
+    """The config, pointed at the server; nothing else of it is changed but waits, and where a login
+    is kept. `env` are variables in the place of the emulation's own.
+    """
+    env = env or emulation.env
+    login = folder / "login.json"
+    settings = [text.replace("{origin}", server.origin) for text in emulation.settings]
+    if emulation.login:
+        settings.append(f"client.auth.token_file={login}")
+    base_url = server.origin + emulation.base_path
+    config = load_config(path, base_url=base_url, set=(*HASTE, *settings), env=env)
+    auth = config.client.auth
+    if isinstance(auth, OAuth2Login):  # what `harvester login` writes
+        client = env[auth.client_id.removeprefix("{env.").removesuffix("}")]
+        name = SecretText(f"login of {client} at {auth.access_token_url}")
+        TokenFile(login).write(name, SecretText(emulation.login))
+    return config
 
 
 def harvested(out: Path, config: Config) -> dict[str, list[Any]]:
@@ -92,7 +109,7 @@ def test_config_harvests_everything(path: Path, tmp_path: Path) -> None:
     """From the first page to the last: every record once, in order, and sound on disk."""
     emulation = emulation_of(path)
     with ApiServer(emulation.answer) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         summary = harvest(config, out=tmp_path / "out")
     assert summary.exit_code == 0, summary.failures
     assert harvested(tmp_path / "out", config) == emulation.records
@@ -101,11 +118,11 @@ def test_config_harvests_everything(path: Path, tmp_path: Path) -> None:
 
 
 @each_config
-def test_config_passes_the_live_check(path: Path) -> None:
+def test_config_passes_the_live_check(path: Path, tmp_path: Path) -> None:
     """`check --live` sees one page of each resource, children's included, and no fault."""
     emulation = emulation_of(path)
     with ApiServer(emulation.answer) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         seen = list(check_live(config))
     assert {item.resource for item in seen} == {resource.name for resource in config.resources}
     assert [item for item in seen if item.error] == []
@@ -116,7 +133,7 @@ def test_config_resumes_in_the_middle(path: Path, tmp_path: Path) -> None:
     """Interrupted after the second page and run again: the same, without a request too many."""
     emulation = emulation_of(path)
     with ApiServer(emulation.answer) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         out = tmp_path / "out"
         whole = harvest(config, out=tmp_path / "whole")
         needed = len(server.asked)
@@ -135,7 +152,7 @@ def test_config_finds_nothing_where_there_is_nothing(path: Path, tmp_path: Path)
     """An API without records gives an empty, complete harvest."""
     emulation = emulation_of(path)
     with ApiServer(emulation.nothing) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         summary = harvest(config, out=tmp_path / "out")
     assert (summary.exit_code, summary.complete) == (0, True), summary.failures
     assert not any(item.records for item in summary.resources)
@@ -146,7 +163,7 @@ def test_config_meets_the_documented_error(path: Path, tmp_path: Path) -> None:
     """The vendor's documented error ends the run with the right exit code, and keeps no page."""
     emulation = emulation_of(path)
     with ApiServer(emulation.failure) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         summary = harvest(config, out=tmp_path / "out")
     assert summary.exit_code == emulation.failure_exit_code
     told = str(summary.ended_by or summary.failures)
@@ -160,7 +177,7 @@ def test_config_goes_on_from_the_run_before(path: Path, tmp_path: Path) -> None:
     """A second run asks only for what has changed since the first one."""
     emulation, out = emulation_of(path), tmp_path / "out"
     with ApiServer(emulation.answer) as server:
-        config = loaded(path, emulation, server)
+        config = loaded(path, emulation, server, tmp_path)
         runs = [harvest(config, out=out) for _ in range(2)]
     assert [run.exit_code for run in runs] == [0, 0], runs[-1].failures
     later = {name: emulation.later.get(name, []) for name in emulation.records}

@@ -92,7 +92,9 @@ LEADS: dict[str, Leads] = {
     "hackernews_algolia": Leads(lambda of: of.STORIES),
     "hubspot_contacts": Leads(lambda of: [of._contact("false", n) for n in range(230)]),
     "jira_search": Leads(lambda of: [of._issue("ABC", 2023, n) for n in range(250)]),
+    "klaviyo_events": Leads(lambda of: of.EVENTS),
     "kubernetes_pods": Leads(lambda of: of.PODS),
+    "linear_issues": Leads(lambda of: of.ISSUES),
     "mastodon_timeline": Leads(lambda of: of.STATUSES["caturday"]),
     "mediawiki_allpages": Leads(lambda of: of.PAGES[0]),
     "microsoft_graph_users": Leads(lambda of: of.USERS, env=lambda of: {"ACCESS_TOKEN": of.TOKEN}),
@@ -104,9 +106,13 @@ LEADS: dict[str, Leads] = {
         lambda of: of.POSTS["datascience"], env=lambda of: {"REDDIT_TOKEN": of.TOKEN}
     ),
     "salesforce_query": Leads(lambda of: [of._account(2023, n) for n in range(600)]),
+    "sentry_issues": Leads(lambda of: of.ISSUES),
     "shopify_orders": Leads(lambda of: [of._order("2025-01-01T00:00:00Z", n) for n in range(600)]),
     "slack_history": Leads(lambda of: of.CHANNELS),
     "socrata_dataset": Leads(lambda of: of.ROWS[2023]),
+    "spotify_saved_tracks": Leads(
+        lambda of: of.TRACKS, env=lambda of: {"SPOTIFY_ACCESS_TOKEN": of.TOKEN}
+    ),
     "stac_search": Leads(lambda of: of.ITEMS["sentinel-2-l2a", 1]),
     "stripe_charges": Leads(
         lambda of: [one for one in of.CHARGES if one["created"] < of.FEBRUARY], also=("keyset",)
@@ -122,6 +128,13 @@ LEADS: dict[str, Leads] = {
 #: Those whose lines ask for what `init` cannot know of: what a program signs, walks, goes on from.
 #: `tests/integration/test_configs.py` harvests each.
 WITHOUT_LINE = {
+    "aws_cost_explorer": "a signature",
+    "binance_trades": "a signature",
+    "hackernews_comments": "comments below comments",
+    "github_search_repositories": "a search that shows its first results",
+    "quickbooks_invoices": "a place within a query's text",
+    "wikipedia_categories": "categories below categories",
+    "zendesk_incremental_tickets": "a link of the last page",
     "github_app_repositories": "a token that is signed for",
     "google_calendar_events": "a token of the last page",
     "google_drive_tree": "folders within folders",

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import harvest, load_config
+from harvester import harvest
 from harvester.errors import ConfigError
 from harvester.replay import Replay
 from harvester.replay.links import led_back
 from harvester.security.redaction import Secrets
 from tests.api_server import Answer, ApiServer, Asked
-from tests.integration.test_configs import CONFIGS, HASTE, emulation_of, loaded
+from tests.integration.test_configs import CONFIGS, emulation_of, loaded
 from tests.support import ENVIRONMENT, config, kept
 
 LINKED = """
@@ -91,6 +91,8 @@ def compare(first: Path, origin: str, again: Path, replay: Replay) -> None:
             if was.get("part"):  # a header that led nowhere is not played back
                 was["fields"].pop("led", None)
                 now["fields"].pop("led", None)
+            if was.get("reason") == "results_false":  # said beside a link that led nowhere
+                was["reason"] = "no_next_cursor"
             assert now == was
 
 
@@ -99,20 +101,21 @@ def test_every_config_is_harvested_again(path: Path, tmp_path: Path) -> None:
     """Each idiom of paging and auth: harvested from its emulation, then from the replay."""
     emulation = emulation_of(path)
     with ApiServer(emulation.answer) as server:
-        original = loaded(path, emulation, server)
+        original = loaded(path, emulation, server, tmp_path)
         assert harvest(original, out=tmp_path / "first").exit_code == 0
     unknown: list[str] = []
     with Replay(
         tmp_path / "first", unlimited=True, on_unknown=lambda *asked: unknown.append(str(asked))
     ) as replay:
         assert replay.base_url == replay.origin + emulation.base_path
-        settings = (text.replace("{origin}", replay.origin) for text in emulation.settings)
-        # Any credentials will do; an address that is a parameter is part of the question.
+        # Any credentials will do that can sign; an address that is a parameter, or a company that
+        # is in the path, is part of the question.
+        kept = ("MAILTO", "COMPANY", "PRIVATE_KEY", "SERVICE_ACCOUNT")
         env = {
-            name: value if name.endswith("MAILTO") else f"another-{name}"
+            name: value if name.endswith(kept) else f"another-{name}"
             for name, value in emulation.env.items()
         }
-        again = load_config(path, base_url=replay.base_url, set=(*HASTE, *settings), env=env)
+        again = loaded(path, emulation, replay, tmp_path, env)
         summary = harvest(again, out=tmp_path / "again")
         assert unknown == []
         assert summary.exit_code == 0, summary.failures

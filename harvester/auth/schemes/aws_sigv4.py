@@ -9,8 +9,9 @@ from harvester.config import AwsSigV4
 from harvester.errors import ConfigError
 from harvester.http import Credentials, Signature
 
-#: What is signed besides what botocore adds: nothing that may change on the way.
-_SIGNED: Final = ("content-type",)
+#: What is signed besides what botocore adds: what AWS wants signed, and nothing that may change on
+#: the way. Which operation is asked for stands in X-Amz-Target.
+_SIGNED: Final = ("content-type", "x-amz-")
 
 
 class AwsSignature(StaticScheme[AwsSigV4], options=AwsSigV4):
@@ -49,7 +50,11 @@ class _Signer(Signature):
 
     def __call__(self, prepared: Any) -> Any:
         """Sign what is to be sent."""
-        headers = {name: text for name, text in prepared.headers.items() if name.lower() in _SIGNED}
+        headers = {
+            name: text
+            for name, text in prepared.headers.items()
+            if name.lower().startswith(_SIGNED)
+        }
         asked = self.request(prepared.method, prepared.url, headers, prepared.body or b"")
         self.add_auth(asked)
         prepared.headers.update(dict(asked.headers.items()))

@@ -1,0 +1,3 @@
+curl --request GET \
+  --url '{origin}/v1/me/tracks?limit=50' \
+  --header "Authorization: Bearer $SPOTIFY_ACCESS_TOKEN"
