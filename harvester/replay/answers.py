@@ -21,7 +21,7 @@ _TOKEN_SECONDS: Final = 86_400
 #: A next page that nobody asks for, since what has it is split.
 FURTHER: Final = "/further"
 #: Bodies that a rule may mean as a whole.
-_LITERALS: Final = {"null": None, "false": False, "[]": [], "{}": {}, '""': ""}
+_LITERALS: Final[Mapping[str, Any]] = {"null": None, "false": False, "[]": [], "{}": {}, '""': ""}
 
 
 def split(resource: Resource, total: int) -> tuple[Any, dict[str, str]]:
