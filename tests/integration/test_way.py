@@ -132,6 +132,7 @@ WITHOUT_LINE = {
     "binance_trades": "a signature",
     "hackernews_comments": "comments below comments",
     "github_search_repositories": "a search that shows its first results",
+    "salesforce_bulk_query": "a job",
     "quickbooks_invoices": "a place within a query's text",
     "wikipedia_categories": "categories below categories",
     "zendesk_incremental_tickets": "a link of the last page",
