@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from harvester.errors import ConfigError
 from harvester.export.blocks import Block
 from harvester.export.columns import Table, leaves
-from harvester.export.rows import TableChanged
 from harvester.export.sql import sql_name, sql_type
 from harvester.export.writer import Rows, Writer
 
@@ -83,11 +82,7 @@ class DuckDB(Writer):
         run = self._connection.execute
         run(f"SET memory_limit = '{memory_of(table)}MB'")
         run("BEGIN")
-        try:
-            insert(self._connection, name, table, blocks)
-        except TableChanged:
-            run("ROLLBACK")
-            raise
+        insert(self._connection, name, table, blocks)
         run("COMMIT")
 
 
@@ -111,7 +106,11 @@ def insert(
     *,
     make: bool = True,
 ) -> None:
-    """Put the rows into the table `name`, which is made first, or is there."""
+    """Put the rows into the table `name`, which is made first, or is there. A transaction that was
+    begun is rolled back where the rows raise.
+    """
+    import duckdb
+
     from harvester.export.arrow import schema
     from harvester.export.tables import Stream, tables
 
@@ -125,6 +124,10 @@ def insert(
         with Stream(schema(table), tables(table, blocks)) as stream:
             connection.register(_ROWS, stream.reader)
             run(f"INSERT INTO {sql_name(name)} BY NAME SELECT * FROM {sql_name(_ROWS)}")  # noqa: S608  # quoted
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):
+            run("ROLLBACK")
+        raise
     finally:
         connection.unregister(_ROWS)
 
