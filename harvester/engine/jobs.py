@@ -52,6 +52,7 @@ class Jobs:
         self._made: Entry | None = None
         self._ready: Entry | None = None
         self._urls: tuple[str, ...] | None = None  # never written down: they may let one in
+        self._named_by: dict[str, Any] | None = None  # the request whose answer named the files
         self._is_known = False  # the server has known the job: polled well, or made by a former run
 
     def remember(self, entry: Entry) -> None:
@@ -126,6 +127,8 @@ class Jobs:
         if self._urls is not None:
             following = file_cursor(1, len(self._urls))
             fields["files"] = digest(self._urls)
+            if self._named_by is not None:
+                fields["named_by"] = self._named_by
         return self._turns.line(
             at, JOB_READY, cursor=cursor, following=following, request=self._described(request),
             status=heard.status, attempts=count, fields=fields, headers=heard.headers,
@@ -191,7 +194,8 @@ class Jobs:
         more = heard.values
         asking = with_values(self._partition, {**self._values(), **more})
         try:
-            found, _, _ = self._asked("download", asking)
+            found, request, _ = self._asked("download", asking)
+            self._named_by = self._described(request)
         except PageRefused as error:
             self._refuse_gone(error)
             raise

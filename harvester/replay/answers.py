@@ -29,13 +29,13 @@ def split(resource: Resource, total: int) -> tuple[Any, dict[str, str]]:
     split then, and that more pages follow; its records came again with the parts.
     """
     found, paginator = split_key(resource.partitions), resource.paginator
-    body = _put(resource.data_selector or "$", [])
+    body = put(resource.data_selector or "$", [])
     path = (found and found[2].total_path) or paginator.total_path
     if path is not None:
-        body = _both(body, _put(path, total))
+        body = both(body, put(path, total))
     for name in ("cursor_path", "next_url_path"):
         if place := getattr(paginator, name, None):
-            body = _both(body, _put(place, FURTHER) or {})
+            body = both(body, put(place, FURTHER) or {})
     return body, {paginator.total_header: str(total)} if paginator.total_header else {}
 
 
@@ -49,14 +49,14 @@ def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:
     for rule in resource.response_actions:
         if rule.action == "ignore" and _of_status(rule, status):
             for when in rule.when or ():
-                met = _put(when.path, _met(when.operator, when.operand))
-                body = _both(body, met) if met else body
+                member = put(when.path, met(when.operator, when.operand))
+                body = both(body, member) if member else body
             if rule.body_matches is not None:
                 told = _matching(rule.body_matches)
                 whole = rule.body_matches == f"^{told}$" and told in _LITERALS
-                body = _LITERALS[told] if whole else _both(body, {"told": told})
+                body = _LITERALS[told] if whole else both(body, {"told": told})
             if rule.header is not None:
-                headers[rule.header.name] = str(_met(rule.header.operator, rule.header.operand))
+                headers[rule.header.name] = str(met(rule.header.operator, rule.header.operand))
             break
     return body, headers
 
@@ -67,7 +67,7 @@ def tokens(config: Config, base_url: str) -> Mapping[str, Any]:
     if not isinstance(auth, RenewableOptions) or auth.asked_at is None:
         return {}
     _, url = auth.asked_at
-    body = _put(auth.token_at, _TOKEN) or {}
+    body = put(auth.token_at, _TOKEN) or {}
     answer = {"token_type": "Bearer", "expires_in": _TOKEN_SECONDS, **body}
     return {urlsplit(resolve(base_url, url)).path: answer}
 
@@ -105,7 +105,8 @@ def _of_status(rule: ResponseAction, status: int) -> bool:
     return rule.status is None or status in rule.status or f"{status // 100}xx" in rule.status
 
 
-def _met(operator: str, operand: Any) -> Any:
+def met(operator: str, operand: Any) -> Any:
+    """A value that meets a condition."""
     match operator:
         case "equals":
             return operand
@@ -119,14 +120,14 @@ def _matching(pattern: str) -> str:
     return re.sub(r"\\(.)", r"\1", pattern).strip("^$")
 
 
-def _both(body: Any, more: Any) -> Any:
+def both(body: Any, more: Any) -> Any:
     """The members of two bodies, the later in place of the earlier."""
     if not isinstance(body, dict) or not isinstance(more, dict):
         return more
-    return {**body, **{name: _both(body.get(name), each) for name, each in more.items()}}
+    return {**body, **{name: both(body.get(name), each) for name, each in more.items()}}
 
 
-def _put(path: str, value: Any) -> Any | None:
+def put(path: str, value: Any) -> Any | None:
     """An object with `value` at a path of keys; None for other paths."""
     for segment in reversed(parse(path)):
         if not isinstance(segment, Key):

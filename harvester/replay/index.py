@@ -16,8 +16,10 @@ from harvester.config import Hmac, Resource
 from harvester.model import Partition, Scope, Template, TemplateError, as_text
 from harvester.paging import CURSOR, DELTA, paginator_of
 from harvester.replay.asking import Asking, Masked, asking
+from harvester.replay.jobs import said_of_job
 from harvester.results import planned
 from harvester.store import (
+    JOB_EMPTY,
     SPLIT,
     Asked,
     Entry,
@@ -41,6 +43,8 @@ _COLUMNS: Final = (
 )
 # Constants only: what is asked for goes in as a parameter.
 _INSERT: Final = "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_SAID: Final = "INSERT OR REPLACE INTO said VALUES (?, ?, ?)"
+_SAID: Final = "SELECT body, headers FROM said WHERE key = ?"
 _BY_KEY: Final = f"SELECT {_COLUMNS} FROM pages WHERE key = ? ORDER BY rowid"  # noqa: S608
 _REQUESTS: Final = "SELECT DISTINCT method, path, query, body FROM pages"
 
@@ -80,10 +84,13 @@ class Index:
         run = self._database.execute
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         run(f"CREATE TABLE pages ({_COLUMNS}, method, path, query, body)")
+        run("CREATE TABLE said (key PRIMARY KEY, body, headers)")
         run("BEGIN")
         self._database.executemany(_INSERT, self._rows(store, self.asked))
         run("CREATE INDEX by_key ON pages (key)")
         run("CREATE INDEX by_path ON pages (path)")
+        if any(resource.job is not None for resource in self.resources.values()):
+            self._database.executemany(_INSERT_SAID, self._said_rows(store))
         run("COMMIT")
 
     def close(self) -> None:
@@ -105,6 +112,32 @@ class Index:
                 if found := self._of(_digest(reading)):
                     return found
         return None
+
+    def said(self, method: str, target: str, body: bytes | None) -> tuple[Any, Any] | None:
+        """What is answered to a request for a job, and the headers: made up of what was kept."""
+        asked = asking(method, target, body)
+        with self._lock:
+            for reading in self._masked.readings(asked):
+                key = (_digest(reading),)
+                if row := self._database.execute(_SAID, key).fetchone():
+                    return json.loads(row[0]), json.loads(row[1])
+        return None
+
+    def _said_rows(self, store: Store) -> Iterator[tuple[bytes, str, str]]:
+        for partition in planned(store, self.asked):
+            resource = self.resources[partition.resource]
+            if resource.job is None:
+                continue
+            folder = folder_of(store, partition)
+            pages = [entry.request for entry in pages_of(store, folder) if entry.part is not None]
+            urls = [str(request.get("url")) for request in pages] if resource.job.has_files else []
+            for said in said_of_job(resource, entries_of(store, folder), urls):
+                request = said.request
+                asked = asking(request["method"], request["url"], request.get("body"))
+                if request in pages[:1]:  # the result stands in the answer itself
+                    continue
+                key = _digest(self._masked.conceal(asked))
+                yield key, json.dumps(said.body), json.dumps(dict(said.headers))
 
     def stored(self, page: StoredPage) -> Iterator[bytes]:
         """The bytes of a page as they were stored. Raises OSError, `DataRefused`."""
@@ -214,7 +247,13 @@ def _answers(store: Store, folder: str) -> Iterator[Entry]:
     if last is not None and last.done:
         return
     for entry in entries_of(store, folder):
-        if entry.done and entry.part is None and (last is None or entry.seq > last.seq):
+        of_job = entry.reason == JOB_EMPTY  # its poll is answered by what it means
+        if (
+            entry.done
+            and entry.part is None
+            and not of_job
+            and (last is None or entry.seq > last.seq)
+        ):
             yield entry
 
 

@@ -144,6 +144,8 @@ class _Answering(BaseHTTPRequestHandler):
             self._send_value(500, {"error": what})
         elif found is not None:
             self._send_stored(found)
+        elif (said := replay.index.said(method, target, body)) is not None:
+            self._send_value(200, said[0], said[1])
         elif method == "POST" and (token := replay.tokens.get(urlsplit(target).path)):
             self._send_value(200, token)
         else:

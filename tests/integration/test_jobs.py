@@ -13,6 +13,7 @@ from harvester import harvest, load_config, plan, status, verify
 from harvester.config import parse_resolved
 from harvester.engine.check import check_live
 from harvester.errors import ConfigError
+from harvester.replay import Replay
 from harvester.results import iter_records
 from tests.api_server import Answer, ApiServer, Asked
 from tests.killed_once import harvested
@@ -72,7 +73,7 @@ class Api:
             self.made.append(f"j {len(self.made) + 1}")  # a blank: it is encoded in a path
             name = self.made[-1].replace(" ", "%20")
             return Answer({"id": self.made[-1], "links": {"self": f"/jobs/{name}"}}, status=201)
-        if kind == "jobs":
+        if kind in ("jobs", "documents"):
             return self.polled(rest.replace("%20", " "), asked)
         return self.file(int(rest.split("-")[-1]))
 
@@ -271,3 +272,21 @@ def test_check_looks_at_the_result_of_a_job(tmp_path: Path) -> None:
     assert len(api.made) == 2
     assert waited.notes[0].startswith("the job j 2 was made and is not ready yet")
     assert not waited.failed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILES,
+        HEAD + INLINE,
+        FILES.replace("{urls_path: files,", '{path: "documents/{job.id}", urls_path: "files[*]",'),
+    ],
+)
+def test_jobs_are_played_back(text: str, tmp_path: Path) -> None:
+    """`serve` answers for the job with what the journal kept."""
+    assert run(tmp_path, Api(), text)[0].complete
+    with Replay(tmp_path / "out") as replay:
+        config = config_of(tmp_path, text, replay.origin)
+        assert harvest(config, out=tmp_path / "b").complete
+    assert [*iter_records(tmp_path / "b")] == [*iter_records(tmp_path / "out")]
+    assert len([*iter_records(tmp_path / "b")]) == 9
