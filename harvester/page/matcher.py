@@ -14,7 +14,8 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Side, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
-from harvester.page.record_reader import Reader, Wanted, record_reader
+from harvester.page.record_reader import Reader, record_reader
+from harvester.page.record_types import EACH, Wanted
 from harvester.page.scanner import Spare
 
 
@@ -67,8 +68,11 @@ class _State:
     @property
     def wanted(self) -> Wanted | None:
         """What is wanted of each record of an array; None where it takes more than names."""
-        names = tuple(part.name for part in self.path[1:] if isinstance(part, Key))
-        if not isinstance(self.path[0], Every | Last) or len(names) != len(self.path) - 1:
+        first, *rest = self.path
+        if not all(isinstance(part, Key | Every) for part in rest):
+            return None
+        names = tuple(part.name if isinstance(part, Key) else EACH for part in rest)
+        if not isinstance(first, Every if EACH in names else Every | Last):
             return None
         take = self.target.take
         if isinstance(self.target, _Comparison):

@@ -9,38 +9,32 @@ on the way that is no object, a value that is a container, half a surrogate pair
 character) is a doubt: the window goes to the parser.
 """
 
-import re
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from harvester.page.aggregators import Matches
+from harvester.page.record_types import (
+    ABSENT,
+    Members,
+    Names,
+    NotReadable,
+    Reading,
+    Value,
+    Wanted,
+    openings_type,
+    parts_of,
+    record_type,
+)
 
 _UNREAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _MOST_READERS: Final = 64
-#: A key that can be written otherwise only with such escapes.
-_PLAIN_NAME: Final = re.compile(r"[ !#-.0-\[\]-~]+")
-_ESCAPED: Final = re.compile(rb"\\u00[2-7]")
 _SCALARS: Final = frozenset((str, int, Decimal, bool, type(None)))
-_ABSENT: Final = msgspec.UNSET
-
-Names = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The member that `names` lead to within a record; its items are `counted`, or only whether it
-    `exists` matters, or else it is taken.
-    """
-
-    names: Names
-    counted: bool = False
-    exists: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,153 +49,108 @@ class Column(Matches):
         return Matches(self.values[-1:] if self.in_last else ())
 
 
-class _Skipped(msgspec.Struct, gc=False):
-    """An object of which nothing is wanted."""
-
-
-_Counted = list[msgspec.Raw] | _Skipped | str | int | float | bool | None
-
-
-_NoObject = list[msgspec.Raw] | str | int | float | bool | None
-
-
-class NotReadable(Exception):
-    """These members cannot be read together: one lies within another, or is the record itself."""
-
-
 class RecordReader:
     """Reads the members `wanted` out of arrays of objects. Not for two threads at once."""
 
     def __init__(self, wanted: Sequence[Wanted]) -> None:
-        self._came: dict[Any, list[Any]] = {}  # values by the type of their place
-        self._on_way: list[_OnWay] = []
-        self._places: dict[Wanted, tuple[str, Any]] = {}
-        kind = self._struct([(each.names, each) for each in wanted], "", {})
-        self._order = tuple(wanted)
-        self._columns = [
-            (each, kind, attrgetter(place)) for each, (place, kind) in self._places.items()
-        ]
-        self._kind = kind
-        hook = self._hook()
-        self._decode, self._decode_mixed = (
-            msgspec.json.Decoder(items, dec_hook=hook, float_hook=Decimal).decode
-            for items in (list[kind], list[kind | _NoObject])  # type: ignore[valid-type]
-        )
+        self._forms = [_Form(record_type(wanted, strict=True), wanted)]
+        with contextlib.suppress(NotReadable):
+            self._forms.append(_Form(record_type(wanted, strict=False), wanted))
+        self._openings = _Openings()
 
     def read(self, array: bytes, *, objects_only: bool = False) -> list[Column] | None:
         """The columns of whole items in brackets, which are JSON; None where there is a doubt."""
-        found = self._records(array, objects_only=objects_only)
-        if found is None:
-            return None
-        records, ends_with_record = found
-        if not all(each.is_whole(records) for each in self._on_way):
-            return None
-        columns = {}
-        for wanted, kind, get in self._columns:
-            left = [*map(get, records)]
-            values = self._counts(wanted, left, array) if wanted.counted else self._taken(kind)
-            if len(values) != len(left) - left.count(_ABSENT):
-                return None
-            if not (wanted.exists or _SCALARS.issuperset(map(type, values))):
-                return None
-            in_last = ends_with_record and left[-1] is not _ABSENT
-            columns[wanted] = Column(values, in_last)
-        return [columns[wanted] for wanted in self._order]
-
-    def _records(self, array: bytes, *, objects_only: bool) -> tuple[Sequence[Any], bool] | None:
-        """The objects among the items, and whether the last item is one."""
-        for decode, mixed in ((self._decode, False), (self._decode_mixed, True)):
-            for came in self._came.values():
-                came.clear()
-            for each in self._on_way:
-                each.opened.clear()
+        for form in self._forms:
             try:
-                items = decode(array)
+                items = form.decode(array)
             except msgspec.ValidationError:
-                if objects_only:
-                    return None
+                continue
             except _UNREAD:
                 return None
-            else:
-                if not items:  # a comma with no item behind it
-                    return None
-                if not mixed:
-                    return items, True
-                records = [item for item in items if type(item) is self._kind]
-                return records, type(items[-1]) is self._kind
+            if not items:  # a comma with no item behind it
+                return None
+            if objects_only and len(form.root.objects(items)) < len(items):
+                return None
+            reading = Reading(array)
+            if not (form.root.take(items, reading) and self._openings.tell(reading)):
+                return None
+            if form is not self._forms[0] or reading.mixed:
+                self._forms.sort(key=lambda each: each.root.is_strict is reading.mixed)
+            return form.columns(items[-1], reading)
         return None
 
-    def _taken(self, kind: Any) -> Sequence[Any]:
-        return self._came[kind].copy()
 
-    def _counts(self, wanted: Wanted, left: Sequence[Any], array: bytes) -> Sequence[Any]:
-        """How many records each of these values is; more of them where the key may stand twice."""
-        came = array.count(b'"%b"' % wanted.names[-1].encode())
-        if {*map(type, left)} == {list}:
-            counts = [*map(len, left)]
-        else:
-            counts = [_count(each) for each in left if each is not _ABSENT]
-        escaped = b"\\" in array and _ESCAPED.search(array)
-        return counts if came == len(counts) and not escaped else [*counts, 0]
+class _Form:
+    """A decoder of records of one type, with what takes the wanted members out of these."""
 
-    def _hook(self) -> Callable[[Any, Any], Any]:
-        """What notes each value as it comes, and puts a mark into its place: most of the cost."""
-        notes = {kind: (came.append, kind()) for kind, came in self._came.items()}
-        if len(notes) == 1:
-            [(note, mark)] = notes.values()
-            return lambda _, value: mark if note(value) is None else None
+    def __init__(self, root: Members, wanted: Sequence[Wanted]) -> None:
+        self.root = root
+        parts = parts_of(root)
+        self._came = [part.came for part in parts if part.came is not None]
+        self._wanted = [(each, root.places_of(each.names)) for each in wanted]
+        hook = _hook([part for part in parts if isinstance(part, Value)])
+        kind = list[root.kind]  # type: ignore[name-defined]
+        self._decode = msgspec.json.Decoder(kind, dec_hook=hook, float_hook=Decimal).decode
 
-        def hook(kind: Any, value: Any) -> Any:
-            note, mark = notes[kind]
-            note(value)
-            return mark
+    def decode(self, array: bytes) -> Sequence[Any]:
+        """The records, and whatever else stands between them. Raises what msgspec does."""
+        for came in self._came:
+            came.clear()
+        items: Sequence[Any] = self._decode(array)
+        return items
 
-        return hook
+    def columns(self, last: Any, reading: Reading) -> list[Column]:
+        """A column for each that was wanted; `last` is the last of the items."""
+        return [
+            Column(reading.columns[each], _is_in(last, places)) for each, places in self._wanted
+        ]
 
-    def _struct(
-        self, below: Sequence[tuple[Names, Wanted]], prefix: str, namespace: dict[str, Any]
-    ) -> Any:
-        """The type of an object with the wanted members only."""
-        groups: dict[str, list[tuple[Names, Wanted]]] = {}
-        if not all(names for names, _ in below):
-            raise NotReadable
-        for names, each in below:
-            groups.setdefault(names[0], []).append((names[1:], each))
-        fields: list[tuple[str, Any, Any]] = []
-        rename = {}
-        for number, (name, rest) in enumerate(groups.items()):
-            place = f"f{number}"
-            rename[place] = name
-            if all(names for names, _ in rest):
-                fields.append((place, *self._inner(rest, prefix + place)))
-            else:
-                fields.append((place, self._leaf(rest, prefix + place), _ABSENT))
-        return msgspec.defstruct(
-            "Record", fields, rename=rename, namespace=namespace, frozen=True, eq=False, gc=False
-        )
 
-    def _inner(self, below: Sequence[tuple[Names, Wanted]], place: str) -> tuple[Any, Any]:
-        """An object on the way, and what stands for one that is not there."""
-        opened: list[None] = []
-        counts = {"__post_init__": lambda _: opened.append(None)}
-        kind = self._struct(below, f"{place}.", counts)
-        absent = kind()
-        self._on_way.append(_OnWay(opened, attrgetter(place), absent))
-        return kind, absent
+class _Openings:
+    """Counts the arrays that are opened at a place, where the text does not tell."""
 
-    def _leaf(self, ends: Sequence[tuple[Names, Wanted]], place: str) -> Any:
-        """The type of a value at which paths end."""
-        wanted = [each for _, each in ends]
-        counted = wanted[0].counted
-        if any(names or each.counted != counted for names, each in ends):
-            raise NotReadable
-        if counted and not _PLAIN_NAME.fullmatch(wanted[0].names[-1]):
-            raise NotReadable
-        kind = _Counted if counted else type("Value", (), {})
-        if not counted:
-            self._came[kind] = []
-        self._places.update(dict.fromkeys(wanted, (place, kind)))
-        return kind
+    def __init__(self) -> None:
+        self._made: dict[tuple[Names, ...], tuple[Callable[[bytes], Any], list[list[None]]]] = {}
+
+    def tell(self, reading: Reading) -> bool:
+        """Whether no array of `reading.lists` hides another of the same name."""
+        if not reading.lists:
+            return True
+        paths = tuple(names for names, _ in reading.lists)
+        if paths not in self._made:
+            kind, opened = openings_type(paths)
+            items = list[kind]  # type: ignore[valid-type]
+            self._made[paths] = msgspec.json.Decoder(items).decode, opened
+        decode, opened = self._made[paths]
+        for each in opened:
+            each.clear()
+        try:
+            decode(reading.text)
+        except _UNREAD:
+            return False
+        return [*map(len, opened)] == [left for _, left in reading.lists]
+
+
+def _hook(values: Sequence[Value]) -> Callable[[Any, Any], Any]:
+    """What notes each value as it comes, and puts a mark into its place: most of the cost."""
+    notes = {each.kind: (each.came.append, each.kind()) for each in values}
+    if len(notes) == 1:
+        [(note, mark)] = notes.values()
+        return lambda _, value: mark if note(value) is None else None
+
+    def hook(kind: Any, value: Any) -> Any:
+        note, mark = notes[kind]
+        note(value)
+        return mark
+
+    return hook
+
+
+def _is_in(record: Any, places: Sequence[str]) -> bool:
+    """Whether a record has the member that these attributes lead to."""
+    for place in places:
+        record = getattr(record, place, ABSENT)
+    return record is not ABSENT
 
 
 class ItemReader:
@@ -222,26 +171,6 @@ class ItemReader:
         if not (items and _SCALARS.issuperset(map(type, items))):
             return None
         return [Column(items, in_last=True)] * self._columns
-
-
-@dataclass(frozen=True, slots=True)
-class _OnWay:
-    """An object on the way to members: how often one was opened, and how many are left."""
-
-    opened: list[None]
-    get: Callable[[Any], Any]
-    absent: Any
-
-    def is_whole(self, records: Sequence[Any]) -> bool:
-        """Whether no second one hides another."""
-        left = [*map(self.get, records)]
-        return len(self.opened) == len(left) - left.count(self.absent)
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, list):
-        return len(value)
-    return 0 if value is None else 1
 
 
 Reader = RecordReader | ItemReader

@@ -18,7 +18,8 @@ from harvester.page import scanner
 from harvester.page.aggregators import Matches
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.page.parser import Parser
-from harvester.page.record_reader import Column, ItemReader, RecordReader, Wanted
+from harvester.page.record_reader import Column, ItemReader, RecordReader
+from harvester.page.record_types import EACH, Wanted
 from tests.examples import examples
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
@@ -26,7 +27,9 @@ from tests.page.test_guard import cut
 PATHS = (
     "data[*].id", "data[*].at", "data[-1].id", "data[0].id", "data[3].at", "data[*].user.id",
     "data[-1].user.id", "data[*].user.tag.id", "data[*].user", "data[*].items", "data[*]", "data",
-    "data[*].items[*].id", "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
+    "data[*].items[*].id", "data[*].items[*]", "data[*].user.items[*].id",
+    "data[*].items[*].tag.id", "data[*].items[*].items[*]", "$[*].items[*].id",
+    "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
 )  # fmt: skip
 HORIZON = Horizon(datetime(2021, 1, 1, tzinfo=UTC))
 SIDES = st.sampled_from((None, Side(HORIZON, beyond=False), Side(HORIZON, beyond=True)))
@@ -53,9 +56,26 @@ VALUES = st.sampled_from((
     '"\\u00e9"', '"\\u0069d"', '"\u20ac"',
     '"say \\"id\\""', '"id"', '"items"', '"x\ty"', '"\\\\"', "1.7976931348623157e309",
     "0.1000000000000000055", "[1,[2,[3]]]", '[{"id":"x"},{"id":null}]', "01",
+    "[]", "[1,null]", '[{"id":1,"id":2}]', '[{"id":{}},{"id":8}]', '[{"items":[1,2],"id":2},5]',
+    '{"items":[{"id":3}]}', '{"items":null}', '[{"tag":{"id":"t"}},{"tag":null}]',
 ))  # fmt: skip
 KEYS = st.sampled_from(
-    ("id", "id", "at", "at", "user", "items", "tag", "a b", "\\u0069d", "i\\u0064", "x")
+    (
+        "id",
+        "id",
+        "at",
+        "at",
+        "user",
+        "items",
+        "tag",
+        "a b",
+        "\\u0069d",
+        "i\\u0064",
+        "x",
+        "items",
+        "user",
+        "item\\u0073",
+    )
 )
 RECORDS = st.lists(st.tuples(KEYS, VALUES), max_size=5).map(
     lambda members: "{" + ",".join(f'"{key}":{value}' for key, value in members) + "}"
@@ -63,7 +83,9 @@ RECORDS = st.lists(st.tuples(KEYS, VALUES), max_size=5).map(
 #: Alike, as the records of an API are, so that many stand in one window; and a few that are not.
 ALIKE = st.tuples(
     st.sampled_from(
-        ('{"id":%d,"at":"%d"', '{"id":"%d","user":{"id":%d}', '{"id": %d, "items":[%d]')
+        ('{"id":%d,"at":"%d"', '{"id":"%d","user":{"id":%d}', '{"id": %d, "items":[%d]',
+         '{"items":[{"id":%d},{"id":%d}]', '{"id": %d, "user":{"items":[{"id":%d}]}',
+         '{"id": %d,"items":[{"items":[%d]}]', '{"id": %d,"user":null,"items":null,"at":%d')
     ),
     st.integers(2, 40),
 ).map(lambda made: [made[0] % (number, number) + "}" for number in range(made[1])])  # fmt: skip
@@ -174,11 +196,34 @@ def test_doubts(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['[{"u":{"id":1},"u":{}}]', '[{"u":null}]', '[{"u":5}]', '[{"u":{},"u":{"id":1}}]'],
+    [
+        '[{"u":{"id":1},"u":{}}]',
+        '[{"u":null,"u":{}}]',
+        '[{"u":{},"u":5}]',
+        '[{"u":{},"u":{"id":1}}]',
+    ],
 )
 def test_doubts_on_the_way(text: str) -> None:
-    """So is a member on the way that stands twice, or is no object."""
+    """So is a member on the way that stands twice, whatever it is."""
     assert read(text, Wanted(("u", "id"))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ('[{"l":[{"id":1}],"l":[]}]', True), ('[{"l":[],"l":[{"id":1}]}]', True),
+        ('[{"l":null,"l":[{"id":1}]}]', True), ('[{"l":[],"\\u006c":[{"id":1}]}]', True),
+        ('[{"l":[{"id":1,"id":2}]}]', True), ('[{"l":{"k":{"id":1}}}]', True),
+        ('[{"l":[{"l":[{"id":2}],"id":1}]}]', False), ('[{"t":"\\u006c","l":[{"id":1}]}]', False),
+        ('[{"l":[{"id":1}, 5, null, [{"id":6}]]},{"l":null},{},{"l":5},{"l":[]}]', False),
+        ('[{"t":"say \\"l\\":","l":[{"id":1}]}]', False),
+    ],
+)  # fmt: skip
+def test_members_of_items(text: str, doubt: bool) -> None:
+    """Of an array within a record, whatever else stands there; namesakes below are no doubt."""
+    found = read(text, Wanted(("l", EACH, "id")), Wanted(("l",), counted=True))
+    assert (found is None) is doubt
+    assert found is None or found[0].values == [1]
 
 
 def test_namesakes_within_records_are_no_doubt() -> None:
