@@ -134,7 +134,9 @@ ABSENT = object()
 
 names = st.sampled_from(["a", "b", "c", "a.b", ""])
 literals = st.sampled_from(["x", "next", 1, 1.5, True, False, None])
-scalars = st.one_of(literals, st.integers(), st.text(max_size=3), st.just("next"))
+# U+FFFF, which is no character, stands for half a surrogate pair.
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\uffff"), max_size=3)
+scalars = st.one_of(literals, st.integers(), texts, st.just("next"))
 documents = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
@@ -175,7 +177,13 @@ def compare(text: bytes, wanted: list[tuple[Path, Take]], borders: list[int]) ->
         return
     for number, (path, take) in enumerate(wanted):
         value = found.get(str(number), ABSENT)
-        assert exactly(value) == exactly(expected(document, path, take)), canonical(path)
+        try:
+            right = expected(document, path, take)
+        except Twice:  # behind what settled the field, where nobody looks any more
+            assert value is not ABSENT, canonical(path)
+            assert take in (Take.FIRST, Take.EXISTS), canonical(path)
+            continue
+        assert exactly(value) == exactly(right), canonical(path)
 
 
 def exactly(value: Any) -> str:
@@ -222,6 +230,7 @@ short_paths = st.lists(
 
 @given(doubled, short_paths, st.sampled_from([Take.FIRST, Take.COUNT, Take.EXISTS]))
 @example('{"a":{"b":1},"a":{}}', (Key("a"), Key("b")), Take.FIRST)
+@example('{"a":[{"a":1},{"a":1,"a":1}]}', (Key("a"), Where(("a",), 1)), Take.FIRST)
 @example('{"a":{"b":1},"c":1,"c":1}', (Key("a"), Key("b")), Take.FIRST)
 @examples(1500)
 def test_keys_that_stand_twice(text: str, path: Path, take: Take) -> None:
