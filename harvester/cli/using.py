@@ -63,7 +63,9 @@ def records(
 
     chosen = pairs(partition)
     write_blocks(
-        record_lines(folder, resources=resource or (), partition=chosen, generation=generation)
+        record_lines(
+            folder, resources=resource or (), partition=chosen, generation=generation, on_note=say
+        )
     )
 
 

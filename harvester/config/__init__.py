@@ -90,6 +90,7 @@ from harvester.config.paginators import (
     PageNumber,
     PaginatorConfig,
     PagingOptions,
+    RestartAfter,
     SinglePage,
 )
 from harvester.config.quantities import (
@@ -206,6 +207,7 @@ __all__ = [
     "RenewableOptions",
     "Resource",
     "ResponseAction",
+    "RestartAfter",
     "Retry",
     "SecretText",
     "SessionToken",

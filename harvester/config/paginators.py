@@ -36,6 +36,29 @@ class StopBefore(Section):
     Times are compared as times, however each is written."""
 
 
+class RestartAfter(Section):
+    """Where an API shows only the first records of a list (Elasticsearch: 10,000): how it is begun
+    anew behind them. The list must be sorted by the value that it is begun anew at.
+    """
+
+    records: Annotated[int, Field(ge=1, le=10**6)]
+    """How many records of one list the API shows."""
+    from_path: PagePath = Field(alias="from")
+    """Path to the value of the page at which the list begins anew: that of its last record, such as
+    `data[-1].updated_at`."""
+    into: Text | None = None
+    """The query parameter that carries it: `since`."""
+    into_body_path: BodyPath | None = None
+    """The place in the JSON body that carries it, instead of `into`."""
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.into is None) == (self.into_body_path is None):
+            message = "one of into and into_body_path says where the value is sent"
+            raise SectionError([(("into",), message)])
+        return self
+
+
 class PagingOptions(Section):
     """What every paginator takes: when to stop, besides its own rule."""
 
@@ -72,6 +95,11 @@ class PagingOptions(Section):
     partition fails. `end`: the end, as where numbers beyond the last page give the last page
     again; it is not kept. `keep`: nothing; this API does repeat itself."""
 
+    restart_after: RestartAfter | None = None
+    """For `offset` and `page_number`: where the API shows only so many records of a list, it is
+    begun anew from a value of its last record. Needs `key`, by which readers leave out the records
+    that come a second time."""
+
     @property
     def total_place(self) -> str | None:
         """Where the total stands: a path of the page or the name of a header; None: nowhere."""
@@ -91,6 +119,16 @@ class PagingOptions(Section):
         if self.stop_after_short_page and self.full_page is None:
             size = "limit" if isinstance(self, Offset) else "page_size"
             return [(("stop_after_short_page",), f"needs {size}, to know what is short")]
+        if self.restart_after:
+            return self._restart_faults(self.restart_after)
+        return []
+
+    def _restart_faults(self, restart: RestartAfter) -> list[tuple[KeyPath, str]]:
+        if not isinstance(self, Offset | PageNumber):
+            return [(("restart_after",), "is for offset and page_number, which count records")]
+        if self.full_page is not None and restart.records < 2 * self.full_page:
+            pages = f"two pages have {2 * self.full_page:,} records, and no more are shown"
+            return [(("restart_after", "records"), pages)]
         return []
 
     def lints(self) -> list[tuple[KeyPath, str]]:

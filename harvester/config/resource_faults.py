@@ -40,6 +40,19 @@ def resource_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     yield from _rule_faults(resource)
     yield from _since_faults(resource)
     yield from _job_faults(resource)
+    yield from _restart_faults(resource)
+
+
+def _restart_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
+    restart, place = resource.paginator.restart_after, ("paginator", "restart_after")
+    if restart is None:
+        return
+    if not resource.key:
+        yield place, "needs key, by which readers know the records that come a second time"
+    if split_key(resource.partitions):
+        yield place, "split_above keeps each partition below the cap already; take one of them out"
+    if restart.into_body_path and resource.form:
+        yield (*place, "into_body_path"), "is for a JSON body, and this is a form"
 
 
 def _format_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:

@@ -24,7 +24,10 @@ class Repetition:
     """What is looked for in the pages of one partition, in their order."""
 
     def __init__(self, resource: Resource, store: Store, folder: str) -> None:
-        self.recognition = Recognition(str(Keys(parsed_keys(resource.key))))
+        self.recognition = Recognition(
+            str(Keys(parsed_keys(resource.key))),
+            overlaps=resource.paginator.restart_after is not None,
+        )
         self._resource = resource
         self._store = store
         self._folder = folder
@@ -36,7 +39,7 @@ class Repetition:
         """
         mode = self._resource.paginator.repeated_page
         try:
-            if mode == "keep" or not self._is_again(fetched):
+            if mode == "keep" or self._begins_list(fetched) or not self._is_again(fetched):
                 note = self.recognition.note(fetched.sight, fetched.entry.done)
                 return fetched.with_entry(fetched.entry.but(identity=note))
             if mode == "fail":
@@ -56,6 +59,12 @@ class Repetition:
             return entry
         doubt = self.recognition.doubt(fetched.sight)
         return entry.but(doubts=(*entry.doubts, doubt)) if doubt else entry
+
+    def _begins_list(self, fetched: PageResult) -> bool:
+        """Whether a page is the first of a list that is begun anew, which has records again."""
+        entry, paginator = fetched.entry, paginator_of(self._resource.paginator)
+        begun = entry.list_from is not None
+        return begun and paginator.counted(entry.cursor) == paginator.first_cursor()
 
     def _is_again(self, fetched: PageResult) -> bool:
         """Whether a page is the one before it once more."""

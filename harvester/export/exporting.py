@@ -140,7 +140,7 @@ class _Export:
                         file.add(name, rows)
                 self.done.records[snapshot.name] = rows.count
                 self.done.repeated += rows.repeated
-                self.done.notes += rows.notes
+                self.done.notes += [*rows.notes, *filter(None, [snapshot.lists.told])]
                 self.done.casts += casting.told() if casting else ()
                 unmet.append(rows.unmet)
         refuse_unmet(unmet)

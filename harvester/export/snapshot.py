@@ -15,6 +15,7 @@ from harvester.errors import ConfigError, DataRefused, Malformed
 from harvester.export.ledger import Held
 from harvester.model import Partition
 from harvester.page import Record, format_of
+from harvester.planning import Lists
 from harvester.results import planned
 from harvester.store import Asked, Place, decoded, folder_of, pages_of, store_at
 
@@ -29,6 +30,8 @@ class CommittedPage:
     stored_bytes: int
     records: int
     fetched_at: str
+    list_from: Any = None
+    is_known: bool = False  # exported before: read for what comes again behind it
 
 
 class Snapshot:
@@ -53,6 +56,7 @@ class Snapshot:
         self.held: dict[str, Held] = {}
         before = before or {}
         self.gone = set(before)
+        self.lists = Lists(resource)
         with file.open("w", encoding="utf-8") as notes:
             for partition in planned(store, asked, (resource.name,)):
                 labels = partition.labels
@@ -64,22 +68,26 @@ class Snapshot:
                 held, passed = Held(), before.get(folder, Held())
                 for entry in pages_of(store, folder):
                     held = held.then(entry)
-                    if held.pages <= passed.pages:
-                        if held == passed:
-                            self.gone.discard(folder)
+                    is_known = held.pages <= passed.pages
+                    if held == passed:
+                        self.gone.discard(folder)
+                    if is_known and not self.lists.overlap:
                         continue
                     noted = (
                         folder, entry.part, entry.stored_bytes, entry.records, entry.fetched_at,
+                        entry.list_from, is_known,
                     )  # fmt: skip
                     notes.write(json.dumps(noted) + "\n")
-                    self.pages += 1
-                    self.records += entry.records
+                    if not is_known:
+                        self.pages += 1
+                        self.records += entry.records
                 if held.pages:
                     self.held[folder] = held
 
     def __iter__(self) -> Iterator[CommittedPage]:
         """The pages in plan order, then page order."""
         values: Mapping[str, Any] = {}
+        self.lists.left_out = 0
         with self._file.open(encoding="utf-8") as notes:
             for line in notes:
                 noted = json.loads(line)
@@ -94,12 +102,15 @@ class Snapshot:
         Raises `DataRefused` where the part is damaged, or holds not as many as were committed.
         """
         count = 0
+        self.lists.enter(page.folder, page.list_from)
         shown = f"{self._store.place}/{page.folder}/{page.part}"
         try:
             chunks = decoded(self._store, page.folder, page.part, page.stored_bytes)
             for records in self._format.batches(chunks, page.records):
                 count += len(records)
-                yield records
+                new = [*self.lists.new(records)] if self.lists.overlap else records
+                if not page.is_known:
+                    yield new
         except (Malformed, OSError, ValueError) as error:
             raise DataRefused(f"{shown}: {error}; see `harvester verify`") from error
         if count != page.records:

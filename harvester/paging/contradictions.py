@@ -45,6 +45,7 @@ def unread(
     """
     if at.reason not in _ABSENCES:
         return
+    at = at.this_list
     known = {*paginator.looked_at(), written(delta_path) if delta_path else ""}
     found = chain(of_body(envelope(outside_records)), of_headers(headers))
     signs = [sign for sign in found if sign.where not in known and _says_more(sign, at)]

@@ -67,7 +67,7 @@ class Endpoint:
         """
         ask = self._asked(page)
         paginator = paginator_of(self.resource.paginator)
-        named = None if paginator.leaves_out(cursor) else cursor
+        named = None if paginator.leaves_out(cursor) else paginator.counted(cursor)
         values = {"offset": named, **reference_values(partition)}
         scope = Scope(self.env, values, ABSENT if named is None else named, page)
         params = list(pairs(render(ask.params, scope)))

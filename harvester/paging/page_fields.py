@@ -18,6 +18,7 @@ RUN_START: Final = "run.start"
 RUN_NOW: Final = "run.now"
 #: What is held against `stop_before`; the journal has no need of it.
 STOP: Final = "stop"
+RESTART: Final = "restart"  # the value at which a list may be begun anew
 DELTA: Final = "delta"  # what the next incremental run begins with
 #: All that the journal keeps of a page.
 FIELDS: Final[tuple[str, ...]] = (

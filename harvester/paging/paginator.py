@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from harvester.config import PagingOptions, Resource
 from harvester.errors import PageRefused
 from harvester.model import Doubt, is_older, parse
-from harvester.page import Field
-from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, STOP, TOTAL
+from harvester.page import Field, Take
+from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, RESTART, STOP, TOTAL
 from harvester.paging.request_parts import CursorPlaces, RequestParts
 from harvester.paging.signs import flag, total_in, written
 from harvester.store import Checkpoint
@@ -109,6 +109,9 @@ class Paginator(ABC, Generic[Options]):
             wanted.append(Field(LAST_PAGE, parse(self.options.last_page_path)))
         if self.options.stop_before:
             wanted.append(Field(STOP, parse(self.options.stop_before.path)))
+        if self.options.restart_after:
+            path = parse(self.options.restart_after.from_path)
+            wanted.append(Field(RESTART, path, Take.LAST))
         return wanted
 
     def header_total(self, headers: Mapping[str, str]) -> dict[str, int]:
@@ -184,6 +187,10 @@ class Paginator(ABC, Generic[Options]):
     def leaves_out(self, cursor: Any) -> bool:
         """Whether the request for the page of `cursor` says nothing of it."""
         return False
+
+    def counted(self, cursor: Any) -> Any:
+        """What a cursor counts, where it says more than that."""
+        return cursor
 
     def place_in(self, request: RequestParts, cursor: Any) -> RequestParts:
         """The parts of a request that asks for the page of `cursor`. Raises `PageRefused`."""

@@ -24,12 +24,16 @@ REPEATED: Final = "repeated_records"
 KEY_MISSING: Final = "key_missing"
 #: Records that are told apart by all that they hold are alike now and then, as readings are.
 _FEW: Final = 100
+#: Of lists that are begun anew (`restart_after`), so many records at most come twice, one in ten.
+_FEW_IN_LISTS: Final = 10
 
 
 class Recognition:
     """The records of one partition, by the lines of its journal."""
 
-    def __init__(self, declared: str = "") -> None:
+    def __init__(self, declared: str = "", *, overlaps: bool = False) -> None:
+        """`overlaps`: lists are begun anew, and a few records come twice."""
+        self._overlaps = overlaps
         self._declared = declared  # the key that the resource has, as `Sight.by` says it
         self._forget()
 
@@ -107,6 +111,8 @@ class Recognition:
             message = f"none of {unkeyed:,} records has a value at its key, {by}: is it spelt so?"
             return Doubt(KEY_MISSING, message)
         again = sketch.count - sketch.different
+        if self._overlaps and again * _FEW_IN_LISTS <= sketch.count:
+            return None
         if not sketch.repeated and not self._again:
             return None
         if not by and (self._repeats_within or again * _FEW < sketch.count or again < 2):

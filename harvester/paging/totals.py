@@ -16,10 +16,10 @@ from harvester.model import Doubt
 from harvester.page import as_number
 from harvester.paging.paginator import Paginator
 from harvester.paging.signs import Unit, unit_of, unit_of_header
-from harvester.store import Checkpoint
+from harvester.store import CAPPED, Checkpoint
 
 #: Ends that somebody asked for, at which there is nothing to compare.
-_ASKED_FOR: Final = ("maximum_reached", "ignored", "stop_before")
+_ASKED_FOR: Final = ("maximum_reached", "ignored", "stop_before", CAPPED)
 #: Ends that the API was asked for by name: against its word, a total is a weak doubt.
 _NAMED: Final = ("has_more_false", "last_page", "results_false", "single_page")
 _ROUND: Final = 1000  # totals that are capped are multiples of it
@@ -57,7 +57,8 @@ def below(paginator: Paginator[Any], cursor: Any, at: Checkpoint) -> bool | None
     `at` is what has come. Where the unit is not known, both have to say so.
     """
     total = total_of(at)
-    before = paginator.asked_before(cursor, at, page_size(paginator, at))
+    at = at.this_list
+    before = paginator.asked_before(paginator.counted(cursor), at, page_size(paginator, at))
     if total is None or before is None:
         return None
     unit, (pages, records) = counted_in(paginator), before
@@ -66,11 +67,14 @@ def below(paginator: Paginator[Any], cursor: Any, at: Checkpoint) -> bool | None
 
 def beyond(paginator: Paginator[Any], cursor: Any, at: Checkpoint) -> bool:
     """Whether `cursor` asks for more than the total says there is."""
-    return at.live_pages > 0 and bool(total_of(at)) and below(paginator, cursor, at) is False
+    return (
+        at.this_list.live_pages > 0 and bool(total_of(at)) and below(paginator, cursor, at) is False
+    )
 
 
 def passed(paginator: Paginator[Any], at: Checkpoint) -> bool:
     """Whether more has come than the total says: it is known to be wrong."""
+    at = at.this_list
     total = total_of(at)
     if total is None:
         return False
@@ -107,6 +111,7 @@ def measured(paginator: Paginator[Any], at: Checkpoint) -> Measured | None:
     Where nobody declared the unit of what ends numbered pages, it is the one in which both agree,
     if there is one: `total: 11` may well be 11 pages.
     """
+    at = at.this_list
     total, unit = total_of(at), counted_in(paginator)
     if total is None:
         return None
@@ -160,11 +165,12 @@ def _is_far(paginator: Paginator[Any], cursor: Any, at: Checkpoint, found: Measu
     """Whether more than a tenth is missing, and more than a page, behind the last page that had
     records. What is missing before it has been asked for: the server has left it out.
     """
+    at = at.this_list
     size, reach = page_size(paginator, at), found.came
     if found.unit == "pages":
         size = 1
     else:
-        reach = max(reach, paginator.reach(cursor, at, size))
+        reach = max(reach, paginator.reach(paginator.counted(cursor), at, size))
     missing = found.claimed - reach
     return missing > size and missing * _TENTH > found.claimed
 

@@ -23,6 +23,7 @@ from harvester.planning.incremental import (
     begun,
     runs,
 )
+from harvester.planning.lists import Lists
 from harvester.planning.partition_values import (
     Value,
     inherited_values,
@@ -51,6 +52,7 @@ __all__ = [
     "Crawler",
     "Feed",
     "Least",
+    "Lists",
     "Plan",
     "Seen",
     "ServerClock",

@@ -35,6 +35,7 @@ from harvester.model import (
     parse,
 )
 from harvester.page import format_of
+from harvester.planning.lists import Lists
 from harvester.store import (
     Entry,
     Place,
@@ -136,20 +137,29 @@ def partition_records(
     *,
     lines: bool = False,
     generation: int | None = None,
+    lists: Lists | None = None,
 ) -> Iterator[bytes]:
     """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
     as JSON Lines, in blocks of whole lines. `generation` counts from 1: the last one where there
     are not so many; None is the newest.
+    `lists` counts the records that came again where a list was begun anew, and are left out.
     """
     store = store_at(out)
     folder = folder_of(store, partition)
     pages = format_of(resource)
     cut = pages.lines if lines else pages.records
+    lists = lists or Lists(resource)
     for entry in _pages(store, folder, generation):
         part = f"{store.place}/{folder}/{entry.part}"
         try:
             stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
-            yield from cut(stream, entry.records)
+            if not lists.overlap:
+                yield from cut(stream, entry.records)
+                continue
+            lists.enter(folder, entry.list_from)
+            for batch in pages.batches(stream, entry.records):
+                new = map(bytes, lists.new(batch))
+                yield from (b"".join(line + b"\n" for line in new),) if lines else new
         except (Malformed, DataRefused, OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error

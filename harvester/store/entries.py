@@ -38,6 +38,8 @@ JOB_MADE: Final = "job_made"
 JOB_READY: Final = "job_ready"
 #: The reason of a line that ends a partition whose job has no data.
 JOB_EMPTY: Final = "job_empty"
+#: In a cursor, the value at which the list was begun anew that the page is of (`restart_after`).
+LIST_FROM: Final = "restart_after"
 _CHECK: Final = b',"crc32":"%08x"}\n'
 _CHECK_BYTES: Final = len(_CHECK % 0)
 #: How many lines of a run may be kept and not yet safe.
@@ -156,6 +158,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return self.reason in (JOB_MADE, JOB_READY) and not self.done
 
     @property
+    def list_from(self) -> Any:
+        """The value at which the list was begun anew that this page is of; None: the first list."""
+        return self.cursor.get(LIST_FROM) if isinstance(self.cursor, dict) else None
+
+    @property
+    def starts_list(self) -> bool:
+        """Whether the next page is the first of a list that is begun anew."""
+        leads_to = self.next.get(LIST_FROM) if isinstance(self.next, dict) else None
+        return leads_to is not None and leads_to != self.list_from
+
+    @property
     def redoes(self) -> bool:
         """Whether the next generation begins here."""
         return self.reason == REDONE and not self.done
@@ -205,6 +218,8 @@ class Checkpoint:
     control_characters: int = 0
     part: str | None = None  # of the last page that has one
     waits_for: tuple[Any, str] | None = None
+    pages_before_list: int = 0  # of the lists that the chain went through before this one,
+    records_before_list: int = 0  # where it was begun anew (`restart_after`)
 
     @property
     def live_pages(self) -> int:
@@ -216,6 +231,19 @@ class Checkpoint:
         which takes five times as long.
         """
         return Checkpoint(*_values(self))
+
+    @property
+    def this_list(self) -> "Checkpoint":
+        """What the chain shows of the list that is gone through, where it was begun anew: totals
+        are those of that list alone.
+        """
+        if not self.pages_before_list:
+            return self
+        of_list = self.copy()
+        of_list.pages -= self.pages_before_list
+        of_list.records -= self.records_before_list
+        of_list.pages_before_list = of_list.records_before_list = 0
+        return of_list
 
     def after(self, entry: Entry) -> "Checkpoint":
         """The checkpoint that this line leads to."""
@@ -232,6 +260,7 @@ class Checkpoint:
             self.total_changed = False
             self.page_size = self.last_page = self.largest_page = 0
             self.smallest_page = self.empty_pages = 0
+            self.pages_before_list = self.records_before_list = 0
             self.redone = self.redone or entry.redoes
         if entry.reason == SPLIT:
             self.total = entry.fields.get("total")
@@ -253,6 +282,10 @@ class Checkpoint:
         self.control_characters += entry.control_characters
         if entry.part is not None:
             self.part = entry.part
+        if entry.part is not None and entry.starts_list:
+            self.pages_before_list, self.records_before_list = self.live_pages, self.records
+            self.first_total = self.total = None
+            self.total_changed = False
         self.attempts += entry.attempts
         if entry.attempts > 1:
             self.retries += entry.attempts - 1
