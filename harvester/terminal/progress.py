@@ -88,19 +88,19 @@ class Progress:
                 case PartitionStarted():
                     self._start(event)
                 case BytesArrived():
-                    self._arrived(self._by_id[id(event.partition)], event.decoded, now)
+                    self._arrived(self._active(event.partition), event.decoded, now)
                 case Waiting():
-                    active = self._by_id[id(event.partition)]
+                    active = self._active(event.partition)
                     self._wait(active, event.seconds, event.reason, now)
                 case PaceChanged():
                     self._pace(event)
                 case AttemptLost():
                     self.attempts_lost += 1
-                    active = self._by_id[id(event.partition)]
+                    active = self._active(event.partition)
                     self._wait(active, event.wait_s, event.error, now, retries=True)
                 case PartitionDone():
                     self.done += 1
-                    if id(event.partition) in self._by_id:
+                    if self._found(event.partition) is not None:
                         self._end(event.partition)
                     else:
                         self._count_kept(event.checkpoint)
@@ -110,6 +110,17 @@ class Progress:
                 case PartitionLost():
                     self.lost += 1
                     self._end(event.partition)
+
+    def _found(self, partition: Partition) -> Active | None:
+        """The partition under way, if it is; events of worker processes have a copy of it."""
+        if active := self._by_id.get(id(partition)):
+            return active
+        return next((each for each in self._by_id.values() if each.partition == partition), None)
+
+    def _active(self, partition: Partition) -> Active:
+        if active := self._found(partition):
+            return active
+        raise AssertionError(f"{partition.title} has not been started")
 
     def _start(self, event: PartitionStarted) -> None:
         at, partition = event.checkpoint, event.partition
@@ -152,7 +163,7 @@ class Progress:
         active.until = 0.0
 
     def _commit(self, event: PageCommitted, now: float) -> None:
-        entry, active = event.entry, self._by_id[id(event.partition)]
+        entry, active = event.entry, self._active(event.partition)
         self._arrived(active, entry.bytes, now)
         active.arrived = 0
         at, pages = event.checkpoint, int(entry.part is not None)
@@ -190,7 +201,9 @@ class Progress:
             self.paces[resource] = event.per_s
 
     def _end(self, partition: Partition) -> None:
-        active = self._by_id.pop(id(partition), None)
+        active = self._found(partition)
+        if active is not None:
+            del self._by_id[id(active.partition)]
         if active is None:  # it failed before it began
             return
         self._slots[self._slots.index(active)] = None

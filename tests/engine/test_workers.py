@@ -6,6 +6,7 @@ import os
 import pkgutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -122,6 +123,18 @@ def test_each_page_once_with_all_its_events(tmp_path: Path, member: type) -> Non
             and each.partition.labels == {"shard": number}
         ]
         assert kinds == [PartitionStarted, *[PageCommitted] * 3, PartitionDone]
+
+
+def test_the_display_follows_worker_processes(tmp_path: Path) -> None:
+    """Their events have copies of the partitions that the display knows."""
+    with Scripted(chain(3)) as server:
+        changes = (shards(3), "concurrency.processes=2")
+        path = write_config(tmp_path, ITEMS.replace("http://127.0.0.1:1/", server.base_url))
+        line = [sys.executable, "-m", "harvester", "run", str(path), "--out", str(tmp_path / "out")]
+        ended = run([*line, *(part for each in changes for part in ("--set", each))])
+    assert ended.returncode == 0, ended.stderr
+    assert "Complete: 3 partitions, 9 pages" in ended.stdout + ended.stderr
+    assert "done (no_next_cursor)" in ended.stderr
 
 
 @each_member
