@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from harvester.handle import Harvest as Harvest
     from harvester.model import Doubt as Doubt
     from harvester.model import Partition as Partition
+    from harvester.model import Shard as Shard
     from harvester.planning import plan as plan
     from harvester.repair import Repair as Repair
     from harvester.report import write_report as write_report
@@ -106,6 +107,7 @@ _HOMES = {
     "handle": "Harvest",
     "model.doubts": "Doubt",
     "model.partitions": "Partition",
+    "model.shards": "Shard",
     "planning.plans": "plan",
     "results.records": "iter_records",
     "results.current_run": "UnderWay",

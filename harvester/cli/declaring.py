@@ -11,7 +11,16 @@ import typer.core
 
 from harvester.cli.app import app
 from harvester.cli.completing import example_files
-from harvester.cli.options import BaseURL, ConfigFile, Json, Set, Verbose, loaded
+from harvester.cli.options import (
+    BaseURL,
+    ConfigFile,
+    Json,
+    Set,
+    ShardOption,
+    Verbose,
+    loaded,
+    share,
+)
 from harvester.model import number
 from harvester.terminal import (
     answer,
@@ -280,13 +289,18 @@ def login(
 
 @app.command()
 def plan(
-    config: ConfigFile, as_json: Json = False, base_url: BaseURL = None, set_: Set = None
+    config: ConfigFile,
+    shard: ShardOption = None,
+    as_json: Json = False,
+    base_url: BaseURL = None,
+    set_: Set = None,
 ) -> None:
     """List the partitions, and what they take at least. Asks the server nothing.
 
     \b
     Examples:
       harvester plan tweets.yaml
+      harvester plan tweets.yaml --shard 0/4     the share of one of four machines
       harvester plan tweets.yaml --json | jq -r '.partitions[].partition.window'
 
     \b
@@ -303,10 +317,12 @@ def plan(
     from harvester.planning import least
     from harvester.planning import plan as planned
 
+    mine = share(shard)
     declared, _ = loaded(config, base_url=base_url, set_=set_)
     now = datetime.now(UTC)
-    needs = [least(declared, resource, now) for resource in declared.resources]
-    listed = ((item.resource, item.title, item.labels) for item in planned(declared, now=now))
+    needs = [least(declared, resource, now, shard=mine) for resource in declared.resources]
+    every = planned(declared, now=now, shard=mine)
+    listed = ((item.resource, item.title, item.labels) for item in every)
     if as_json:
         print_plan(
             declared.name,

@@ -17,10 +17,12 @@ from harvester.cli.options import (
     ProgressMode,
     Resources,
     Set,
+    ShardOption,
     StalledAfter,
     Verbose,
     loaded,
     place,
+    share,
     stalled_after_s,
 )
 from harvester.errors import ConfigError
@@ -65,6 +67,7 @@ def run(
         int | None,
         typer.Option(min=1, metavar="N", help="Add at most N pages to each partition, then pause."),
     ] = None,
+    shard: ShardOption = None,
     base_url: BaseURL = None,
     set_: Set = None,
     progress: Progress = ProgressMode.AUTO,
@@ -119,6 +122,7 @@ def run(
       harvester run tweets.yaml --set 'resources.tweets.params.query=cats'
       harvester run tweets.yaml --progress plain 2>> harvest.log   for cron
       harvester run data/tweets                          with the YAML as it was then
+      harvester run tweets.yaml --shard 0/4              a quarter, on one of four machines
       harvester run tweets.yaml -v                       shows each request and its answer
       harvester run tweets.yaml --log-format json --metrics /var/lib/metrics/tweets.prom
       harvester run tweets.yaml --notify 'ntfy://my-topic' --notify '{env.MAIL_URL}'
@@ -134,19 +138,30 @@ def run(
       0    complete
       2    wrong usage or configuration; nothing was done
       3    some partitions failed: run again to go on; with --strict, or there are doubts
-      4    stopped by a quota, a rule, a full disk or --max-pages: run again
+      4    stopped by a quota, a rule, a full disk or --max-pages: run again; or a share
+           (--shard) waits for parents that other shares harvest: run again
       5    the data on disk is damaged, or is another harvest's; nothing deleted
       6    another run holds the folder
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.engine import secrets_of
     from harvester.monitoring import monitor
-    from harvester.terminal import colour, doubted, harvest_watched, last_screen, stderr_columns
+    from harvester.terminal import (
+        colour,
+        doubted,
+        harvest_watched,
+        last_screen,
+        share_of_budgets,
+        stderr_columns,
+    )
     from harvester.terminal import stderr_is_terminal as on_terminal
 
     as_lines = log_format is LogFormat.JSON
     declared, named = loaded(config, base_url=base_url, set_=set_)
     folder = out.absolute() if out else named
+    mine = share(shard)
+    if mine is not None and progress is not ProgressMode.NONE:
+        say(share_of_budgets(declared, mine))
     if out is None and config.is_file():
         _note_another(declared, folder)
     watching = monitor(
@@ -165,6 +180,7 @@ def run(
         concurrency=concurrency,
         max_pages=max_pages,
         accept_change=accept_change,
+        shard=mine,
         as_json=as_lines,
         watchers=[watching],
     )

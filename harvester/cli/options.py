@@ -15,6 +15,7 @@ from harvester.model import place_of_text, url_of
 
 if TYPE_CHECKING:
     from harvester.config import Config
+    from harvester.model import Shard
 
 
 class ProgressMode(StrEnum):
@@ -134,6 +135,18 @@ def loaded(
     return reopened(config, base_url=base_url, set=set_ or ())
 
 
+def share(text: str | None) -> "Shard | None":
+    """The share that `--shard` names; `BadParameter` where it names none."""
+    if text is None:
+        return None
+    from harvester.model import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from None
+
+
 def configs_and_harvests(incomplete: str) -> list[str]:
     """What may stand for a harvest that is to be mended."""
     return [*harvests(incomplete), *configs(incomplete)]
@@ -206,6 +219,14 @@ Set = Annotated[
         metavar="KEY=VALUE",
         help="Change a value of the YAML, as in resources.tweets.params.max_results=100; "
         "may be given again.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Only share I of N, for N machines: 0/3, 1/3 and 2/3 (or 1/3, 2/3 and 3/3).",
     ),
 ]
 Resources = Annotated[

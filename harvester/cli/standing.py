@@ -13,8 +13,10 @@ from harvester.cli.options import (
     Folder,
     Folders,
     Json,
+    ShardOption,
     StalledAfter,
     duration_s,
+    share,
     stalled_after_s,
 )
 from harvester.model import number
@@ -27,6 +29,7 @@ _NOT_WELL: Final = 1  # as Docker has it
 @app.command()
 def status(
     folder: Folder,
+    shard: ShardOption = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again and again, until no run is under way.")
     ] = False,
@@ -46,6 +49,7 @@ def status(
     Examples:
       harvester status data/tweets
       harvester status tweets.yaml --watch
+      harvester status s3://bucket/tweets --shard 0/4
       harvester status data/tweets --json | jq .complete
       harvester status data/tweets --json | jq '.under_way, .stalled, .rate.records_per_s, .eta'
 
@@ -65,9 +69,9 @@ def status(
     )
 
     limit, pause = stalled_after_s(stalled_after), duration_s(every, "--every")
-    looks = 0
+    mine, looks = share(shard), 0
     while True:
-        summary = state_of(folder)
+        summary = state_of(folder, shard=mine)
         run = under_way(folder, summary.since)
         told = {**summary.as_dict(), **run.as_dict(limit)} if as_json else {}
         if as_json:

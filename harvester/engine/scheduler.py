@@ -45,9 +45,18 @@ from harvester.errors import (
     no_more_threads,
 )
 from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport
-from harvester.model import Address, OpenWindows, Partition, Windows, place_of_text
+from harvester.model import Address, OpenWindows, Partition, Shard, Windows, place_of_text
 from harvester.paging import paginator_of
-from harvester.planning import NOTABLE, Feed, Plan, end_of, kept_early, known_count, take_over
+from harvester.planning import (
+    NOTABLE,
+    Feed,
+    Plan,
+    end_of,
+    kept_early,
+    known_count,
+    shared,
+    take_over,
+)
 from harvester.results import (
     Failure,
     Failures,
@@ -81,6 +90,7 @@ def harvest(
     concurrency: int | None = None,
     max_pages: int | None = None,
     accept_change: bool = False,
+    shard: Shard | None = None,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
 ) -> Summary:
@@ -88,7 +98,9 @@ def harvest(
 
     `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
     `max_pages` the most pages to add to each partition. `accept_change` goes on with another
-    question than the folder was begun with, where that leaves what is kept right. `on_event` is
+    question than the folder was begun with, where that leaves what is kept right. `shard` harvests
+    one share of the partitions, with its share of the budgets, and gives the state of that share;
+    other machines may harvest the others meanwhile. `on_event` is
     called from worker threads, one event at a time. Setting `stop` ends the run after the
     current chunks; so does whatever `on_event` raises, which then comes out of here. The same call
     goes on after both.
@@ -101,11 +113,13 @@ def harvest(
         if number is not None and number < 1:
             raise ConfigError(f"{name} must be 1 or more, not {number}")
     chosen = _chosen(config, resources)
-    store = _store_of(out or config.folder, config)
+    store = _store_of(out or config.folder, config, shard)
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with store.claim():
-        asked = prepare(store, config, datetime.now(UTC), accept=accept_change, looks=False)
+        with store.alone():
+            asked = prepare(store, config, datetime.now(UTC), accept=accept_change, looks=False)
+            notes = {resource.name: take_over(store, config, resource) for resource in chosen}
         workers = concurrency or config.concurrency.partitions
         counter = RunCounter(iso(datetime.now(UTC)))
 
@@ -113,11 +127,10 @@ def harvest(
             counter.take(event)
             on_event(event)
 
-        with running(config, store, asked, secrets, workers, max_pages, noted, stop) as run:
-            notes = {resource.name: take_over(store, config, resource) for resource in chosen}
+        with running(config, store, asked, secrets, workers, max_pages, noted, stop, shard) as run:
             asked = _by_true_clock(store, asked)
             plan = Plan(config, asked.planned_at, store)
-            total = sum(known_count(plan, resource) for resource in chosen)
+            total = sum(known_count(plan, resource, shard) for resource in chosen)
             names = {resource.name for resource in chosen}
             more = any(
                 plan.awaits_parents(r)
@@ -128,8 +141,8 @@ def harvest(
             for name, lines in notes.items():
                 for note in lines:
                     run.emit(Warned(Partition(name, {}), note))
-            with contextlib.closing(Feed(plan, chosen)) as feed:
-                known = KnownBefore(Standing(store, asked))
+            with contextlib.closing(Feed(plan, chosen, shard)) as feed:
+                known = KnownBefore(Standing(store, asked), shard)
                 ended = _Ended(run, feed, known)
                 ended.work_off(workers_of(run, asked.salt, workers))
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
@@ -139,17 +152,33 @@ def harvest(
         try:
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
                 asked = replan(store, asked, there)
-                known = KnownBefore(Standing(store, asked))
-            write_last_run(store, ended.failures, statistics)
+                known = KnownBefore(Standing(store, asked), shard)
+            with store.alone():
+                write_last_run(store, ended.failures, statistics, others=shard is not None)
         except DiskError as error:  # as on a disk that is full: what ended the run counts more
             ended.by = ended.by or error
         summary = status_beyond(known, store)
+        if shard is not None:
+            plan = Plan(config, asked.planned_at, store)
+            summary.left = _left(plan, chosen, shard, summary)
     summary.ended_by = ended.by
     summary.paused = ended.paused
     for item in summary.resources:
         item.requests, item.retries = run.requests[item.name], run.retries[item.name]
     summary.run = counter.this_run(run.requests.total(), run.retries.total())
     return summary
+
+
+def _left(plan: Plan, chosen: Sequence[Resource], shard: Shard, summary: Summary) -> list[str]:
+    """The resources of which a share may have more by another run: children of parents that others
+    have harvested since this one looked, or have not yet.
+    """
+    pending = {item.name for item in summary.resources if item.partitions.pending}
+    return [
+        resource.name
+        for resource in chosen
+        if (resource.parents and resource.name in pending) or plan.awaits_others(resource, shard)
+    ]
 
 
 def _by_true_clock(store: Store, asked: Asked) -> Asked:
@@ -173,7 +202,7 @@ def _by_true_clock(store: Store, asked: Asked) -> Asked:
     return replan(store, asked, now)
 
 
-def _store_of(place: Place, config: Config) -> Store:
+def _store_of(place: Place, config: Config, shard: Shard | None) -> Store:
     """The store itself, or that of a folder by its full path: messages name it, and may be read
     elsewhere.
     """
@@ -181,7 +210,7 @@ def _store_of(place: Place, config: Config) -> Store:
         place = place_of_text(place).absolute()
         if isinstance(place, Address) and not place.options:
             place = place.reached(config.store_options)
-    return store_at(place, fsync=config.output.fsync)
+    return store_at(place, fsync=config.output.fsync, shard=shard.label if shard else "")
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
@@ -338,6 +367,7 @@ def running(
     max_pages: int | None,
     on_event: OnEvent,
     stop: threading.Event,
+    shard: Shard | None = None,
 ) -> Iterator[Run]:
     """What the workers share; its connections are closed at the end."""
     telling = threading.Lock()
@@ -365,11 +395,15 @@ def running(
 
     access = Access(config, secrets, store.own, stopping=stop.is_set)
     pages = config.concurrency.pages
-    of_resources = {resource.name: resource.rate_limit for resource in config.resources}
-    budgets = {SHARED: config.client.rate_limit, **of_resources}
+    of_client = [shared(budget, shard) for budget in config.client.rate_limit]
+    of_resources = {
+        resource.name: [shared(budget, shard) for budget in resource.rate_limit]
+        for resource in config.resources
+    }
+    budgets = {SHARED: of_client, **of_resources}
     try:
         with (
-            Recent(store.own, budgets) as recent,
+            Recent(store.own, budgets, shard=shard.label if shard else "") as recent,
             ThreadPoolExecutor(workers * pages, thread_name_prefix="pages") as executor,
         ):
             yield Run(

@@ -60,8 +60,12 @@ class Recent:
         out: Path,
         budgets: Mapping[str, Sequence[Budget]],
         now: Callable[[], float] = time.time,
+        shard: str = "",
     ) -> None:
-        """Take over what the run before left in `out`, whose lock is held; raises `DiskError`."""
+        """Take over what the run before left in `out`, whose lock is held; raises `DiskError`.
+        `shard` is the share of a harvest whose lock is held.
+        """
+        path = out / (f"{NAME}-{shard}" if shard else NAME)
         self.now = now
         self.rings: dict[str, list[Ring]] = {}
         self._file: int | None = None
@@ -72,7 +76,7 @@ class Recent:
         ]
         if not layout:
             return
-        before = _read(out / NAME)
+        before = _read(path)
         head = json.dumps(layout).encode() + b"\n"
         place = len(head)
         for scope, size in layout:
@@ -80,7 +84,7 @@ class Recent:
             ring.count = len(ring.times)
             self.rings.setdefault(scope, []).append(ring)
             place += size * _TIME.size
-        self._begin(out / NAME, head)
+        self._begin(path, head)
 
     def __enter__(self) -> Self:
         return self

@@ -77,6 +77,11 @@ from harvester.model.segments import (
     Segment,
     Where,
 )
+from harvester.model.shards import (
+    MOST_SHARDS,
+    Shard,
+    placed_by_name,
+)
 from harvester.model.splitting import (
     Splittable,
     part_of,
@@ -113,6 +118,7 @@ __all__ = [
     "ABSENT",
     "FINER_EPOCHS",
     "FIRST_RUN",
+    "MOST_SHARDS",
     "OF_THE_RUN",
     "PARENT",
     "WINDOW_ATTRIBUTES",
@@ -142,6 +148,7 @@ __all__ = [
     "Reference",
     "Scope",
     "Segment",
+    "Shard",
     "Side",
     "Spec",
     "Split",
@@ -180,6 +187,7 @@ __all__ = [
     "per_second",
     "percent",
     "place_of_text",
+    "placed_by_name",
     "printable",
     "render",
     "roughly",

@@ -128,12 +128,14 @@ class Partition:
     `included` answers further references and says nothing of which partition this is. `cased` are
     the keys whose value differs from another one's only in what is a small letter and what a
     capital: many file systems (macOS, Windows, network shares) would take both for one folder.
+    `place` is the sum of the places that the values have in their keys.
     """
 
     resource: str
     values: Mapping[str, Any]
     included: Mapping[str, Any] = field(default_factory=dict)
     cased: tuple[str, ...] = ()
+    place: int = field(default=0, compare=False)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -198,8 +200,8 @@ def partitions_of(
     `outside` gives the values that lie outside the YAML.
     """
     alike = {key: _alike(spec) for key, spec in specs.items()}
-    for values, included, cased in _product(tuple(specs.items()), now, outside, alike):
-        yield Partition(resource, values, included, cased)
+    for values, included, cased, place in _product(tuple(specs.items()), now, outside, alike):
+        yield Partition(resource, values, included, cased, place)
 
 
 def count(
@@ -249,19 +251,19 @@ def _product(
     now: datetime,
     outside: OutsideValues,
     alike: Mapping[str, Callable[[], _Alike] | None],
-) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]]:
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[str, ...], int]]:
     # itertools.product would first list every spec in memory
     if not items:
-        yield {}, {}, ()
+        yield {}, {}, (), 0
         return
     *slower, (key, spec) = items
-    for values, included, cased in _product(tuple(slower), now, outside, alike):
+    for values, included, cased, place in _product(tuple(slower), now, outside, alike):
         begin = alike[key]
         is_alike = begin() if begin else None
-        for value, more in _each(spec, now, outside):
+        for at, (value, more) in enumerate(_each(spec, now, outside), place):
             own = (*cased, key) if is_alike and is_alike(value) else cased
             inherited = {name: each for name, each in more.items() if name.startswith(PARENT)}
-            yield {**values, **inherited, key: value}, {**included, **more}, own
+            yield {**values, **inherited, key: value}, {**included, **more}, own, at
 
 
 def _each(

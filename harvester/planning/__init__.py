@@ -35,9 +35,11 @@ from harvester.planning.partition_values import (
 from harvester.planning.plans import (
     Least,
     Plan,
+    in_share,
     known_count,
     least,
     plan,
+    shared,
 )
 from harvester.planning.split_partitions import (
     SPLIT_DEPTH,
@@ -64,6 +66,7 @@ __all__ = [
     "delta_runs",
     "depth_of",
     "end_of",
+    "in_share",
     "inherited_values",
     "kept_early",
     "known_count",
@@ -73,6 +76,7 @@ __all__ = [
     "partition_records",
     "plan",
     "runs",
+    "shared",
     "take_over",
     "values_of",
     "was_early",

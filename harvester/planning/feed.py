@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from harvester.config import Resource
-from harvester.model import LoopGuard, Partition, split_key
+from harvester.model import LoopGuard, Partition, Shard, split_key
 from harvester.planning.crawl_walk import Walk
 from harvester.planning.crawling import crawl_key
 from harvester.planning.plans import Plan
@@ -13,11 +13,13 @@ class Feed:
     """Hands out partitions to harvest: those planned, then the children of each that finishes.
 
     Children come before the next parents, so that no more parents wait for their children to be
-    handed out than there are workers, however many there are in all.
+    handed out than there are workers, however many there are in all. Of a `shard`, only what is in
+    it; then the children of those parents that others have finished by then come last.
     """
 
-    def __init__(self, plan: Plan, chosen: Sequence[Resource]) -> None:
+    def __init__(self, plan: Plan, chosen: Sequence[Resource], shard: Shard | None = None) -> None:
         self._plan = plan
+        self._shard = shard
         self._names = {resource.name for resource in chosen}
         # Only children can be named twice.
         self._seen = {
@@ -37,6 +39,13 @@ class Feed:
             for resource in reversed(chosen)
             if not self._names & set(resource.parent_names) and resource not in self._later
         ]  # fmt: skip
+        if shard is not None:
+            self._later = self._later if shard.has_first() else []
+            self._stack[:0] = [
+                self._of_finished_parents(resource)
+                for resource in reversed(chosen)
+                if self._names & set(resource.parent_names)
+            ]
 
     def close(self) -> None:
         """Write down how far crawls have come."""
@@ -47,6 +56,8 @@ class Feed:
         """The next partition; None where there is none, until another one has ended."""
         while self._stack or self._begin_crawl():
             for partition in self._stack[-1]:
+                if self._shard is not None and not self._shard.has(partition):
+                    continue
                 seen = self._seen.get(partition.resource)
                 if seen is None or seen.add(partition.path):
                     self._active += 1

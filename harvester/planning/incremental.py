@@ -217,6 +217,7 @@ def _partition(base: Partition, start: RunStart) -> Partition:
         {**base.values, KEY: start.label},
         {**base.included, RUN_START: start.value},
         base.cased,
+        base.place,
     )
 
 

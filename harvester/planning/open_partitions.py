@@ -49,7 +49,7 @@ def with_open_windows(
         return
     key, spec = found
     for window in open_windows(spec, list(_begun(store, base, key)), now):
-        yield Partition(base.resource, {**base.values, key: window}, base.included, base.cased)
+        yield replace(base, values={**base.values, key: window})
 
 
 def _begun(store: Store, base: Partition, key: str) -> Iterator[Window]:

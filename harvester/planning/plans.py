@@ -11,9 +11,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from harvester.config import Config, Resource, listed
+from harvester.config import Budget, Config, Resource, listed
 from harvester.errors import DataRefused
-from harvester.model import LoopGuard, Partition, Spec, count, partitions_of, split_key
+from harvester.model import (
+    LoopGuard,
+    Partition,
+    Shard,
+    Spec,
+    count,
+    partitions_of,
+    placed_by_name,
+    split_key,
+)
 from harvester.planning.crawling import Parents, crawl_key, crawled
 from harvester.planning.deltas import delta_runs
 from harvester.planning.incremental import next_run, runs
@@ -30,17 +39,23 @@ def plan(
     resources: Sequence[str] = (),
     now: datetime | None = None,
     out: Place | None = None,
+    shard: Shard | None = None,
 ) -> Iterator[Partition]:
     """Every partition that a run begun now would know of, in order, one at a time.
 
     `now` (aware) closes windows; `out` is the folder to look into for parents and runs (else the
-    configuration's). Raises `ConfigError` for a file of values that cannot be read, and
-    `DataRefused`.
+    configuration's); `shard` gives those of one share. Raises `ConfigError` for a file of values
+    that cannot be read, and `DataRefused`.
     """
     known = Plan(config, now or datetime.now(UTC), out or config.folder, files=True)
     for resource in config.resources:
         if not resources or resource.name in resources:
-            yield from known.partitions(resource, following=True)
+            yield from in_share(known.partitions(resource, following=True), shard)
+
+
+def in_share(partitions: Iterator[Partition], shard: Shard | None) -> Iterator[Partition]:
+    """Those of `partitions` that are in a share; all of them without one."""
+    return partitions if shard is None else filter(shard.has, partitions)
 
 
 class Plan:
@@ -131,6 +146,21 @@ class Plan:
                 return True
         return False
 
+    def awaits_others(self, resource: Resource, shard: Shard) -> bool:
+        """Whether parents or seeds in other shares are not finished, so that their children, which
+        may be in this one, are not known.
+        """
+        seeds = [resource.seeds_from] if resource.seeds_from and shard.has_first() else []
+        for name in (*resource.parent_names, *seeds):
+            parents = self._resources[name]
+            if self.awaits_others(parents, shard):
+                return True
+            for parent in self.partitions(parents, following=True):
+                is_theirs = not shard.has(parent)
+                if is_theirs and not is_usable(self.store, folder_of(self.store, parent)):
+                    return True
+        return False
+
     def children_of(self, name: str) -> Iterator[Resource]:
         """The resources whose parents are the records of resource `name`."""
         return (item for item in self.config.resources if name in item.parent_names)
@@ -194,6 +224,8 @@ class Plan:
         specs = self._specs(resource)
         closed = closed_specs(specs)
         bases = partitions_of(resource.name, closed, self.now, values)
+        if resource.parents:
+            bases = map(placed_by_name, bases)
         if len(closed) == len(specs):
             yield from bases
             return
@@ -242,11 +274,21 @@ class Least:
         return value if self.after is None else {**value, "after": self.after}
 
 
-def least(config: Config, resource: Resource, now: datetime, out: Place | None = None) -> Least:
-    """The least number of requests and seconds that a resource needs, as far as is known."""
+def least(
+    config: Config,
+    resource: Resource,
+    now: datetime,
+    out: Place | None = None,
+    shard: Shard | None = None,
+) -> Least:
+    """The least number of requests and seconds that a resource needs, as far as is known; `shard`
+    alone, with its share of the budgets.
+    """
     known = Plan(config, now, out or config.folder, files=True)
-    partitions = known_count(known, resource)
-    budgets = (*config.client.rate_limit, *resource.rate_limit)
+    partitions = known_count(known, resource, shard)
+    budgets = [
+        shared(budget, shard) for budget in (*config.client.rate_limit, *resource.rate_limit)
+    ]
     requests = partitions * _least_each(resource)
     # A budget of N a period lets request k leave (k - 1) // N periods after the first.
     seconds = max(
@@ -265,10 +307,22 @@ def _least_each(resource: Resource) -> int:
     return 3 + (job.has_files and job.download.path is not None)
 
 
-def known_count(plan: Plan, resource: Resource) -> int:
+def shared(budget: Budget, shard: Shard | None) -> Budget:
+    """What one share has of a budget that all share: so many requests, or one in so much time."""
+    if shard is None:
+        return budget
+    if budget.requests >= shard.count:
+        return budget.model_copy(update={"requests": budget.requests // shard.count})
+    per = budget.per * shard.count / budget.requests
+    return budget.model_copy(update={"requests": 1, "per": per})
+
+
+def known_count(plan: Plan, resource: Resource, shard: Shard | None = None) -> int:
     """How many partitions of a resource a run begun now would know of; counted without listing
     where it can be.
     """
+    if shard is not None:
+        return sum(1 for _ in in_share(plan.partitions(resource, following=True), shard))
     if resource.parents or resource.incremental:
         return sum(1 for _ in plan.partitions(resource, following=True))
     return plan.count(resource)

@@ -52,6 +52,7 @@ def parts_of(store: Store, partition: Partition, specs: Mapping[str, Spec]) -> I
             {**partition.values, key: value},
             {**partition.included, SPLIT_DEPTH: depth, _LARGEST_TOTAL: total},
             partition.cased,
+            partition.place,
         )
 
 

@@ -16,11 +16,16 @@ _LARGEST_NOTED: Final = 64 << 20  # a thousand failures, each with its cursor
 _MOST_NOTED: Final = 1 << 53
 
 
-def write_last_run(out: Place, failures: Failures, run: RunStatistics | None = None) -> None:
+def write_last_run(
+    out: Place, failures: Failures, run: RunStatistics | None = None, *, others: bool = False
+) -> None:
     """Note which partitions failed, for `status`, and what the run waited for and lost, added to
-    what the runs before noted, for `report`. The journals remain the only truth.
+    what the runs before noted, for `report`; `others` keeps the failures that were noted before,
+    as those of other shares. The journals remain the only truth.
     """
     statistics = read_statistics(out)
+    if others:
+        failures = _with_earlier(failures, read_last_run(out))
     if run is not None:
         statistics.add(run)
     value = {
@@ -32,6 +37,18 @@ def write_last_run(out: Place, failures: Failures, run: RunStatistics | None = N
         store_at(out).write(LAST_RUN, json_document(value))
     except DataRefused as error:  # something else lies there: no word against the pages
         raise DiskError(str(error)) from error
+
+
+def _with_earlier(failures: Failures, earlier: Failures) -> Failures:
+    """All of the later ones, and those of before that were listed and are not among them. Whatever
+    is complete by now, nobody counts.
+    """
+    both = Failures(Counter(failures.count), list(failures.listed))
+    known = {failure.key for failure in failures.listed}
+    for failure in earlier.listed:
+        if failure.key not in known:
+            both.add(failure)
+    return both
 
 
 def read_last_run(out: Place) -> Failures:

@@ -7,8 +7,8 @@ its end only the others are read again: of a hundred thousand that were all fini
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from harvester.model import Doubts, Partition
-from harvester.planning import Plan, end_of, kept_early, was_early
+from harvester.model import Doubts, Partition, Shard
+from harvester.planning import Plan, end_of, in_share, kept_early, was_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
 from harvester.results.summary import MOST_FAILURES, Failures, ResourceSummary, Summary, WaitingFor
@@ -95,11 +95,12 @@ class Standing:
 
 class KnownBefore:
     """Which partitions a run has counted into `standing` already: a bit each, by their places in
-    the plans of their resources.
+    the plans of their resources. Of a `shard`, only what is in it has a place.
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, shard: Shard | None = None) -> None:
         self.standing = standing
+        self.shard = shard
         self._bits: dict[str, bytearray] = {}
         self._planned: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
@@ -118,6 +119,7 @@ class KnownBefore:
 
     def others(self, resource: str, partitions: Iterator[Partition]) -> Iterator[Partition]:
         """Those of `partitions`, in the order of the plan, that are not known."""
+        partitions = in_share(partitions, self.shard)
         bits = self._bits.get(resource)
         if bits is None:
             yield from partitions

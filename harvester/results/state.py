@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from harvester.config import Config, Resource
 from harvester.errors import AttemptFailed, DataRefused
-from harvester.model import Key, Partition
+from harvester.model import Key, Partition, Shard
 from harvester.page import Field, Take, format_of
 from harvester.paging import RUN_START, paginator_of
 from harvester.planning import Plan
@@ -51,10 +51,12 @@ def _known(
             yield from known.partitions(resource)
 
 
-def status(out: Place) -> Summary:
-    """Where the harvest in `out` stands, by its journals. Raises `DataRefused`."""
+def status(out: Place, *, shard: Shard | None = None) -> Summary:
+    """Where the harvest in `out` stands, or one share of it, by its journals. Raises
+    `DataRefused`.
+    """
     store = store_at(out)
-    return status_beyond(KnownBefore(Standing(store, read_asked(store))), store)
+    return status_beyond(KnownBefore(Standing(store, read_asked(store)), shard), store)
 
 
 def status_beyond(known: KnownBefore, store: Store) -> Summary:
@@ -67,7 +69,9 @@ def status_beyond(known: KnownBefore, store: Store) -> Summary:
         for partition in known.others(resource.name, plan.partitions(resource)):
             folder = folder_of(store, partition)
             known.standing.take(partition, folder, entries_of(store, folder), failed)
-    return known.standing.summary(noted)
+    summary = known.standing.summary(noted)
+    summary.shard = known.shard
+    return summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from harvester.errors import HarvesterError, Interrupted, PartitionFailed, RunStopped
-from harvester.model import DoubtGroup, number
+from harvester.model import DoubtGroup, Shard, number
 from harvester.store import Checkpoint
 
 #: More failures than this are counted, not kept: there may be a million partitions.
@@ -168,11 +168,14 @@ class Summary:
     waiting: list[WaitingFor] = field(default_factory=list)  # for jobs; the first of them
     run: ThisRun | None = None  # what the run did that gave this; None where there was none
     strict: bool = False  # whether a doubt is as bad as a failure
+    shard: Shard | None = None  # the share that all this is of; None: of the whole
+    left: list[str] = field(default_factory=list)  # what another run of the share may find more of
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to harvest."""
-        return all(item.partitions.complete == item.partitions.total for item in self.resources)
+        done = all(item.partitions.complete == item.partitions.total for item in self.resources)
+        return done and not self.left
 
     @property
     def exit_code(self) -> int:
@@ -181,7 +184,7 @@ class Summary:
             return self.ended_by.exit_code
         if self.failures or (self.strict and self.doubts):
             return PartitionFailed.exit_code
-        return RunStopped.exit_code if self.paused else 0
+        return RunStopped.exit_code if self.paused or self.left else 0
 
     @property
     def ended(self) -> str:
@@ -206,6 +209,10 @@ class Summary:
                 return f"{told} failed, the first: {self.failures[0].error}"
             case "paused":
                 return "--max-pages left pages to harvest"
+            case "done" if self.left:
+                return "it waits for parents in other shares"
+            case "complete" if self.shard is not None:
+                return f"every partition of share {self.shard} has its last page"
             case "done":
                 return "what was asked for is there; other partitions are pending"
         return "every partition has its last page"
@@ -219,6 +226,10 @@ class Summary:
             "failures": [asdict(item) for item in self.failures],
             "doubts": [group.as_dict() for group in self.doubts],
         }
+        if self.shard is not None:
+            value["shard"] = str(self.shard)
+        if self.left:
+            value["awaits_other_shards"] = self.left
         if self.gaps:
             value["gaps"] = [asdict(gap) for gap in self.gaps]
         if self.waiting:

@@ -6,19 +6,23 @@ One run at a time *must* hold the lock, from before anything is read until all i
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from harvester.config import Config
-from harvester.errors import ConfigError, DataRefused, DiskError
+from harvester.errors import ConfigError, DataRefused, DiskError, FolderLocked
 from harvester.store.inside import TOKENS, TOKENS_LOCK, is_file
 from harvester.store.lock import NAME as LOCK
-from harvester.store.lock import Held, held
+from harvester.store.lock import Held, held, held_by_shard
 from harvester.store.parts import TEMPORARY, disk_errors, make_folder
 from harvester.store.sharing import WORKERS
 
 MANIFEST: Final = "harvest.json"
+_LONGEST_S: Final = 30.0
+_PAUSE_S: Final = 0.1
 #: What the system says of a place where this user can have no folder.
 _WRONG_PLACE: Final = (
     errno.EACCES, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS,
@@ -26,8 +30,9 @@ _WRONG_PLACE: Final = (
 
 
 @contextlib.contextmanager
-def locked(out: Path, *, fsync: bool, lost: bool = False) -> Iterator[Held]:
-    """Hold `out` for one run, creating it. `lost`: its harvest.json may be gone.
+def locked(out: Path, *, fsync: bool, lost: bool = False, shard: str = "") -> Iterator[Held]:
+    """Hold `out` for one run, creating it. `lost`: its harvest.json may be gone. `shard` holds one
+    share of it.
 
     Raises `FolderLocked` when another run has it, `DataRefused` when it holds something else, and
     `ConfigError` where no folder can be.
@@ -38,8 +43,25 @@ def locked(out: Path, *, fsync: bool, lost: bool = False) -> Iterator[Held]:
             _refuse_strangers(out, lost=lost)
         else:
             _make(out, fsync=fsync)
-    with held(out) as mine:
+    with held_by_shard(out, shard) if shard else held(out) as mine:
         yield mine
+
+
+@contextlib.contextmanager
+def waiting_for(lock: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
+    """Hold a lock that others hold for moments only; raises `FolderLocked` after half a minute."""
+    end = time.monotonic() + _LONGEST_S
+    while True:
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(lock())
+            except FolderLocked:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE_S)
+                continue
+            yield
+            return
 
 
 def beside(config: Config) -> Path | None:
@@ -81,8 +103,9 @@ def _refuse_strangers(out: Path, *, lost: bool) -> None:
     at before harvest.json, which is there before they are: another run may be beginning just now.
     """
     with os.scandir(out) as listing:
-        ours = {LOCK, WORKERS, MANIFEST + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
-        strangers = {item.name for item in listing} - ours
+        ours = {MANIFEST + TEMPORARY, TOKENS, TOKENS + TOKENS_LOCK}
+        names = {item.name for item in listing if not item.name.startswith((LOCK, WORKERS))}
+        strangers = names - ours
     if strangers and not lost and not is_file(out / MANIFEST):
         raise DataRefused(
             f"{out}: holds {min(strangers)!r} but no {MANIFEST}, so this is not the folder of a "

@@ -8,6 +8,8 @@ A `Store`:
 - Between `share`, in the run that has claimed the place, and the end of that run, processes that
   `join` with its name *must* be able to write as it does; with another name they *must not*. While
   one is joined, a `claim` *must* wait for it or raise `FolderLocked`, unless commits are fenced.
+- One made for a shard *must* claim its share beside other shares, and refuse the same share, a
+  whole run, and shares of another number; `alone` *must* let one of them at a time in.
 - `write` *must* put a small document in the place of what was there whole or not at all, durably
   (unless the store was told not to wait for the disk). `read` *must* give it whole, or None.
 - `levels` *must* give the names one level below, of what has something in it; in no order.
@@ -105,6 +107,9 @@ class Store(Protocol):
         """Write as one of so many workers of a run that another process has claimed the place for;
         raises `FolderLost` where that run is over.
         """
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other shares of the same harvest from writing documents meanwhile."""
 
     def look(self) -> None:
         """Raise `FolderLost` where the place is no longer the run's that claimed it."""

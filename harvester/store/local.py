@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from harvester.store import journal_lines as journals
-from harvester.store.claiming import locked
+from harvester.store.claiming import locked, waiting_for
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Entry, Header
 from harvester.store.inside import opened, reading, refuse_detour, refuse_detours
 from harvester.store.journal import Journal
-from harvester.store.lock import Held
+from harvester.store.lock import NAME as LOCK
+from harvester.store.lock import Held, held
 from harvester.store.parts import (
     TEMPORARY,
     disk_errors,
@@ -27,14 +28,20 @@ from harvester.store.syncing import Bounds, Syncing
 
 #: Partitions that were put aside before they were harvested again; nobody reads them.
 ASIDE: Final = ".aside"
+_DOCUMENTS: Final = f"{LOCK}-documents"
 _MOST_ASIDE: Final = 1000  # of one partition
 _READ_BYTES: Final = 64 * 1024
 
 
 class LocalStore:
-    """A harvest in the folder `root`. `fsync`: whether what is written is forced to the disk."""
+    """A harvest in the folder `root`. `fsync`: whether what is written is forced to the disk.
+    `shard` claims one share of it.
+    """
 
-    def __init__(self, root: str | os.PathLike[str], *, fsync: bool = True) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], *, fsync: bool = True, shard: str = ""
+    ) -> None:
+        self._shard = shard
         self.root = Path(root)
         self._shown = str(self.root)
         self._fsync = fsync
@@ -59,10 +66,11 @@ class LocalStore:
     @contextlib.contextmanager
     def claim(self, *, lost: bool = False) -> Iterator[None]:
         """Hold the folder's lock for one run."""
-        with locked(self.root, fsync=self._fsync, lost=lost) as held:
-            refuse_former(self.root)
+        with locked(self.root, fsync=self._fsync, lost=lost, shard=self._shard) as held:
+            refuse_former(self.root, self._shard)
             with self._at_work(held, Bounds()):
-                self._sweep()
+                if not self._shard:
+                    self._sweep()
                 yield
 
     @contextlib.contextmanager
@@ -78,13 +86,22 @@ class LocalStore:
 
     def share(self, run: str) -> None:
         """Let worker processes of `run` join the claim that is held."""
-        share(self.root, run)
+        share(self.root, run, self._shard)
 
     @contextlib.contextmanager
     def join(self, run: str, workers: int) -> Iterator[None]:
         """Write as one of so many workers of `run`, whose driver has claimed the folder."""
         self._is_worker = True
         with joined(self.root, run) as held, self._at_work(held, Bounds().divided(workers)):
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other shares from writing documents meanwhile."""
+        if not self._shard:
+            yield
+            return
+        with waiting_for(lambda: held(self.root, _DOCUMENTS)):
             yield
 
     def _sweep(self) -> None:

@@ -73,14 +73,14 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(out: Path) -> Iterator[Held]:
+def held(out: Path, name: str = NAME, mode: int = fcntl.LOCK_EX) -> Iterator[Held]:
     """Hold the lock of the folder `out`, which is there.
 
     Raises `FolderLocked` when another run has it, `DataRefused` where `.lock` is none, `DiskError`.
     """
-    lock, found = _taken(out)
+    lock, found = _taken(out, name, mode)
     try:
-        with disk_errors(out / NAME):
+        with disk_errors(out / name):
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         yield Held(out, found)
@@ -89,9 +89,32 @@ def held(out: Path) -> Iterator[Held]:
             os.close(lock)  # releases the lock, as the death of the process does
 
 
-def _taken(out: Path) -> tuple[int, Inode]:
+@contextlib.contextmanager
+def held_by_shard(out: Path, label: str) -> Iterator[Held]:
+    """Hold a share of the folder: its own lock, and with all other shares the folder's, which a
+    whole run needs alone. `label` is `1of4`; the shares of one folder must all be of as many.
+    """
+    with held(out, mode=fcntl.LOCK_SH) as all_of_it, held(out, f"{NAME}-{label}"):
+        for path, _ in _shares(out):
+            if path.name.rpartition("of")[2] != label.rpartition("of")[2]:
+                raise FolderLocked(
+                    f"{out}: another run harvests share {path.name.removeprefix(f'{NAME}-')} of "
+                    "this folder now, and shares of one harvest must all be of as many; wait for "
+                    "it to end, or give the same N to all"
+                )
+        yield all_of_it
+
+
+def _shares(out: Path) -> Iterator[tuple[Path, int]]:
+    """The locks of shares that are being harvested now, with the process of each."""
+    for path in sorted(out.glob(f"{NAME}-*of*")):
+        if (process := _holder(path)) is not None:
+            yield path, process
+
+
+def _taken(out: Path, name: str, mode: int) -> tuple[int, Inode]:
     """The descriptor that holds the lock, and which file it is: the one that is `.lock` now."""
-    path = out / NAME
+    path = out / name
     for _ in range(_MOST_TRIES):
         with disk_errors(path):
             lock = alone(path, os.O_CREAT | os.O_RDWR)
@@ -102,7 +125,7 @@ def _taken(out: Path) -> tuple[int, Inode]:
                     f"{path}: holds something else than the number of a process, so it is not the "
                     "lock of a harvest, and was left as it is; move it away"
                 )
-            _flock(lock, out, said)
+            _flock(lock, out, name, said, mode)
             mine = os.fstat(lock)
             with contextlib.suppress(FileNotFoundError):
                 now = os.lstat(path)
@@ -119,8 +142,14 @@ def holder(out: Path) -> int | None:
     """The process that harvests into `out` now, 0 where its number is not known; None where there
     is none. Holds the lock itself for some microseconds, for which a run that begins then waits.
     """
+    whole = _holder(out / NAME)
+    return next((process for _, process in _shares(out)), None) if whole is None else whole
+
+
+def _holder(path: Path) -> int | None:
+    """The process that holds a lock so that nobody else can."""
     try:
-        lock = opened(out / NAME)
+        lock = opened(path)
     except (OSError, DataRefused):
         return None
     try:
@@ -135,11 +164,11 @@ def holder(out: Path) -> int | None:
     return None
 
 
-def _flock(lock: int, out: Path, said: bytes) -> None:
+def _flock(lock: int, out: Path, name: str, said: bytes, mode: int) -> None:
     try:
         for tries_left in reversed(range(_LOOKERS)):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, mode | fcntl.LOCK_NB)
                 return
             except OSError as error:
                 if error.errno not in _TAKEN or not tries_left:
@@ -156,7 +185,8 @@ def _flock(lock: int, out: Path, said: bytes) -> None:
                 raise
         holder = said.decode(errors="replace").strip()
         by = f" (process {holder})" if holder.isdecimal() else ""
+        into = "this folder" if name == NAME else f"share {name[len(NAME) + 1 :]} of this folder"
         raise FolderLocked(
-            f"{out}: another run{by} is harvesting into this folder; wait for it to end, or "
+            f"{out}: another run{by} is harvesting into {into}; wait for it to end, or "
             "use another --out"
         ) from None

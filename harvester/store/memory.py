@@ -69,6 +69,10 @@ class MemoryStore:
         """There is no other process that could."""
         raise FolderLost(f"{self.place}: the run that this worker belongs to is over")
 
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """It has no shares."""
+        return contextlib.nullcontext()
+
     def look(self) -> None:
         """Nobody can take it away."""
 

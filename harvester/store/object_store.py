@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from harvester.errors import ConfigError, DataRefused
 from harvester.store.bucket import Bucket
-from harvester.store.claiming import MANIFEST
+from harvester.store.claiming import MANIFEST, waiting_for
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Entry, Header
 from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
@@ -70,7 +70,7 @@ class ObjectStore:
         with leased(self._bucket, self._lock, self._patience_s) as lease:
             self._lease = lease
             try:
-                if self._lock == LOCK:
+                if self._lock == LOCK and not self._has_shares():
                     self._sweep()
                 yield
             finally:
@@ -93,6 +93,15 @@ class ObjectStore:
         finally:
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other shares from writing documents meanwhile; a whole run from beginning, too."""
+        if self._lock == LOCK:
+            yield
+            return
+        with waiting_for(lambda: leased(self._bucket, LOCK, self._patience_s)):
+            yield
+
     def _refuse_strangers(self, *, lost: bool) -> None:
         if lost or self.read(MANIFEST) is not None:
             return
@@ -104,17 +113,23 @@ class ObjectStore:
                         "place of a harvest; give an empty or a new one with --out"
                     )
 
+    def _has_shares(self) -> bool:
+        """Whether any share is being harvested, or was and its run was killed."""
+        found = next(self._bucket.listing("", after=f"{LOCK}-"), [])
+        return any(each.key.startswith(f"{LOCK}-") for each in found)
+
     def _sweep(self) -> None:
         """Remove what runs that were killed have left: no run is on now."""
         for answer in self._bucket.listing(INCOMING):
             for found in answer:
                 self._bucket.delete(found.key)
         for item in (self.own / _SCRATCH).glob("*"):
-            if item.name != str(os.getpid()) and not Path(f"/proc/{item.name}").exists():
+            process = item.name.partition("-")[0]
+            if process != str(os.getpid()) and not Path(f"/proc/{process}").exists():
                 shutil.rmtree(item, ignore_errors=True)
 
     def _scratch(self) -> Path:
-        return self.own / _SCRATCH / str(os.getpid())
+        return self.own / _SCRATCH / f"{os.getpid()}{self._lock.removeprefix(LOCK)}"
 
     def look(self) -> None:
         """Raise `FolderLost` where another run has taken the place over."""

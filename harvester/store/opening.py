@@ -12,11 +12,11 @@ Place = Store | str | os.PathLike[str]
 
 
 def store_at(place: Place, *, fsync: bool = True, shard: str = "") -> Store:
-    """The store itself, or that of a place. `shard` has a lock of its own in an object store."""
+    """The store itself, or that of a place. `shard` claims a share of it."""
     if not isinstance(place, str | os.PathLike):
         return place
     url = url_of(place)
     if url is None:
-        return LocalStore(place, fsync=fsync)
+        return LocalStore(place, fsync=fsync, shard=shard)
     options = place.options if isinstance(place, Address) else {}
     return ObjectStore(url, options, shard=shard)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused, FolderLocked, FolderLost, PartitionFailed
-from harvester.store.inside import alone, opened
+from harvester.store.inside import alone, opened, reading
 from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import Held, identity
 from harvester.store.parts import disk_errors
@@ -35,19 +35,20 @@ class PartitionBusy(PartitionFailed):
     """Another worker still has this partition."""
 
 
-def share(out: Path, run: str) -> None:
-    """Let workers of `run` in, once none of another run is there; its lock is held."""
-    _renamed(out, run)
+def share(out: Path, run: str, shard: str = "") -> None:
+    """Let workers of `run` in, once none of another run is there; its lock is held, or that of its
+    share of the harvest.
+    """
+    _renamed(out, out / (f"{WORKERS}-{shard}" if shard else WORKERS), run)
 
 
-def refuse_former(out: Path) -> None:
+def refuse_former(out: Path, shard: str = "") -> None:
     """Raise `FolderLocked` while workers of another run are there; from now on none comes."""
-    if os.path.lexists(out / WORKERS):
-        _renamed(out, "")
+    for path in sorted(out.glob(f"{WORKERS}-{shard}" if shard else f"{WORKERS}*")):
+        _renamed(out, path, "")
 
 
-def _renamed(out: Path, run: str) -> None:
-    path = out / WORKERS
+def _renamed(out: Path, path: Path, run: str) -> None:
     with disk_errors(path):
         file = alone(path, os.O_CREAT | os.O_RDWR)
         try:
@@ -71,7 +72,7 @@ def _renamed(out: Path, run: str) -> None:
 @contextlib.contextmanager
 def joined(out: Path, run: str) -> Iterator[Held]:
     """Be a worker of `run` in the folder `out`. Raises `FolderLost` where that run is over."""
-    path = out / WORKERS
+    path = next((each for each in out.glob(f"{WORKERS}-*") if _names(each, run)), out / WORKERS)
     try:
         file = opened(path)
     except (OSError, DataRefused) as error:
@@ -85,6 +86,13 @@ def joined(out: Path, run: str) -> Iterator[Held]:
         yield held
     finally:
         os.close(file)
+
+
+def _names(path: Path, run: str) -> bool:
+    """Whether workers of `run` may come in by this file."""
+    with contextlib.suppress(OSError, DataRefused), reading(path) as file:
+        return file.read(_MOST_BYTES) == run.encode()
+    return False
 
 
 def hold_journal(file: int, folder: Path) -> None:

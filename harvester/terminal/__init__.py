@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harvester.terminal.closing import doubted as doubted
     from harvester.terminal.closing import is_of_before as is_of_before
     from harvester.terminal.closing import last_screen as last_screen
+    from harvester.terminal.closing import share_of_budgets as share_of_budgets
     from harvester.terminal.closing import standing as standing
     from harvester.terminal.exported import casts_text as casts_text
     from harvester.terminal.foreground import again as again
@@ -66,6 +67,7 @@ _HOMES = {
     "again": "foreground",
     "answer": "rendering",
     "last_screen": "closing",
+    "share_of_budgets": "closing",
     "casts_text": "exported",
     "colour": "closing",
     "compared": "closing",
@@ -140,6 +142,7 @@ __all__ = [
     "say_as_json",
     "say_event",
     "seen_table",
+    "share_of_budgets",
     "show_log",
     "standing",
     "stderr_columns",

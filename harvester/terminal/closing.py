@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from harvester.config import Config
 from harvester.errors import Interrupted
 from harvester.model import (
     DoubtGroup,
     Partition,
+    Shard,
     as_text,
     duration,
     number,
@@ -19,6 +21,7 @@ from harvester.model import (
     table,
     wrap,
 )
+from harvester.planning import shared
 from harvester.results import Comparison, Doubles, Failure, ResourceSummary, Summary, kind_of
 
 if TYPE_CHECKING:
@@ -49,6 +52,20 @@ def last_screen(summary: Summary, progress: "Progress", columns: int | None) -> 
         _unfinished(summary, progress, columns),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def share_of_budgets(config: Config, shard: Shard) -> str:
+    """What a share of a harvest is to keep to, so that all of them together keep the budgets."""
+    told = f"share {shard} of the partitions"
+    budgets = [("", each) for each in config.client.rate_limit]
+    budgets += [(f" of {r.name}", each) for r in config.resources for each in r.rate_limit]
+    if not budgets:
+        return f"{told}; no rate_limit is declared, so that each share asks as fast as it can"
+    shares = [
+        f"{number(mine.requests, 'request')} per {duration(mine.per)}{whose}"
+        for whose, mine in ((whose, shared(each, shard)) for whose, each in budgets)
+    ]
+    return f"{told}, and of each budget: {one_line('; '.join(shares))}"
 
 
 def colour(summary: Summary) -> str:
@@ -164,6 +181,13 @@ def _came_to_its_end(summary: Summary) -> str:
         return f"{failed:,} of {of} failed{rest}; every page committed is kept."
     if summary.paused:
         return f"Paused by --max-pages: {number(left, 'partition has', 'partitions have')} more."
+    if summary.left:
+        names = ", ".join(map(one_line, summary.left))
+        return (
+            f"Share {summary.shard}: done with what is known of it. Parents in other shares are "
+            f"not finished, or were not when this run looked; their children ({names}) may be in "
+            "this share: run the same line again."
+        )
     if left:
         others = number(left, "other partition is", "other partitions are")
         return f"Done with what was asked for; {others} pending."
@@ -172,6 +196,11 @@ def _came_to_its_end(summary: Summary) -> str:
 
 def _complete(summary: Summary) -> str:
     total = sum(item.partitions.total for item in summary.resources)
+    if not total and summary.shard is not None:
+        return (
+            f"Share {summary.shard} has no partition of this plan. Other shares may not be "
+            "complete: harvester status says where the whole stands."
+        )
     if not total:
         return (
             "Complete, with nothing to harvest: the plan has no partitions. (A window is planned "
@@ -181,6 +210,11 @@ def _complete(summary: Summary) -> str:
     records = sum(item.records for item in summary.resources)
     came = f"{number(pages, 'page')}, {number(records, 'record')}"
     but = ", with doubts" if summary.doubts else ""
+    if summary.shard is not None:
+        return (
+            f"Share {summary.shard} is complete{but}: {number(total, 'partition')}, {came}. Other "
+            "shares may not be: harvester status says where the whole stands."
+        )
     return f"Complete{but}: {number(total, 'partition')}, {came}."
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from harvester.config import Config
 from harvester.engine import Event, harvest
+from harvester.model import Shard
 from harvester.results import Summary
 from harvester.security import Secrets
 from harvester.terminal.calling import program as program
@@ -63,6 +64,7 @@ def harvest_watched(
     concurrency: int | None = None,
     max_pages: int | None = None,
     accept_change: bool = False,
+    shard: Shard | None = None,
     as_json: bool = False,
     watchers: Sequence[Watcher] = (),
 ) -> tuple[Summary, Progress]:
@@ -95,6 +97,7 @@ def harvest_watched(
             concurrency=concurrency,
             max_pages=max_pages,
             accept_change=accept_change,
+            shard=shard,
             on_event=take,
             stop=stop,
         )
