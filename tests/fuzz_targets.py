@@ -128,7 +128,11 @@ def strictly(text: bytes, *, controls: bool = True) -> Any:
 
 
 class EveryByte(FieldParser):
-    """Is spared nothing: the reference for what is."""
+    """Is spared nothing, and takes no short way: the reference for what is, or does."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._small = None
 
     def _spare(self) -> None:
         """Nowhere."""

@@ -6,7 +6,7 @@ whole, the JSON complete, no rule or limit stood against it, and it looked as de
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -46,6 +46,7 @@ from harvester.page import (
     ALL,
     Came,
     Field,
+    Fields,
     Identity,
     PageFormat,
     Take,
@@ -136,7 +137,7 @@ class PageReader:
         ]
         self._identity = Identity(selector, parsed_keys(resource.key))
         self._paginator = paginator_of(resource.paginator)
-        self._wanted = [
+        wanted = [
             Field(_RECORDS, selector, Take.COUNT),
             *self._arrays,
             *self._paginator.fields_wanted(),
@@ -144,10 +145,11 @@ class PageReader:
         ]
         if resource.progress_path:
             reached = parse(resource.progress_path)
-            self._wanted.append(Field(REACHED, reached, advisory=True))
+            wanted.append(Field(REACHED, reached, advisory=True))
         splits = split_key(resource.partitions)
         if splits and splits[2].total_path is not None:
-            self._wanted.append(Field(SPLIT_TOTAL, parse(splits[2].total_path), advisory=True))
+            wanted.append(Field(SPLIT_TOTAL, parse(splits[2].total_path), advisory=True))
+        self._wanted = Fields(wanted)
 
     def read(
         self, response: Response, new_part: NewPart, place: Place, progress: Progress, now: float
@@ -272,7 +274,7 @@ class PageReader:
             return isinstance(self._paginator.next_cursor(place.cursor, page), Done)
         return False
 
-    def _wanted_of(self, response: Response, now: float) -> list[Field]:
+    def _wanted_of(self, response: Response, now: float) -> Sequence[Field]:
         """What to look for in this answer: what lies in the server's future is taken by itself."""
         incremental = self._resource.incremental
         if incremental is None:

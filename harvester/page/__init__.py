@@ -15,6 +15,7 @@ from harvester.page.body import (
 from harvester.page.fields import (
     Field,
     FieldParser,
+    Fields,
     Take,
     as_number,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Field",
     "FieldParser",
     "FieldReader",
+    "Fields",
     "Identity",
     "JsonPages",
     "Keys",

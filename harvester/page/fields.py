@@ -5,7 +5,7 @@ fields.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from harvester.config import Limits
 from harvester.page.aggregators import Take as Take
@@ -15,6 +15,10 @@ from harvester.page.matcher import Field as Field
 from harvester.page.matcher import Matcher
 from harvester.page.parser import Parser
 from harvester.page.scanner import PageScanner, Parse, Skipped, Spare, Step
+from harvester.page.small_pages import MOST_BYTES, small_pages
+from harvester.page.small_pages import Fields as Fields
+
+_OPENING: Final = (b"{", b"[")
 
 
 class FieldParser:
@@ -27,26 +31,55 @@ class FieldParser:
     """
 
     def __init__(self, fields: Sequence[Field], limits: Limits) -> None:
-        self._matcher = Matcher(fields, limits)
-        self._parser = Parser(self._matcher.events())
-        self._scanner = PageScanner(limits)
+        self._fields = fields
+        self._limits = limits
+        self._scanner: PageScanner | None = None
+        small = small_pages(fields)
+        self._small = small if small and small.is_trusted else None
+        self._held: list[bytes] = []  # of a page that may be small
+        self._size = 0
 
     @property
     def control_characters(self) -> int:
         """How many control characters stand raw in strings of the text so far."""
-        return self._scanner.control_characters
+        return self._scanner.control_characters if self._scanner else 0
 
     def feed(self, chunk: bytes) -> None:
         """Take in one more chunk; it may end anywhere, also inside a character."""
-        self._take(self._scanner.feed(chunk))
+        if self._small is not None:
+            self._held.append(chunk)
+            self._size += len(chunk)
+            # What does not begin as a page does is refused by its first bytes, as it always was.
+            if self._size <= MOST_BYTES and (self._size > len(chunk) or chunk[:1] in _OPENING):
+                return
+            self._small = None
+            chunk = b"".join(self._held)
+            self._held = []
+        self._take(self._begun().feed(chunk))
 
     def close(self) -> dict[str, Any]:
         """The fields that were found, by name. Call it once, after the last chunk."""
-        self._take(self._scanner.close())
+        if self._small is not None:
+            text = b"".join(self._held)
+            self._held = []
+            found = self._small.read(text, self._limits)
+            if found is not None:
+                return found
+            self._take(self._begun().feed(text))
+        self._take(self._begun().close())
         self._parser.close()
         return self._matcher.results()
 
+    def _begun(self) -> PageScanner:
+        """The scanner, with the parser and the matcher, which are made where they are needed."""
+        if self._scanner is None:
+            self._matcher = Matcher(self._fields, self._limits)
+            self._parser = Parser(self._matcher.events())
+            self._scanner = PageScanner(self._limits)
+        return self._scanner
+
     def _take(self, steps: Iterable[Step]) -> None:
+        scanner = self._begun()
         for step in steps:
             match step:
                 case Parse(text):
@@ -55,7 +88,7 @@ class FieldParser:
                     self._matcher.skipped(items)
                 case _:
                     assert_never(step)
-            self._scanner.spare = self._spare()
+            scanner.spare = self._spare()
 
     def _spare(self) -> Spare | None:
         """What of the page need not be parsed, as far as it has come."""
