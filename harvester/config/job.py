@@ -110,7 +110,11 @@ class JobDownload(_Asking):
     """The method. Left out: POST where there is a body, else GET."""
     urls_path: PagePath | None = None
     """Path to the URL of a file, or a list of them: each file is one page, in that order. Hosts
-    other than base_url's are named in `client.allowed_hosts`, and get no credentials."""
+    other than base_url's are named in `client.allowed_hosts`, or allowed by `any_host`, and get no
+    credentials."""
+    any_host: bool = False
+    """Whether the files may lie at any host, over https: one that only the answer names. None gets
+    credentials but base_url's."""
     format: FormatConfig | None = None
     """What the pages, or the files, are written in; as `format` of any resource."""
 
@@ -160,6 +164,8 @@ class Job(Section):
             yield ("create", "id_header"), "only one of id_path and id_header"
         given = [each for each in ("params", "json", "form", "body", "headers") if each in
                  self.download.parts()]  # fmt: skip
+        if self.download.any_host and not self.has_files:
+            yield ("download", "any_host"), "is for files: add urls_path"
         if self.download.path is None and given:
             yield ("download", given[0]), "belongs to path, which is not given"
 

@@ -37,7 +37,9 @@ class Steps:
         self.answers: dict[str, JobAnswers] = {}
         for name, (asked, step, urls_path) in steps.items():
             own = step_resource(resource, asked)
-            self.endpoints[name] = replace(pages, resource=own)
+            self.endpoints[name] = replace(
+                pages, resource=own, origins=replace(pages.origins, anywhere=False)
+            )
             self.answers[name] = JobAnswers(
                 own, limits, step, urls_path, f"{at}.{name}", path_of_wait
             )

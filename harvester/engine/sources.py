@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -45,7 +45,14 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
     origins = Origins(frozenset(_configured(config)), allowed)
     return {
         resource.name: Source(
-            Endpoint(resource, config.base_url, headers, origins, secrets, config.env),
+            Endpoint(
+                resource,
+                config.base_url,
+                headers,
+                replace(origins, anywhere=_any_host(resource)),
+                secrets,
+                config.env,
+            ),
             PageReader(
                 resource,
                 client.limits,
@@ -57,6 +64,11 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
         )
         for index, resource in enumerate(config.resources)
     }
+
+
+def _any_host(resource: Resource) -> bool:
+    """Whether its pages may lie at hosts that nobody has named."""
+    return resource.job is not None and resource.job.download.any_host
 
 
 def secrets_of(config: Config) -> Secrets:

@@ -65,7 +65,8 @@ def _text(name: str, source: str, group: Group, missing: list[Stream]) -> str:
     comments: dict[tuple[str | int, ...], list[str]] = {}
     for at, resource in enumerate(group.resources):
         if notes := group.notes.get(resource["name"]):
-            comments["resources", at, "path"] = [_one_line(note) for note in notes]
+            above = "job" if "job" in resource else "path"
+            comments["resources", at, above] = [_one_line(note) for note in notes]
     return yaml_text(_tree(name, group), [_one_line(line) for line in head], comments)
 
 

@@ -79,11 +79,13 @@ class Origins:
     """The origins of a harvest.
 
     `configured` are those the user wrote into the YAML: they get the credentials. `allowed` maps
-    further hosts, as `host` or `host:port`, to whether they get credentials too.
+    further hosts, as `host` or `host:port`, to whether they get credentials too. `anywhere`: all
+    others may be asked, without any, but never over http where the API is asked over https.
     """
 
     configured: frozenset[Origin]
     allowed: dict[str, bool]
+    anywhere: bool = False
 
     def check(self, url: str) -> bool:
         """Whether a request to `url` may carry credentials; `PageRefused` if it may not leave."""
@@ -98,6 +100,10 @@ class Origins:
             if origin.scheme == "http" and self._only_https():
                 raise PageRefused(f"the link leads down from https to {origin}")
             return self.allowed[name]
+        if self.anywhere:
+            if origin.scheme == "http" and self._only_https():
+                raise PageRefused(f"the link leads down from https to {origin}")
+            return False
         raise PageRefused(
             f"the link leads to {origin}, which is neither base_url's origin "
             f"({', '.join(sorted(map(str, self.configured)))}) nor in allowed_hosts"

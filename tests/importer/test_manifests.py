@@ -188,8 +188,8 @@ def test_errors_that_are_ignored(tmp_path: Path) -> None:
     ("parts", "missing"),
     [
         (
-            {"retriever": "decoder: {type: XmlDecoder}"},
-            "answers that are not JSON: XmlDecoder",
+            {"retriever": "decoder: {type: IterableDecoder}"},
+            "answers that are not JSON: IterableDecoder",
         ),
         (
             {"asked": ", error_handler: {type: CustomErrorHandler, class_name: a.B}"},
@@ -220,7 +220,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert whole.returncode == 0, whole.stderr
     assert json.loads(whole.stdout)["streams"][0]["imported"]
     assert (tmp_path / "made" / "source-example.yaml").exists()
-    imported(tmp_path, stream("items", retriever="decoder: {type: XmlDecoder}"))
+    imported(tmp_path, stream("items", retriever="decoder: {type: IterableDecoder}"))
     nothing = subprocess.run(
         [*command, str(tmp_path / "source-example.yaml"), "--json", "--force"],
         capture_output=True, text=True, check=False,
@@ -271,3 +271,93 @@ def test_a_duration_of_the_configuration_is_told(
     (text,) = imported(tmp_path, stream("items", more=sync)).texts.values()
     assert ("of the source's configuration" in " ".join(text.split())) is bool(told)
     assert (told or 'step: "1mo"') in " ".join(text.replace("#", " ").split())
+
+
+JOB = """
+  - type: DeclarativeStream
+    name: sales
+    primary_key: [order-id]
+    incremental_sync:
+      type: DatetimeBasedCursor
+      cursor_field: day
+      datetime_format: "%Y-%m-%d"
+      cursor_granularity: P1D
+      start_datetime: "{{ config['start_date'] }}"
+      step: P30D
+    retriever:
+      type: AsyncRetriever
+      status_mapping:
+        {type: AsyncJobStatusMap, running: [IN_QUEUE], completed: [DONE], failed: [FATAL],
+         timeout: [], skipped: [CANCELLED]}
+      status_extractor: {type: DpathExtractor, field_path: [status, now]}
+      download_target_extractor: {type: DpathExtractor, field_path: [url]}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+      creation_requester:
+        $ref: "#/definitions/requester"
+        path: reports
+        http_method: POST
+        request_body_json: {from: "{{ stream_interval['start_time'] }}", of: "{{ config['tag'] }}"}
+      polling_requester:
+        $ref: "#/definitions/requester"
+        path: "reports/{{ creation_response['reportId'] }}"
+      download_target_requester:
+        $ref: "#/definitions/requester"
+        path: "documents/{{ polling_response['documentId'] }}"
+      download_requester: {type: HttpRequester, url_base: "{{ download_target }}"}
+      download_decoder:
+        {type: GzipDecoder, decoder: {type: CsvDecoder, delimiter: "\\t", encoding: utf-8-sig}}
+"""
+
+
+def test_an_asynchronous_retriever_is_a_job(tmp_path: Path) -> None:
+    """Its id is what its polling names; files come from wherever the answer says."""
+    found = imported(tmp_path, JOB)
+    assert [one.missing for one in found.streams] == [()]
+    (tmp_path / "made.yaml").write_text("".join(found.texts.values()), encoding="utf-8")
+    config = load_config(
+        tmp_path / "made.yaml", env={"API_KEY": "x" * 9, "START_DATE": "2021-01-01"}
+    )
+    made = config.reference_dict()["resources"][0]
+    assert made["job"] == {
+        "create": {
+            "path": "reports",
+            "json": {"from": "{window.start:%Y-%m-%d}", "of": "{env.TAG?}"},
+            "id_path": "reportId",
+        },
+        "poll": {
+            "path": "reports/{job.id}",
+            "until": {"path": "status.now", "equals": "DONE"},
+            "fail": {"path": "status.now", "equals": "FATAL"},
+            "empty": {"path": "status.now", "equals": "CANCELLED"},
+            "include": {"documentId": "documentId"},
+        },
+        "download": {
+            "path": "documents/{job.documentId}",
+            "urls_path": "url",
+            "any_host": True,
+            "format": {"type": "csv", "delimiter": "\t"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        ("creation_response['reportId']", "config['tag']", "nothing of its making"),
+        ("completed: [DONE]", "completed: []", "without a state"),
+        ('"{{ download_target }}"', '"https://x.org/{{ download_target }}"', "more than their URL"),
+        ("type: AsyncJobStatusMap", "type: CustomMap, class_name: a.b", "the states CustomMap a.b"),
+        ("type: GzipDecoder", "type: CustomDecoder, class_name: a.Odd", "CustomDecoder a.Odd"),
+    ],
+)
+def test_what_stands_against_a_job(before: str, after: str, missing: str, tmp_path: Path) -> None:
+    """Named, and nothing of it is written."""
+    assert before in JOB
+    (one,) = imported(tmp_path, JOB.replace(before, after, 1)).streams
+    assert any(missing in why for why in one.missing), one.missing
+
+
+def test_composite_and_xml_decoders(tmp_path: Path) -> None:
+    """Formats of answers that are no JSON."""
+    xml = "decoder: {type: XmlDecoder}"
+    assert resource(tmp_path, retriever=xml)["format"] == {"type": "xml"}

@@ -218,7 +218,10 @@ def test_files_elsewhere_get_no_credentials_and_may_lapse(tmp_path: Path) -> Non
         config = config_of(tmp_path, text, server.origin, TOKEN="hush-hush-0123")
         summary = harvest(config, out=tmp_path / "out")
         refused = harvest(config_of(tmp_path, FILES, server.origin), out=tmp_path / "b")
+        anywhere = FILES.replace("{urls_path:", "{any_host: true, urls_path:")
+        found = harvest(config_of(tmp_path, anywhere, server.origin), out=tmp_path / "any")
     assert summary.complete, summary.failures
+    assert found.complete
     assert len(lapsed) == 1
     assert all("authorization" not in each for each in headers)
     assert all("authorization" in each.headers for each in server.asked[:3])

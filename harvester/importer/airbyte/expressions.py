@@ -19,8 +19,10 @@ _ROOTS: Final = {
     "config": "config", "response": "response", "last_record": "last_record", "headers": "headers",
     "stream_slice": "slice", "stream_partition": "slice", "stream_interval": "slice",
     "next_page_token": "cursor", "record": "record", "last_page_size": "page_size",
-    "decoded_response": "response",
+    "decoded_response": "response", "creation_response": "creation",
+    "polling_response": "polling", "download_target": "target",
 }  # fmt: skip
+_OF_JOBS: Final = {"create_job_response": "creation", "url": "target"}
 _SAME: Final = frozenset(("string", "trim", "tojson", "int", "strip", "str", "sanitize_url"))
 NO_DEFAULT: Final = object()
 ENCODED: Final = "percent-encoded"
@@ -162,6 +164,8 @@ def _member(of: Term, name: Any, known: bool = True) -> Term | None:
         return Term("const", value=None) if isinstance(of.value, Mapping) else None
     if of.kind == "now":
         return None
+    if of.kind == "slice" and not of.path and name in _OF_JOBS:  # as slices named them before
+        return Term(_OF_JOBS[name])
     return Term(of.kind, (*of.path, name))
 
 
@@ -189,6 +193,8 @@ def _called(node: ast.Call, parameters: Mapping[str, Any], text: str) -> Term | 
             if found.kind == "const":
                 return default if found.value is None else found
             return found if default.value in (None, "", [], False) else _or(found, default)
+        case ast.Attribute(value=inner, attr="json") if not node.args:
+            return _term(inner, parameters, text)
         case ast.Attribute(value=inner, attr="strftime") if arguments and arguments[0]:
             return replace(_term(inner, parameters, text), form=arguments[0].value)
         case ast.Attribute(value=ast.Constant(value=","), attr="join") if arguments:

@@ -182,6 +182,12 @@ def _apart(found: Translated, parent: Translated) -> Iterator[str]:
     if found.auth != parent.auth:
         yield "other credentials than its parent's"
         return
+    if found.base_url.startswith("http") and "job" in found.resource:
+        for step in found.resource["job"].values():
+            if "path" in step and not step["path"].startswith(("http", "{")):
+                step["path"] = f"{found.base_url.rstrip('/')}/{step['path']}"
+        found.base_url = parent.base_url
+        return
     if found.base_url.startswith("http"):
         found.resource["path"] = f"{found.base_url.rstrip('/')}/{found.resource['path']}"
         found.base_url = parent.base_url
@@ -196,7 +202,7 @@ def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 _ORDER = (
-    "name", "path", "method", "params", "headers", "json", "form", "body", "partitions",
+    "name", "path", "method", "params", "headers", "json", "form", "body", "job", "partitions",
     "incremental", "format", "data_selector", "allow_missing", "key", "paginator",
     "response_actions",
 )  # fmt: skip

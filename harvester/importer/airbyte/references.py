@@ -19,6 +19,9 @@ _COMPONENTS: Final = frozenset(
         "retriever", "requester", "record_selector", "extractor", "record_filter", "paginator",
         "pagination_strategy", "page_token_option", "page_size_option", "partition_router",
         "incremental_sync", "error_handler", "authenticator", "stream", "parent_stream_configs",
+        "creation_requester", "polling_requester", "download_requester", "status_extractor",
+        "download_target_requester", "download_target_extractor", "download_extractor",
+        "download_decoder", "download_paginator",
         "error_handlers", "response_filters", "request_option", "start_time_option",
         "end_time_option", "start_datetime", "end_datetime", "decoder", "login_requester",
     )

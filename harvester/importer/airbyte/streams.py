@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 from harvester.importer.airbyte.auth import auth
+from harvester.importer.airbyte.formats import format_of
+from harvester.importer.airbyte.jobs import job_of
 from harvester.importer.airbyte.paginators import Paging, paging, put_into
 from harvester.importer.airbyte.partitions import Routed, routed
 from harvester.importer.airbyte.paths import dotted, selector
@@ -36,9 +38,9 @@ def translated(stream: Mapping[str, Any], name: str, spec: Mapping[str, Any]) ->
     """One resolved stream."""
     found = Translated(name)
     retriever = stream.get("retriever") or {}
-    if (kind := retriever.get("type", "SimpleRetriever")) != "SimpleRetriever":
-        what = "an asynchronous job" if kind == "AsyncRetriever" else retriever.get("class_name")
-        found.missing.append(f"the retriever {kind}: {what}")
+    kind = retriever.get("type", "SimpleRetriever")
+    if kind not in ("SimpleRetriever", "AsyncRetriever"):
+        found.missing.append(f"the retriever {kind}: {retriever.get('class_name')}")
         return found
     _Reading(found, stream, retriever, spec).read()
     return found
@@ -55,7 +57,9 @@ class _Reading:
         spec: Mapping[str, Any],
     ) -> None:
         self._found, self._stream, self._retriever = found, stream, retriever
-        self._requester: Mapping[str, Any] = retriever.get("requester") or {}
+        self._is_job = retriever.get("type") == "AsyncRetriever"
+        asks = "creation_requester" if self._is_job else "requester"
+        self._requester: Mapping[str, Any] = retriever.get(asks) or {}
         self._spec = spec
         self._keys: list[str] = []
         self._texts = Texts(spec, stream.get("$parameters") or {}, {})
@@ -73,23 +77,30 @@ class _Reading:
         specs = [spec for spec in keys.keys.values() if isinstance(spec, Mapping)]
         self._keys = [*keys.keys, *(name for spec in specs for name in spec.get("include", ()))]
         at = self._try(lambda: self._selector(texts)) or "$"
-        paged = self._try(lambda: paging(self._retriever.get("paginator"), at, texts)) or Paging()
+        pages = self._retriever.get("download_paginator" if self._is_job else "paginator")
+        paged = self._try(lambda: paging(pages, at, texts)) or Paging()
         resource["name"] = found.name
-        self._try(lambda: self._request(texts))
-        for option, value in (*keys.options, *times.options):
+        if self._is_job:
+            self._try(lambda: self._job(texts, paged, [*keys.options, *times.options]))
+        else:
+            self._try(lambda: self._request(texts))
+        for option, value in () if self._is_job else (*keys.options, *times.options):
             self._try(partial(put_into, paged.put, option, value))
         resource["paginator"] = paged.options
-        self._put(paged.put)
+        if not self._is_job:
+            self._put(paged.put)
         self._partition(keys, times)
         self._counted(paged, texts)
-        if self._retriever.get("paginator") or at:
+        if pages or at:
             resource["data_selector"] = at
             resource["allow_missing"] = True
         if key := _key(self._stream.get("primary_key")):
             resource["key"] = key
         resource["paginator"] = paged.options
+        if self._is_job and "urls_path" in (resource.get("job") or {}).get("download", {}):
+            del resource["paginator"]
         self._try(lambda: self._feed(times, at))
-        if actions := self._try(lambda: rules(self._requester.get("error_handler"), texts)):
+        if actions := self._try(lambda: self._rules(texts)):
             resource["response_actions"] = actions
         found.auth = self._try(lambda: auth(self._requester.get("authenticator"), texts))
         found.notes += [note for note in dict.fromkeys(texts.notes) if note not in found.notes]
@@ -104,14 +115,58 @@ class _Reading:
             self._found.missing.append(f"a part that is not of the usual shape ({error})")
         return None
 
+    def _job(self, texts: Texts, paged: Paging, options: list[Any]) -> None:
+        """A job in the place of a request."""
+        if options:
+            raise UnsaidError("a request option of a job")
+        said = job_of(self._retriever, texts, self._asked)
+        if said.has_files and (self._retriever.get("download_paginator") or paged.put):
+            raise UnsaidError("files of a job that are paged")
+        for part, values in paged.put.items():
+            own = said.job["download"]
+            own[part] = {**(own.get(part) or {}), **values}
+        self._found.base_url, self._found.resource["job"] = said.base_url, said.job
+
+    def _asked(self, requester: Mapping[str, Any], texts: Texts) -> tuple[str, dict[str, Any]]:
+        """The base URL and the request of one step of a job."""
+        step = Translated(self._found.name)
+        retriever = {"requester": requester}
+        parameters = requester.get("$parameters") or self._stream.get("$parameters") or {}
+        below = texts.below({"$parameters": parameters})
+        reading = _Reading(step, self._stream, retriever, self._spec)
+        reading._keys = self._keys
+        reading._request(below)
+        own = auth(requester.get("authenticator"), below)
+        lets_in = auth(self._requester.get("authenticator"), below)
+        if own is not None and own != lets_in:
+            raise UnsaidError("other credentials for a step of a job than for its making")
+        return step.base_url, step.resource
+
+    def _rules(self, texts: Texts) -> list[dict[str, Any]]:
+        """The rules for answers; for those of a job's steps together."""
+        if not self._is_job:
+            return rules(self._requester.get("error_handler"), texts)
+        steps = ("creation", "polling", "download_target", "download")
+        asked = [self._retriever.get(f"{step}_requester") or {} for step in steps]
+        found = [rule for each in asked for rule in rules(each.get("error_handler"), texts)]
+        if any(rule["action"] in ("ignore", "restart") for rule in found):
+            raise UnsaidError("an error of one step of a job that is ignored")
+        return [rule for at, rule in enumerate(found) if rule not in found[:at]]
+
     def _selector(self, texts: Texts) -> str:
         records = self._retriever.get("record_selector") or {}
-        decoder = self._retriever.get("decoder") or records.get("decoder") or {}
-        written = _format(decoder)
-        if written is not None:
-            self._found.resource["format"] = written
-            if (records.get("extractor") or {}).get("field_path"):
-                raise UnsaidError("a path into lines that are not JSON pages")
+        if self._is_job:
+            of_download = self._retriever.get("download_extractor") or {}
+            if of_download.get("type") == "ResponseToFileExtractor":
+                of_download = {}
+            records = {**records, "extractor": of_download}
+        else:
+            decoder = self._retriever.get("decoder") or records.get("decoder")
+            written = format_of(decoder)
+            if written is not None:
+                self._found.resource["format"] = written
+                if written != "xml" and (records.get("extractor") or {}).get("field_path"):
+                    raise UnsaidError("a path into lines that are not JSON pages")
         extractor = records.get("extractor") or {}
         kind = extractor.get("type", "DpathExtractor")
         if kind != "DpathExtractor":
@@ -236,8 +291,8 @@ class _Reading:
 
     def _partition(self, keys: Routed, times: Intervals) -> None:
         """The keys that the request names; those it does not would ask the same again."""
-        used = str([self._found.resource.get(part) for part in
-                    ("path", "params", "headers", "json", "form", "body")])  # fmt: skip
+        parts = ("path", "params", "headers", "json", "form", "body", "job")
+        used = str([self._found.resource.get(part) for part in parts])
         partitions = dict(keys.keys)
         if times.window and "{window." in used:
             partitions["window"] = times.window
@@ -248,22 +303,6 @@ class _Reading:
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:
             self._found.resource["partitions"] = partitions
-
-
-def _format(decoder: Mapping[str, Any]) -> Any:
-    """The format of a decoder's pages; None for JSON. Raises `UnsaidError`."""
-    match decoder.get("type"):
-        case None | "JsonDecoder":
-            return None
-        case "JsonlDecoder":
-            return "jsonl"
-        case "CsvDecoder":
-            given = {key: decoder.get(key) for key in ("delimiter", "encoding")}
-            usual = {"delimiter": (None, ","), "encoding": (None, "utf-8", "utf8")}
-            odd = {key: value for key, value in given.items() if value not in usual[key]}
-            return {"type": "csv", **odd} if odd else "csv"
-        case kind:
-            raise UnsaidError(f"answers that are not JSON: {kind}")
 
 
 def _is_named(key: str, used: str) -> bool:

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from harvester.importer.airbyte.expressions import ENCODED, NO_DEFAULT, Term, parsed, pieces
 from harvester.importer.outcome import UnsaidError
@@ -28,6 +28,13 @@ def form_of(form: str) -> str:
     return found
 
 
+class JobNames(Protocol):
+    """Gives the names that the values of a job have in the YAML."""
+
+    def reference(self, of: Term) -> str:
+        """The reference for a value of an answer. Raises `UnsaidError`."""
+
+
 class Texts:
     """Translates the templates of one stream.
 
@@ -43,6 +50,7 @@ class Texts:
         self._interval = interval  # the references that stand for a slice's start and end
         self.batches: set[str] = set()  # the keys whose values are several
         self.notes: list[str] = []
+        self.job: JobNames | None = None  # what a job's requests may name
         self.cursors: list[Any] = []  # what stands for a cursor that is not there yet
 
     def below(self, component: Mapping[str, Any]) -> "Texts":
@@ -50,7 +58,7 @@ class Texts:
         parameters = component.get("$parameters") or self._parameters
         below = Texts(self._spec, parameters, self._interval)
         below.cursors, below.batches = self.cursors, self.batches
-        below.notes = self.notes
+        below.notes, below.job = self.notes, self.job
         return below
 
     def constant(self, template: Any) -> Any:
@@ -185,6 +193,8 @@ class Texts:
                     form = form_of(of.form) if of.form else "iso"
                     return f"{{now:{form}}}"
                 raise UnsaidError(f"a time relative to now: {of.value}")
+            case "creation" | "polling" | "target" if self.job is not None:
+                return self.job.reference(of)
             case "cursor":
                 self.cursors.append(of.default)
                 return "{cursor}"
@@ -286,7 +296,19 @@ def key_name(name: str) -> str:
     """A partition key that references can name."""
     found = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "key"
     found = f"_{found}" if found[0].isdecimal() else found
-    taken = ("env", "cursor", "page", "run", "window", "now", "since", "until", "parent", "offset")
+    taken = (
+        "env",
+        "cursor",
+        "page",
+        "run",
+        "window",
+        "now",
+        "since",
+        "until",
+        "parent",
+        "offset",
+        "job",
+    )
     return f"{found}_" if found in taken else found
 
 
