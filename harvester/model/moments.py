@@ -18,12 +18,15 @@ from typing import Any, Final
 LEEWAY: Final = timedelta(days=1)
 #: Epoch numbers from here on (the year 5138 of the unit before) count so much finer than seconds.
 FINER_EPOCHS: Final = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+_UNITS: Final = (1, *(unit for _, unit in FINER_EPOCHS))
+_LEAST_EPOCH: Final = 10**8  # for certain no date
+_MOST_DIGITS: Final = 10**19
 #: Servers whose clock was never set say 1970 or the year that they were made in.
 _CREDIBLE_FROM: Final = datetime(2024, 1, 1, tzinfo=UTC)
 _EARLIEST_EPOCH: Final = 10**9  # 2001, in seconds: smaller numbers count something else
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,9})?")
-_COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
+_COMPACT: Final = (8, 14)  # digits of a date, and of a time
 #: Numbers that may be such, each from the first to before the second.
 _COMPACT_NUMBERS: Final = ((19 * 10**6, 22 * 10**6), (19 * 10**12, 22 * 10**12))
 
@@ -46,12 +49,16 @@ class Horizon:
         self._latest = latest
         self._day = latest.strftime("%Y-%m-%d")
         self._epoch = Decimal(latest.timestamp())
+        self._latest_epochs = {unit: int(self._epoch * unit) for unit in _UNITS}
+        self._compact_day = int(latest.strftime("%Y%m%d"))
 
     def is_beyond(self, value: Any) -> bool:
         """Whether `value`, read as a time, lies behind it; False for what is no time."""
         if isinstance(value, str) and (value[4:5] == "-" or not _NUMBER.fullmatch(value)):
             # The first ten signs are enough to the day, and sort as text.
             return value[:10] > self._day and _DATE.match(value) is not None
+        if isinstance(value, int) and value >= _LEAST_EPOCH and not _may_be_compact(value):
+            return value < _MOST_DIGITS and value > self._latest_epochs[_unit(value)]
         number = _number(value)
         if number is None:
             return False
@@ -67,12 +74,19 @@ class Horizon:
             # No text that sorts before one of today is a day of tomorrow.
             return greatest[:10] <= self._day and _are_no_numbers(values)
         low, high = Decimal(least), Decimal(greatest)
+        if high <= self._compact_day:  # earlier dates, and epochs of 1970
+            return True
         if any(low < end and high >= start for start, end in _COMPACT_NUMBERS):
             return False
         return _unit(low) == _unit(high) and high <= self._epoch * _unit(high)
 
     def part(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """The texts and numbers of `values` on this side of it, and those behind it."""
+        day = self._day
+        if {*map(type, values)} == {str} and {value[4:5] for value in values} == {"-"}:
+            later = [value for value in values if value[:10] > day]
+            if all(map(_DATE.match, later)):
+                return [value for value in values if value[:10] <= day], later
         near: list[Any] = []
         beyond: list[Any] = []
         for value in values:
@@ -172,11 +186,11 @@ def _is_compact(text: str) -> bool:
 
 def _compact(text: str) -> datetime | None:
     """A date or a time without its dashes: `20210131`, `20210131120000`."""
-    form = _COMPACT.get(len(text))
-    if form is None or not text.isdecimal() or not text.startswith(("19", "20", "21")):
+    if len(text) not in _COMPACT or not text.isdecimal() or not text.startswith(("19", "20", "21")):
         return None
     try:
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
+        numbers = [int(text[at : at + 2]) for at in range(4, len(text), 2)]
+        return datetime(int(text[:4]), *numbers, tzinfo=UTC)  # type: ignore[arg-type,misc]
     except ValueError:
         return None
 
@@ -186,8 +200,17 @@ def _are_no_numbers(values: Sequence[str]) -> bool:
     return {value[4:5] for value in values} == {"-"} or not any(map(_NUMBER.fullmatch, values))
 
 
-def _unit(number: Decimal) -> int:
-    return next((unit for least, unit in FINER_EPOCHS if number >= least), 1)
+def _may_be_compact(number: int | Decimal) -> bool:
+    return _COMPACT_NUMBERS[0][0] <= number < _COMPACT_NUMBERS[0][1] or (
+        _COMPACT_NUMBERS[1][0] <= number < _COMPACT_NUMBERS[1][1]
+    )
+
+
+def _unit(number: int | Decimal) -> int:
+    for least, unit in FINER_EPOCHS:
+        if number >= least:
+            return unit
+    return 1
 
 
 def _number(value: Any) -> Decimal | None:

@@ -9,7 +9,7 @@ import enum
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from types import NoneType
@@ -23,6 +23,7 @@ from harvester.page.portions import LONE_SURROGATE
 NOTHING: Final = object()
 #: A number of fewer digits in a text is compared as a number.
 _LONGEST_ID: Final = 1000
+_INTEGER: Final = re.compile("-?[0-9]+")
 #: ijson's events that open and close a container.
 OPENING: Final = frozenset({"start_map", "start_array"})
 CLOSING: Final = frozenset({"end_map", "end_array"})
@@ -47,6 +48,9 @@ class Aggregate:
     value: Any = NOTHING
     within: Side | None = None  # of MIN and MAX: which values count
     matched: bool = True  # a filter's aggregate starts False, until the filter holds
+    # The one of an element of `[-1]` that this is, or is in: it counts if no element follows.
+    element: "Aggregate | None" = field(default=None, compare=False, repr=False)
+    spoiled: "Unusable | None" = None  # why there is no field, if this counts
 
     @property
     def wants_more(self) -> bool:
@@ -84,13 +88,26 @@ class Aggregate:
         elif self.take in (Take.MIN, Take.MAX):
             # null is what has no value: it neither is the smallest nor ends the comparison.
             if value is not None and (self.within is None or self.within(value)):
-                first = self.value is NOTHING
-                self.value = value if first else extreme(self.value, value, self.take)
+                self._compare(value)
         elif self.value is NOTHING or self.take is Take.LAST:
             self.value = value
 
+    def _compare(self, value: Any) -> None:
+        try:
+            first = self.value is NOTHING
+            self.value = value if first else extreme(self.value, value, self.take)
+        except PageRefused as error:
+            if self.element is None:
+                raise
+            self.element.spoil(str(error))
+
+    def spoil(self, reason: str) -> None:
+        """Take note that there is no field, should this element count."""
+        self.spoiled = self.spoiled or Unusable(reason)
+
     def merge_into(self, parent: "Aggregate") -> None:
         """Let an element's value count after all."""
+        parent.spoiled = parent.spoiled or self.spoiled
         if self.matched and self.value is not NOTHING:
             parent.put(self.value)
 
@@ -143,13 +160,17 @@ class Matches:
         if kinds <= {int, Decimal}:
             return values, None
         if kinds != {str}:
-            return (), None
+            texts = [value for value in values if type(value) is str]
+            numeric = kinds <= {int, Decimal, str} and _are_integers(texts)
+            return (values, _number) if numeric else ((), None)
         lengths, together = {*map(len, values)}, "".join(values)
         if together.isdecimal():
             if max(lengths) >= _LONGEST_ID or 0 in lengths or not together.isascii():
                 return (), None
             return values, None if len(lengths) == 1 else int
-        return (values if _are_no_numbers(values, lengths, together) else ()), None
+        if _are_no_numbers(values, lengths, together):
+            return values, None
+        return (values, int) if _are_integers(values) else ((), None)
 
 
 def _are_no_numbers(values: Sequence[str], lengths: Set[int], together: str) -> bool:
@@ -157,6 +178,17 @@ def _are_no_numbers(values: Sequence[str], lengths: Set[int], together: str) -> 
     if len(lengths) == 1 and _share_a_letter(together, len(values[0])):
         return True
     return not any(map(str.isdecimal, values)) and "\n-" not in "\n".join(("", *values))
+
+
+def _are_integers(values: Sequence[str]) -> bool:
+    """Whether each text is compared as a number."""
+    longest = max(map(len, values), default=0)
+    return longest < _LONGEST_ID and all(map(_INTEGER.fullmatch, values))
+
+
+def _number(value: Any) -> int | Decimal:
+    """A number, also one in a text."""
+    return int(value) if isinstance(value, str) else value
 
 
 def _share_a_letter(together: str, length: int) -> bool:
@@ -235,7 +267,7 @@ def as_number(value: Any) -> int | Decimal | None:
         return None
     if isinstance(value, int | Decimal):
         return value
-    if isinstance(value, str) and len(value) < _LONGEST_ID and re.fullmatch("-?[0-9]+", value):
+    if isinstance(value, str) and len(value) < _LONGEST_ID and _INTEGER.fullmatch(value):
         return int(value)
     return None
 

@@ -14,8 +14,9 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Side, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
+from harvester.page.namesakes import EACH
 from harvester.page.record_reader import Reader, record_reader
-from harvester.page.record_types import EACH, Wanted
+from harvester.page.record_types import Wanted
 from harvester.page.scanner import Spare
 
 
@@ -66,6 +67,11 @@ class _State:
         return isinstance(self.target, _Comparison) or not self.target.is_settled
 
     @property
+    def aggregate(self) -> Aggregate:
+        """The aggregate that it is about."""
+        return self.target if isinstance(self.target, Aggregate) else self.target.aggregate
+
+    @property
     def wanted(self) -> Wanted | None:
         """What is wanted of each record of an array; None where it takes more than names."""
         first, *rest = self.path
@@ -107,6 +113,11 @@ class _Frame:
         if not (self.is_map or all(state.may_match(position) for state in self.states)):
             self.states = tuple(state for state in self.states if state.may_match(position))
             self.reading = None
+
+    @property
+    def takes_last(self) -> bool:
+        """Whether nothing but the last item of this array counts."""
+        return all(isinstance(state.path[0], Last) for state in self.states)
 
     def read_by(self) -> "_Reading":
         """What reads all that is wanted of the records of this array."""
@@ -154,9 +165,9 @@ class Matcher:
     def results(self) -> dict[str, Any]:
         """The value of each field that was found, by its name."""
         return {
-            name: self._kept(name, aggregate.value)
+            name: self._kept(name, aggregate.spoiled or aggregate.value)
             for name, aggregate in self._aggregates.items()
-            if aggregate.value is not NOTHING
+            if aggregate.spoiled or aggregate.value is not NOTHING
         }
 
     def _kept(self, name: str, value: Any) -> Any:
@@ -186,6 +197,8 @@ class Matcher:
         for at, frame in enumerate(self._stack, 1):
             if not frame.is_map:
                 frame.drop_settled(int(frame.position) + 1)
+                if frame.states and frame.takes_last:
+                    return Spare(at, _needs_no_look, keeps_last=True)
                 if frame.states and (reading := frame.read_by()).reader:
                     return Spare(at, partial(self._read, frame, reading))
         return None if self._stack[-1].states else Spare(depth)
@@ -291,13 +304,13 @@ class Matcher:
         found: list[_State] = []
         position = frame.position
         newest: list[tuple[Aggregate, Aggregate]] = []
-        led_on = False
+        led_on: list[Aggregate] = []
         for state in frame.states:
             segment, rest, target = state.path[0], state.path[1:], state.target
             match segment:
                 case Key(name):
                     if frame.is_map and name == position:
-                        led_on = True
+                        led_on.append(state.aggregate)
                         found.append(_State(rest, target))
                 case Index(index):
                     if not frame.is_map and index == position:
@@ -307,11 +320,13 @@ class Matcher:
                 case Last():
                     if not frame.is_map and isinstance(target, Aggregate):
                         aggregate = Aggregate(target.take, within=target.within)
+                        aggregate.element = aggregate
                         newest.append((aggregate, target))
                         found.append(_State(rest, aggregate))
                 case Where():
                     if isinstance(target, Aggregate):
                         aggregate = Aggregate(target.take, within=target.within, matched=False)
+                        aggregate.element = target.element
                         gates.append((aggregate, target))
                         found.append(_State(rest, aggregate))
                         found.append(
@@ -321,7 +336,7 @@ class Matcher:
             frame.last = newest
         if led_on:
             if position in frame.seen:
-                raise PageRefused(f"the key {position!r} stands twice in one object of the page")
+                _refuse_twice(str(position), led_on)
             frame.seen.add(str(position))
         return found
 
@@ -355,3 +370,17 @@ class Matcher:
 
     def _refuse_depth(self) -> NoReturn:
         raise PageRefused(f"the page nests deeper than {self._limits.depth} (client.limits.depth)")
+
+
+def _needs_no_look(_: bytes) -> bool:
+    """What reads items of which another one follows, where only the last counts."""
+    return True
+
+
+def _refuse_twice(key: str, led_on: Sequence[Aggregate]) -> None:
+    """Refuse a page for a key that stands twice; or its last item, if this should be it."""
+    reason = f"the key {key!r} stands twice in one object of the page"
+    for aggregate in led_on:
+        if aggregate.element is None:
+            raise PageRefused(reason)
+        aggregate.element.spoil(reason)

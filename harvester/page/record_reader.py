@@ -19,15 +19,13 @@ from typing import Any, Final
 import msgspec
 
 from harvester.page.aggregators import Matches
+from harvester.page.namesakes import ABSENT, Names, openings_type
 from harvester.page.record_types import (
-    ABSENT,
     Members,
-    Names,
     NotReadable,
     Reading,
     Value,
     Wanted,
-    openings_type,
     parts_of,
     record_type,
 )

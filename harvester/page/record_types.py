@@ -11,26 +11,18 @@ only the second value is left:
   (a list of namesakes, say), these are opened once more, by a type that counts that.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
 import msgspec
 
-#: In the names of a member: each item of an array.
-EACH: Final = None
-ABSENT: Final = msgspec.UNSET
-Names = tuple[str | None, ...]
+from harvester.page.namesakes import ABSENT, EACH, Names, is_unsafe, sayings
 
 _SCALARS: Final = frozenset((str, int, Decimal, bool, type(None)))
-_SURROGATES: Final = 0x10000
-_UNSAFE_IN_NAMES: Final = re.compile(r'["\\/\x00-\x1f\x7f\ud800-\udfff]')
-_SPACE: Final = rb"[ \t\r\n]*+"
 
 
 class NotReadable(Exception):
@@ -201,7 +193,7 @@ class Members:
             return False
         if self.is_strict:
             return True
-        said = _sayings(self.names[-1], reading.text, no_object=True)
+        said = sayings(self.names[-1], reading.text, no_object=True)
         return said == len(left) - objects
 
 
@@ -218,42 +210,12 @@ def _counts(left: Sequence[Any]) -> Sequence[Any]:
 
 def _is_said_once(names: Names, left: Sequence[Any], reading: Reading) -> bool:
     """Whether the text has no more members of the name than are left, or openings will tell."""
-    if _sayings(names[-1], reading.text) == len(left):
+    if sayings(names[-1], reading.text) == len(left):
         return True
     if EACH in names or not {*map(type, left)} <= {list}:
         return False
     reading.lists.append((names, len(left)))
     return True
-
-
-def _sayings(name: str | None, text: bytes, *, no_object: bool = False) -> int:
-    """How many members have the name; -1 where it may be spelled otherwise."""
-    plain, of_no_object, escaped = _patterns(str(name))
-    if b"\\" in text and escaped.search(text):
-        return -1
-    return len((of_no_object if no_object else plain).findall(text))
-
-
-@cache
-def _patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
-    """What finds members of a name; those that are no objects; and the name's escaped letters."""
-    member = b'"' + re.escape(name.encode()) + b'"' + _SPACE + b":"
-    points = [ord(letter) for letter in set(name)]
-    units = {
-        point if point < _SURROGATES else 0xD800 + (point - _SURROGATES >> 10) for point in points
-    }
-    spelled = ["".join(map(_either_case, f"{unit:04x}")) for unit in sorted(units)]
-    start = "00" if max(points, default=0) < 0x100 else ""  # what is the same is found soonest
-    letters = "|".join(each.removeprefix(start) for each in spelled)
-    return (
-        re.compile(member),
-        re.compile(member + _SPACE + rb"(?!\{)"),
-        re.compile(rf"\\u{start}(?:{letters})".encode()),
-    )
-
-
-def _either_case(digit: str) -> str:
-    return f"[{digit}{digit.upper()}]" if digit.isalpha() else digit
 
 
 @dataclass(slots=True)
@@ -276,7 +238,7 @@ class _Node:
         counted = [each.counted for each in self.wanted]
         named = names[-1] if names else None
         is_textual = not strict if self.members else bool(self.items or all(counted))
-        if is_textual and named is not EACH and _UNSAFE_IN_NAMES.search(named):
+        if is_textual and named is not EACH and is_unsafe(named):
             raise NotReadable
         if self.members:
             if self.items or self.wanted:
@@ -319,23 +281,3 @@ def parts_of(part: Any) -> list[Part]:
     if isinstance(part, _Items):
         below = [part.item]
     return [part, *chain.from_iterable(map(parts_of, below))]
-
-
-def openings_type(paths: Sequence[Names]) -> tuple[Any, list[list[None]]]:
-    """A type of records that takes note of each array that is opened where one of `paths` leads."""
-    opened: list[list[None]] = [[] for _ in paths]
-    return _opening([*zip(paths, opened, strict=True)]), opened
-
-
-def _opening(below: Sequence[tuple[Names, list[None]]]) -> Any:
-    if not below[0][0]:
-        note: Callable[[Any], None] = lambda _: below[0][1].append(None)  # noqa: E731
-        return msgspec.defstruct(
-            "Array", [], namespace={"__post_init__": note}, array_like=True, gc=False
-        )
-    groups: dict[str, list[tuple[Names, list[None]]]] = {}
-    for names, opened in below:
-        groups.setdefault(str(names[0]), []).append((names[1:], opened))
-    fields = [(f"f{at}", _opening(rest), ABSENT) for at, rest in enumerate(groups.values())]
-    rename = {f"f{at}": name for at, name in enumerate(groups)}
-    return msgspec.defstruct("Record", fields, rename=rename, gc=False)

@@ -91,11 +91,12 @@ class Spare:
 
     Without `read`, it needs none, and nothing in it but items is counted. Else it is an array, and
     of whole items in brackets those need not be parsed for which `read` is True: it has seen all
-    that is in them.
+    that is in them. If it `keeps_last`, the last item of the array must be parsed all the same.
     """
 
     depth: int
     read: Callable[[bytes], bool] | None = None
+    keeps_last: bool = False
 
 
 class PageScanner:
@@ -180,7 +181,7 @@ class PageScanner:
             return self._end_of_piece(text, at), 0
         later = self._windows.last(text, at)
         end = later if later > at else at + WINDOW
-        if (found := self._skip(text, at, end))[1]:
+        if (found := self._skip(text, at, end))[0] > at:
             return found
         if later > at:
             self._windows.miss()
@@ -190,7 +191,7 @@ class PageScanner:
 
     def _skip(self, text: bytes, at: int, end: int) -> tuple[int, int]:
         """Skip the items with which `text[at:end]` begins, each behind its comma: where they end,
-        and how many they are.
+        and how many they are; none where it is for the parser up to there.
         """
         found = window(text, at, end)
         if found is None or not (
@@ -199,16 +200,21 @@ class PageScanner:
             and found.nests_within(self._brackets.room)
         ):
             return at, 0
+        size, items = found.size, len(found.items)
         if self._base:
-            self._grammar.leapt(found.size)
-            self._skipped += found.size
+            self._grammar.leapt(size)
+            self._skipped += size
+        elif self.spare and self.spare.keeps_last and size < end - at:  # the array ends there
+            if items == 1:
+                return at + size, 0
+            size, items = found.size_without_last, items - 1
         elif self.spare and self.spare.read and self.spare.read(found.array):
             self._portion, self._piece = _FIRST_PORTION, _FIRST_PIECE
         else:
             return at, 0
         self._windows.hit()
-        self._guard.leapt(found.size)
-        return at + found.size, len(found.items)
+        self._guard.leapt(size)
+        return at + size, items
 
     @property
     def _skipping(self) -> bool:

@@ -45,6 +45,11 @@ class Window:
         return len(self.array) - 1
 
     @property
+    def size_without_last(self) -> int:
+        """The same without the last item, of several, which ends with a bracket."""
+        return self.array.rindex(b",", 0, len(self.array) - 1 - len(self.items[-1]))
+
+    @property
     def ends_with_bracket(self) -> bool:
         """Whether the last item does."""
         return self.array[-2] in b"}]"

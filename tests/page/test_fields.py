@@ -79,9 +79,7 @@ def matches(value: Any, path: Path) -> Iterator[Any]:
             if items is not None and index < len(items):
                 yield from matches(items[index], rest)
         case Last():
-            # The whole array is walked: a key that stands twice anywhere on the way is noticed.
-            each = [[*matches(item, rest)] for item in items or ()]
-            yield from each[-1] if each else ()
+            yield from matches(items[-1], rest) if items else ()
         case Every():
             for item in items if items is not None else [item for _, item in pairs or ()]:
                 yield from matches(item, rest)

@@ -17,9 +17,10 @@ from harvester.model.moments import Horizon, Side
 from harvester.page import scanner
 from harvester.page.aggregators import Matches
 from harvester.page.fields import Field, FieldParser, Take
+from harvester.page.namesakes import EACH
 from harvester.page.parser import Parser
 from harvester.page.record_reader import Column, ItemReader, RecordReader
-from harvester.page.record_types import EACH, Wanted
+from harvester.page.record_types import Wanted
 from tests.examples import examples
 from tests.fuzz_targets import EveryByte
 from tests.page.test_guard import cut
@@ -29,6 +30,7 @@ PATHS = (
     "data[-1].user.id", "data[*].user.tag.id", "data[*].user", "data[*].items", "data[*]", "data",
     "data[*].items[*].id", "data[*].items[*]", "data[*].user.items[*].id",
     "data[*].items[*].tag.id", "data[*].items[*].items[*]", "$[*].items[*].id",
+    "data[-1]", "data[-1].items", "data[-1].items[-1].id", "data[-1].items[?@.id==3].id",
     "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
 )  # fmt: skip
 HORIZON = Horizon(datetime(2021, 1, 1, tzinfo=UTC))
@@ -121,6 +123,10 @@ def verdict(kind: type[FieldParser], wanted: Sequence[Field], chunks: Sequence[b
 @example([['{"id":1}'] * 9 + ['{"id":1,"id":2}']], [Field("a", parse("data[*].id"), Take.LAST)],
          [], ",", False, None)  # fmt: skip
 @example([['{"id":1}', " ", '{"id":1}']], [Field("a", parse("data[*].id"), Take.LAST)],
+         [], ",", False, None)  # fmt: skip
+@example([['{"id":1,"id":1}'] * 30 + ['{"id":1}']], [Field("a", parse("data[-1].id"), Take.LAST)],
+         [], ",", False, None)  # fmt: skip
+@example([['{"id":1}'] * 30 + ['{"id":1,"id":1}']], [Field("a", parse("data[-1].id"), Take.LAST)],
          [], ",", False, None)  # fmt: skip
 @example([["1", " ", "2"]], [Field("a", parse("data[*]"), Take.LAST)], [], ",", False, None)
 @example([['{"id":1}'] * 9, ['{"id":1}'] * 9], [Field("a", parse("data[3].id"), Take.LAST)],
