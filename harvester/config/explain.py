@@ -152,6 +152,12 @@ class _Walk:
                 f"{{start: 2021-01-01, end: now, step: 1d}}, got {shown(self.value)}"
             )
             return self.path, expected, None
+        if "plan" in known:
+            expected = (
+                "expected the name of a resource that counts, or {resource: tweets_counts, start: "
+                f"from, end: to, count: n}}, got {shown(self.value)}"
+            )
+            return self.path, expected, None
         if not isinstance(self.value, dict):
             return self.path, f"expected a mapping with a type, got {kind(self.value)}", None
         path = (*self.path, "type")

@@ -37,6 +37,7 @@ from harvester.model import (
     Scope,
     place_of_text,
     render,
+    split_key,
 )
 from harvester.security import is_secret_name, masked_url
 
@@ -154,9 +155,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _parents_exist(self) -> Self:
         named = {item.name: item for item in self.resources}
-        parents = {item.name: item.above for item in self.resources}
+        parents = {
+            item.name: [*item.above, *filter(None, [item.planned_from])] for item in self.resources
+        }
         faults: list[tuple[KeyPath, str]] = []
         for index, resource in enumerate(self.resources):
+            if (counted := resource.planned_from) is not None:
+                found = split_key(resource.partitions)
+                where = ("resources", index, "partitions", found[0] if found else "", "plan_from")
+                if counted not in named:
+                    faults.append((where, unknown("resource", counted, list(named))))
+                elif resource.name in _ancestors(counted, parents):
+                    faults.append((where, f"{counted!r} waits for {resource.name!r} itself"))
             for at, spec in resource.records_named:
                 place: KeyPath = ("resources", index, *at, "resource")
                 if spec.resource not in named:

@@ -135,7 +135,7 @@ class RangeForm(SplitKeys):
     @model_validator(mode="after")
     def _splits(self) -> Self:
         if self.split_above is None:
-            faults = self.lone("total_path", "smallest")
+            faults = self.lone("total_path", "smallest", "plan_from")
         elif self.step != 1:
             told = "numbers that are split have no step; say start, end and step instead of range"
             faults = [(("step",), told)]
@@ -198,7 +198,7 @@ class WindowForm(SplitKeys):
 
     def _split_faults(self) -> Iterator[tuple[KeyPath, str]]:
         if self.split_above is None:
-            yield from self.lone("total_path", "smallest")
+            yield from self.lone("total_path", "smallest", "plan_from")
             return
         if self.open:
             yield ("split_above",), "open windows are not split: say step instead of open"

@@ -157,6 +157,12 @@ class Resource(Section):
         return None
 
     @property
+    def planned_from(self) -> str | None:
+        """The resource whose records say how many there are in each window, if one is named."""
+        found = split_key(self.partitions)
+        return found[2].plan_from.resource if found and found[2].plan_from else None
+
+    @property
     def records_named(self) -> list[tuple[KeyPath, FromResource]]:
         """Where the records of other resources are named: those of parents, and those of seeds."""
         found: list[tuple[KeyPath, FromResource]] = []

@@ -7,11 +7,42 @@ name: {prefixes: abcdefghijklmnopqrstuvwxyz, split_above: 1000}
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from harvester.config.options import Count, PagePath, Section, SectionError, Text
+from harvester.config.options import (
+    Count,
+    Name,
+    PagePath,
+    Section,
+    SectionError,
+    Text,
+)
 from harvester.config.wording import KeyPath
-from harvester.model import Prefixes, Split, Stretches
+from harvester.model import PlanFrom, Prefixes, Split, Stretches
+
+
+class PlanForm(Section):
+    """A resource whose records count how many there are in each stretch."""
+
+    resource: Name
+    """Its name."""
+    start: PagePath = "start"
+    """Path, in its record, to where the stretch begins: a time, or a number."""
+    end: PagePath = "end"
+    """Path to where it ends; what is at it is not part of the stretch."""
+    count: PagePath | None = None
+    """Path to how many there are. Left out: the first of `count`, `tweet_count`, `post_count`,
+    `doc_count`, `total_count` and `total` that a record has."""
+
+
+def _which_plan(value: object) -> str | None:
+    return "name" if isinstance(value, str) else "plan" if isinstance(value, dict) else None
+
+
+PlanFromForm = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[PlanForm, Tag("plan")], Discriminator(_which_plan)
+]
+"""The name of a resource that counts, or how its records are read."""
 
 
 class SplitKeys(Section):
@@ -24,15 +55,30 @@ class SplitKeys(Section):
     """Path to the API's total in a page, for `split_above`. Left out: the paginator's total, and
     without one a window is split when as many records have come as the API shows."""
 
+    plan_from: PlanFromForm | None = None
+    """For windows and numbers: a resource whose records count how many there are in each stretch,
+    such as `tweets_counts`. It is harvested first, and partitions that have too many by it are
+    split before they are asked for. Keys that both have (`query`) belong together."""
+
     @property
     def split(self) -> Split | None:
         """When to split; None: never."""
-        return None if self.split_above is None else Split(self.split_above, self.total_path)
+        return None if self.split_above is None else _split_of(self)
 
     def lone(self, *names: str) -> list[tuple[KeyPath, str]]:
         """Keys that say nothing without `split_above`."""
         given = [name for name in names if name in self.model_fields_set]
         return [((name,), "is for windows that are split: add split_above") for name in given]
+
+
+def _split_of(form: SplitKeys) -> Split:
+    plan = form.plan_from
+    counted = None
+    if isinstance(plan, str):
+        counted = PlanFrom(plan)
+    elif plan is not None:
+        counted = PlanFrom(plan.resource, plan.start, plan.end, plan.count)
+    return Split(form.split_above or 1, form.total_path, counted)
 
 
 class StretchForm(SplitKeys):
@@ -74,6 +120,9 @@ class PrefixForm(SplitKeys):
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         twice = [sign for at, sign in enumerate(self.prefixes) if sign in self.prefixes[:at]]
+        if self.plan_from is not None:
+            message = "is for windows and numbers, which have an order"
+            raise SectionError([(("plan_from",), message)])
         if twice:
             raise SectionError([(("prefixes",), f"{twice[0]!r} stands twice")])
         return self
@@ -81,8 +130,7 @@ class PrefixForm(SplitKeys):
 
 def stretches_of(form: StretchForm) -> Stretches:
     """The plain value of a form."""
-    when = Split(form.split_above, form.total_path)
-    return Stretches(form.start, form.end, when, form.step, form.smallest)
+    return Stretches(form.start, form.end, _split_of(form), form.step, form.smallest)
 
 
 def prefixes_of(form: PrefixForm) -> Prefixes:
@@ -95,6 +143,13 @@ def split_written(split: Split | None) -> dict[str, Any]:
     if split is None:
         return {}
     total = {} if split.total_path is None else {"total_path": split.total_path}
+    plan = split.plan_from
+    if plan is not None:
+        usual = PlanFrom(plan.resource)
+        own = {name: getattr(plan, name) for name in ("start", "end", "count")}
+        told = {name: path for name, path in own.items() if path != getattr(usual, name)}
+        written = {"resource": plan.resource, **told} if told else plan.resource
+        return {"split_above": split.above, **total, "plan_from": written}
     return {"split_above": split.above, **total}
 
 

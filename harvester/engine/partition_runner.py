@@ -511,7 +511,10 @@ class Pages:
         """
         newest = self._newest
         if newest is None:
-            return None
+            counted = self._source.counted
+            store, now = self._run.store, self._run.now()
+            parts = counted.parts(store, self._partition, now) if counted else ()
+            return self._split_line(at, self._splits.fields(parts)) if parts else None
         if not at.done and newest.restarts and newest.split_into:
             return self._split_line(at, newest.fields)
         if not at.done and newest.redoes and self._was_split is not None:

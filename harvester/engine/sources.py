@@ -19,6 +19,7 @@ from harvester.config import (
 from harvester.engine.page_reader import PageReader
 from harvester.model import Reference, Scope, Template, command_of, file_of, render, strings
 from harvester.paging import Endpoint
+from harvester.planning import CountedWindows
 from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
 
 #: A URL whose host the user spelled out, rather than one that partition values or cursors make.
@@ -33,6 +34,7 @@ class Source:
     reader: PageReader
     fingerprint: str
     names_now: bool = False  # whether a request, or where it stops, names when it was begun
+    counted: CountedWindows | None = None  # what is known beforehand of its windows
 
 
 def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, Source]:
@@ -61,6 +63,7 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
             ),
             marks[resource.name],
             _names_now(resource),
+            CountedWindows(config, resource) if resource.planned_from else None,
         )
         for index, resource in enumerate(config.resources)
     }

@@ -89,6 +89,7 @@ from harvester.model.splitting import (
     split_key,
 )
 from harvester.model.stretches import (
+    PlanFrom,
     Prefixes,
     Split,
     Stretch,
@@ -143,6 +144,7 @@ __all__ = [
     "OutsideValues",
     "Partition",
     "Path",
+    "PlanFrom",
     "Prefixes",
     "Range",
     "Reference",

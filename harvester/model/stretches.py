@@ -46,13 +46,28 @@ def stretch_of(label: str) -> Stretch | None:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFrom:
+    """The resource whose records count those of each stretch of time: where a record says the
+    `start` and the `end` of what it counts, and how many there are (`count`); None: by names that
+    are usual.
+    """
+
+    resource: str
+    start: str = "start"
+    end: str = "end"
+    count: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """When a partition is split into smaller ones: where the API has more than `above` records for
     it. `total_path` leads to the API's total in a page; None: the paginator's, if it has one.
+    `plan_from` says beforehand how many there are.
     """
 
     above: int
     total_path: str | None = None
+    plan_from: PlanFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)

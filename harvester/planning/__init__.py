@@ -8,6 +8,7 @@ from harvester.planning.closed_windows import (
     kept_early,
     was_early,
 )
+from harvester.planning.counted_windows import CountedWindows
 from harvester.planning.crawling import (
     Crawler,
     crawl_key,
@@ -51,6 +52,7 @@ __all__ = [
     "KEY",
     "NOTABLE",
     "SPLIT_DEPTH",
+    "CountedWindows",
     "Crawler",
     "Feed",
     "Least",

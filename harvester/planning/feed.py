@@ -33,11 +33,13 @@ class Feed:
         self._walks: dict[str, Walk] = {}
         self._active = 0
         self._later = [r for r in chosen if crawl_key(r.partitions)]  # crawls not begun yet
+        self._counted = [r for r in chosen if r.planned_from in self._names and not r.parents]
         self._stack: list[Iterator[Partition]] = [
             self._of_finished_parents(resource) if resource.parents
             else plan.children(resource, None)
             for resource in reversed(chosen)
-            if not self._names & set(resource.parent_names) and resource not in self._later
+            if not self._names & set(resource.parent_names)
+            and resource not in [*self._later, *self._counted]
         ]  # fmt: skip
         if shard is not None:
             self._later = self._later if shard.has_first() else []
@@ -54,7 +56,7 @@ class Feed:
 
     def next(self) -> Partition | None:
         """The next partition; None where there is none, until another one has ended."""
-        while self._stack or self._begin_crawl():
+        while self._stack or self._begin_crawl() or self._begin_counted():
             for partition in self._stack[-1]:
                 if self._shard is not None and not self._shard.has(partition):
                     continue
@@ -79,6 +81,16 @@ class Feed:
         """A partition ended without its last page."""
         self._active -= 1
         self._walk_on(partition, done=False)
+
+    def _begin_counted(self) -> bool:
+        """Begin the next resource whose windows are counted first; whether there was one."""
+        if self._active or not self._counted:
+            return False
+        waiting = {resource.name for resource in self._counted}
+        ready = next(r for r in self._counted if r.planned_from not in waiting)
+        self._counted.remove(ready)
+        self._stack.append(self._plan.children(ready, None))
+        return True
 
     def _begin_crawl(self) -> bool:
         """Begin the next crawl that need not wait for seeds; whether there was one."""
