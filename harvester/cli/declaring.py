@@ -25,6 +25,7 @@ from harvester.model import number
 from harvester.terminal import (
     answer,
     copied_text,
+    cost_text,
     lint_text,
     needs_text,
     print_json,
@@ -314,7 +315,7 @@ def plan(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from datetime import UTC, datetime
 
-    from harvester.planning import least
+    from harvester.planning import least, store_cost
     from harvester.planning import plan as planned
 
     mine = share(shard)
@@ -323,15 +324,19 @@ def plan(
     needs = [least(declared, resource, now, shard=mine) for resource in declared.resources]
     every = planned(declared, now=now, shard=mine)
     listed = ((item.resource, item.title, item.labels) for item in every)
+    total = sum(need.partitions for need in needs)
+    cost = store_cost(declared.folder, total)
     if as_json:
         print_plan(
             declared.name,
             needs,
             ({"resource": name, "partition": labels} for name, _, labels in listed),
+            cost,
         )
         return
     answer(f"{declared.name}\n{needs_text(needs)}")
-    total = sum(need.partitions for need in needs)
+    if cost is not None:
+        answer(cost_text(cost))
     for _, title, _ in islice(listed, _MOST_LISTED):
         answer(f"  {title}")
     if total > _MOST_LISTED:

@@ -9,9 +9,11 @@ import contextlib
 import os
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from typing import Final
 
 from harvester import __version__
 from harvester.auth import Access
@@ -70,7 +72,10 @@ from harvester.security import Secrets
 from harvester.store import (
     Asked,
     Checkpoint,
+    Fenced,
     Header,
+    Overtaken,
+    PartitionBusy,
     Place,
     Store,
     folder_of,
@@ -163,6 +168,7 @@ def harvest(
             summary.left = _left(plan, chosen, shard, summary)
     summary.ended_by = ended.by
     summary.paused = ended.paused
+    summary.elsewhere = 0 if summary.complete else ended.elsewhere
     for item in summary.resources:
         item.requests, item.retries = run.requests[item.name], run.retries[item.name]
     summary.run = counter.this_run(run.requests.total(), run.retries.total())
@@ -221,6 +227,9 @@ def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
     return [resource for name, resource in known.items() if not names or name in names]
 
 
+_MOST_OPENED: Final = 5  # times that a partition is opened anew behind a writer believed dead
+
+
 class _CallerFailed(BaseException):
     """`on_event` raised. Outside of all that a page's or a partition's failure is caught by: a
     ConnectionError of the caller's own is no reason to ask the server again.
@@ -246,6 +255,8 @@ class _Ended:
         self._cut_short = False
         self._most_was_noted = False
         self._looked = False  # for journals of a later version
+        self.elsewhere = 0  # partitions that other machines go on with
+        self._opened_anew: Counter[str] = Counter()
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
 
@@ -256,7 +267,7 @@ class _Ended:
                 while (partition := self._feed.next()) or self._active:
                     if partition is None:  # until one that is active has children
                         workers.begin()
-                        self._gather()
+                        self._gather(workers)
                         continue
                     if self._run.stop.is_set():
                         self._cut_short = True
@@ -269,14 +280,13 @@ class _Ended:
                         refuse_later(self._run.store)
                         self._looked = True
                     partition = with_beginning(self._run, partition, self._created_at)
-                    future = workers.submit(Assignment(partition, self._header(partition)))
-                    self._active[future] = partition
+                    self._submit(workers, partition)
                     if len(self._active) >= workers.slots:
                         workers.begin()
-                        self._gather()
+                        self._gather(workers)
                 workers.begin()
                 while self._active:
-                    self._gather()
+                    self._gather(workers)
                 self._known.is_whole = not self._cut_short
             except BaseException as error:  # also Ctrl-C: no worker must go on behind our back
                 self._run.stop.set()
@@ -292,13 +302,21 @@ class _Ended:
             partition.resource, partition.labels, fingerprint, __version__, self._created_at
         )
 
-    def _gather(self) -> None:
+    def _submit(self, workers: Workers, partition: Partition) -> None:
+        future = workers.submit(Assignment(partition, self._header(partition)))
+        self._active[future] = partition
+
+    def _gather(self, workers: Workers) -> None:
         """Wait for one worker at least, and take note of how its partition ended."""
         done, _ = wait(self._active, return_when=FIRST_COMPLETED)
         for future in done:
             partition = self._active.pop(future)
             try:
                 checkpoint = future.result()
+            except Overtaken as error:
+                self._open_anew(workers, partition, error)
+            except (Fenced, PartitionBusy) as error:
+                self._leave(partition, error)
             except PartitionFailed as error:
                 self._fail(partition, error)
             except WindowOpen as error:
@@ -317,6 +335,25 @@ class _Ended:
                     self._feed.left(partition)
                     self.paused = True
                     self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _open_anew(self, workers: Workers, partition: Partition, error: Overtaken) -> None:
+        """A writer that was believed dead has put a page: go on behind it."""
+        again = self._opened_anew[partition.path] + 1
+        if again > _MOST_OPENED or self._run.stop.is_set():
+            self._leave(partition, error)
+            return
+        self._opened_anew[partition.path] = again
+        self._run.emit(PartitionPaused(partition, Checkpoint()))
+        self._submit(workers, partition)
+        workers.begin()
+
+    def _leave(self, partition: Partition, error: PartitionFailed) -> None:
+        """Another machine has a partition: that is no failure, and nothing of it is lost."""
+        self._feed.left(partition)
+        self.elsewhere += 1
+        told = f"left to another machine, which goes on with it: {error}"
+        self._run.emit(Warned(partition, told))
+        self._run.emit(PartitionPaused(partition, Checkpoint()))
 
     def _tell_of_most(self, partition: Partition, at: Checkpoint) -> None:
         """A partition that ended by a number of pages, while more are wanted now, stays complete;

@@ -47,6 +47,10 @@ from harvester.planning.split_partitions import (
     depth_of,
     largest_total_above,
 )
+from harvester.planning.store_costs import (
+    StoreCost,
+    store_cost,
+)
 
 __all__ = [
     "KEY",
@@ -60,6 +64,7 @@ __all__ = [
     "Plan",
     "Seen",
     "ServerClock",
+    "StoreCost",
     "Value",
     "begun",
     "closes_at",
@@ -79,6 +84,7 @@ __all__ = [
     "plan",
     "runs",
     "shared",
+    "store_cost",
     "take_over",
     "values_of",
     "was_early",

@@ -169,6 +169,7 @@ class Summary:
     run: ThisRun | None = None  # what the run did that gave this; None where there was none
     strict: bool = False  # whether a doubt is as bad as a failure
     shard: Shard | None = None  # the share that all this is of; None: of the whole
+    elsewhere: int = 0  # partitions that another machine took over, and goes on with
     left: list[str] = field(default_factory=list)  # what another run of the share may find more of
 
     @property
@@ -184,7 +185,7 @@ class Summary:
             return self.ended_by.exit_code
         if self.failures or (self.strict and self.doubts):
             return PartitionFailed.exit_code
-        return RunStopped.exit_code if self.paused or self.left else 0
+        return RunStopped.exit_code if self.paused or self.left or self.elsewhere else 0
 
     @property
     def ended(self) -> str:
@@ -209,6 +210,8 @@ class Summary:
                 return f"{told} failed, the first: {self.failures[0].error}"
             case "paused":
                 return "--max-pages left pages to harvest"
+            case "done" if self.elsewhere:
+                return "another machine goes on with what is not there yet"
             case "done" if self.left:
                 return "it waits for parents in other shares"
             case "complete" if self.shard is not None:
@@ -228,6 +231,8 @@ class Summary:
         }
         if self.shard is not None:
             value["shard"] = str(self.shard)
+        if self.elsewhere:
+            value["taken_over"] = self.elsewhere
         if self.left:
             value["awaits_other_shards"] = self.left
         if self.gaps:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harvester.terminal.rendering import answer as answer
     from harvester.terminal.rendering import clear_screen as clear_screen
     from harvester.terminal.rendering import copied_text as copied_text
+    from harvester.terminal.rendering import cost_text as cost_text
     from harvester.terminal.rendering import examples_text as examples_text
     from harvester.terminal.rendering import following as following
     from harvester.terminal.rendering import is_installed as is_installed
@@ -75,6 +76,7 @@ _HOMES = {
     "doubted": "closing",
     "ended_by_signals": "foreground",
     "copied_text": "rendering",
+    "cost_text": "rendering",
     "examples_text": "rendering",
     "following": "rendering",
     "harvest_watched": "foreground",
@@ -116,6 +118,7 @@ __all__ = [
     "clear_screen",
     "colour",
     "copied_text",
+    "cost_text",
     "doubled",
     "doubted",
     "ended_by_signals",

@@ -181,6 +181,13 @@ def _came_to_its_end(summary: Summary) -> str:
         return f"{failed:,} of {of} failed{rest}; every page committed is kept."
     if summary.paused:
         return f"Paused by --max-pages: {number(left, 'partition has', 'partitions have')} more."
+    if summary.elsewhere:
+        taken = number(summary.elsewhere, "partition was", "partitions were")
+        return (
+            f"Done with what was left to this run: {taken} taken over by another machine, which "
+            "goes on; nothing is lost. harvester status says where it stands; the same line again "
+            "takes up what it leaves."
+        )
     if summary.left:
         names = ", ".join(map(one_line, summary.left))
         return (

@@ -17,13 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from harvester.model import duration, fit, number, one_line, printable, table
+from harvester.model import duration, fit, number, one_line, printable, table, wrap
 from harvester.terminal import streams
 from harvester.terminal.charset import shown, speaks_unicode
 
 if TYPE_CHECKING:
     from harvester.config import Config
-    from harvester.planning import Least
+    from harvester.planning import Least, StoreCost
     from harvester.scaffold import Example, Proposal
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
@@ -77,15 +77,32 @@ def _known(need: "Least") -> str:
     return f"{need.partitions:,}, more {more}" if need.partitions else more
 
 
-def print_plan(name: str, needs: Iterable["Least"], partitions: Iterable[dict[str, Any]]) -> None:
+def print_plan(
+    name: str,
+    needs: Iterable["Least"],
+    partitions: Iterable[dict[str, Any]],
+    cost: "StoreCost | None" = None,
+) -> None:
     """One JSON object, its partitions written as they come: there may be millions."""
     resources = _json([need.as_dict() for need in needs])
-    head = f'{{"name": {_json(name)}, "resources": {resources}, "partitions": ['
+    store = f', "store": {_json(cost.as_dict())}' if cost else ""
+    head = f'{{"name": {_json(name)}, "resources": {resources}{store}, "partitions": ['
     streams.write(head)
     for place, item in enumerate(partitions):
         if not streams.write((",\n" if place else "\n") + _json(item)):
             return
     streams.write("\n]}\n")
+
+
+def cost_text(cost: "StoreCost") -> str:
+    """What an object store asks for the pages of a plan."""
+    text = (
+        f"In {cost.place}: {number(cost.least_puts, 'PUT')} at least, for a page of each "
+        f"partition. Each page takes {cost.as_dict()['puts_per_page']:.3f} PUT and no GET or LIST: "
+        f"{cost.dollars_per_million_pages:.2f} dollars for a million pages, where a million PUTs "
+        "cost 5, as in S3 Standard."
+    )
+    return wrap(text, stdout_columns())
 
 
 def resources_text(config: "Config") -> str:

@@ -6,14 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import pytest
 
+from harvester import harvest, load_config
 from harvester.store import ObjectStore
 from tests.s3_server import S3, s3_server
 from tests.support import Reply, Scripted
@@ -294,3 +300,80 @@ def test_what_is_not_copied(place: Place) -> None:
     assert place("redo", "new", "--resource", "all").returncode == 0
     said = place("copy", "here", "new")
     assert (said.returncode, "has gone on without" in said.stderr) == (5, True), said.stderr
+
+
+def counting(endpoint: str, counts: Counter[str]) -> ThreadingHTTPServer:
+    """A proxy before the S3 server, which counts the kinds of requests."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            listed = self.command == "GET" and "list-type" in self.path
+            counts["LIST" if listed else self.command] += 1
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            upstream = HTTPConnection(urlsplit(endpoint).netloc)
+            upstream.request(self.command, self.path, body, dict(self.headers))
+            answer = upstream.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                    self.send_header(name, value)
+            length = answer.getheader("content-length") if self.command == "HEAD" else None
+            self.send_header("content-length", length or str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            upstream.close()
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass_on  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def test_what_a_page_costs(tmp_path: Path, s3: S3) -> None:
+    """One put a page, one for each hundred; nothing is listed or read for a page."""
+    pages, counts = 230, Counter[str]()
+    proxy = counting(s3.endpoint, counts)
+    options = {**s3.options, "endpoint": f"http://127.0.0.1:{proxy.server_port}"}
+    store = ObjectStore(f"s3://{s3.bucket()}/counted", options)
+    text = YAML.replace("URL", "out").partition("  - name: items")[0] + "  - {name: all, path: all}"
+    with Scripted(lambda _, asked: many(int(asked.get("page", "1")), pages)) as api:
+        path = tmp_path / "counted.yaml"
+        path.write_text(text.replace("BASE", api.base_url))
+        assert harvest(load_config(path), out=store).resources[0].pages == pages + 1
+    proxy.shutdown()
+    proxy.server_close()
+    assert pages <= counts["PUT"] <= 1.02 * pages + 8, counts
+    # At the end of the run each partition is read once: its segments, and the parts behind them.
+    behind = (pages + 1) % 100
+    assert counts["GET"] + counts["LIST"] + counts["HEAD"] <= behind + 14, counts
+
+
+def many(page: int, pages: int) -> Reply:
+    """One record a page, then none."""
+    return Reply({"data": [{"id": page}] if page <= pages else []})
+
+
+def test_plan_says_what_it_costs(tmp_path: Path, s3: S3) -> None:
+    """In words and in JSON; of a folder there is nothing to say."""
+    path = tmp_path / "c.yaml"
+    text = YAML.replace("BASE", "http://127.0.0.1:9/").replace(
+        "{file: shelves.csv, column: name}", "[a, b]"
+    )
+    path.write_text(text.replace("URL", f"s3://{s3.bucket()}/x"))
+    env = {**os.environ, **s3.env}
+    told = subprocess.run([sys.executable, "-m", "harvester", "plan", str(path), "--json"],
+                          capture_output=True, text=True, check=True, env=env)  # fmt: skip
+    store = json.loads(told.stdout)["store"]
+    assert (store["puts_per_page"], store["dollars_per_million_pages"]) == (1.0111, 5.06)
+    assert store["least_puts"] == 3 + 8
+    path.write_text(text.replace("URL", "out"))
+    told = subprocess.run([sys.executable, "-m", "harvester", "plan", str(path), "--json"],
+                          capture_output=True, text=True, check=True, env=env)  # fmt: skip
+    assert "store" not in json.loads(told.stdout)

@@ -1,0 +1,51 @@
+"""Says what it costs to keep pages in an object store: its requests, and their price.
+
+A part is put once and is its commit; segments repeat the lines of a hundred parts, and of ten
+segments, and so on. Nothing is listed or read while pages come.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harvester.model import url_of
+
+#: Puts for each page of a long partition: its part, and its share of the segments.
+PUTS_PER_PAGE: Final = 1 + 1 / 100 + 1 / 1_000 + 1 / 10_000 + 1 / 100_000
+#: What S3 Standard asks for a million PUT or LIST; other stores are near that.
+DOLLARS_PER_MILLION: Final = 5.0
+_EACH_RUN: Final = 8  # the lease, the probe, harvest.json, last_run.json
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCost:
+    """What the pages of a plan cost at least, where each partition has one."""
+
+    place: str
+    least_puts: int
+
+    @property
+    def least_dollars(self) -> float:
+        """Their price."""
+        return self.least_puts * DOLLARS_PER_MILLION / 1e6
+
+    @property
+    def dollars_per_million_pages(self) -> float:
+        """The price of a million pages, however many there are."""
+        return PUTS_PER_PAGE * DOLLARS_PER_MILLION
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form, `store` of `plan --json`."""
+        return {
+            "place": self.place,
+            "puts_per_page": round(PUTS_PER_PAGE, 4),
+            "dollars_per_million_pages": round(self.dollars_per_million_pages, 2),
+            "least_puts": self.least_puts,
+            "least_dollars": round(self.least_dollars, 6),
+        }
+
+
+def store_cost(place: str | os.PathLike[str], partitions: int) -> StoreCost | None:
+    """What so many partitions cost at least, of a page each; None where they go into a folder."""
+    url = url_of(place)
+    return None if url is None else StoreCost(url, partitions + _EACH_RUN)
