@@ -15,6 +15,7 @@ from harvester.model import (
     OpenWindows,
     Prefixes,
     Range,
+    Seeds,
     Spec,
     Step,
     Stretches,
@@ -48,7 +49,9 @@ def changed_partitions(
                 yield f"{place}.{key}: {problem}"
 
 
-def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str | None:
+def _not_grown(
+    old: Spec | Seeds, planned_at: datetime, new: Spec | Seeds, now: datetime
+) -> str | None:
     """Why `new` is not `old` with more at its end; None when it is. Partitions may be added, but
     those harvested must stay, and no record may come to lie in two of them.
     """
@@ -85,6 +88,12 @@ def _not_grown(old: Spec, planned_at: datetime, new: Spec, now: datetime) -> str
             if _is_less(new.maximum_depth, old.maximum_depth):
                 return f"maximum_depth was {old.maximum_depth}, is {new.maximum_depth}"
             return _not_grown(old.seeds, planned_at, new.seeds, now)
+        case Seeds(), Seeds():
+            if len(new.places) < len(old.places):
+                return f"seeds came from {len(old.places)} places, come from {len(new.places)}"
+            pairs = zip(old.places, new.places, strict=False)
+            told = (_not_grown(one, planned_at, other, now) for one, other in pairs)
+            return next(filter(None, told), None)
         case Prefixes(), Prefixes():
             gone = [sign for sign in old.signs if sign not in new.signs]
             return f"{gone[0]!r} is gone" if gone else None

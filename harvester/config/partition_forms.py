@@ -12,6 +12,7 @@ What is written becomes one of the plain values of `partitions`, and can be writ
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Annotated, Any, Literal, Self, assert_never
 
 from pydantic import (
@@ -61,6 +62,7 @@ from harvester.model import (
     Outside,
     Prefixes,
     Range,
+    Seeds,
     Spec,
     Step,
     Stretches,
@@ -262,7 +264,8 @@ class CrawlForm(Section):
     """Path into a page to the values that it leads to, such as `children[*].id`, or a list of
     paths."""
     seeds: "SeedForm"
-    """The values to begin with: a list, `{file: …}` or `{resource: …, field: …}`."""
+    """The values to begin with: a list, `{file: …}` or `{resource: …, field: …}`; or a list of all
+    of these, which lead into one walk."""
     maximum_depth: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """How many steps from the seeds are gone; 0 asks for the seeds only. Left out: to the end."""
 
@@ -278,14 +281,31 @@ ListForm = Annotated[
 
 
 def _which_seeds(value: object) -> str | None:
+    if isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+        return "several"
     kind = _which(value)
     return kind if kind in ("list", "file", "parent") else None
 
 
+def _which_seed(value: object) -> str | None:
+    return "value" if isinstance(value, Scalar) else _which_seeds(value)
+
+
+OneSeedForm = Annotated[
+    Annotated[
+        Annotated[Scalar, Reads(_value, {"type": ["string", "number", "boolean"]})], Tag("value")
+    ]
+    | Annotated[FileForm, Tag("file")]
+    | Annotated[ParentForm, Tag("parent")],
+    Discriminator(_which_seed),
+]
+"""A value that a crawl begins with, or where several come from."""
+
 SeedForm = Annotated[
     Annotated[ListForm, Tag("list")]
     | Annotated[FileForm, Tag("file")]
-    | Annotated[ParentForm, Tag("parent")],
+    | Annotated[ParentForm, Tag("parent")]
+    | Annotated[Annotated[tuple[OneSeedForm, ...], Field(strict=False)], Tag("several")],
     Discriminator(_which_seeds),
 ]
 """What people write for the values that a crawl begins with."""
@@ -361,7 +381,19 @@ def _spec(form: AnyForm) -> Spec:
     assert_never(form)
 
 
-def _seeds_of(form: "SeedForm") -> Values | FromFile | FromResource:
+def _seeds_of(form: "SeedForm") -> Values | FromFile | FromResource | Seeds:
+    if isinstance(form, tuple) and not all(isinstance(each, Scalar) for each in form):
+        return Seeds(
+            tuple(
+                _seed_place(tuple(group)) if is_value else _seed_place(each)
+                for is_value, group in groupby(form, lambda each: isinstance(each, Scalar))
+                for each in (None,) * is_value or group
+            )
+        )
+    return _seed_place(form)
+
+
+def _seed_place(form: Any) -> Values | FromFile | FromResource:
     match form:
         case FileForm():
             return FromFile(form.file, form.column, tuple(form.include.items()))
@@ -403,10 +435,19 @@ def _written(spec: Spec) -> Any:
             return prefixes_written(spec)
         case Crawl():
             deepest = {} if spec.maximum_depth is None else {"maximum_depth": spec.maximum_depth}
-            return {"crawl": list(spec.paths), "seeds": _written(spec.seeds), **deepest}
+            return {"crawl": list(spec.paths), "seeds": _seeds_written(spec.seeds), **deepest}
         case Windows() | OpenWindows():
             return _window_written(spec)
     assert_never(spec)
+
+
+def _seeds_written(seeds: Values | FromFile | FromResource | Seeds) -> Any:
+    if not isinstance(seeds, Seeds):
+        return _written(seeds)
+    found: list[Any] = []
+    for place in seeds.places:
+        found += place.values if isinstance(place, Values) else (_written(place),)
+    return found
 
 
 def _window_written(spec: Windows | OpenWindows) -> dict[str, Any]:

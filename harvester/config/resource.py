@@ -149,12 +149,16 @@ class Resource(Section):
         return list(dict.fromkeys(name for name in named if name.startswith(PARENT)))
 
     @property
-    def seeds_from(self) -> str | None:
-        """The resource whose records give the values that a crawl begins with."""
-        for spec in self.partitions.values():
-            if isinstance(spec, Crawl) and isinstance(spec.seeds, FromResource):
-                return spec.seeds.resource
-        return None
+    def seeds_from(self) -> list[str]:
+        """The resources whose records give the values that a crawl begins with, each once."""
+        found = [
+            place.resource
+            for spec in self.partitions.values()
+            if isinstance(spec, Crawl)
+            for place in spec.seed_places
+            if isinstance(place, FromResource)
+        ]
+        return list(dict.fromkeys(found))
 
     @property
     def planned_from(self) -> str | None:
@@ -169,8 +173,9 @@ class Resource(Section):
         for key, spec in self.partitions.items():
             if isinstance(spec, FromResource):
                 found.append((("partitions", key), spec))
-            elif isinstance(spec, Crawl) and isinstance(spec.seeds, FromResource):
-                found.append((("partitions", key, "seeds"), spec.seeds))
+            elif isinstance(spec, Crawl):
+                places = [each for each in spec.seed_places if isinstance(each, FromResource)]
+                found += [(("partitions", key, "seeds"), place) for place in places]
         return found
 
     @property

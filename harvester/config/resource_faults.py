@@ -74,9 +74,9 @@ def _crawl_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
             yield ("incremental",), "a crawl has no runs: each value is one partition"
         elif resource.refresh:
             yield ("refresh",), "a crawl is not refreshed: harvester redo asks for it again"
-        if getattr(spec.seeds, "include", ()):
+        if any(getattr(place, "include", ()) for place in spec.seed_places):
             yield ("partitions", key, "seeds", "include"), "what a crawl finds includes nothing"
-        if getattr(spec.seeds, "batch", None):
+        if any(getattr(place, "batch", None) for place in spec.seed_places):
             yield ("partitions", key, "seeds", "batch"), "a crawl asks for one value at a time"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import DataRefused
+from harvester.planning import copies_of
 from harvester.results import LAST_RUN, planned
 from harvester.store import (
     MANIFEST,
@@ -65,8 +66,8 @@ def copy(
     with target.claim():
         _copy_documents(source, target)
         for resource in asked.config.resources:
-            for key in resource.partitions:
-                _copy_document(source, target, f"{resource.name}.{key}.values.jsonl")
+            for name in copies_of(resource):
+                _copy_document(source, target, name)
         for partition in planned(source, asked):
             folder = folder_of(source, partition)
             lines = source.lines(folder)

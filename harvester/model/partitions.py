@@ -95,6 +95,13 @@ PARENT: Final = "parent."
 
 
 @dataclass(frozen=True, slots=True)
+class Seeds:
+    """Values that a crawl begins with, from several places, in their order."""
+
+    places: tuple[Values | FromFile | FromResource, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Crawl:
     """Values that the resource's own pages lead to, at `paths` into each page, beginning with
     `seeds`: a tree, or any graph, breadth first. Each value is one partition, however many pages
@@ -102,8 +109,13 @@ class Crawl:
     """
 
     paths: tuple[str, ...]
-    seeds: Values | FromFile | FromResource
+    seeds: Values | FromFile | FromResource | Seeds
     maximum_depth: int | None = None
+
+    @property
+    def seed_places(self) -> tuple[Values | FromFile | FromResource, ...]:
+        """Where its seeds come from, in order."""
+        return self.seeds.places if isinstance(self.seeds, Seeds) else (self.seeds,)
 
 
 Spec = (

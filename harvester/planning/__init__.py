@@ -27,6 +27,7 @@ from harvester.planning.incremental import (
 from harvester.planning.lists import Lists
 from harvester.planning.partition_values import (
     Value,
+    copies_of,
     inherited_values,
     outside_values,
     partition_records,
@@ -68,6 +69,7 @@ __all__ = [
     "Value",
     "begun",
     "closes_at",
+    "copies_of",
     "crawl_key",
     "crawled",
     "delta_runs",

@@ -95,7 +95,7 @@ class Feed:
     def _begin_crawl(self) -> bool:
         """Begin the next crawl that need not wait for seeds; whether there was one."""
         for resource in self._later:
-            if self._active and resource.seeds_from in self._names:
+            if self._active and self._names.intersection(resource.seeds_from):
                 continue
             self._later.remove(resource)
             followed = any(True for _ in self._plan.children_of(resource.name))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from harvester.config import Config, Resource
 from harvester.errors import ConfigError, DataRefused, Malformed, Problem
@@ -29,6 +29,7 @@ from harvester.model import (
     Outside,
     OutsideValues,
     Partition,
+    Seeds,
     Values,
     as_text,
     find,
@@ -62,10 +63,7 @@ def take_over(out: Place, config: Config, resource: Resource) -> list[str]:
     """
     notes = []
     store = store_at(out)
-    for key, written in resource.partitions.items():
-        spec = written.seeds if isinstance(written, Crawl) else written
-        if not isinstance(spec, FromFile):
-            continue
+    for key, spec in _files_of(resource):
         copy, path = _copy(store, resource, key), config.home / spec.path
         is_there = copy.is_there()
         if is_there and not path.exists():
@@ -78,6 +76,28 @@ def take_over(out: Place, config: Config, resource: Resource) -> list[str]:
                 copy.name, (json.dumps(pair, ensure_ascii=False).encode() + b"\n" for pair in pairs)
             )
     return notes
+
+
+def copies_of(resource: Resource) -> list[str]:
+    """The names of the documents that hold what was taken over from a resource's files."""
+    return [f"{resource.name}.{name}.values.jsonl" for name, _ in _files_of(resource)]
+
+
+def _files_of(resource: Resource) -> Iterator[tuple[str, FromFile]]:
+    """The files that values come from, each with the name of its copy."""
+    for key, spec in resource.partitions.items():
+        if isinstance(spec, Crawl):
+            for name, place in _places_of(key, spec):
+                if isinstance(place, FromFile):
+                    yield name, place
+        elif isinstance(spec, FromFile):
+            yield key, spec
+
+
+def _places_of(key: str, crawl: Crawl) -> Iterator[tuple[str, Values | FromFile | FromResource]]:
+    """Where the seeds of a crawl come from, each with the name of its copy, where it has one."""
+    for number, place in enumerate(crawl.seed_places):
+        yield f"{key}.{number}" if isinstance(crawl.seeds, Seeds) else key, place
 
 
 def outside_values(
@@ -117,17 +137,20 @@ def seed_values(
     `files` is as for `outside_values`.
     """
     crawl = resource.partitions[key]
-    spec = crawl.seeds if isinstance(crawl, Crawl) else crawl
-    match spec:
-        case Values():
-            yield from spec.values
-        case FromFile():
-            copy = _copy(store_at(out), resource, key)
-            pairs = _merged(copy, config.home / spec.path, spec) if files else copy.values()
-            yield from (value for value, _ in pairs)
-        case FromResource():
-            found = _from_records(out, config, resource, spec, parents())
-            yield from (value for value, _ in found)
+    for name, spec in _places_of(key, crawl) if isinstance(crawl, Crawl) else ():
+        match spec:
+            case Values():
+                yield from spec.values
+            case FromFile():
+                copy = _copy(store_at(out), resource, name)
+                pairs = _merged(copy, config.home / spec.path, spec) if files else copy.values()
+                yield from (value for value, _ in pairs)
+            case FromResource():
+                own = (parent for parent in parents() if parent.resource == spec.resource)
+                found = _from_records(out, config, resource, spec, own)
+                yield from (value for value, _ in found)
+            case _:
+                assert_never(spec)
 
 
 def partition_records(

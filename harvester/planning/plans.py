@@ -150,7 +150,7 @@ class Plan:
         """Whether parents or seeds in other shares are not finished, so that their children, which
         may be in this one, are not known.
         """
-        seeds = [resource.seeds_from] if resource.seeds_from and shard.has_first() else []
+        seeds = resource.seeds_from if shard.has_first() else []
         for name in (*resource.parent_names, *seeds):
             parents = self._resources[name]
             if self.awaits_others(parents, shard):
@@ -173,8 +173,8 @@ class Plan:
 
     def seed_parents(self, resource: Resource) -> Parents:
         """Gives the partitions whose records hold the seeds of a crawl."""
-        name = resource.seeds_from
-        return lambda: self.finished(name) if name else ()
+        names = resource.seeds_from
+        return lambda: (parent for name in names for parent in self.finished(name))
 
     def _bases(self, resource: Resource) -> Iterator[Partition]:
         if not resource.parents:

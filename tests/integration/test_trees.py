@@ -14,6 +14,7 @@ import pytest
 
 from harvester import harvest, iter_records, plan, status, verify
 from harvester.errors import ConfigError
+from harvester.export import copy
 from harvester.planning import least
 from tests.support import ENVIRONMENT, Reply, Scripted, command, config
 
@@ -218,6 +219,46 @@ def test_seeds_from_elsewhere(kind: str, tmp_path: Path) -> None:
     assert list(dict.fromkeys(item["of"] for item in found)) == ["x", "a", "y", "b", "z"]
 
 
+def test_seeds_from_several_places_lead_into_one_walk(tmp_path: Path) -> None:
+    """Values, the records of two resources, and two files, in that order, each once; a run after
+    that finds them all where they were, and so does a copy.
+    """
+    more = """
+  - {name: roots, path: roots, data_selector: roots}
+  - {name: tops, path: tops, data_selector: roots}
+"""
+    seeds = (
+        "[x, 7, {resource: roots, field: name}, {file: one.txt}, {resource: tops, field: name}, "
+        "{file: two.txt}]"
+    )
+    (tmp_path / "one.txt").write_text("c\nx\n")
+    (tmp_path / "two.txt").write_text("e\n")
+    edges = {"x": ["y", "e"], "y": ["x", "d"], "c": ["q"]}
+    tops = {"/roots": ["a", "b", "x"], "/tops": ["d", "a"]}
+    nodes = Graph(edges)
+
+    def respond(path: str, asked: Mapping[str, str]) -> Reply:
+        if path in tops:
+            return Reply({"roots": [{"name": name} for name in tops[path]]})
+        return nodes(path, asked)
+
+    out, expected = tmp_path / "out", ["x", "7", "a", "b", "c", "d", "e", "y", "q"]
+    crawl = f'{{crawl: "nodes[*].children[*].id", seeds: {seeds}}}'
+    with Scripted(respond) as server:
+        asked = config(tmp_path, yaml(crawl, more), server.base_url)
+        assert harvest(asked, out=out).complete
+        assert Counter(each["id"] for each in server.asked if "id" in each) == Counter(expected)
+        (tmp_path / "one.txt").unlink()
+        before = len(server.asked)
+        assert harvest(asked, out=out).complete
+        assert len(server.asked) == before
+    copy(out, tmp_path / "copy")
+    for folder in (out, tmp_path / "copy"):
+        found = [json.loads(record) for record in iter_records(folder, resources=["nodes"])]
+        assert list(dict.fromkeys(item["of"] for item in found)) == expected
+        assert status(folder).complete
+
+
 def test_details_of_what_a_crawl_finds(tmp_path: Path) -> None:
     """The records of a crawl are parents like any others."""
     more = """
@@ -311,6 +352,11 @@ def test_a_folder_that_is_moved_away_is_harvested_again(tmp_path: Path) -> None:
         ("{crawl: a, seeds: {resource: others, field: id}}", "unknown resource 'others'"),
         ("{crawl: a, seeds: {resource: nodes, field: id}}", "is its own ancestor"),
         ("{crawl: a, seeds: [a, a]}", "stands twice"),
+        ("{crawl: a, seeds: [a, {resource: others, field: id}]}", "unknown resource 'others'"),
+        ("{crawl: a, seeds: [a, {resource: nodes, field: id}]}", "is its own ancestor"),
+        ("{crawl: a, seeds: [a, {fil: b}]}", "seeds"),
+        ("{crawl: a, seeds: [{file: b, colum: c}]}", "colum"),
+        ("{crawl: a, seeds: [[a], {file: b}]}", "seeds"),
         ("{crawl: a, seeds: [a]}, other: [1]", "the only key"),
     ],
 )
