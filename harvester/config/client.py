@@ -1,6 +1,6 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -89,6 +89,10 @@ class Limits(Section):
     """Bytes of one cursor."""
 
 
+#: A host as in `allowed_hosts`, or all others.
+HOST_OR_ALL: Final = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\*)$"
+
+
 def _slashed(url: str) -> str:
     # What a reference ends with is only known with the environment: `Config.base_url`.
     return url if url.endswith(("/", "}")) else f"{url}/"
@@ -116,6 +120,12 @@ class Client(Section):
     """How often and how long a failed page is tried again."""
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of requests, all of them kept: one, or a list."""
+    per_host: dict[
+        Annotated[str, Field(pattern=HOST_OR_ALL)],
+        Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()],
+    ] = Field(default_factory=dict)
+    """Budgets of single hosts, on top of `rate_limit`, where a harvest goes to several: by `host`
+    or `host:port`; `*` is for each of the others, on its own."""
     adaptive_pace: bool = True
     """Whether, once the server has asked for fewer requests (429, Retry-After), they leave at the
     pace that it is found to bear: of each resource on its own, and never above rate_limit."""

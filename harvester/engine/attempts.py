@@ -54,6 +54,7 @@ from harvester.http import (
     RetryBudget,
     Transport,
     Wait,
+    at_host,
     exhausted,
     origin_in,
 )
@@ -139,6 +140,7 @@ class Attempts(WaitingPolicy):
             source.endpoint, run.access, timeout, run.transport, cookies, run.clock
         )
         self._attempt = 0  # the one under way, from 1; renewals are of the same one
+        self._scope = partition.resource
         self._left_at = 0.0  # when its request left
         self._said: str | None = None  # by the last answer that was whole and no page
 
@@ -262,6 +264,11 @@ class Attempts(WaitingPolicy):
         """Tell of the refusal; the same is asked again at once."""
         self.lost(self._attempt, 0.0, error)
 
+    def aim(self, host: Callable[[], str]) -> None:
+        """Wait by the budgets of that host, too, where hosts have any."""
+        if self._run.config.client.per_host:
+            self._scope = at_host(self._partition.resource, host())
+
     def turn(self, ready: Callable[[], Ready]) -> Ready:
         """Wait until every budget, and the server, lets the next request leave; gives what `ready`
         gave at that moment.
@@ -273,7 +280,7 @@ class Attempts(WaitingPolicy):
         deadline = self._run.config.client.retry.deadline
         while True:
             gave = ready()
-            wait = self._run.limit.take(self._partition.resource)
+            wait = self._run.limit.take(self._scope)
             if wait is None:
                 self._left_at = self._run.clock()
                 return gave

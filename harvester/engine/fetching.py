@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from harvester.auth import Access
 from harvester.config import Config, Timeout
@@ -71,6 +72,9 @@ class WaitingPolicy:
         """Wait until the next request may leave; give what `ready` gave at that moment."""
         return ready()
 
+    def aim(self, host: Callable[[], str]) -> None:
+        """A request is to be made, to the host that `host` gives."""
+
     def stopping(self) -> bool:
         """Whether nobody wants the page any more."""
         return False
@@ -103,6 +107,7 @@ def fetch_page(
     Raises what the policy, the access, the transport and `read` raise.
     """
     access = channel.access
+    policy.aim(lambda: _host(channel.endpoint, wanted))
     for renewals in range(_MOST_RENEWALS + 1):
         used = policy.turn(access.credentials)
         try:
@@ -116,6 +121,13 @@ def fetch_page(
             access.accepted(used)
             return exchanged
     raise AssertionError("the last renewal has raised")
+
+
+def _host(endpoint: Endpoint, wanted: Wanted) -> str:
+    """The host that a page is asked for at, with the port where it is not the usual one."""
+    asked = endpoint.secrets.reveal(wanted.cursor)
+    request = endpoint.request(wanted.partition, asked, wanted.number, Credentials())
+    return urlsplit(request.url).netloc.lower()
 
 
 def _exchanged(

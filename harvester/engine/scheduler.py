@@ -46,7 +46,7 @@ from harvester.errors import (
     is_want_of_threads,
     no_more_threads,
 )
-from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport
+from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport, host_scope
 from harvester.model import Address, OpenWindows, Partition, Shard, Windows, place_of_text
 from harvester.paging import paginator_of
 from harvester.planning import (
@@ -437,7 +437,12 @@ def running(
         resource.name: [shared(budget, shard) for budget in resource.rate_limit]
         for resource in config.resources
     }
-    budgets = {SHARED: of_client, **of_resources}
+    of_hosts = {
+        host: [shared(budget, shard) for budget in each]
+        for host, each in config.client.per_host.items()
+    }
+    remembered = {host_scope(host): each for host, each in of_hosts.items() if host != "*"}
+    budgets = {SHARED: of_client, **of_resources, **remembered}
     try:
         with (
             Recent(store.own, budgets, shard=shard.label if shard else "") as recent,
@@ -450,10 +455,11 @@ def running(
                 fingerprints=asked.fingerprints,
                 access=access,
                 limit=RateLimit(
-                    config.client.rate_limit,
+                    of_client,
                     of_resources,
                     recent=recent,
                     adaptive=config.client.adaptive_pace,
+                    hosts=of_hosts,
                     margin_s=MARGIN_S if config.concurrency.processes > 1 else 0.0,
                 ),
                 again=RetryBudget(config.client.retry.budget, config.client.retry.max_wait),

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from harvester.http.ratelimit import Limit as Limit
     from harvester.http.ratelimit import RateLimit as RateLimit
     from harvester.http.ratelimit import Wait as Wait
+    from harvester.http.ratelimit import at_host as at_host
     from harvester.http.ratelimit import exhausted as exhausted
+    from harvester.http.ratelimit import host_scope as host_scope
     from harvester.http.ratelimit import longest as longest
     from harvester.http.ratelimit import server_wait as server_wait
     from harvester.http.ratelimit import wait_of as wait_of
@@ -37,6 +39,8 @@ _HOMES = {
     "PACED": "ratelimit",
     "USED_UP": "ratelimit",
     "Wait": "ratelimit",
+    "at_host": "ratelimit",
+    "host_scope": "ratelimit",
     "exhausted": "ratelimit",
     "longest": "ratelimit",
     "server_wait": "ratelimit",
@@ -72,7 +76,9 @@ __all__ = [
     "Transport",
     "Wait",
     "Watch",
+    "at_host",
     "exhausted",
+    "host_scope",
     "longest",
     "origin_in",
     "server_wait",

@@ -27,6 +27,8 @@ USED_UP: Final = "the server's rate limit is used up"
 PACED: Final = "the pace that the server bears"
 
 _MILLISECONDS: Final = 1e11  # a larger reset is epoch milliseconds,
+_MOST_SCOPES: Final = 100_000
+_AT: Final = "\t"  # no resource's name has it
 _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
 
 
@@ -41,6 +43,16 @@ class Wait:
     reason: str
     asked: bool = True
     promised: bool = False
+
+
+def at_host(scope: str, host: str) -> str:
+    """The scope of a resource's requests to one host."""
+    return f"{scope}{_AT}{host}"
+
+
+def host_scope(host: str) -> str:
+    """The name of a host's budgets among those that are remembered."""
+    return f"{_AT}{host}"
 
 
 class Limit(Protocol):
@@ -79,11 +91,12 @@ class RateLimit:
         recent: Recent | None = None,
         adaptive: bool = True,
         margin_s: float = 0.0,
+        hosts: Mapping[str, Sequence[Budget]] | None = None,
     ) -> None:
         """`recent` holds the requests of earlier runs; those of this run are added.
         `adaptive` finds the pace that the server bears, of each resource, below the budgets.
         `margin_s` is added to each period: requests of several processes reach the server less
-        evenly than they were let go.
+        evenly than they were let go. `hosts` have budgets of their own, `*` each of the others.
         """
         self._clock = clock
         self._lock = threading.Lock()
@@ -99,6 +112,9 @@ class RateLimit:
 
         shared = logs(SHARED, client)
         self._logs = {name: [*shared, *logs(name, budgets)] for name, budgets in resources.items()}
+        self._new_logs = logs
+        self._hosts = hosts or {}
+        self._of_hosts: dict[str, list[_Log]] = {}
         self._held: dict[str, tuple[float, str]] = {}
         self._paces = {name: Pace() for name in resources} if adaptive else {}
 
@@ -114,12 +130,14 @@ class RateLimit:
         """
         with self._lock:
             now = self._clock()
+            logs = self._logs[scope] if scope in self._logs else self._logs_at(scope)
+            scope = scope.partition(_AT)[0]
             until, reason = self._held.get(scope, (now, ""))
             longest = Wait(until - now, reason)
             pace = self._paces.get(scope)
             if pace and (wait := pace.wait_s(now)) > longest.seconds:
                 longest = Wait(wait, PACED, asked=False)
-            for log in self._logs[scope]:
+            for log in logs:
                 wait = log.wait_s(now)
                 if wait > longest.seconds:
                     longest = Wait(wait, str(log), asked=False)
@@ -127,11 +145,26 @@ class RateLimit:
                 return longest
             if pace:
                 pace.leave(now + longest.seconds)
-            for log in self._logs[scope]:
+            for log in logs:
                 log.sent.append(now + longest.seconds)
                 if self._recent and log.ring:
                     log.ring.note(self._recent.now() + longest.seconds)
             return replace(longest, promised=True) if longest.seconds > 0 else None
+
+    def _logs_at(self, scope: str) -> "list[_Log]":
+        """The budgets of a resource, and those of the host that it goes to."""
+        resource, _, host = scope.partition(_AT)
+        named = (each for each in (host, host.partition(":")[0]) if each in self._hosts)
+        key = next(named, host)
+        if host and key not in self._of_hosts:
+            budgets = self._hosts.get(key, self._hosts.get("*", ()))
+            self._of_hosts[key] = self._new_logs(host_scope(key), budgets)
+            for log in self._of_hosts[key]:
+                log.host = key
+        logs = [*self._logs[resource], *self._of_hosts.get(key, ())]
+        if len(self._logs) < _MOST_SCOPES:
+            self._logs[scope] = logs
+        return logs
 
     def hold(self, scope: str, wait: Wait) -> None:
         """Let no request of `scope` leave before the wait is over."""
@@ -173,6 +206,7 @@ class _Log:
         self._budget = budget
         self._per = budget.per + margin_s
         self.ring = ring
+        self.host = ""  # whose budget it is
         self.sent: deque[float] = deque(maxlen=budget.requests)
 
     def wait_s(self, now: float) -> float:
@@ -184,7 +218,8 @@ class _Log:
         return max(latest, self.sent[0] + self._per - now)
 
     def __str__(self) -> str:
-        return f"rate_limit of {self._budget.requests} per {self._budget.per:g} s"
+        what = f"per_host budget of {self.host}," if self.host else "rate_limit of"
+        return f"{what} {self._budget.requests} per {self._budget.per:g} s"
 
 
 def server_wait(headers: Mapping[str, str], now_epoch: float) -> float | None:

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.config import Budget
-from harvester.http.ratelimit import RateLimit, Wait, exhausted, server_wait, window_reset
+from harvester.http.ratelimit import (
+    RateLimit,
+    Wait,
+    at_host,
+    exhausted,
+    server_wait,
+    window_reset,
+)
 from tests.examples import examples
 
 NOW = 1_700_000_000.0
@@ -369,3 +376,28 @@ def test_exhausted(headers: Mapping[str, str], seconds: float | None) -> None:
     """A good answer that says nothing remains announces the wait of the next request."""
     announced = exhausted(headers, NOW)
     assert (announced and announced.seconds) == seconds
+
+
+def test_hosts_have_budgets_of_their_own() -> None:
+    """By name, with or without a port; `*` is for each of the others, and all are below the
+    client's and the resource's.
+    """
+    clock = Clock()
+    hosts = {"slow.example": [budget(1, 10)], "*": [budget(2, 10)]}
+    rates = RateLimit([budget(100, 10)], {"a": (), "b": [budget(1, 1)]}, clock, hosts=hosts)
+
+    def waits(host: str, scope: str = "a") -> list[float]:
+        found = [rates.take(at_host(scope, host)) for _ in range(3)]
+        return [wait.seconds if wait else 0.0 for wait in found]
+
+    assert waits("slow.example") == [0, 10, 10]
+    assert waits("slow.example:8443") == [10, 10, 10]
+    assert waits("one.example") == [0, 0, 10]
+    assert waits("two.example") == [0, 0, 10]
+    assert waits("two.example:81", "b") == [0, 1, 1]
+    assert rates.take("a") is None
+    wait = rates.take(at_host("a", "slow.example"))
+    assert wait
+    assert wait.reason == "per_host budget of slow.example, 1 per 10 s"
+    clock.now = 10.0
+    assert waits("slow.example", "b") == [0, 10, 10]

@@ -116,3 +116,43 @@ def test_retries_are_a_share_of_the_requests(tmp_path: Path) -> None:
     assert summary.resources[0].records == 8 * 8 * 3
     assert [message for message in warned if "retry.budget: 20% of the requests" in message]
     assert len(warned) == 1
+
+
+def test_a_host_has_a_budget_of_its_own(tmp_path: Path) -> None:
+    """Another one that the harvest goes to is not held back by it."""
+    text = """
+version: 1
+name: hosts
+client:
+  base_url: http://127.0.0.1:1/
+  allowed_hosts: ["localhost:PORT"]
+  per_host: {"localhost": {requests: 3, per: 1s}}
+resources:
+  - {name: links, path: links, data_selector: data}
+  - name: pages
+    path: "{link}"
+    partitions: {link: {resource: links, field: url}}
+    paginator: {type: single_page}
+output: {fsync: false}
+"""
+    times: list[float] = []
+
+    def respond(path: str, asked: Mapping[str, str]) -> Reply:
+        if path == "/links":
+            hosts = ("localhost", "127.0.0.1")
+            data = [{"url": f"http://{host}:{port}/{host}/{n}"} for n in range(7) for host in hosts]
+            return Reply({"data": data})
+        if path.startswith("/localhost/"):
+            times.append(time.monotonic())
+        return Reply({"path": path})
+
+    with Scripted(respond) as listening:
+        port = listening.server_port
+        began = time.monotonic()
+        asked = config(tmp_path, text.replace("PORT", str(port)), listening.base_url)
+        summary = harvest(asked, out=tmp_path / "out")
+        assert summary.complete
+        assert len(listening.asked) == 15
+    assert times[6] - began >= 2.0
+    assert summary.run
+    assert any("per_host budget of localhost, 3 per 1 s" in why for why in summary.run.waits_s)

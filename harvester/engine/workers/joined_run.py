@@ -50,7 +50,7 @@ def joined_run(
     names = [resource.name for resource in config.resources]
     budgeted = (
         names
-        if config.client.rate_limit
+        if config.client.rate_limit or config.client.per_host
         else [resource.name for resource in config.resources if resource.rate_limit]
     )
     limit = SharedLimit(line, budgeted, names)
