@@ -1,7 +1,9 @@
 """Commands for before a harvest: is the YAML right, and what will it ask for?"""
 
 import os
+import re
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -60,8 +62,8 @@ def init(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A curl line (in quotes, or as it is), a URL, an OpenAPI 3 document, or - for "
-            "stdin.",
+            help="A curl line (in quotes, or as it is), a URL, an OpenAPI 3 document, a Postman "
+            "collection, a HAR file, or - for stdin.",
         ),
     ] = None,
     from_: Annotated[
@@ -95,10 +97,11 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Write the YAML for an API, from a curl line, a URL or an OpenAPI document.
+    """Write the YAML for an API, from a curl line, a URL, an OpenAPI document or a recording.
 
     Fetches a page, finds the records and how the API pages, and proves it by a second page: at
-    most twelve requests. Secrets stay out of the file: it names variables.
+    most twelve requests. Secrets stay out of the file: it names variables. A Postman collection or
+    a HAR file is read with the answers that it has, and nothing is asked.
 
     \b
     harvester init 'curl -H "Authorization: Bearer $TOKEN" https://api.example.org/v1/items'
@@ -117,6 +120,9 @@ def init(
         return
     if not source:
         raise typer.BadParameter("a curl line, a URL, an OpenAPI document or --from is wanted")
+    if recorded := _recorded(source):
+        _of_recording(recorded, out, name, operation or (), force=force)
+        return
     found = given(
         source,
         lambda: sys.stdin.read(_LONGEST_LINE),
@@ -144,6 +150,53 @@ def init(
     else:
         save(path, proposal.text, force=force)
     say(proposal_text(proposal, None if to_stdout else path, program()))
+
+
+def _recorded(source: list[str]) -> Path | None:
+    """The recording that is given, if it is one."""
+    from harvester.importer import is_recorded
+
+    if len(source) != 1 or not source[0].lower().endswith((".har", ".json")):
+        return None
+    path = Path(source[0])
+    try:
+        return path if path.is_file() and is_recorded(path) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _of_recording(
+    path: Path, out: Path | None, name: str | None, operation: Sequence[str], *, force: bool
+) -> None:
+    """Write what a recording has, as `import` does: a file for each API that it asks."""
+    from harvester.importer import import_file
+    from harvester.scaffold import named, refuse_existing, save
+
+    if name is not None:
+        named((), name)  # refuses what is no name
+    if operation:
+        raise typer.BadParameter("is for OpenAPI documents", param_hint="--operation")
+    found = import_file(path)
+    for stream in found.streams:
+        if not stream.imported:
+            say(f"not taken: {stream.name}: {'; '.join(stream.missing)}")
+    if not found.texts:
+        say(f"{path}: nothing in it can be harvested; nothing is written")
+        raise typer.Exit(3)
+    if len(found.texts) > 1 and (out is not None or name is not None):
+        names = ", ".join(found.texts)
+        raise typer.BadParameter(
+            f"{path} asks several APIs, each a file of its own ({names}): no --out or --name"
+        )
+    for given_name, written in found.texts.items():
+        text = re.sub(r"(?m)^name: .*$", f"name: {name}", written, count=1) if name else written
+        file = out or Path(f"{name}.yaml" if name else given_name)
+        if str(file) == "-":
+            answer(text.removesuffix("\n"))
+            continue
+        refuse_existing(file, force=force)
+        save(file, text, force=force)
+        say(f"wrote {file}\nNext:\n  harvester check {file} --live\n  harvester run {file}")
 
 
 def _copy(

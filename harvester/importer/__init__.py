@@ -6,7 +6,7 @@ recorded, which `recordings` turns into resources. `writing` makes the files and
 loader takes them; `outcome` is what they share.
 """
 
-from harvester.importer.importing import import_file
+from harvester.importer.importing import import_file, is_recorded
 from harvester.importer.outcome import Imported, Stream
 
-__all__ = ["Imported", "Stream", "import_file"]
+__all__ = ["Imported", "Stream", "import_file", "is_recorded"]

@@ -31,6 +31,15 @@ def import_file(path: str | os.PathLike[str]) -> Imported:
     return Imported(str(path), tuple(streams), texts)
 
 
+def is_recorded(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a Postman collection or a HAR file; False where it cannot be read."""
+    try:
+        tree = tree_of(Path(path))
+    except ConfigError:
+        return False
+    return is_har(tree) or is_collection(tree)
+
+
 def _read(tree: Any, path: Path, name: str) -> tuple[list[Stream], list[Group]]:
     prefix = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
     prefix = prefix if prefix[:1].isalpha() else f"API_{prefix}"

@@ -18,7 +18,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,}|localhost|[0-9.]+")
 class Ask:
     """One request. `url` has no query; `client` are further keys of the YAML's `client`; `notes`
     say what could not be honoured; `known` are the names of parameters that the API documents
-    (None: nobody says); `format` what its pages are written in, where that is not JSON.
+    (None: nobody says); `format` what its pages are written in, where that is not JSON; `auth` the
+    YAML's `client.auth`, where a document says it.
     """
 
     url: str = field(repr=False)
@@ -34,6 +35,7 @@ class Ask:
     known: tuple[str, ...] | None = None
     title: str = ""
     format: str | None = None
+    auth: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def sent(self) -> dict[str, Any]:

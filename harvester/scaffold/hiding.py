@@ -55,6 +55,13 @@ class Hidden:
 def hide(ask: Ask, prefix: str, env: Mapping[str, str]) -> Hidden:
     """Move every secret of the request into a variable whose name begins with `prefix`."""
     found = Hidden(ask)
+    if ask.auth is not None:
+        found.auth = dict(ask.auth)
+        found.explanations |= {
+            name: f"the {part.replace('_', ' ')} that the API's owner gave to this client"
+            for part in ("client_id", "client_secret")
+            for name in names(str(ask.auth.get(part, "")))
+        }
     hiding = _Hiding(found, prefix, env)
     found.ask = replace(ask, **changed(ask, hiding.of_the_environment))
     hiding.login()

@@ -187,7 +187,10 @@ def _secured(
     for name in names:
         scheme = _resolved(document, schemes.get(name, {}))
         kind, way = scheme.get("type"), str(scheme.get("scheme", "")).lower()
-        if (kind == "http" and way == "bearer") or kind in ("oauth2", "openIdConnect"):
+        asks = [scope for one in wanted[:1] for scope in one.get(name) or ()]
+        if kind == "oauth2" and (auth := _flow(scheme, ask.url, asks)):
+            ask = replace(ask, auth=auth)
+        elif (kind == "http" and way == "bearer") or kind in ("oauth2", "openIdConnect"):
             token = f"Bearer {mark(f'{prefix}_TOKEN')}"
             ask = replace(ask, headers={**ask.headers, "Authorization": token})
         elif kind == "http" and way == "basic":
@@ -199,6 +202,42 @@ def _secured(
             pair = (str(scheme.get("name")), mark(f"{prefix}_API_KEY"))
             ask = replace(ask, params=(*ask.params, pair))
     return ask
+
+
+#: The flows that a run can follow, in the order in which they are preferred.
+_FLOWS: Final = (
+    ("clientCredentials", "oauth2_client_credentials", None),
+    ("authorizationCode", "oauth2_authorization_code", "authorization"),
+    ("deviceAuthorization", "oauth2_device_code", "device_authorization"),
+)
+
+
+def _flow(scheme: Mapping[str, Any], url: str, scopes: Sequence[Any]) -> dict[str, Any] | None:
+    """The `auth` of an OAuth 2 scheme; None where none of its flows can be followed.
+
+    Its variables are called after the host that gives the token: that of another API's owner gets
+    none of this one's.
+    """
+    flows = scheme.get("flows") or {}
+    for name, kind, page in _FLOWS:
+        flow = flows.get(name)
+        if not isinstance(flow, dict) or not flow.get("tokenUrl"):
+            continue
+        token_url = urljoin(url, str(flow["tokenUrl"]))
+        prefix = re.sub(r"\W+", "_", api_word(token_url) or "api").upper()
+        auth = {"type": kind}
+        if page is not None:
+            key = "deviceAuthorizationUrl" if page.startswith("device") else "authorizationUrl"
+            if not flow.get(key):
+                continue
+            auth[f"{page}_url"] = urljoin(url, str(flow[key]))
+        auth |= {"access_token_url": token_url, "client_id": mark(f"{prefix}_CLIENT_ID")}
+        if page is None:
+            auth["client_secret"] = mark(f"{prefix}_CLIENT_SECRET")
+        if scopes:
+            auth["scope"] = " ".join(map(str, scopes))
+        return auth
+    return None
 
 
 def _value(document: Mapping[str, Any], parameter: Mapping[str, Any]) -> Any:

@@ -14,8 +14,9 @@ from harvester.scaffold.deciding import Decided, decide, decide_offline
 from harvester.scaffold.declaring import api_word, client_of, last_word, resource_of, whole
 from harvester.scaffold.hiding import Hidden, hide
 from harvester.scaffold.probing import Probe
+from harvester.scaffold.spans import Span, span_of, told_of, windowed
 from harvester.scaffold.variables import names
-from harvester.scaffold.writing import yaml_text
+from harvester.scaffold.writing import wrapped, yaml_text
 from harvester.security import Secrets
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -91,8 +92,11 @@ def propose(
     hidden = [hide(one.ask, prefix, env) for one in wanted]
     values = {key: value for each in hidden for key, value in each.values.items()}
     known = {**env, **values}
-    if not offline:
+    if not offline and not needs_login(hidden[0]):
         _refuse_unset(hidden, known)
+    if login := needs_login(hidden[0]):
+        offline = True
+        hidden[0].notes.append(login)
     decided = [
         decide_offline(each.ask, one.page)
         if offline
@@ -120,11 +124,18 @@ def _put_together(
         resource_of(each.ask, title, each.selector, each.guess, each.key)
         for title, each in zip(titles, decided, strict=True)
     ]
+    resources = [
+        windowed(resource, span) if (span := _span(each)) else resource
+        for resource, each in zip(resources, decided, strict=True)
+    ]
     comments = {
         place: lines
         for index, each in enumerate(decided)
         for place, lines in telling.comments_of(first, each, index, rate).items()
     }
+    for index, each in enumerate(decided):
+        if span := _span(each):
+            comments["resources", index, "partitions"] = wrapped(told_of(span), 4)
     tree = whole(name, client, resources)
     exports = _exports(hidden)
     needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
@@ -155,6 +166,22 @@ def _put_together(
         tuple(decided),
         values,
     )  # fmt: skip
+
+
+def needs_login(hidden: Hidden) -> str | None:
+    """What a person has to do first, where a login is what lets a run in; None elsewhere."""
+    kind = (hidden.auth or {}).get("type")
+    if kind not in ("oauth2_authorization_code", "oauth2_device_code"):
+        return None
+    return (
+        "log in once with `harvester login FILE`; until then nothing could be asked, so that all "
+        "of it is a guess from the document: then see `harvester check FILE --live`"
+    )
+
+
+def _span(decided: Decided) -> Span | None:
+    guess = decided.guess
+    return span_of(decided.ask, (*guess.without, *guess.first, *guess.spread))
 
 
 def names_needed(hidden: Sequence[Hidden]) -> list[str]:

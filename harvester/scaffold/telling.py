@@ -10,6 +10,7 @@ from harvester.http import window_reset
 from harvester.model import duration, fit, number, one_line
 from harvester.scaffold.deciding import Decided, total_claimed
 from harvester.scaffold.hiding import Hidden
+from harvester.scaffold.spans import hints, span_of, told_of
 from harvester.scaffold.variables import shown
 from harvester.scaffold.writing import Key, wrapped
 from harvester.security import Secrets
@@ -103,6 +104,9 @@ def findings_of(decided: Decided) -> list[str]:
     options = ", ".join(
         f"{key}: {value}" for key, value in decided.guess.paginator.items() if key != "type"
     )
+    guess = decided.guess
+    if span := span_of(decided.ask, (*guess.without, *guess.first, *guess.spread)):
+        lines.append(f"windows: {told_of(span)}")
     lines.append(f"paging: {decided.guess.type}{f' ({options})' if options else ''}")
     if decided.proof is None and decided.guess.type == "single_page":
         return [*lines, "because: nothing was asked, and the line says nothing of pages"]
@@ -142,6 +146,9 @@ def open_questions(decided: Decided) -> list[str]:
         found.append(decided.more.says(_came(decided)))
     if "base_page" in decided.guess.unsure:
         found.append("whether the API counts pages from 0 or from 1 (base_page)")
+    without = (*decided.guess.without, *decided.guess.spread)
+    if span_of(decided.ask, (*without, *decided.guess.first)) is None:
+        found += hints(decided.ask, without)
     if decided.guess.first:
         names = ", ".join(decided.guess.first)
         found.append(f"only the first page is asked with {names}: the next was refused with it")
