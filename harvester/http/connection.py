@@ -16,11 +16,11 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -150,11 +150,24 @@ class _StrictLines(io.BufferedReader):
         return line
 
 
-class _StrictResponse(http.client.HTTPResponse):
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What http.client makes its stream of."""
+
+    sock: socket.socket
+
+    def makefile(self, mode: str) -> "_StrictLines":
+        """The stream."""
+        return _StrictLines(_WatchedSocket(self.sock))
+
+
+class StrictResponse(http.client.HTTPResponse):
+    """http.client's response, its head read strictly. `pairs` are the headers as they came."""
+
+    pairs: list[tuple[str, str]]
+
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        lenient, self.fp = self.fp, _StrictLines(_WatchedSocket(sock))
-        lenient.close()
+        super().__init__(_Opened(sock), *args, **options)  # type: ignore[arg-type]  # all it asks for
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip every interim answer (RFC 9110 section 15.2), but one that ends HTTP."""
@@ -164,7 +177,7 @@ class _StrictResponse(http.client.HTTPResponse):
                 return version, status, reason
             _headers(self.fp)
 
-    def begin(self) -> None:
+    def head(self) -> None:
         """Read the head, as http.client does but for its parser, which is one of mail: it takes a
         quarter of the time that a small page needs on the wire.
         """
@@ -174,16 +187,34 @@ class _StrictResponse(http.client.HTTPResponse):
         if not version.startswith("HTTP/1."):
             raise http.client.UnknownProtocol(version)
         self.version = 10 if version == "HTTP/1.0" else 11
-        self.headers = self.msg = _headers(self.fp)
+        self.pairs = _headers(self.fp)
+        found: dict[str, list[str]] = {}
+        for name, value in self.pairs:
+            found.setdefault(name.lower(), []).append(value)
         # How long the body is, `body_chunks` finds out; here it counts whether it has an end.
-        ends = "transfer-encoding" in self.msg or "content-length" in self.msg
-        self.will_close = self._check_close() or not (ends or status in _BODILESS)  # type: ignore[attr-defined]  # not in stubs
+        ends = "transfer-encoding" in found or "content-length" in found
+        self.will_close = self._closes(found) or not (ends or status in _BODILESS)
         # urllib3 would say so too, but leave the socket open until the next garbage collection.
-        if len(set(_tokens(self.msg.get_all("Content-Length", [])))) > 1:
+        if len(set(_tokens(found.get("content-length", [])))) > 1:
             raise PageRejected("the Content-Length headers contradict each other")
 
+    def _closes(self, found: Mapping[str, list[str]]) -> bool:
+        """Whether the connection ends with this answer (RFC 9112 section 9.3)."""
+        options = _tokens(found.get("connection", []))
+        if self.version == 11:
+            return "close" in options
+        kept = "keep-alive" in options or "keep-alive" in found
+        return not (kept or "keep-alive" in _tokens(found.get("proxy-connection", [])))
 
-def _headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
+    def begin(self) -> None:
+        """Read the head, for urllib3."""
+        self.head()
+        self.headers = self.msg = http.client.HTTPMessage()
+        for name, value in self.pairs:
+            self.msg[name] = value
+
+
+def _headers(stream: io.BufferedIOBase) -> list[tuple[str, str]]:
     """The header lines up to the empty one."""
     lines: list[bytes] = []
     while (line := stream.readline(_HEADER_BYTES + 1)).strip(b"\r\n"):
@@ -192,22 +223,39 @@ def _headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
         if len(lines) == _HEADER_LINES:
             raise http.client.HTTPException(f"more than {_HEADER_LINES} header lines")
         lines.append(line)
-    message = http.client.HTTPMessage()
-    for name, value in headers.fields(lines):
-        message[name] = value
-    return message
+    return headers.fields(lines)
+
+
+class Raw(Protocol):
+    """What is used of urllib3's response, or of another."""
+
+    status: int
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be read of it any more."""
+
+    @property
+    def headers(self) -> Any:
+        """The headers; `getlist(name)` gives the values of one."""
+
+    def release_conn(self) -> None:
+        """Give the connection back: the body has been read to its end."""
+
+    def close(self) -> None:
+        """Close the connection: something of the body may be unread."""
 
 
 class StrictHTTPConnection(HTTPConnection):
     """urllib3's connection with strict responses."""
 
-    response_class = _StrictResponse
+    response_class = StrictResponse
 
 
 class StrictHTTPSConnection(HTTPSConnection):
     """urllib3's TLS connection with strict responses."""
 
-    response_class = _StrictResponse
+    response_class = StrictResponse
 
 
 class StrictHTTPPool(urllib3.HTTPConnectionPool):
@@ -222,7 +270,7 @@ class StrictHTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = StrictHTTPSConnection
 
 
-def body_chunks(response: urllib3.BaseHTTPResponse, limit: int = sys.maxsize) -> Iterator[bytes]:
+def body_chunks(response: Raw, limit: int = sys.maxsize) -> Iterator[bytes]:
     """The body as it came, without its framing; then the connection may be used again.
 
     `limit` is of what the framing may announce: 15 hex digits of a chunk size are 1 EB, and a
@@ -252,9 +300,7 @@ def body_chunks(response: urllib3.BaseHTTPResponse, limit: int = sys.maxsize) ->
             response.close()
 
 
-def _unframed(
-    response: urllib3.BaseHTTPResponse, stream: _StrictLines, limit: int
-) -> Iterator[bytes]:
+def _unframed(response: Raw, stream: _StrictLines, limit: int) -> Iterator[bytes]:
     encodings = _tokens(response.headers.getlist("Transfer-Encoding"))
     if encodings:
         if encodings != ["chunked"]:

@@ -27,8 +27,16 @@ from harvester.config import Client
 from harvester.errors import ConnectionDropped, PageRefused, PageRejected, Unreached
 from harvester.http import headers
 from harvester.http.certificates import certificate_of, check_bundle, tls_trouble
-from harvester.http.connection import StrictHTTPPool, StrictHTTPSPool, Watch, body_chunks, watched
+from harvester.http.connection import (
+    Raw,
+    StrictHTTPPool,
+    StrictHTTPSPool,
+    Watch,
+    body_chunks,
+    watched,
+)
 from harvester.http.cookies import Cookies
+from harvester.http.kept_alive import KeptAlive
 from harvester.http.reachability import origin_in
 from harvester.http.request import Request, Signature
 from harvester.security import origin_of
@@ -69,7 +77,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    raw: urllib3.BaseHTTPResponse
+    raw: Raw
     wire_bytes: int
     several: frozenset[str] = frozenset()
 
@@ -102,6 +110,7 @@ class Transport:
         self._proxies = dict.fromkeys(("http", "https"), client.proxy) if client.proxy else {}
         self._timeout = urllib3.Timeout(connect=client.timeout.connect, read=client.timeout.read)
         self._route: _Route | None = None
+        self._kept_alive: KeptAlive | None = None  # to the same place, for plain requests
         self._used = False
         self.requests = 0
 
@@ -193,28 +202,37 @@ class Transport:
         if cookies is not None:
             request = replace(request, headers=cookies.sent_to(request.url, request.headers))
         try:
-            prepared = _prepared(request)
-            if self._environment is not None and not _has_credentials(request):
-                prepared.prepare_auth(requests.utils.get_netrc_auth(request.url))
-            route = self._way_to(prepared, self._certificate if request.trusted else None)
-            raw = route.pool.urlopen(
-                request.method,
-                route.target(prepared),
-                body=prepared.body,
-                headers=prepared.headers,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-                retries=self._adapter.max_retries,
-                timeout=self._timeout,
-            )
+            kept_alive = self._kept_alive.ask(request) if self._kept_alive else None
+            raw: Raw = kept_alive or self._sent_anyhow(request)
         except _ERRORS as error:
             _verdict(error, origin_in(request.url))
         if cookies is not None:
             cookies.take(request.url, raw.headers.getlist("set-cookie"))
         merged, several = headers.merged(raw.headers.iteritems())
         return Response(raw.status, merged, raw, self._client.limits.wire_bytes, several)
+
+    def _sent_anyhow(self, request: Request) -> Raw:
+        """The answer to any request, on the way that requests and urllib3 know."""
+        prepared = _prepared(request)
+        if self._environment is not None and not _has_credentials(request):
+            prepared.prepare_auth(requests.utils.get_netrc_auth(request.url))
+        route = self._way_to(prepared, self._certificate if request.trusted else None)
+        raw: Raw = route.pool.urlopen(
+            request.method,
+            route.target(prepared),
+            body=prepared.body,
+            headers=prepared.headers,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            retries=self._adapter.max_retries,
+            timeout=self._timeout,
+        )
+        is_direct = self._environment is None and not self._proxies
+        if is_direct and (self._kept_alive is None or self._kept_alive.origin != route.origin):
+            self._kept_alive = KeptAlive(route.origin, route.pool, self._client.timeout.connect)
+        return raw
 
     def _way_to(
         self, prepared: requests.PreparedRequest, certificate: tuple[str, str] | None
