@@ -10,6 +10,7 @@ A seam that is gone is an error, not a bug that is quietly no longer planted.
 
 import fcntl
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,7 @@ from harvester.model.cycle_guard import LoopGuard
 from harvester.page import body, grammar, identity, matcher, page_format
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
+from harvester.page.formats import csv_pages, csv_rows, xml_stream
 from harvester.paging import comparing, paginator, totals
 from harvester.paging.paginator import Done, Page
 from harvester.paging.paginators import counting
@@ -445,6 +447,27 @@ def other_type_tried_on() -> None:
     put(answers.Answers, "refuse_other_type", lambda self, response, snippet: None)
 
 
+def open_quotes_closed() -> None:
+    """A quote that nobody closes ends with the page."""
+    begin = csv_rows.Rows.__init__
+
+    def bug(self: csv_rows.Rows, *options: Any) -> None:
+        begin(self, *options)
+        self._settings["strict"] = False
+
+    put(csv_rows.Rows, "__init__", bug)
+
+
+def any_text_is_a_table() -> None:
+    """An error that is called CSV is its header, and nothing follows."""
+    put(csv_pages, "_OTHER_TEXT", re.compile("(?!)"))
+
+
+def entities_declared() -> None:
+    """A document may declare what it likes."""
+    put(xml_stream, "_refuse_declarations", lambda *declared: None)
+
+
 # --- The question --------------------------------------------------------------------------------
 
 
@@ -556,7 +579,8 @@ BUGS: Mapping[str, Callable[[], None]] = {
         server_wait_ignored, odd_gzip_header_kept, broken_body_tried_on, other_type_tried_on,
         variables_not_compared, every_variable_concealed, clock_of_this_machine_believed,
         future_gone_on_from,
-        grammar_unproven, controls_dropped,
+        grammar_unproven, controls_dropped, open_quotes_closed, any_text_is_a_table,
+        entities_declared,
         *WIRE_BUGS,
         records_compared_whole, first_page_not_asked_again, error_page_believed,
         second_page_believed,

@@ -320,8 +320,11 @@ class PageReader:
             return 0
         shape = self._format.shape(decoded_chunks(part.so_far()))
         is_likely = f"; most likely it should be {shape.likely!r}" if shape.likely else ""
+        where, named = self._resource.data_selector, "data_selector"
+        if where is None:  # the format says where they are
+            where, named = getattr(self._resource.format, "records_at", None), "format.rows_path"
         error = PageRejected(
-            f"the page has no {self._resource.data_selector!r} ({self._yaml}.data_selector): "
+            f"the page has no {where!r} ({self._yaml}.{named}): "
             f"{shape.message}{is_likely}; if a page may lack it, say allow_missing: true in "
             f"{self._yaml}, or in resource_defaults for all"
         )

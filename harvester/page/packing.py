@@ -99,7 +99,9 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
                     )
                 if is_meant:
                     yield piece
-    except (stream_unzip.UnsupportedFeatureError, stream_unzip.PasswordError) as error:
+    except (stream_unzip.PasswordError, stream_unzip.MissingPasswordError) as error:
+        raise PageRefused("the zip archive is encrypted, and no password is taken") from error
+    except stream_unzip.UnsupportedFeatureError as error:
         told = type(error).__name__
         raise PageRefused(f"the zip archive cannot be read as it streams by: {told}") from error
     except stream_unzip.UnzipError as error:

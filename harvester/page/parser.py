@@ -50,7 +50,10 @@ def _reject(error: Exception) -> NoReturn:
         raise NotJSON(
             "the body is not complete, valid JSON: a number's exponent is beyond all range"
         ) from error
-    reason = str(error).strip().splitlines()
+    told = error.args[0] if error.args else ""
+    # The parser's own words hold bytes of the page: those that are no UTF-8 come as bytes.
+    words = told.decode(errors="replace") if isinstance(told, bytes) else str(error)
+    reason = words.strip().splitlines()
     raise NotJSON(
         f"the body is not complete, valid JSON: {reason[0] if reason else type(error).__name__}"
     ) from error

@@ -21,6 +21,11 @@ _OWN: Final = re.compile(
 _OTHERS: Final = re.compile(
     r"html|json|xml|javascript|pdf|parquet|openxmlformats|^(image|audio|video|font)/"
 )
+#: What a table hardly begins with, and pages do that were meant for a browser or a program.
+_OTHER_TEXT: Final = re.compile(
+    r"\s*(?:<!doctype\s|<html\b|<\?xml\b|\{\s*(?:\"|\})|\[\s*[\[{\"])", re.IGNORECASE
+)
+_SHOWN: Final = 60
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BOM_BYTES: Final = 2
 _MARK: Final = "\ufeff"
@@ -72,6 +77,7 @@ class _Table:
         self._rows = Rows(options, limits)
         self._columns: Sequence[str] | None = options.columns or None
         self._keeps = options.uneven == "keep"
+        self._delimiter = options.delimiter
         self._begun = False
 
     def feed(self, chunk: bytes) -> bytes:
@@ -91,7 +97,7 @@ class _Table:
 
     def _objects(self, rows: list[Row]) -> bytes:
         if self._columns is None and rows:
-            self._columns = _header(rows.pop(0))
+            self._columns = _header(rows.pop(0), self._delimiter)
         if not rows:
             return b""
         columns: Any = self._columns
@@ -145,23 +151,44 @@ class CsvPages(PageFormat[CsvFormat], options=CsvFormat):
         return _OTHERS.search(content_type) is not None
 
 
-def _header(row: Row) -> list[str]:
+def _header(row: Row, delimiter: str) -> list[str]:
     """The names of the columns. Raises `Malformed`."""
-    if twice := _twice(row.values):
+    if text := _OTHER_TEXT.match(",".join(row.values)):
+        kind = "HTML" if "<" in text[0] else "JSON"
         raise Malformed(
-            f"the body is no CSV that can be read: its header names {twice!r} twice; name the "
+            f"the body is {kind}, and no CSV, though the server calls it that: an error, or "
+            "a form to log in, most likely"
+        )
+    if twice := _twice(row.values):
+        named = f"names {twice[0]!r} twice" if twice[0] else "leaves several columns without a name"
+        raise Malformed(
+            f"the body is no CSV that can be read: its header {named}; name the "
             "columns yourself: format: {type: csv, skip_lines: 1, columns: […]}"
+        )
+    if len(row.values) == 1 and (other := _other_delimiter(row.values[0], delimiter)):
+        name = row.values[0][:_SHOWN]
+        raise Malformed(
+            f"the body is no CSV with {delimiter!r} between its values: its header is one name, "
+            f'{name!r}; say format: {{type: csv, delimiter: "{other}"}}, or, if it is one name, '
+            "format: {type: csv, skip_lines: 1, columns: […]}"
         )
     return row.values
 
 
-def _twice(names: Iterable[str]) -> str | None:
+def _other_delimiter(header: str, delimiter: str) -> str | None:
+    """What stands between the names of a header that was read as one, as the YAML writes it."""
+    found = next((each for each in ";\t," if each in header and each != delimiter), None)
+    return "\\t" if found == "\t" else found
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    """The first name that comes a second time, if any."""
     seen = set[str]()
     for name in names:
         if name in seen:
-            return name
+            return [name]
         seen.add(name)
-    return None
+    return []
 
 
 def _values(count: int) -> str:

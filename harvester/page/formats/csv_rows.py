@@ -47,7 +47,8 @@ class Rows:
         }
         self._held = ""  # a \r at the end of a chunk, which may be half of a line break
         self._pieces: list[str] = []  # of the line that is not all there
-        self._lines: list[str] = []  # of the row that is not all there
+        self._lines: list[str] = []  # of the row that is not all there, as one text
+        self._joined = 1  # how many lines the first of these is
         self._size = 0  # of pieces and lines
         self._enough = 0
         self._before = 0  # lines of the rows that were given
@@ -100,17 +101,30 @@ class Rows:
         try:
             for values in csv.reader(next_lines(), **self._settings):
                 if values:  # a line with nothing on it is no row
-                    rows.append(Row(self._before + first, values))
+                    rows.append(Row(self._number(first), values))
                 done, between_rows = given, True
         except _MoreNeeded:
-            done = given if between_rows else done
+            done = given if between_rows else first - 1
         except csv.Error as error:
-            raise self._malformed(self._before + first, error) from error
-        self._before += done
-        self._lines = lines[done:]
+            raise self._malformed(self._number(first), error) from error
+        self._hold(lines, done)
+        return rows
+
+    def _number(self, place: int) -> int:
+        """The number of the line that a row begins with, which is the `place`th of those held."""
+        return self._before + place + (self._joined - 1 if place > 1 else 0)
+
+    def _hold(self, lines: list[str], done: int) -> None:
+        """Keep what follows the first `done` of the lines. All of it is in one row, so all breaks
+        between its lines are in quotes, and it may be given to the csv module as one line.
+        """
+        held = len(lines) - done + (self._joined - 1 if lines and not done else 0)
+        if done:
+            self._before = self._number(done)
+        self._joined = max(1, held)
+        self._lines = ["".join(lines[done:])] if held else []
         self._size = sum(map(len, (*self._lines, *self._pieces)))
         self._enough = 2 * self._size if self._lines else 0
-        return rows
 
     def _is_passed_over(self, line: str) -> bool:
         """Whether a line between two rows is none of the table."""

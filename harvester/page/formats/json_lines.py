@@ -1,5 +1,6 @@
 """Reads pages of JSON Lines: each line is a JSON value, and a record."""
 
+import codecs
 import re
 from typing import Final
 
@@ -11,6 +12,7 @@ from harvester.page.page_format import PageFormat, Translator
 from harvester.page.parser import check_deep
 
 _BOM: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANK: Final = b" \t\r"
 _OWN: Final = re.compile(
     r"(application|text)/(x-)?(ndjson|jsonl(ines)?|json-lines|nd-json|ldjson|json-l)"
@@ -56,6 +58,8 @@ class _Lines:
         for line in lines.split(b"\n"):
             self._line += 1
             if self._line == 1:
+                if line.startswith(_UTF_16):
+                    raise Malformed("the body is UTF-16, and JSON Lines are UTF-8")
                 line = line.removeprefix(_BOM)
             if value := line.strip(_BLANK):
                 self._check(value)
