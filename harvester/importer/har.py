@@ -34,6 +34,10 @@ def calls(tree: Mapping[str, Any]) -> Iterator[Call]:
         if not isinstance(entry, Mapping):
             continue
         request, response = entry.get("request") or {}, entry.get("response") or {}
+        if not (isinstance(request, Mapping) and isinstance(response, Mapping)):
+            continue
+        if not isinstance(response.get("content") or {}, Mapping):
+            continue
         kind = str((response.get("content") or {}).get("mimeType") or "").partition(";")[0]
         if "json" in kind and str(request.get("url") or "").startswith("http"):
             url = str(request["url"]).partition("?")[0].partition("#")[0]
@@ -53,7 +57,8 @@ def _call(method: str, url: str, entries: list[Mapping[str, Any]]) -> Call:
         ask = _ask(method, url, request)
     except (ConfigError, ValueError, TypeError, AttributeError) as error:
         return Call(name, None, missing=(f"a request that cannot be read: {error}",))
-    if int(response.get("status") or 0) >= 400:
+    status = response.get("status")
+    if isinstance(status, int) and status >= 400:
         return Call(name, ask, missing=(f"answered {response['status']} when it was recorded",))
     return Call(name, ask, _page(response.get("content") or {}), notes=notes)
 

@@ -361,3 +361,69 @@ def test_composite_and_xml_decoders(tmp_path: Path) -> None:
     """Formats of answers that are no JSON."""
     xml = "decoder: {type: XmlDecoder}"
     assert resource(tmp_path, retriever=xml)["format"] == {"type": "xml"}
+
+
+TEMPLATE = """
+dynamic_streams:
+  - type: DynamicDeclarativeStream
+    name: reports
+    stream_template:
+      type: DeclarativeStream
+      name: ""
+      $parameters: {kind: none}
+      retriever:
+        type: SimpleRetriever
+        requester:
+          $ref: "#/definitions/requester"
+          path: "reports/{{ parameters['kind'] }}"
+        record_selector: {$ref: "#/definitions/selector"}
+    components_resolver:
+      type: ParametrizedComponentsResolver
+      stream_parameters:
+        type: StreamParametersDefinition
+        list_of_parameters_for_stream: [{name: daily, kind: d}, {name: weekly, kind: w}]
+      components_mapping:
+        - {type: ComponentMappingDefinition, field_path: [name],
+           value: "{{ components_values['name'] }}"}
+        - {type: ComponentMappingDefinition, field_path: ["$parameters", kind],
+           value: "{{ components_values['kind'] }}"}
+"""
+
+
+def test_a_template_with_a_list_of_parameters(tmp_path: Path) -> None:
+    """Each stream that it is filled in to."""
+    (tmp_path / "s.yaml").write_text(f"{HEAD}\nstreams: []\n{TEMPLATE}", encoding="utf-8")
+    found = import_file(tmp_path / "s.yaml")
+    assert [(one.name, one.missing) for one in found.streams] == [("daily", ()), ("weekly", ())]
+    text = "".join(found.texts.values())
+    assert "path: reports/d\n" in text
+    assert "path: reports/w\n" in text
+
+
+def test_streams_under_a_condition(tmp_path: Path) -> None:
+    """They are streams all the same, and the condition is told."""
+    inner = stream("items").replace("\n", "\n      ")
+    node = "\n  - type: ConditionalStreams\n    condition: \"{{ config['x'] }}\"\n"
+    found = imported(tmp_path, f"{node}    streams:{inner}\n")
+    assert [(one.name, one.missing) for one in found.streams] == [("items", ())]
+    assert "only where {{ config['x'] }}" in "".join(found.texts.values())
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        "[1, null, [], {}, x]",
+        "[{type: DeclarativeStream, name: a, retriever: []}]",
+        "[{name: a, retriever: {type: AsyncRetriever, creation_requester: x, status_mapping: []}}]",
+        '[{type: DeclarativeStream, name: [x], retriever: {requester: {url_base: "{{"}}}]',
+        "[{type: StateDelegatingStream, name: f}]",
+        '[{"$ref": 5}, {"$ref": "#/definitions/nothing"}]',
+    ],
+)
+def test_what_is_no_stream_is_named(streams: str, tmp_path: Path) -> None:
+    """A broken manifest gives its list, and no fault of ours."""
+    path = tmp_path / "s.yaml"
+    path.write_text(f"check: {{}}\ndefinitions: []\nspec: 7\nstreams: {streams}\n")
+    found = import_file(path)
+    assert found.streams
+    assert all(one.missing for one in found.streams)

@@ -152,6 +152,8 @@ def _named(name: str, parameters: Mapping[str, Any]) -> Term | None:
         return Term("const", value=_WORDS[name.lower()])
     if name in ("parameters", "options"):
         return Term("const", value=dict(parameters))
+    if name == "components_values" and name in parameters:
+        return Term("const", value=parameters[name])
     return Term(_ROOTS[name]) if name in _ROOTS else None
 
 

@@ -2,14 +2,21 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from harvester.errors import ConfigError
 from harvester.importer.airbyte.auth import SELECTIVE
+from harvester.importer.airbyte.dynamic import expanded, streams_of
 from harvester.importer.airbyte.references import resolved
 from harvester.importer.airbyte.rules import chosen
 from harvester.importer.airbyte.streams import Translated, translated
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import Group, Stream, UnsaidError
+
+#: What a part raises that is not of the shape that manifests have.
+_ODD: Final = (
+    TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError,
+)  # fmt: skip
 
 
 def is_manifest(tree: Any) -> bool:
@@ -23,12 +30,15 @@ def is_manifest(tree: Any) -> bool:
 
 def read_manifest(tree: Mapping[str, Any]) -> tuple[list[Stream], list[Group]]:
     """The streams with what is missing, and the resources of those that are whole."""
+    for key in ("streams", "dynamic_streams"):
+        if not isinstance(tree.get(key) or [], list):
+            raise ConfigError(f"{key}: not a list, as a manifest has it")
     reading = _Reading(tree)
-    for at, node in enumerate(tree.get("streams") or ()):
-        reading.stream(node, f"stream_{at + 1}")
+    for at, (node, condition) in enumerate(streams_of(tree)):
+        reading.stream(node, f"stream_{at + 1}", condition)
+    unknown = [*reading.templates()]
     outcomes = [Stream(one.name, tuple(one.missing)) for one in reading.listed]
-    outcomes += [Stream(name, (why,)) for name, why in _dynamic(tree)]
-    return outcomes, reading.groups()
+    return [*outcomes, *unknown], reading.groups()
 
 
 class _Reading:
@@ -36,14 +46,51 @@ class _Reading:
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self._tree = tree
-        spec = tree.get("spec") or {}
-        self._spec = spec.get("connection_specification") or {}
+        spec = tree.get("spec")
+        asked = spec.get("connection_specification") if isinstance(spec, Mapping) else None
+        self._spec = asked if isinstance(asked, Mapping) else {}
         self.listed: list[Translated] = []
         self._all: list[tuple[Mapping[str, Any], Translated]] = []
 
-    def stream(self, node: Any, fallback: str) -> None:
-        """Translate a stream of the list."""
-        self.listed.append(self._translated(node, fallback, ()))
+    def stream(self, node: Any, fallback: str, condition: str | None = None) -> None:
+        """Translate a stream of the list; one that is no stream is named as missing."""
+        try:
+            found = self._translated(node, fallback, ())
+        except (
+            TypeError,
+            ValueError,
+            AttributeError,
+            KeyError,
+            IndexError,
+            RecursionError,
+        ) as error:
+            found = Translated(fallback, missing=[f"not of the usual shape ({error})"])
+            if isinstance(node, Mapping) and isinstance(node.get("name"), str):
+                found.name = node["name"]
+        if condition is not None:
+            found.notes.append(f"the source has this stream only where {condition}")
+        self.listed.append(found)
+
+    def templates(self) -> Iterator[Stream]:
+        """Translate the streams that templates are filled in to; gives those that cannot be."""
+        for at, node in enumerate(self._tree.get("dynamic_streams") or ()):
+            name = node.get("name") if isinstance(node, Mapping) else None
+            fallback = name if isinstance(name, str) and name else "dynamic_streams"
+            try:
+                streams = expanded(node, self._tree, self._spec)
+            except UnsaidError as error:
+                yield Stream(fallback, (str(error),))
+            except _ODD as error:
+                yield Stream(fallback, (f"not of the usual shape ({error})",))
+            else:
+                before = len(self.listed)
+                for number, stream in enumerate(streams, start=1):
+                    self.stream(stream, f"{fallback}_{at + 1}_{number}")
+                made = self.listed[before:]
+                if all(one.missing for one in made):  # what stands against one does against all
+                    del self.listed[before:]
+                    why = "; ".join(made[0].missing) if made else "a template for none"
+                    yield Stream(fallback, (f"a template for {len(made):,} streams: {why}",))
 
     def _translated(
         self, node: Any, fallback: str, above: tuple[Mapping[str, Any], ...]
@@ -55,6 +102,8 @@ class _Reading:
         for known, found in self._all:
             if known == whole:
                 return found
+        if not isinstance(whole, Mapping):
+            return Translated(fallback, missing=["no stream: not a mapping"])
         name = self._name(whole, fallback)
         if whole.get("type") == "StateDelegatingStream":
             return self._delegating(whole, name, above)
@@ -193,12 +242,6 @@ def _apart(found: Translated, parent: Translated) -> Iterator[str]:
         found.base_url = parent.base_url
         return
     yield "another host than its parent's"
-
-
-def _dynamic(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for node in tree.get("dynamic_streams") or ():
-        name = node.get("name") if isinstance(node, Mapping) else None
-        yield str(name or "dynamic_streams"), "streams that are made from what the server answers"
 
 
 _ORDER = (

@@ -33,6 +33,28 @@ def resolved(node: Any, root: Mapping[str, Any], outer: Mapping[str, Any] | None
     return _resolved(node, root, outer or {}, "stream", 0)
 
 
+def dereferenced(node: Any, root: Mapping[str, Any], depth: int = 0) -> Any:
+    """A part of a manifest with all references followed, and parameters where they were written.
+    Raises `UnsaidError` where one leads nowhere.
+    """
+    if depth > _MOST_NESTED:
+        raise UnsaidError("references that lead back to themselves")
+    if isinstance(node, str) and node.startswith("#/"):
+        return dereferenced(_target(node, root), root, depth + 1)
+    if isinstance(node, list):
+        return [dereferenced(item, root, depth + 1) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    if (plain := _plain(node, root)) is not None:
+        return dereferenced(plain, root, depth + 1)
+    merged = _merged(node, root, depth)
+    return {
+        name: dereferenced(value, root, depth + 1)
+        for name, value in merged.items()
+        if name not in _LEFT_OUT
+    }
+
+
 def _resolved(
     node: Any, root: Mapping[str, Any], outer: Mapping[str, Any], key: str, depth: int
 ) -> Any:
@@ -44,6 +66,8 @@ def _resolved(
         return [_resolved(item, root, outer, key, depth + 1) for item in node]
     if not isinstance(node, Mapping):
         return node
+    if (plain := _plain(node, root)) is not None:
+        return _resolved(plain, root, outer, key, depth + 1)
     node = _merged(node, root, depth)
     kind = node.get("type")
     is_component = key in _COMPONENTS or (isinstance(kind, str) and kind[:1].isupper())
@@ -60,6 +84,14 @@ def _resolved(
 
 def _without(outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return {key: value for key, value in outer.items() if key != name}
+
+
+def _plain(node: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """What a `$ref` leads to where that is no mapping, whatever stands around it; else None."""
+    if "$ref" not in node:
+        return None
+    found = _target(str(node["$ref"]), root)
+    return None if isinstance(found, Mapping) else found
 
 
 def _merged(node: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
