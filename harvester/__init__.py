@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from harvester.engine import RunStarted as RunStarted
     from harvester.engine import Waiting as Waiting
     from harvester.engine import Warned as Warned
-    from harvester.engine import harvest as harvest
     from harvester.errors import AttemptFailed as AttemptFailed
     from harvester.errors import ChainExpired as ChainExpired
     from harvester.errors import ConfigError as ConfigError
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from harvester.model import Doubt as Doubt
     from harvester.model import Partition as Partition
     from harvester.model import Shard as Shard
+    from harvester.monitoring import harvest as harvest
     from harvester.planning import plan as plan
     from harvester.repair import Repair as Repair
     from harvester.report import write_report as write_report
@@ -115,7 +115,7 @@ _HOMES = {
     "results.state": "StoredProblem Verification status verify",
     "repair.repairing": "Repair",
     "report": "write_report",
-    "engine.scheduler": "harvest",
+    "monitoring.noted": "harvest",
     "store.entries": "Checkpoint Entry",
     "results.summary": "Failure PartitionCounts ResourceSummary Summary ThisRun",
 }

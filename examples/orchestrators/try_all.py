@@ -81,6 +81,7 @@ def tried(name: str, config: Path, folder: Path, home: Path) -> None:
         "AIRFLOW_HOME": str(home / "airflow-home"),
         "DLT_DATA_DIR": str(home / "dlt"),
         "PREFECT_HOME": str(home / "prefect-home"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",  # a busy machine
     }
     filled = [one.format(config=config, folder=folder) for one in arguments]
     filled = [str(HERE / one) if one.endswith(".py") else one for one in filled]

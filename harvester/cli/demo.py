@@ -21,7 +21,7 @@ from harvester.errors import DataRefused
 from harvester.model import number
 from harvester.results import status, verify
 from harvester.scaffold import examples_folder
-from harvester.store import MANIFEST
+from harvester.store import MANIFEST, read_asked
 from harvester.terminal import (
     again,
     colour,
@@ -77,6 +77,7 @@ FAST: Final = Size(
     Faults(reset=0.05, cut_gzip=0.05, short=0.2, empty=0.03, latency_s=0.01),
     ("client.rate_limit=[]", "client.retry.max_wait=0.05"),
 )
+_SLOWEST_FAST_S: Final = 1.0  # `max_wait` in the folder tells which of them it is
 
 
 def config_path() -> Path:
@@ -113,8 +114,24 @@ def is_complete(out: Path) -> bool:
         return False  # the run will say what is wrong with it
 
 
+def as_it_began(out: Path, size: Size) -> Size:
+    """The size of the demo in `out`, if one began there: its cursors lead nowhere in another."""
+    if not began(out):
+        return size
+    try:
+        found = read_asked(out).config.client.retry.max_wait
+    except DataRefused:
+        return size  # the run will say what is wrong with it
+    slow = found > _SLOWEST_FAST_S
+    there = USUAL if slow else FAST
+    if there is not size:
+        say("Going on as it began: " + ("without --fast." if slow else "with --fast."))
+    return there
+
+
 def play(out: Path, size: Size, *, live: bool, quiet: bool) -> int:
     """Harvest into `out`, or go on there, verify, and say what is where; the exit code."""
+    size = as_it_began(out, size)
     if is_complete(out):
         say(f"The demo in {out} is complete already; remove the folder to see it again.")
     else:

@@ -8,6 +8,7 @@ from harvester.monitoring.looks import (
 from harvester.monitoring.metrics import (
     metrics_text,
 )
+from harvester.monitoring.noted import harvest
 from harvester.monitoring.observing import (
     Monitor,
     monitor,
@@ -21,6 +22,7 @@ __all__ = [
     "Health",
     "Monitor",
     "WatchPage",
+    "harvest",
     "health_of",
     "metrics_text",
     "monitor",

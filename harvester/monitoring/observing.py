@@ -46,7 +46,7 @@ class Monitor:
         self._out: Path | None = None
         self._last_commit: float | None = None
         self._wait_end = self._started
-        self._samples: deque[tuple[float, int, int, int]] = deque()
+        self._samples: deque[tuple[float, int, int, int]] = deque([(self._started, 0, 0, 0)])
         self._stalled = False
 
     def take(self, event: Event) -> None:
@@ -96,7 +96,7 @@ class Monitor:
         self._samples.append((now, pages, records, size))
         while len(self._samples) > 2 and self._samples[0][0] < now - _RATE_S:
             self._samples.popleft()
-        since, *counted = self._samples[0] if len(self._samples) > 1 else (self._started, 0, 0, 0)
+        since, *counted = self._samples[0]
         over = max(1.0, now - since)
         rates = [(a - b) / over for a, b in zip((pages, records, size), counted, strict=True)]
         waiting = progress.everybody_waits()

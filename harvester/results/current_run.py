@@ -1,7 +1,7 @@
 """Says from outside whether a run is under way, how fast it is, and whether it has stalled.
 
 Whether there is a run, the folder's lock says; what was kept, the journals; the rest is the run's
-own note, where there is one (a run of the library leaves none).
+own note.
 """
 
 import time

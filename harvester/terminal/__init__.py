@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harvester.terminal.foreground import harvest_watched as harvest_watched
     from harvester.terminal.foreground import stderr_columns as stderr_columns
     from harvester.terminal.foreground import stderr_is_terminal as stderr_is_terminal
+    from harvester.terminal.foreground import watched as watched
     from harvester.terminal.logged import show_log as show_log
     from harvester.terminal.notebook import ProgressBar as ProgressBar
     from harvester.terminal.progress import Progress as Progress
@@ -105,6 +106,7 @@ _HOMES = {
     "show_log": "logged",
     "stdout_columns": "rendering",
     "tick": "rendering",
+    "watched": "foreground",
     "write_blocks": "rendering",
 }
 
@@ -154,6 +156,7 @@ __all__ = [
     "still",
     "takes_more",
     "tick",
+    "watched",
     "write_blocks",
 ]
 

@@ -89,7 +89,7 @@ def harvest_watched(
         for watcher in watchers:
             watcher.take(event)
 
-    with _signals(end, live=live), display, _watched(watchers, progress):
+    with _signals(end, live=live), display, watched(watchers, progress):
         summary = harvest(
             config,
             out=out,
@@ -121,7 +121,7 @@ def _display(
 
 
 @contextlib.contextmanager
-def _watched(watchers: Sequence[Watcher], progress: Progress) -> Iterator[None]:
+def watched(watchers: Sequence[Watcher], progress: Progress) -> Iterator[None]:
     """Let watchers look once a second, and hear of an error that ends the run."""
     if not watchers:
         yield

@@ -5,10 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from harvester import status, verify
-from harvester.cli.demo import USUAL, config_path, emulated
+from harvester.cli.demo import FAST, USUAL, as_it_began, config_path, emulated
+from harvester.store.manifest import prepare
 from tests.support import ENVIRONMENT
 
 DEMO = (sys.executable, "-m", "harvester", "demo", "--fast", "--out", "harvester-demo")
@@ -80,3 +84,17 @@ def test_the_demo_uses_the_file_of_real_users() -> None:
         assert {change.partition("=")[0] for change in USUAL.set} <= {
             "client.rate_limit", "client.retry.max_wait",
         }  # fmt: skip
+
+
+def test_a_demo_goes_on_as_it_began(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cursors lead nowhere among fewer tweets: the size is the folder's, and a line says so."""
+    for began, other, said in ((USUAL, FAST, "without --fast"), (FAST, USUAL, "with --fast")):
+        out = tmp_path / said
+        assert as_it_began(out, other) is other
+        with emulated(began) as (_, config):
+            out.mkdir()
+            prepare(out, config, datetime.now(UTC))
+        assert as_it_began(out, began) is began
+        assert capsys.readouterr().err == ""
+        assert as_it_began(out, other) is began
+        assert capsys.readouterr().err == f"Going on as it began: {said}.\n"

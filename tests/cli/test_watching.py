@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from harvester import harvest, load_config
 from harvester.monitoring import metrics_text
 from harvester.results import RunNote, UnderWay
 from tests.cli.test_cli import HARVESTER, harvester
@@ -203,6 +204,26 @@ def test_a_run_is_seen_stalled_killed_and_complete(tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == [
         ".lock", "harvest.json", "items", "last_run.json",
     ]  # fmt: skip
+
+
+def test_a_run_of_the_library_is_seen_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its rate and what is left; it prints nothing, and its note goes with it."""
+    gate = threading.Event()
+    with Scripted(held_from(3, gate)) as server:
+        config = load_config(write_config(tmp_path, ITEMS), base_url=server.base_url)
+        out = tmp_path / "out"
+        run = threading.Thread(target=harvest, args=(config,), kwargs={"out": out})
+        run.start()
+        until(lambda: (found := RunNote.read(out)) is not None and found.pages == 2)
+        told = status(out)
+        assert (told["under_way"], told["pid"]) == (True, os.getpid())
+        assert told["rate"]["pages_per_s"] > 0
+        gate.set()
+        run.join(30)
+    assert RunNote.read(out) is None
+    assert capsys.readouterr() == ("", "")
 
 
 def test_status_watch_ends_with_the_run(tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harvester.config import parse_config
-from tests.support import ITEMS, Scripted, chain, write_config
+from tests.integration.test_task_pages import respond
+from tests.support import ITEMS, Reply, Scripted, chain, write_config
 
 ROOT = Path(__file__).parents[2]
 VERSION = "7.8.9"
@@ -121,6 +122,51 @@ def test_the_wheel_alone_harvests(python: Path, built: Path, tmp_path: Path) -> 
     assert len(called(harvester, "records", "data/items", cwd=tmp_path).splitlines()) == 9
     assert "github_issues" in called(harvester, "examples", cwd=tmp_path)
     called(harvester, "verify", "data/items", "--deep", cwd=tmp_path)
+
+
+@pytest.mark.slow("installs the wheel with two extras from the index")
+def test_one_page_leads_to_a_nightly_harvest_that_is_watched(built: Path, tmp_path: Path) -> None:
+    """Somebody who has the wheel alone follows docs/watching.md: each line of it does what it says,
+    with the program that was installed, an API and a web hook on loopback.
+    """
+    page = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
+    env, heard = tmp_path / "env", Hook()
+    called(sys.executable, "-m", "venv", env)
+    [wanted] = re.findall(r"^pipx install '(api-harvester\[[a-z,]+\])'$", page, re.MULTILINE)
+    called(env / "bin" / "pip", "install", "-q", f"{wanted} @ file://{wheel_of(built)}")
+    path = f"{env / 'bin'}:/usr/bin:/bin"
+    with Scripted(respond) as server, Scripted(heard) as hook:
+        for kind, block in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+            text = block.replace("https://api.openalex.org/", server.base_url)
+            if kind == "yaml":
+                (tmp_path / "works.yaml").write_text(text, encoding="utf-8")
+            for line in text.splitlines() if kind != "yaml" else ():
+                if not line.startswith("harvester ") or " --watch" in line:
+                    continue
+                topic = hook.base_url.replace("http://", "json://")
+                told = line.replace("ntfy://my-topic", topic)
+                told = told.replace(" --notify '{env.MAIL_URL}'", "")
+                called("bash", "-euc", told, cwd=tmp_path, PATH=path)
+        metrics = (tmp_path / "works.prom").read_text(encoding="utf-8")
+        assert 'harvester_harvest_complete{harvest="works"} 1' in metrics
+        again = called("bash", "-euc", NIGHTLY, cwd=tmp_path, PATH=path)
+    assert '"complete": true' in again
+    assert heard.told == 1
+
+
+NIGHTLY = "harvester run works.yaml --json"
+
+
+class Hook:
+    """A web hook that counts what it is told."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def __call__(self, path: str, parameters: Mapping[str, str]) -> Reply:
+        """Count it."""
+        self.told += 1
+        return Reply({})
 
 
 # --- What deploys it -----------------------------------------------------------------------------
