@@ -5,6 +5,7 @@ read it; null has a name of its own.
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from harvester.errors import ConfigError
@@ -25,8 +26,10 @@ def key_columns(table: Table, names: Sequence[str], resource: str) -> list[Colum
     columns = {column.name: column for column in table.columns}
     for name in names:
         if name not in columns:
+            close = get_close_matches(name, columns, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
             raise ConfigError(
-                f"--partition-by {name}: {resource} has no such column; there are "
+                f"--partition-by {name}: {resource} has no such column; {hint}there are "
                 f"{', '.join(columns)}"
             )
         kind = columns[name].type

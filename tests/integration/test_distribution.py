@@ -198,6 +198,7 @@ def test_the_dockerfile() -> None:
     [
         ("vendor.compose-spec", "examples/compose/compose.yaml"),
         ("vendor.github-workflows", ".github/workflows/ci.yml"),
+        ("vendor.github-workflows", ".github/workflows/docs.yml"),
         ("vendor.github-workflows", ".github/workflows/release.yml"),
     ],
 )
