@@ -34,7 +34,7 @@ class Walk:
         self._handed = 0  # the number of the last value that was handed out, or passed
         self._ahead: set[int] = set()  # harvested, but not expanded yet
         self._left: set[int] = set()  # not harvested in this run
-        self._active: set[int] = set()
+        self._active: dict[str, Node] = {}  # handed out and not ended, by their paths
         self.waits = False  # whether all that was ready has been handed out
 
     def close(self) -> None:
@@ -61,8 +61,9 @@ class Walk:
                     continue
             elif node.number <= self._frontier.expanded:  # begun anew: what it leads to may differ
                 self._frontier.skip(node.number)
-            self._active.add(node.number)
-            yield self._crawler.partition(node)
+            partition = self._crawler.partition(node)
+            self._active[partition.path] = node
+            yield partition
 
     def _next(self) -> Node | None:
         """The value behind the last one."""
@@ -73,10 +74,10 @@ class Walk:
 
     def ended(self, partition: Partition, *, done: bool) -> None:
         """A value was harvested, or left; others may be ready by that."""
-        number = self._frontier.number(partition.values[self._crawler.key])
-        if number is None:
+        node = self._active.pop(partition.path, None)
+        if node is None:
             return
-        self._active.discard(number)
+        number = node.number
         if not done:
             self._left.add(number)
         elif number > self._frontier.expanded:

@@ -146,13 +146,6 @@ class Frontier:
         ).fetchone()
         return None if row is None else _node(row)
 
-    def number(self, value: Any) -> int | None:
-        """The number of a value."""
-        row = self._database.execute(
-            "SELECT n FROM node WHERE value = ?", (as_text(value),)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
     def seeds(self) -> Iterator[Node]:
         """The values that nothing led to, in order."""
         yield from self._nodes("WHERE found_by = 0 ORDER BY n")
