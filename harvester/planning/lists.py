@@ -19,7 +19,8 @@ class Lists:
     def __init__(self, resource: Resource) -> None:
         self.overlap = resource.paginator.restart_after is not None
         self._resource = resource.name
-        self._keys = Keys(parsed_keys(resource.key))
+        #: Made for each partition that is read, so only where it is needed.
+        self._keys = Keys(parsed_keys(resource.key if self.overlap else ()))
         self._folder = ""
         self._value: Any = None
         self._before: set[bytes] = set()

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from harvester import harvest, iter_records, status, verify
 from harvester.errors import ConfigError
-from harvester.export import export
+from harvester.export import answered, export
 from harvester.results import doubles, record_lines
 from tests.support import ENVIRONMENT, Reply, Scripted, command, config
 
@@ -180,3 +181,19 @@ def test_a_page_without_the_value_fails_with_its_path(tmp_path: Path) -> None:
         summary = harvest(asked, out=tmp_path / "out")
     assert summary.exit_code == 3
     assert "items[-1].updated, where the page has nothing" in summary.failures[0].error
+
+
+def test_what_is_appended_later_has_no_record_again(tmp_path: Path) -> None:
+    """Though the seam lies between two exports: what was exported before is looked at again."""
+    values, out, target = rising(500, 9), tmp_path / "out", tmp_path / "all.duckdb"
+    with Scripted(Windowed(values)) as server:
+        asked = config(tmp_path, YAML, server.base_url, "resources[0].partitions.kind=[a]")
+        for pages in (10, 4, 100):
+            harvest(asked, out=out, max_pages=pages)
+            export(out, target, append=True)
+    with answered(out, "select count(*), count(distinct id) from found") as answer:
+        assert [*answer.rows] == [(500, 500)]
+    with duckdb.connect(str(target), read_only=True) as database:
+        assert database.execute("select count(*), count(distinct id) from found").fetchall() == [
+            (500, 500)
+        ]
