@@ -24,8 +24,8 @@ FURTHER: Final = "/further"
 _LITERALS: Final[Mapping[str, Any]] = {"null": None, "false": False, "[]": [], "{}": {}, '""': ""}
 
 
-def split(resource: Resource, total: int) -> tuple[Any, dict[str, str]]:
-    """A body and headers that say as many records as the first page of a partition said that was
+def split(resource: Resource, total: int) -> Any:
+    """A body that says as many records as the first page of a partition said that was
     split then, and that more pages follow; its records came again with the parts.
     """
     found, paginator = split_key(resource.partitions), resource.paginator
@@ -36,7 +36,7 @@ def split(resource: Resource, total: int) -> tuple[Any, dict[str, str]]:
     for name in ("cursor_path", "next_url_path"):
         if place := getattr(paginator, name, None):
             body = both(body, put(place, FURTHER) or {})
-    return body, {paginator.total_header: str(total)} if paginator.total_header else {}
+    return body
 
 
 def ignored(resource: Resource, status: int) -> tuple[Any, dict[str, str]]:

@@ -51,8 +51,8 @@ _REQUESTS: Final = "SELECT DISTINCT method, path, query, body FROM pages"
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """What a request is answered with. `part` None: an answer that a rule ignored, or, with the
-    `total` that it said, the first page of a partition that was split.
+    """What a request is answered with, and the `total` that it said. `part` None: an answer that a
+    rule ignored, or, with a total, the first page of a partition that was split.
     """
 
     resource: str
@@ -232,7 +232,7 @@ class Index:
                     folder, entry.part, entry.stored_bytes, entry.status, entry.bytes,
                     json.dumps(entry.response),
                     json.dumps(_following(resource, entry)),
-                    entry.fields.get("total") if entry.reason == SPLIT else None,
+                    entry.fields.get("total") if entry.part or entry.reason == SPLIT else None,
                     found.method, found.path, request["url"].partition("?")[2],
                     request.get("body"),
                 )  # fmt: skip

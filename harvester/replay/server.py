@@ -197,11 +197,12 @@ class _Answering(BaseHTTPRequestHandler):
         kind = {"Content-Type": content_type_of(suffix) or pages.content_type}
         link = next_link(resource, page.following)
         headers |= _paging_headers(resource, page.following, link, replay.origin)
+        headers |= _total_header(resource, page.total)
         if page.part is None:
             if page.total is None:
                 body, more = answers.ignored(resource, page.status)
             else:
-                body, more = answers.split(resource, page.total)
+                body, more = answers.split(resource, page.total), {}
                 headers |= _paging_headers(
                     resource, answers.FURTHER, answers.FURTHER, replay.origin
                 )
@@ -283,6 +284,15 @@ def _paging_headers(
         name: value if isinstance(value, str) else answers.as_json(value).decode()
         for name, value in headers.items()
     }
+
+
+def _total_header(resource: Resource, total: int | None) -> dict[str, str]:
+    """The header that has the total, which the journal has among the page's fields."""
+    name = resource.paginator.total_header
+    if total is None or name is None:
+        return {}
+    whole = f"items */{total}" if name.lower() == "content-range" else str(total)
+    return {name: whole}
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -69,9 +70,13 @@ def loaded(
 
 
 def harvested(out: Path, config: Config) -> dict[str, list[Any]]:
-    """The records of each resource on disk, in order."""
+    """The records of each resource on disk, in order; a link to the server leads to `ORIGIN`."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(config.base_url)).encode()
     return {
-        resource.name: [json.loads(line) for line in iter_records(out, resources=[resource.name])]
+        resource.name: [
+            json.loads(line.replace(origin, b"ORIGIN"))
+            for line in iter_records(out, resources=[resource.name])
+        ]
         for resource in config.resources
     }
 

@@ -100,6 +100,7 @@ LEADS: dict[str, Leads] = {
     "microsoft_graph_users": Leads(lambda of: of.USERS, env=lambda of: {"ACCESS_TOKEN": of.TOKEN}),
     "notion_database": Leads(lambda of: of.ROWS),
     "ogc_features": Leads(lambda of: of.FEATURES["PE", 2022]),
+    "okta_system_log": Leads(lambda of: of.EVENTS),
     "openalex_works": Leads(lambda of: of.WORKS[2023]),
     "pokeapi": Leads(lambda of: [of._listed(name) for name in of.NAMES]),
     "reddit_listing": Leads(
@@ -121,6 +122,7 @@ LEADS: dict[str, Leads] = {
     "twitter_search_all": Leads(_posts),
     "twitter_search_recent": Leads(_recent),
     "twitter_search_v1": Leads(lambda of: of._statuses("from:nasa"), also=("json_link",)),
+    "woocommerce_orders": Leads(lambda of: of.ORDERS),
     "xkcd": Leads(lambda of: [of.COMICS[403]]),
     "youtube_search": Leads(lambda of: of.VIDEOS["2024-01-01"]),
     "zendesk_tickets": Leads(lambda of: of.TICKETS),
@@ -130,6 +132,7 @@ LEADS: dict[str, Leads] = {
 WITHOUT_LINE = {
     "aws_cost_explorer": "a signature",
     "binance_trades": "a signature",
+    "elasticsearch_windows": "a search that shows its first results",
     "hackernews_comments": "comments below comments",
     "github_search_repositories": "a search that shows its first results",
     "salesforce_bulk_query": "a job",

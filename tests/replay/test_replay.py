@@ -96,7 +96,15 @@ def compare(first: Path, origin: str, again: Path, replay: Replay) -> None:
             assert now == was
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+#: Links within records are played back as they were, so these lead to the API itself.
+WITH_LINKED_FILES = ("zenodo_files",)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CONFIGS if path.stem not in WITH_LINKED_FILES],
+    ids=lambda path: path.stem,
+)
 def test_every_config_is_harvested_again(path: Path, tmp_path: Path) -> None:
     """Each idiom of paging and auth: harvested from its emulation, then from the replay."""
     emulation = emulation_of(path)
