@@ -41,6 +41,14 @@ def records(
             help="As they were in this generation, counted from 1: before a redo or a refresh.",
         ),
     ] = None,
+    inside: Annotated[
+        str | None,
+        typer.Option(
+            "--inside",
+            metavar="PATH",
+            help="The records inside each record, such as line_items, in its place.",
+        ),
+    ] = None,
 ) -> None:
     """Print the records as JSON Lines.
 
@@ -52,6 +60,7 @@ def records(
       harvester records data/tweets | head -n 3
       harvester records data/tweets --partition query=from:nasa > nasa.jsonl
       harvester records data/tweets | jq -r .id | sort | uniq -d
+      harvester records data/orders --inside "line_items[*].taxes" > taxes.jsonl
 
     \b
     Exit codes:
@@ -59,9 +68,15 @@ def records(
       2  wrong usage: no such resource or partition
       5  no folder of a harvest, or a damaged one
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.results import record_lines
+    from harvester.results import embedded, iter_records, record_lines
 
     chosen = pairs(partition)
+    if inside is not None:
+        found = iter_records(
+            folder, resources=resource or (), partition=chosen, generation=generation
+        )
+        write_blocks(inner + b"\n" for inner in embedded(found, inside))
+        return
     write_blocks(
         record_lines(
             folder, resources=resource or (), partition=chosen, generation=generation, on_note=say

@@ -26,6 +26,7 @@ from harvester.results.last_run import (
     write_last_run,
 )
 from harvester.results.records import (
+    embedded,
     iter_records,
     record_lines,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "WholeRun",
     "count",
     "doubles",
+    "embedded",
     "folders_with_pages",
     "harvest_table",
     "iter_records",

@@ -5,7 +5,8 @@ from typing import Final
 
 from harvester.config import unknown
 from harvester.errors import ConfigError
-from harvester.model import Partition
+from harvester.model import JSONPathError, Partition, parse
+from harvester.page import iter_elements
 from harvester.planning import Lists, partition_records
 from harvester.results.state import planned
 from harvester.store import Place, Store, folder_of, generations_of, read_asked, store_at
@@ -45,6 +46,19 @@ def record_lines(
     """
     chosen = partition or {}
     return _cut(store_at(out), resources, chosen, on_note, lines=True, generation=generation)
+
+
+def embedded(records: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """The records inside records, at a path such as `line_items`: each as the server wrote it, on
+    one line. An array gives its items; a record that has nothing there gives nothing.
+
+    Raises `ConfigError` for what is no path.
+    """
+    try:
+        selector = parse(path)
+    except JSONPathError as error:
+        raise ConfigError(f"{path!r}: {error}") from None
+    return (inner for record in records for inner in iter_elements([record], selector))
 
 
 def _cut(
