@@ -25,6 +25,10 @@ from harvester.results.last_run import (
     read_statistics,
     write_last_run,
 )
+from harvester.results.part_checks import (
+    PartCheck,
+    StoredProblem,
+)
 from harvester.results.records import (
     embedded,
     iter_records,
@@ -44,8 +48,6 @@ from harvester.results.standing import (
     Standing,
 )
 from harvester.results.state import (
-    PartCheck,
-    StoredProblem,
     Verification,
     folders_with_pages,
     planned,

@@ -1,19 +1,18 @@
 """Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from harvester.config import Config, Resource
-from harvester.errors import AttemptFailed, DataRefused
-from harvester.model import Key, Partition, Shard
-from harvester.page import Field, Take, format_of
+from harvester.config import Resource
+from harvester.errors import DataRefused
+from harvester.model import Partition, Shard
 from harvester.paging import RUN_START, paginator_of
 from harvester.planning import Plan
 from harvester.results.last_run import read_last_run
+from harvester.results.part_checks import PartCheck, StoredPart, StoredProblem, Told
+from harvester.results.side_by_side import side_by_side
 from harvester.results.standing import KnownBefore, Standing
 from harvester.results.summary import Summary
 from harvester.store import (
@@ -21,14 +20,15 @@ from harvester.store import (
     JOURNAL,
     Asked,
     Entry,
+    Header,
     Place,
+    Span,
     Store,
-    decoded,
+    entries_in,
     entries_of,
     folder_of,
     header_of,
     lines_counting,
-    part_suffix,
     read_asked,
     store_at,
 )
@@ -74,14 +74,6 @@ def status_beyond(known: KnownBefore, store: Store) -> Summary:
     return summary
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProblem:
-    """Something on disk that is not as it should be; `path` is relative to the folder."""
-
-    path: str
-    problem: str
-
-
 @dataclass(slots=True)
 class Verification:
     """What `verify` found in `parts` parts."""
@@ -110,109 +102,81 @@ class Verification:
         }
 
 
-def verify(out: Place, *, deep: bool = False) -> Verification:
+def verify(out: Place, *, deep: bool = False, processes: int | None = None) -> Verification:
     """Check every stored page of the harvest in `out` against its journal.
 
     Always: lines, part numbers, sizes, SHA-256, the chain of cursors, parts that no line names,
     folders that no plan names. `deep` also inflates and parses every page and counts its records
-    anew. A partition that is not finished is no problem: it is only not finished.
+    anew. A partition that is not finished is no problem: it is only not finished. `processes`
+    look at parts side by side, as many as there are cores unless it is given; only a program of one
+    thread has any.
     Raises `DataRefused` where there is no harvest at all.
     """
     store = store_at(out)
     asked = read_asked(store)
-    found = Verification()
-    checks = {
-        resource.name: _Check(asked, resource, deep=deep) for resource in asked.config.resources
+    walk = _Walk(store, asked)
+    parts = {
+        resource.name: PartCheck(resource, asked.config, deep=deep)
+        for resource in asked.config.resources
     }
-    journals = 0
-    for partition in _known(store, asked, asked.planned_until):
-        try:
-            folder = folder_of(store, partition)
-        except DataRefused as error:
-            found.add(StoredProblem(partition.path, str(error)))
-            continue
-        journals += checks[partition.resource].check(store, folder, partition, found)
-    for path in _strangers(store, asked, journals):
+    found = Verification()
+    for problem in side_by_side(store, parts, walk.items(), processes):
+        found.add(problem)
+    found.parts = walk.parts
+    for path in _strangers(store, asked, walk.journals):
         found.add(StoredProblem(path, "no partition of the plan lies here"))
     return found
 
 
-class PartCheck:
-    """Whether a part is what its line says. `deep`: also inflated and parsed."""
+class _Walk:
+    """Goes through the journals of a harvest: what is wrong with them, and the parts to look at, in
+    the order of the plan. Counts `parts`, and the `journals` that there are.
+    """
 
-    def __init__(self, resource: Resource, config: Config, *, deep: bool) -> None:
-        self._format = format_of(resource)
-        self._records = Field("records", self._format.selector, Take.COUNT)
-        self._lists = all(isinstance(segment, Key) for segment in self._records.path)
-        self._limits = config.client.limits
-        self._deep = deep
+    def __init__(self, store: Store, asked: Asked) -> None:
+        self._store = store
+        self._asked = asked
+        self._checks = {item.name: _Check(asked, item) for item in asked.config.resources}
+        self.parts = self.journals = 0
 
-    def problems(self, store: Store, folder: str, entry: Entry) -> Iterator[str]:
-        """Everything wrong with it, in words; nothing where it is sound."""
-        try:
-            size, digest = _sha256(store, folder, entry)
-        except OSError as error:
-            yield f"cannot be read: {error.strerror or error}"
-            return
-        except DataRefused as error:  # a link, a pipe
-            yield str(error).removeprefix(f"{store.place}/{folder}/{entry.part}: ")
-            return
-        if size != entry.stored_bytes:
-            yield f"{size:,} bytes, the journal says {entry.stored_bytes:,}"
-        elif digest != entry.sha256:
-            yield "its SHA-256 differs from the journal's: the file has changed"
-        elif self._deep:
-            yield from self._content_problems(store, folder, entry)
-
-    def _content_problems(self, store: Store, folder: str, entry: Entry) -> Iterator[str]:
-        page = partial(decoded, store, folder, entry.part or "", entry.stored_bytes)
-        size = 0
-
-        def chunks() -> Iterator[bytes]:
-            nonlocal size
-            for chunk in page():
-                size += len(chunk)
-                yield chunk
-
-        pages = self._format.stored_as(part_suffix(entry.part or ""))
-        try:
-            records = pages.check(chunks(), [self._records], self._limits).get("records", 0)
-        except (AttemptFailed, OSError) as error:
-            yield str(error)
-            return
-        if size != entry.bytes:
-            yield f"{size:,} decoded bytes, the journal says {entry.bytes:,}"
-        if records == 1 and entry.records == 0 and self._lists:
-            records = int(pages.lone(page()) != 0)
-        if records != entry.records:
-            yield f"{records:,} records, the journal says {entry.records:,}"
+    def items(self) -> Iterator[StoredProblem | StoredPart]:
+        """Problems, and parts of which it is not known yet."""
+        store = self._store
+        for partition in _known(store, self._asked, self._asked.planned_until):
+            try:
+                folder = folder_of(store, partition)
+            except DataRefused as error:
+                yield StoredProblem(partition.path, str(error))
+                continue
+            for name, said in self._checks[partition.resource].problems(store, folder, partition):
+                if isinstance(said, Entry):
+                    yield StoredPart(partition.resource, folder, Told.by(said))
+                else:
+                    yield StoredProblem(f"{folder}/{name}", said)
+            self.parts += self._checks[partition.resource].parts
+            self.journals += self._checks[partition.resource].is_begun
 
 
 class _Check:
     """The checks of one resource's partitions."""
 
-    def __init__(self, asked: Asked, resource: Resource, *, deep: bool) -> None:
+    def __init__(self, asked: Asked, resource: Resource) -> None:
+        self.parts, self.is_begun = 0, False  # of the last partition
         self._fingerprints = asked.fingerprints[resource.name]
-        self._parts = PartCheck(resource, asked.config, deep=deep)
         self._first = paginator_of(resource.paginator).first_cursor()
         incremental = resource.incremental
         self._by_link = bool(incremental and incremental.delta_path and not incremental.param)
 
-    def check(self, store: Store, folder: str, partition: Partition, found: Verification) -> bool:
-        """Note everything wrong in one partition's folder; whether it holds pages at all."""
-        for name, problem in self._problems(store, folder, partition, found):
-            found.add(StoredProblem(f"{folder}/{name}", problem))
-        return store.is_begun(folder)
-
-    def _problems(
-        self, store: Store, folder: str, partition: Partition, found: Verification
-    ) -> Iterator[tuple[str, str]]:
-        """File and problem; counts the parts into `found`."""
+    def problems(
+        self, store: Store, folder: str, partition: Partition
+    ) -> Iterator[tuple[str, str | Entry]]:
+        """File and problem, or a part that is to be looked at, and its line."""
         journal = JOURNAL
         parts = 0
         before: Entry | None = None
+        whole = store.finished(folder)  # nearly always, and then one look was enough
         try:
-            header = header_of(store, folder)
+            header = header_of(store, folder) if whole is None else cast("Header", whole[0])
             if header is None:
                 if store.beyond(folder):
                     yield journal, "missing, but there are parts"
@@ -221,22 +185,23 @@ class _Check:
                 yield journal, "written by another configuration (the fingerprint differs)"
             if dict(header.partition) != partition.labels:
                 yield journal, f"written for another partition: {dict(header.partition)}"
-            counting = lines_counting(store, folder)
-            for entry in entries_of(store, folder):
+            counting = lines_counting(store, folder) if whole is None else Span()
+            lines = entries_of(store, folder) if whole is None else entries_in(iter(whole))
+            for entry in lines:
                 for problem in self._chain_problems(partition, before, entry):
                     yield journal, f"page {entry.seq}: {problem}"
                 parts += entry.part is not None
                 if entry.part is not None and counting.counts(entry.seq):
-                    for problem in self._parts.problems(store, folder, entry):
-                        yield entry.part, problem
+                    yield entry.part, entry
                 before = entry
         except DataRefused as error:
             yield journal, str(error).removeprefix(f"{store.place}/{folder}/{journal}").lstrip(": ")
         else:
-            for name in store.beyond(folder):
+            for name in store.beyond(folder) if whole is None else ():
                 yield name, "no line of the journal names this part"
         finally:
-            found.parts += parts
+            self.parts = parts
+            self.is_begun = whole is not None or store.is_begun(folder)
 
     def _chain_problems(
         self, partition: Partition, before: Entry | None, entry: Entry
@@ -254,14 +219,6 @@ class _Check:
         """What the first page may be asked for with: a delta link too, where the run has one."""
         started = partition.included.get(RUN_START)
         return (self._first,) if started is None or not self._by_link else (self._first, started)
-
-
-def _sha256(store: Store, folder: str, entry: Entry) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    for chunk in store.chunks(folder, entry.part or "", entry.stored_bytes):
-        digest.update(chunk)
-        size += len(chunk)
-    return size, digest.hexdigest()
 
 
 def _strangers(store: Store, asked: Asked, journals: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from harvester.store.contract import (
 from harvester.store.counting import (
     Span,
     checkpoint_of,
+    entries_in,
 )
 from harvester.store.entries import (
     ACCEPTED,
@@ -174,6 +175,7 @@ __all__ = [
     "decoded_chunks",
     "disk_errors",
     "encode",
+    "entries_in",
     "entries_of",
     "folder_of",
     "generations_of",

@@ -136,7 +136,7 @@ class LocalStore:
 
     def levels(self, name: str) -> Iterator[str]:
         """The names of the folders in `name`, links included, which `reach` refuses."""
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / name) as listing:
+        with contextlib.suppress(FileNotFoundError), os.scandir(f"{self._shown}/{name}") as listing:
             yield from (item.name for item in listing if item.is_dir() or item.is_symlink())
 
     def reach(self, folder: str) -> None:
@@ -193,9 +193,9 @@ class LocalStore:
 
     def is_begun(self, folder: str) -> bool:
         """Whether a journal lies there, or any part."""
-        path = self.root / folder
-        if (path / journals.JOURNAL).exists():
+        if os.path.exists(f"{self._shown}/{folder}/{journals.JOURNAL}"):  # noqa: PTH110  # sooner
             return True
+        path = self.root / folder
         return path.is_dir() and next(parts_on_disk(path), None) is not None
 
     def last(self, folder: str) -> Entry | None:
