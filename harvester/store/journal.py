@@ -66,6 +66,7 @@ from harvester.store.parts import (
     part_name,
     part_number,
     part_suffix,
+    sync_data,
     sync_folder,
     write_all,
 )
@@ -250,7 +251,7 @@ class Journal:
 
     def sync_lines(self) -> None:
         """Force the lines to the disk; raises OSError."""
-        os.fdatasync(self._descriptor)
+        sync_data(self._descriptor)
 
     def sync_names(self) -> None:
         """Force the names in the folder to the disk; raises OSError, `FolderLost` where it is no
@@ -344,7 +345,7 @@ class Journal:
                     write_again(self.folder / entry.part)
             write_again(self.folder / JOURNAL, tail.waiting[0][0])
         elif end == 0 or not self.checkpoint.done or read_mark(self.folder) > 1:
-            os.fdatasync(self._descriptor)
+            sync_data(self._descriptor)
         if leftovers or end == 0 or tail.waiting:
             sync_folder(self.folder)
 

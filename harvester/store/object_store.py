@@ -125,7 +125,7 @@ class ObjectStore:
                 self._bucket.delete(found.key)
         for item in (self.own / _SCRATCH).glob("*"):
             process = item.name.partition("-")[0]
-            if process != str(os.getpid()) and not Path(f"/proc/{process}").exists():
+            if process != str(os.getpid()) and not _lives(process):
                 shutil.rmtree(item, ignore_errors=True)
 
     def _scratch(self) -> Path:
@@ -214,3 +214,16 @@ class ObjectStore:
     def beyond(self, folder: str) -> list[str]:
         """None: a part is its commit."""
         return []
+
+
+def _lives(process: str) -> bool:
+    """Whether a process of this number is there, as any POSIX system says it."""
+    if not process.isdigit() or not int(process):
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True  # somebody else's; or no number that a process has
+    return True

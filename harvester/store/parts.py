@@ -259,6 +259,13 @@ def remove_temporary(path: Path) -> None:
         path.with_name(path.name + TEMPORARY).unlink()
 
 
+def sync_data(descriptor: int) -> None:
+    """Make the bytes of a file durable, with its times left out where the system can (macOS
+    cannot). Raises OSError.
+    """
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
