@@ -23,6 +23,8 @@ from urllib.parse import unquote
 
 import typer
 
+from harvester.patterns import pattern
+
 _ASKED: Final = "_HARVESTER_COMPLETE"
 #: What makes a folder that of a harvest; as in `folder`, which takes long to import.
 NAME: Final = "harvest.json"
@@ -30,10 +32,10 @@ _SUFFIXES: Final = (".yaml", ".yml")
 _MOST: Final = 200  # more choices help nobody, and a folder may hold a million partitions
 _MOST_LOOKED_AT: Final = 2000
 _LONGEST_YAML: Final = 1 << 20
-_RESOURCES: Final = re.compile(r"^resources:", re.MULTILINE)
-_NAME: Final = re.compile(r"^\s*-\s*\{?\s*name:\s*[\"']?([\w.-]+)", re.MULTILINE)
-_BREAKS: Final = re.compile(r"[=:]+")
-_SPECIAL: Final = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
+_RESOURCES: Final = pattern(r"^resources:", re.MULTILINE)
+_NAME: Final = pattern(r"^\s*-\s*\{?\s*name:\s*[\"']?([\w.-]+)", re.MULTILINE)
+_BREAKS: Final = pattern(r"[=:]+")
+_SPECIAL: Final = pattern(r"([^\w@%+=:,./-])", re.ASCII)
 _PLAIN: Final = frozenset((string.ascii_letters + string.digits + "_-./=@%+,:").encode())
 _ESCAPED_COLON: Final = "\\:"
 _LONGEST_COUNT: Final = 6  # digits of a number of words

@@ -114,9 +114,9 @@ class Client(Section):
     reader's place in a session; of each partition its own, for one run, and never written down."""
     auth: Auth | None = None
     """Credentials, sent to base_url's origin only."""
-    timeout: Timeout = Timeout()
+    timeout: Timeout = Timeout.as_it_is()
     """How long the server may take."""
-    retry: Retry = Retry()
+    retry: Retry = Retry.as_it_is()
     """How often and how long a failed page is tried again."""
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of requests, all of them kept: one, or a list."""
@@ -144,7 +144,7 @@ class Client(Section):
     """The file of its private key, without a passphrase."""
     proxy: Text | None = Field(default=None, repr=False)
     """The URL of a proxy for every request."""
-    limits: Limits = Limits()
+    limits: Limits = Limits.as_it_is()
     """What a page may not exceed."""
 
     @model_validator(mode="after")

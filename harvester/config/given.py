@@ -6,7 +6,6 @@ is called. So is what a command prints, `{command.pass show api/token}`: it is r
 shell, when a YAML is loaded that names it, and by nothing else: what a folder holds is not run.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,11 +14,12 @@ from harvester.config.auth_forms import may_break
 from harvester.config.secret_commands import printed, why_not
 from harvester.config.wording import KeyPath
 from harvester.model import Reference, Scope, TemplateError, command_of, file_of, render
+from harvester.patterns import pattern
 
 _MOST_BYTES: Final = 64 * 1024  # of a secret's file
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_ODD: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in text of several lines
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_CONTROL: Final = pattern(r"[\x00-\x1f\x7f]")
+_ODD: Final = pattern(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in text of several lines
+_SURROGATE: Final = pattern(r"[\ud800-\udfff]")
 
 
 def given(names: Iterable[str], env: Mapping[str, str], *, runs: bool = True) -> dict[str, str]:

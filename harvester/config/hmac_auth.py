@@ -1,6 +1,5 @@
 """Declares the auth scheme that signs each request with a shared secret, as exchanges want it."""
 
-import re
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, model_validator
@@ -9,13 +8,14 @@ from harvester.config.auth_options import AuthOptions, check_header
 from harvester.config.options import SectionError, Text
 from harvester.config.secret_text import SecretLine
 from harvester.config.wording import listed, nearest
+from harvester.patterns import pattern
 
 SIGNED_PARTS: Final = (
     "method", "path", "query", "path_and_query", "host", "body", "body_sha256", "timestamp", "key",
 )  # fmt: skip
 """What of a request may be signed."""
 
-_PART: Final = re.compile(r"\{([^{}]*)\}")
+_PART: Final = pattern(r"\{([^{}]*)\}")
 _Location = Literal["header", "query"]
 
 

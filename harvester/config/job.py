@@ -129,7 +129,7 @@ class Job(Section):
     """The request that begins the job."""
     poll: JobPoll
     """The request that asks whether the result is ready."""
-    download: JobDownload = JobDownload()
+    download: JobDownload = JobDownload.as_it_is()
     """How the result comes. Left out: it stands in the poll's answer."""
 
     @property

@@ -33,14 +33,15 @@ from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
 from harvester.model import Scope, TemplateError, render, strings
+from harvester.patterns import pattern
 
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_SURROGATE: Final = pattern(r"[\ud800-\udfff]")
 _PATIENCE_S: Final = 5.0
 _LARGEST_FILE: Final = 4 << 20
 
 #: What lies beside the folders of resources, or in them: names that no resource may have, also
 #: where case does not count.
-_OWN_FILES: Final = re.compile(
+_OWN_FILES: Final = pattern(
     r"(harvest\.json|last_run\.json|report\.html|journal\.jsonl|part-\d+\.json\.gz"
     r"|.*\.values\.jsonl)(\.tmp)?",
     re.IGNORECASE,

@@ -53,9 +53,9 @@ class Config(Section):
     """The API: where it is, and how to behave towards it."""
     resources: Annotated[tuple[Resource, ...], Field(strict=False, min_length=1)]
     """The endpoints to harvest."""
-    concurrency: Concurrency = Concurrency()
+    concurrency: Concurrency = Concurrency.as_it_is()
     """How much is harvested at once."""
-    output: Output = Output()
+    output: Output = Output.as_it_is()
     """Where the harvest goes."""
 
     _env: Mapping[str, str] = PrivateAttr(default_factory=dict)

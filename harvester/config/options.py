@@ -10,7 +10,7 @@ may write. All of them are strict: text is text, a number is a number, and nothi
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from harvester.config import quantities
 from harvester.config.wording import KeyPath, shown
 from harvester.model import Key, parse
+from harvester.patterns import pattern
 
 JSONSchema = dict[str, Any]
 Scalar = str | int | float | bool
@@ -35,6 +36,13 @@ class Section(BaseModel):
     """One mapping of the YAML. Frozen; an unknown key is a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+    @classmethod
+    def as_it_is(cls, **given: Any) -> Self:
+        """A section of what is usual, without a look at it: for defaults, which are made when their
+        module is imported. A validator takes milliseconds to build, and not every command needs it.
+        """
+        return cls.model_construct(**given)
 
 
 class SectionError(ValueError):
@@ -204,7 +212,7 @@ MemberName = Annotated[
 Text = Annotated[str, Field(min_length=1)]
 """Text, not empty."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # what RFC 9110 5.5 bars from a header
+_CONTROL: Final = pattern(r"[\x00-\x08\x0a-\x1f\x7f]")  # what RFC 9110 5.5 bars from a header
 
 
 def one_line(text: str) -> str:

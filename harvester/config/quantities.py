@@ -14,6 +14,7 @@ from typing import Final
 
 from harvester.config.wording import shown
 from harvester.model import Step
+from harvester.patterns import pattern
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MONTHS: Final = {"mo": 1, "y": 12}
@@ -29,7 +30,7 @@ STEP_PATTERN: Final = r"^([1-9][0-9]* ?(mo|y)|[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w)?
 SIZE_PATTERN: Final = r"^[0-9]+(\.[0-9]+)? ?([KkMmGgTt][Ii]?[Bb]|[Bb])?$"
 MOMENT_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?$"
 
-_MEASURE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
+_MEASURE: Final = pattern(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
 _LONGEST_S: Final = 100 * 366 * 86400  # a century: more is a slip of the unit, and time stays exact
 _MOST_MONTHS: Final = 1200
 

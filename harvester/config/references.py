@@ -9,7 +9,6 @@ environment can be named, and in a few options of the client, where only the env
 Anywhere else braces are text, and `{env.…}` there is a mistake.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from harvester.model import (
     TemplateError,
     strings,
 )
+from harvester.patterns import pattern
 
 #: The keys of a resource that make its requests.
 REQUEST_PARTS: Final = (
@@ -211,7 +211,7 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
     return None
 
 
-_NAMES_A_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*|\$")
+_NAMES_A_VARIABLE: Final = pattern(r"[A-Z][A-Z0-9_]*|\$")
 
 
 def _meant(reference: Reference, text: str) -> str:

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from harvester.config.options import Reads, Scalar, SectionError, one_line
 from harvester.config.wording import kind
+from harvester.patterns import pattern
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
+_HEADER_NAME: Final = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
 _OWN_HEADERS: Final = ("accept-encoding", "connection", "content-length", "transfer-encoding")
 _PARAMETER_KINDS: Final = ["string", "number", "boolean", "null"]
 

@@ -96,7 +96,7 @@ class Resource(Section):
     the one that asks how it stands, and how the result comes."""
     partitions: dict[KeyName, PartitionSpec] = Field(default_factory=dict)
     """Independent slices: keys and their values. Several keys make the product."""
-    format: FormatConfig = JsonFormat(type="json")
+    format: FormatConfig = JsonFormat.as_it_is(type="json")
     """What its pages are written in. Left out: JSON, unless the server says JSON Lines, CSV or XML
     by its Content-Type."""
     data_selector: PagePath | None = None
@@ -106,7 +106,7 @@ class Resource(Section):
     it every record is counted, so that one which comes twice does not stay unnoticed."""
     allow_missing: bool = False
     """Whether a page may lack what `data_selector` names."""
-    paginator: PaginatorConfig = SinglePage(type="single_page")
+    paginator: PaginatorConfig = SinglePage.as_it_is(type="single_page")
     """How one page leads to the next."""
     response_actions: Annotated[tuple[ResponseAction, ...], Field(strict=False)] = ()
     """Rules for responses; the first that matches counts."""

@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-_SECRET_VARIABLE: Final = re.compile(
+from harvester.patterns import pattern
+
+_SECRET_VARIABLE: Final = pattern(
     r"(?:^|_)(?:(?:api|access|app|auth|client|consumer|license|master|private|secret|service"
     r"|session|subscription)_?keys?|auth|authorization|bearer|cookie|credentials?|jwt|pass"
     r"|passphrase|passwd|password|pat|pwd|secret|signature|token)(?:_|[0-9]*$)",

@@ -19,12 +19,13 @@ from harvester.config.references import references_in
 from harvester.config.secret_variables import is_secret_variable
 from harvester.config.wording import KeyPath
 from harvester.model import command_of, file_of
+from harvester.patterns import pattern
 from harvester.security import is_secret_name
 
 #: Tokens are as long, and mix letters of both kinds with digits, or are hexadecimal.
 _TOKEN_CHARS: Final = 12
-_MIXED: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])", re.DOTALL)
-_HEXADECIMAL: Final = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])[0-9a-fA-F-]{20,}")
+_MIXED: Final = pattern(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])", re.DOTALL)
+_HEXADECIMAL: Final = pattern(r"(?=.*[0-9])(?=.*[a-fA-F])[0-9a-fA-F-]{20,}")
 
 #: Headers that say who asks, and how to send it, and choose no record; lower case.
 _FREE_HEADERS: Final = frozenset(
@@ -34,7 +35,7 @@ _FREE_HEADERS: Final = frozenset(
         "tracestate", "user-agent", "x-requested-with",
     )
 )  # fmt: skip
-_TRACING: Final = re.compile(
+_TRACING: Final = pattern(
     r"(?:x-)?(?:b3|(?:amzn|cloud|datadog|parent|span)?-?trace|correlation|request|span)"
     r"(?:[-_].*|id)?|x-datadog-.*|sec-.*"
 )

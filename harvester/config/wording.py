@@ -4,13 +4,14 @@ Every message about the YAML goes through these few functions, so that a value, 
 a suggestion look the same whichever check found the fault. Pure text, nothing is looked up.
 """
 
-import re
 from collections.abc import Iterable
+
+from harvester.patterns import pattern
 
 KeyPath = tuple[str | int, ...]
 """The keys and list indexes that lead from the root of a YAML file to a value."""
 
-_BARE_KEY = re.compile(r"[^\s.\[\]'\"()*]+")
+_BARE_KEY = pattern(r"[^\s.\[\]'\"()*]+")
 _SHOWN_CHARS = 40
 _MOST_KNOWN = 40
 

@@ -18,14 +18,15 @@ import yaml
 from harvester.config.document import Document, Place
 from harvester.config.wording import KeyPath, dotted, shown
 from harvester.errors import ConfigError, Problem
+from harvester.patterns import pattern
 
 _DEEPEST: Final = 50
 _MOST_VALUES: Final = 200_000  # aliases of aliases grow exponentially: "a billion laughs"
 _LONGEST_NUMBER: Final = 400
 _TAG: Final = "tag:yaml.org,2002:"
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]*)"
-_UNQUOTED: Final = re.compile(r"\{[A-Za-z_][^{},]*\}")
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_UNQUOTED: Final = pattern(r"\{[A-Za-z_][^{},]*\}")
+_SURROGATE: Final = pattern(r"[\ud800-\udfff]")
 
 #: What PyYAML says, and what a person can do about it.
 _HINTS: Final = {

@@ -44,6 +44,7 @@ from harvester.paging import (
     paginator_of,
     rule_fields,
 )
+from harvester.patterns import pattern
 
 ERROR_BODY_BYTES: Final = 16 * 1024 * 1024  # of an answer that is no page
 SNIPPET_BYTES: Final = 300
@@ -53,7 +54,7 @@ _ADVICE: Final = {
     403: "; may these credentials read this?",
     404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
 }
-_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+")
+_TYPE: Final = pattern(r"[\w.+*-]+/[\w.+*-]+")
 _NO_PAGE_ADVICE: Final = (
     "are base_url and path those of the API, and are credentials set where it needs them?"
 )

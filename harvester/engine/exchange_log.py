@@ -13,13 +13,12 @@ from typing import Final
 from harvester.errors import AttemptFailed, RunStopped
 from harvester.http import Request, Response
 from harvester.model import one_line
+from harvester.patterns import pattern
 from harvester.security import Secrets, is_secret_name
 
 LOGGER: Final = logging.getLogger("harvester.exchange")
 LOGGER.addHandler(logging.NullHandler())
-_HIDDEN: Final = re.compile(
-    r"auth|cookie|key|secret|token|session|signature|password", re.IGNORECASE
-)
+_HIDDEN: Final = pattern(r"auth|cookie|key|secret|token|session|signature|password", re.IGNORECASE)
 _MOST_CHARS: Final = 1000  # of a value, or of a body
 
 

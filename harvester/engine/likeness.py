@@ -13,10 +13,11 @@ import msgspec
 
 from harvester.model import Key, Path
 from harvester.page import Keys, PageFormat, Record
+from harvester.patterns import pattern
 
 _LOOKED_AT: Final = 50  # records of each page, for what else they have in common
 _LEAST_TEXTS: Final = 2
-_TEXT: Final = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=.*[^\W\d])", re.DOTALL)
+_TEXT: Final = pattern(r"(?!\d{4}-\d\d-\d\d)(?=.*[^\W\d])", re.DOTALL)
 _objects = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 

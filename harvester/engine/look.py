@@ -6,7 +6,6 @@ has who sits and waits.
 
 import itertools
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from harvester.http import Backoff, RateLimit, Request, Response, window_reset
 from harvester.model import Partition, as_text, duration, number
 from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
+from harvester.patterns import pattern
 from harvester.store import Checkpoint, Part, decoded_chunks, part_suffix
 
 _ATTEMPTS: Final = 3
@@ -34,7 +34,7 @@ _ATTEMPTS: Final = 3
 _FULL: Final = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})
 _LONGEST_WAIT_S: Final = 5.0  # somebody sits and waits
 _DEADLINE_S: Final = 60.0
-_RATES: Final = re.compile(r"(?:x-)?rate-?limit(-limit|-remaining)?(?:-requests)?")
+_RATES: Final = pattern(r"(?:x-)?rate-?limit(-limit|-remaining)?(?:-requests)?")
 
 
 @dataclass(frozen=True, slots=True)

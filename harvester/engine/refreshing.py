@@ -6,7 +6,6 @@ are read, checked and stored as one that came would be, so that the new generati
 any other. Memory holds one line of the journal.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from harvester.http import Response
 from harvester.model import Partition
 from harvester.page import format_of
 from harvester.paging import paginator_of
+from harvester.patterns import pattern
 from harvester.store import SPLIT, Checkpoint, Entry, Store, folder_of, pages_of
 
 NOT_MODIFIED: Final = 304
@@ -25,7 +25,7 @@ NOT_MODIFIED: Final = 304
 UNCHANGED: Final = "not_modified"
 _VALIDATORS: Final = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 _GZIP: Final = ".gz"
-_CODING: Final = re.compile(r"[-;:]+(?:gzip|br|deflate|zstd|df)$")
+_CODING: Final = pattern(r"[-;:]+(?:gzip|br|deflate|zstd|df)$")
 
 
 def is_due(resource: Resource, at: Checkpoint, now: datetime) -> bool:

@@ -19,11 +19,12 @@ from harvester.config import (
 from harvester.engine.page_reader import PageReader
 from harvester.model import Reference, Scope, Template, command_of, file_of, render, strings
 from harvester.paging import Endpoint
+from harvester.patterns import pattern
 from harvester.planning import CountedWindows
 from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
 
 #: A URL whose host the user spelled out, rather than one that partition values or cursors make.
-_SPELLED_OUT: Final = re.compile(r"https?://[^/?#{}\s]+(?=[/?#]|$)", re.IGNORECASE)
+_SPELLED_OUT: Final = pattern(r"https?://[^/?#{}\s]+(?=[/?#]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

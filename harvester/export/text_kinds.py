@@ -19,10 +19,12 @@ from enum import Enum
 from math import isfinite
 from typing import Any, Final
 
+from harvester.patterns import pattern
+
 _LONGEST: Final = 64
-_ZEROS: Final = re.compile(r"-[0.]+(?:[eE].*)?")
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_ISO: Final = re.compile(
+_ZEROS: Final = pattern(r"-[0.]+(?:[eE].*)?")
+_NUMBER: Final = pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_ISO: Final = pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6}0*)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )

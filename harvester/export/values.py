@@ -17,17 +17,18 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # public in 3
 from typing import Any, Final
 
 from harvester.page import Record
+from harvester.patterns import pattern
 
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE: Final = pattern(rb"\\u[dD][89a-fA-F]")
 # In reading order, so that an escaped backslash before a `u` is not taken for an escape. Only a
 # surrogate without its other half is captured.
-_ESCAPES: Final = re.compile(
+_ESCAPES: Final = pattern(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F]..)|.)",
     re.DOTALL,
 )
-_BETWEEN: Final = re.compile(r"[ \t,:]*")
+_BETWEEN: Final = pattern(r"[ \t,:]*")
 # A member without escapes, brackets or braces and what ends it, or else all that is left.
-_MEMBERS: Final = re.compile(
+_MEMBERS: Final = pattern(
     r'[ \t]*+"([^"\\]*+)"[ \t]*+:[ \t]*+(?:"([^"\\]*+)"|([^"\[{\\,} \t]++))[ \t]*+[,}]|(.++)',
     re.DOTALL,
 )

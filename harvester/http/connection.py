@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import io
 import logging
-import re
 import socket
 import ssl
 import sys
@@ -27,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from harvester.errors import Interrupted, PageRefused, PageRejected
 from harvester.http import headers
+from harvester.patterns import pattern
 
 #: What one `recv` may bring: fewer system calls than 64 KiB, no page of memory to speak of.
 CHUNK_BYTES: Final = 256 * 1024
@@ -39,7 +39,7 @@ _LINE_ENDS: Final = (b"\r\n", b"\n")
 _BODILESS: Final = (204, 304)  # whatever their headers say (RFC 9112 section 6.3)
 _HEADER_BYTES: Final = 64 * 1024  # a line, and
 _HEADER_LINES: Final = 100  # so many of them, as http.client has it
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = pattern(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,23 +15,24 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from harvester.errors import PageRejected
+from harvester.patterns import pattern
 
 _TOKEN: Final = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
 #: A line as it should be.
-FIELD: Final = re.compile(rb"([" + _TOKEN + rb"]++):([^\r\n\0]*+)\r?\n")
-_NAME: Final = re.compile(rb"[" + _TOKEN + rb"]+")
-_AROUND_A_NAME: Final = re.compile(rb"^[^" + _TOKEN + rb"]+|[^" + _TOKEN + rb"]+$")
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
-_LIKE_A_FIELD: Final = re.compile(rb"[ \t]+[" + _TOKEN + rb"]+[ \t]*:[ \t]")
+FIELD: Final = pattern(rb"([" + _TOKEN + rb"]++):([^\r\n\0]*+)\r?\n")
+_NAME: Final = pattern(rb"[" + _TOKEN + rb"]+")
+_AROUND_A_NAME: Final = pattern(rb"^[^" + _TOKEN + rb"]+|[^" + _TOKEN + rb"]+$")
+_CONTROLS: Final = pattern(rb"[\x00-\x08\x0a-\x1f\x7f]+")
+_LIKE_A_FIELD: Final = pattern(rb"[ \t]+[" + _TOKEN + rb"]+[ \t]*:[ \t]")
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
-_LIKE_FRAMING: Final = re.compile(
+_LIKE_FRAMING: Final = pattern(
     rb"[^a-z]*(?:" + b"|".join(_FRAMING) + rb")(?![a-z0-9_-])", re.IGNORECASE
 )
 _SHOWN_BYTES: Final = 40
 
 _URLS: Final = frozenset({"link", "location"})
-_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
-_LIKE_A_URL: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*://|[/?]")
+_NOT_ASCII: Final = pattern(rb"[\x80-\xff]")
+_LIKE_A_URL: Final = pattern("[A-Za-z][A-Za-z0-9+.-]*://|[/?]")
 
 
 def fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ Whatever is not plain goes their way: a URL that they would change, a header tha
 a signature, a proxy, a connection that is not open. What is sent is the same to the byte.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,17 +18,18 @@ from urllib3.util.connection import is_connection_dropped
 
 from harvester.http.connection import StrictResponse
 from harvester.http.request import Request
+from harvester.patterns import pattern
 
 #: What requests and urllib3 leave as it is of a path and a query: no fragment, nothing to encode,
 #: nothing encoded that need not be, and no segment of dots.
-_PLAIN: Final = re.compile(
+_PLAIN: Final = pattern(
     r"(?:/(?!\.)(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[BCDE]"
     r"|60|7[BCDF]))*+)++"
     r"(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[BCDE]|60"
     r"|7[BCDF]))++)?"
 )
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE: Final = re.compile(r"[!-~](?:[ !-~]*[!-~])?")
+_NAME: Final = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = pattern(r"[!-~](?:[ !-~]*[!-~])?")
 #: What they add themselves, or treat in a way of their own.
 _THEIRS: Final = frozenset(("host", "content-length", "transfer-encoding", "connection", "expect"))
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harvester.importer.outcome import Group, Stream, UnsaidError
+from harvester.patterns import pattern
 from harvester.security import is_secret_name
 
-_STORED: Final = re.compile(r"dlt\.(?:secrets|config)(?:\.value|\[['\"]([^'\"]+)['\"]\])")
-_PARENT: Final = re.compile(r"\{resources\.([^.{}]+)\.([^{}]+)\}")
-_SINCE: Final = re.compile(r"\{incremental\.(?:start_value|last_value|initial_value)\}")
+_STORED: Final = pattern(r"dlt\.(?:secrets|config)(?:\.value|\[['\"]([^'\"]+)['\"]\])")
+_PARENT: Final = pattern(r"\{resources\.([^.{}]+)\.([^{}]+)\}")
+_SINCE: Final = pattern(r"\{incremental\.(?:start_value|last_value|initial_value)\}")
 _AUTH_SECRETS: Final = {
     "bearer": ("token",),
     "api_key": ("api_key",),

@@ -13,10 +13,11 @@ from urllib.parse import parse_qsl
 
 from harvester.errors import ConfigError
 from harvester.importer.recordings import Call
+from harvester.patterns import pattern
 from harvester.scaffold import Ask, mark
 from harvester.security import is_secret_name
 
-_VARIABLE: Final = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_VARIABLE: Final = pattern(r"\{\{\s*([^{}]+?)\s*\}\}")
 _DEEPEST: Final = 40
 
 

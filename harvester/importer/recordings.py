@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 
 from harvester.errors import ConfigError
 from harvester.importer.outcome import Group, Stream
+from harvester.patterns import pattern
 from harvester.scaffold import Ask, Recorded, mark, recorded
 
 #: Last parts of paths whose POST asks and changes nothing.
-_READS: Final = re.compile(
+_READS: Final = pattern(
     r"(?i)(?:^|[^a-z])(_?search|query|queries|graphql|find|list|filter|lookup|reports?|export)"
 )
 _NOWHERE: Final = "base.invalid"
-_VARIABLE: Final = re.compile(rf"{mark('N').replace('N', '([A-Z_][A-Z0-9_]*)')}")
+_VARIABLE: Final = pattern(rf"{mark('N').replace('N', '([A-Z_][A-Z0-9_]*)')}")
 
 
 @dataclass(frozen=True, slots=True)

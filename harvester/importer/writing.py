@@ -7,13 +7,14 @@ from typing import Any, Final
 from harvester.config import parse_config
 from harvester.errors import ConfigError
 from harvester.importer.outcome import Group, Stream
+from harvester.patterns import pattern
 from harvester.scaffold import yaml_text
 
-_AT_THE_START: Final = re.compile(r'base_url: "\{env\.(\w+)')
-_AN_END: Final = re.compile(r'end: "\{env\.(\w+)')
-_OF_A_TYPE: Final = re.compile(r"\{env\.(\w+):(int|float|bool|list)\b")
+_AT_THE_START: Final = pattern(r'base_url: "\{env\.(\w+)')
+_AN_END: Final = pattern(r'end: "\{env\.(\w+)')
+_OF_A_TYPE: Final = pattern(r"\{env\.(\w+):(int|float|bool|list)\b")
 _TYPED: Final = {"int": "1", "float": "1.5", "bool": "true", "list": "a,b"}
-_VARIABLE: Final = re.compile(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE: Final = pattern(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def written(

@@ -5,15 +5,16 @@ current one. An `Address` keeps the URL wherever a path is shown or handed on.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path, PosixPath
 from types import MappingProxyType
 from typing import Final, Self
 
+from harvester.patterns import pattern
+
 #: What a URL of a place may begin with.
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "abfs", "memory")
-_URL: Final = re.compile(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?!/)")
+_URL: Final = pattern(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?!/)")
 
 
 class Address(PosixPath):

@@ -6,12 +6,14 @@
 import re
 from typing import Final
 
-_DURATION: Final = re.compile(
+from harvester.patterns import pattern
+
+_DURATION: Final = pattern(
     r"(?<![\d.,:+-])([0-9]{1,12}(?:\.[0-9]{1,9})?)\s?"
     r"(ms|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-su-z])",
     re.IGNORECASE,
 )
-_BETWEEN: Final = re.compile(r"(?:\s|,|and|t)*", re.IGNORECASE)
+_BETWEEN: Final = pattern(r"(?:\s|,|and|t)*", re.IGNORECASE)
 _MOST_CHARS: Final = 1000
 
 

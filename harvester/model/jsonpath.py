@@ -14,12 +14,12 @@ dot is quoted: `['@odata.nextLink']`.
 The text is read by `path_reader`.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from harvester.model.path_reader import BARE_NAME, read_path
 from harvester.model.segments import Every, Index, Key, Last, Path, Segment, Where
+from harvester.patterns import pattern
 
 _UNESCAPES: Final = {
     "\b": "\\b",
@@ -32,7 +32,7 @@ _UNESCAPES: Final = {
 }
 # What RFC 9535 lets stand unquoted after a dot (member-name-shorthand, 2.5.1), but for surrogates,
 # which _BARE_NAME bars. (One class with ranges this wide takes 10 ms to compile, at each start.)
-_SHORTHAND: Final = re.compile(r"(?:[A-Za-z_]|[^\x00-\x7f])(?:[0-9A-Za-z_]|[^\x00-\x7f])*")
+_SHORTHAND: Final = pattern(r"(?:[A-Za-z_]|[^\x00-\x7f])(?:[0-9A-Za-z_]|[^\x00-\x7f])*")
 
 
 def parse(text: str) -> Path:

@@ -6,13 +6,14 @@ judged as one: an ISO 8601 date or time, and numbers, whose size tells their uni
 is an epoch or an id, the numbers beside it must say (`is_time_like`).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+
+from harvester.patterns import pattern
 
 #: Clocks differ, and a time without a zone may be up to 14 hours ahead.
 LEEWAY: Final = timedelta(days=1)
@@ -24,8 +25,8 @@ _MOST_DIGITS: Final = 10**19
 #: Servers whose clock was never set say 1970 or the year that they were made in.
 _CREDIBLE_FROM: Final = datetime(2024, 1, 1, tzinfo=UTC)
 _EARLIEST_EPOCH: Final = 10**9  # 2001, in seconds: smaller numbers count something else
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,9})?")
+_DATE: Final = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER: Final = pattern(r"[0-9]{1,19}(\.[0-9]{1,9})?")
 _COMPACT: Final = (8, 14)  # digits of a date, and of a time
 #: Numbers that may be such, each from the first to before the second.
 _COMPACT_NUMBERS: Final = ((19 * 10**6, 22 * 10**6), (19 * 10**12, 22 * 10**12))

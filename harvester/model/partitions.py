@@ -6,7 +6,6 @@ knows its length without listing, so that a plan of ten million windows costs no
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from harvester.model.cycle_guard import LoopGuard
 from harvester.model.stretches import Prefixes, Stretches
 from harvester.model.templates import as_text
 from harvester.model.time_windows import OpenWindows, Windows, open_windows, window_count, windows
+from harvester.patterns import pattern
 
 _LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
 _HASH_DIGITS: Final = 16
@@ -322,7 +322,7 @@ def _size(spec: Spec, now: datetime, outside: OutsideValues) -> int:
 # --- Text ----------------------------------------------------------------------------------------
 
 
-_CAPITAL: Final = re.compile("%[0-9A-F]{2}|([A-Z])")
+_CAPITAL: Final = pattern("%[0-9A-F]{2}|([A-Z])")
 
 
 def _has_capitals(text: str) -> bool:

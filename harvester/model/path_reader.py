@@ -5,20 +5,21 @@ from math import isfinite
 from typing import Final
 
 from harvester.model.segments import Every, Index, JSONPathError, Key, Last, Path, Segment, Where
+from harvester.patterns import pattern
 
 _LARGEST_INDEX: Final = 2**53 - 1  # RFC 9535 2.1: integers stay within I-JSON's exact range
 _LONGEST_NUMBER: Final = 1000
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "/": "/", "\\": "\\"}
 
 _NEVER_BARE: Final = r"\s.\[\]'\"()*\x00-\x1f\x7f-\x9f\ud800-\udfff"
-BARE_NAME: Final = re.compile(rf"[^{_NEVER_BARE}]+")
-_BARE_NAME_IN_FILTER: Final = re.compile(rf"[^{_NEVER_BARE}=!<>~&|,?@$]+")
-_ROOT: Final = re.compile(r"\$(?=[.\[ \t\n\r]|\Z)")  # `$schema` is a name, `$.a` is not
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_HEX4: Final = re.compile(r"[0-9A-Fa-f]{4}")
-_BLANKS: Final = re.compile(r"[ \t\n\r]*")
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BARE_NAME: Final = pattern(rf"[^{_NEVER_BARE}]+")
+_BARE_NAME_IN_FILTER: Final = pattern(rf"[^{_NEVER_BARE}=!<>~&|,?@$]+")
+_ROOT: Final = pattern(r"\$(?=[.\[ \t\n\r]|\Z)")  # `$schema` is a name, `$.a` is not
+_INTEGER: Final = pattern(r"[+-]?[0-9]+")
+_NUMBER: Final = pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_HEX4: Final = pattern(r"[0-9A-Fa-f]{4}")
+_BLANKS: Final = pattern(r"[ \t\n\r]*")
+_WORD: Final = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 
 _BEYOND: Final = {  # what RFC 9535, or a habit from elsewhere, has and a stream cannot follow

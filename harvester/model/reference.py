@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from harvester.model.variables import TYPES
+from harvester.patterns import pattern
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
-_REFERENCE: Final = re.compile(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)
+_REFERENCE: Final = pattern(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)
 _FILE: Final = "file./"
 _COMMAND: Final = "command."
-_COMMAND_LINE: Final = re.compile(r"command\.[^{}\x00-\x1f\x7f]*[^{}\s\x00-\x1f\x7f]")
-_FILE_PATH: Final = re.compile(r"file\./[^{}:|\x00-\x1f\x7f]+")
-_VARIABLE: Final = re.compile(
+_COMMAND_LINE: Final = pattern(r"command\.[^{}\x00-\x1f\x7f]*[^{}\s\x00-\x1f\x7f]")
+_FILE_PATH: Final = pattern(r"file\./[^{}:|\x00-\x1f\x7f]+")
+_VARIABLE: Final = pattern(
     rf"env\.({_NAME})(?::({'|'.join(TYPES)}|epoch|epoch_ms|iso|[^?{{}}]*%[^?{{}}]*))?(?:\?([^{{}}]*))?",
     re.DOTALL,
 )
 _NAMED_FORMATS: Final = ("epoch", "epoch_ms", "iso")
-_DIRECTIVE: Final = re.compile(r"%(-?.?)", re.DOTALL)
+_DIRECTIVE: Final = pattern(r"%(-?.?)", re.DOTALL)
 _DIRECTIVES: Final = frozenset("aAwdbBmyYHIMpSfzZjUWcxXGuV")  # Python's table, on every platform
 #: References to times of the run, where no partition key has their name: when the partition was
 #: begun (twice), and what an incremental run starts at.

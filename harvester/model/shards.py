@@ -10,9 +10,10 @@ from typing import Final, Self
 from zlib import crc32
 
 from harvester.model.partitions import Partition
+from harvester.patterns import pattern
 
 MOST_SHARDS: Final = 100_000
-_WRITTEN: Final = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
+_WRITTEN: Final = pattern(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

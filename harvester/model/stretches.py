@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_LABEL: Final = re.compile(r"(-?[0-9]{1,30})_(-?[0-9]{1,30})", re.ASCII)
+from harvester.patterns import pattern
+
+_LABEL: Final = pattern(r"(-?[0-9]{1,30})_(-?[0-9]{1,30})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ unless it turns out to be the one taken.
 
 import enum
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,12 +17,13 @@ from typing import Any, Final
 from harvester.errors import PageRefused
 from harvester.model import Horizon, Path, Side, canonical
 from harvester.page.portions import LONE_SURROGATE
+from harvester.patterns import pattern
 
 #: No value has come yet; None is a value.
 NOTHING: Final = object()
 #: A number of fewer digits in a text is compared as a number.
 _LONGEST_ID: Final = 1000
-_INTEGER: Final = re.compile("-?[0-9]+")
+_INTEGER: Final = pattern("-?[0-9]+")
 #: ijson's events that open and close a container.
 OPENING: Final = frozenset({"start_map", "start_array"})
 CLOSING: Final = frozenset({"end_map", "end_array"})

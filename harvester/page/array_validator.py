@@ -5,14 +5,15 @@ it stands in brackets can only end where an item ends. msgspec reads it at 1,250
 items as they stand. What it cannot vouch for is not proven wrong: somebody else must look closer.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
+from harvester.patterns import pattern
+
 #: What msgspec raises for what it cannot vouch for.
 UNPROVEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_TRAILING: Final = pattern(r"trailing characters \(byte (\d+)\)")
 _WHITE_SPACE: Final = b" \t\r\n"
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode

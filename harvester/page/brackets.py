@@ -9,18 +9,18 @@ first, leave the brackets without a partner and the commas between them: an arra
 commas at its own depth, and one.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import accumulate
 from operator import indexOf
 from typing import Final, NoReturn
 
 from harvester.errors import NotJSON, PageRefused
+from harvester.patterns import pattern
 
 ARRAY: Final = ord("[")
 _COMMA: Final = ord(",")
-_ITEMS: Final = re.compile(rb"\[,++\]")
-_UNPAIRED: Final = re.compile(rb"(,*+)([{}\[\]]|\Z)")
+_ITEMS: Final = pattern(rb"\[,++\]")
+_UNPAIRED: Final = pattern(rb"(,*+)([{}\[\]]|\Z)")
 _OPENERS: Final = (b"{", b"[")
 _OPENER: Final = {b"}": ord("{"), b"]": ARRAY}
 _OTHER_PAIR: Final = {b"}": b"[]", b"]": b"{}"}

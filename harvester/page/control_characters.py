@@ -9,14 +9,16 @@ LF are white space, and no others are let in.
 import re
 from typing import Final
 
+from harvester.patterns import pattern
+
 _CONTROLS: Final = bytes(range(0x20))
 _NOT_CONTROLS: Final = bytes(range(0x20, 0x100))
 _WHITE: Final = b"\t\r\n"
 _BLANKED: Final = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 _SHORT: Final = {b"\t": rb"\t", b"\n": rb"\n", b"\r": rb"\r", b"\b": rb"\b", b"\f": rb"\f"}
 # An escape that is none, a backslash before a control character, stays what it is.
-_RAW: Final = re.compile(rb"\\.|([\x00-\x1f])", re.DOTALL)
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"]++', re.DOTALL)
+_RAW: Final = pattern(rb"\\.|([\x00-\x1f])", re.DOTALL)
+_STRING: Final = pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"]++', re.DOTALL)
 
 
 def any_in(text: bytes) -> bytes:

@@ -10,7 +10,6 @@ What msgspec refuses may still be right: control characters in strings and lone 
 harmless, and what nests deeper than it can go is for the parser to read.
 """
 
-import re
 from typing import Final
 
 from harvester.errors import NotJSON
@@ -19,19 +18,20 @@ from harvester.page.control_characters import blanked
 from harvester.page.guard import last_outside
 from harvester.page.parser import check_deep
 from harvester.page.portions import without_lone_surrogates
+from harvester.patterns import pattern
 
 #: What is proven at once is this long at least, for what goes around it to cost little.
 _LEAST: Final = 4 * 1024
 #: Without a comma no text is longer than this, but for a string, and for blanks.
 _MOST_HELD: Final = 256 * 1024
 _SPACE: Final = b" \t\r\n"
-_BLANKS: Final = re.compile(rb"[ \t\r\n]{2,}+")
+_BLANKS: Final = pattern(rb"[ \t\r\n]{2,}+")
 _BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _OPENING: Final = (b"[", b"{")
 _CLOSERS: Final = bytes.maketrans(b"{[", b"}]")
 _OPENERS: Final = {ord("}"): ord("{"), ord("]"): ord("[")}
 _NO_JSON: Final = "the body is not complete, valid JSON"
-_PLACE: Final = re.compile(r"(.*?) \(byte (\d+)\)$")
+_PLACE: Final = pattern(r"(.*?) \(byte (\d+)\)$")
 _NEAR: Final = 20  # bytes shown on each side of a fault
 
 # What a stretch begins or ends in, within the innermost container.

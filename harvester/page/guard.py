@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import NotJSON, PageRefused
+from harvester.patterns import pattern
 
 #: Above this the parser kills the process, whatever the configuration says.
 _MOST_NUMBER_CHARS: Final = 4300
@@ -29,7 +30,7 @@ _NUMBER: Final = b"0123456789+-.eE"
 _LONGEST_ESCAPE: Final = len(rb"\ud83d\ude00")
 
 # What hides a quote, or the backslash that would. The filler is as long: lengths stay true.
-_HIDDEN: Final = re.compile(rb'\\[\\"]')
+_HIDDEN: Final = pattern(rb'\\[\\"]')
 _FILLER: Final = rb"\_"
 _HIDABLE: Final = rb"\""
 #: One escape in so many bytes is soon found by itself; more are by the regular expression, which
@@ -37,7 +38,7 @@ _HIDABLE: Final = rb"\""
 _FEW_ESCAPES: Final = 512
 # Text up to the first escape that is not all there. Of a high surrogate, all is what shows
 # whether its other half follows.
-_WHOLE: Final = re.compile(
+_WHOLE: Final = pattern(
     rb"(?: [^\\] | \\[^u] | \\u(?![dD][89abAB])[^\\]{4}"
     rb"| \\u[^\\]{4}(?=[^\\]|\\[^u]|\\u[^\\]{4}) )*",
     re.DOTALL | re.VERBOSE,

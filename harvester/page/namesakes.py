@@ -11,13 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
+from harvester.patterns import pattern
+
 #: In the names that lead to a member: each item of an array.
 EACH: Final = None
 ABSENT: Final = msgspec.UNSET
 Names = tuple[str | None, ...]
 
 _SURROGATES: Final = 0x10000
-_UNSAFE: Final = re.compile(r'["\\/\x00-\x1f\x7f\ud800-\udfff]')
+_UNSAFE: Final = pattern(r'["\\/\x00-\x1f\x7f\ud800-\udfff]')
 _SPACE: Final = rb"[ \t\r\n]*+"
 
 

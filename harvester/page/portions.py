@@ -13,24 +13,25 @@ import re
 from typing import Final
 
 from harvester.page.control_characters import escaped, inside_any
+from harvester.patterns import pattern
 
 #: What a lone surrogate becomes in the parser's copy: U+FFFF is no character, so no text holds it.
 LONE_SURROGATE: Final = "\uffff"
 
 # Escapes in reading order, so that `\\ud83d` (a backslash, then letters) is not taken for one.
 # Only a surrogate without its other half is captured.
-_ESCAPES: Final = re.compile(
+_ESCAPES: Final = pattern(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
 # Such a one, where escaped backslashes are hidden; 5 times as fast, for text with many emoji.
-_MAYBE_LONE: Final = re.compile(
+_MAYBE_LONE: Final = pattern(
     rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
 )
 #: Beyond so many digits an exponent is all the same to us: no field can be such a number.
 _MOST_EXPONENT: Final = 17
-_EXPONENT: Final = re.compile(rb"[0-9][eE][+-]?([0-9]{18,})")
+_EXPONENT: Final = pattern(rb"[0-9][eE][+-]?([0-9]{18,})")
 # What looks for it in a moment, since next to no page has one: digits, and the letters e.
 _FORMS: Final = bytes.maketrans(b"023456789E", b"1111111111"[:9] + b"e")
 _NUMBER: Final = b"0123456789+-.eE"

@@ -41,6 +41,7 @@ from harvester.errors import DataRefused
 from harvester.model import Every, Index, Key, Last, Path, Segment, Where
 from harvester.page.array_validator import UNPROVEN, proven
 from harvester.page.control_characters import any_in, one_line
+from harvester.patterns import pattern
 
 _BOM: Final = b"\xef\xbb\xbf"
 _QUOTE, _COMMA, _COLON = b'",:'
@@ -118,9 +119,9 @@ def _items() -> re.Pattern[bytes]:
 
 _AFTER_ITEM: Final = b", \t\r\n"
 _SPACE: Final = b" \t\r\n"
-_TEXT: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_BLANKS: Final = re.compile(_BLANK)
-_SCALARS: Final = re.compile(_SCALAR + rb"*+")
+_TEXT: Final = pattern(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_BLANKS: Final = pattern(_BLANK)
+_SCALARS: Final = pattern(_SCALAR + rb"*+")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 Record = bytes | msgspec.Raw

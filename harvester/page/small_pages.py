@@ -15,7 +15,6 @@ looked for in what is left without the records, in none of which a field ends:
 """
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +33,7 @@ from harvester.page.guard import Guard
 from harvester.page.matcher import Field
 from harvester.page.utf8 import UTF8Check
 from harvester.page.windows import Window
+from harvester.patterns import pattern
 
 #: The largest page that is held: what one call of the inflater gives.
 MOST_BYTES: Final = 128 * 1024
@@ -44,11 +44,11 @@ _PARSED_FRAME: Final = 4 * 1024
 #: A page of so many bytes has its brackets counted first.
 _COUNTED: Final = 16 * 1024
 #: Names that can be written otherwise only with the escapes below.
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.@$-]{1,64}")
-_ESCAPED: Final = re.compile(
+_PLAIN_NAME: Final = pattern(r"[A-Za-z0-9_.@$-]{1,64}")
+_ESCAPED: Final = pattern(
     rb"\\u00(?:2[4dDeE]|3[0-9]|4[0-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
 )
-_INTEGER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)")
+_INTEGER: Final = pattern(rb"-?(?:0|[1-9][0-9]*)")
 _LITERALS: Final = {b"null": None, b"true": True, b"false": False}
 _TAKES: Final = (Take.FIRST, Take.LAST, Take.EXISTS, Take.COUNT)
 _ABSENT: Final = msgspec.UNSET

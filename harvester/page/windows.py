@@ -7,7 +7,6 @@ brackets, a run of digits) leaves the text to the lexical pass, so nothing is ta
 others would refuse for its strings, numbers, brackets or depth.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,12 +14,13 @@ from typing import Final
 import msgspec
 
 from harvester.page.array_validator import proven
+from harvester.patterns import pattern
 
 #: What is proven at once: all of a chunk, and few enough to stay in a core's cache.
 WINDOW: Final = 256 * 1024
 #: After so many guesses in a row that were wrong, the rest of a page is left to the lexical pass.
 _MOST_MISSES: Final = 4
-_BEGINNING: Final = re.compile(rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:')
+_BEGINNING: Final = pattern(rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:')
 #: Arrays are counted in slices of so many bytes at first, of two items at least.
 _SLICE: Final = 4 * 1024
 #: A level of an object takes as many bytes at least, `{"":}`, but for the innermost; one of an

@@ -9,11 +9,13 @@ import re
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
+from harvester.patterns import pattern
+
 # What a URL, or the rest of one, cannot hold: where it begins and ends within a text.
 _BORDERS: Final = "\t\n\r \"'<>"
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|\.{0,2}/|[?&]|[\w.~-]+/[^?]*\?")
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_QUERY: Final = re.compile(r"[\w.~$%\[\]-]+=")
+_URL: Final = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|\.{0,2}/|[?&]|[\w.~-]+/[^?]*\?")
+_SCHEME: Final = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_QUERY: Final = pattern(r"[\w.~$%\[\]-]+=")
 
 
 def cut_out(pattern: str, text: str, *, encoded: bool) -> str | None:

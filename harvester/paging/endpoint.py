@@ -26,15 +26,16 @@ from harvester.page import JsonPages, format_of
 from harvester.paging.page_fields import RUN_NOW, RUN_START
 from harvester.paging.paginators import paginator_of
 from harvester.paging.request_parts import RequestParts, pairs, with_params
+from harvester.patterns import pattern
 from harvester.security import Origins, Secrets, resolve
 
 #: What a value may keep in a path: RFC 3986's pchar and the slash, so `owner/name` is two levels.
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 #: What a parameter's name may keep. Brackets may not stand there, and Tomcat refuses them.
 _NAME_SAFE: Final = "$@:!*(),/~"
-_ENCODED: Final = re.compile("(%[0-9A-Fa-f]{2})")
+_ENCODED: Final = pattern("(%[0-9A-Fa-f]{2})")
 _TEXT: Final = "text/plain; charset=utf-8"
-_FULL_URL: Final = re.compile("https?://", re.IGNORECASE)
+_FULL_URL: Final = pattern("https?://", re.IGNORECASE)
 _HARMLESS_HEADERS: Final = {
     "User-Agent": f"harvester/{__version__}",
     # gzip only: its end and CRC can be checked, and its bytes are the part file.

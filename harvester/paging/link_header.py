@@ -1,14 +1,14 @@
 """Parses the Link header (RFC 8288), as far as a next page is found in it. Pure."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import PageRefused
+from harvester.patterns import pattern
 
 # Neither ever gives back what it has matched: the time grows with the header's length only.
-_LINK: Final = re.compile(r"[\s,]*<([^<>]*)>")
-_LINK_PARAMETER: Final = re.compile(
+_LINK: Final = pattern(r"[\s,]*<([^<>]*)>")
+_LINK_PARAMETER: Final = pattern(
     r'(?:\s*;)+\s*([^;,="\s]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^;,"]*)))?'
 )
 

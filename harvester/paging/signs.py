@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from harvester.model import Key, parse
+from harvester.patterns import pattern
 
 Unit = Literal["records", "pages"]
 
@@ -47,7 +48,7 @@ NO_MORE: Final = (
     "end", "isend", "endofresults", "nomore", "exhausted", "eof",
 )  # fmt: skip
 #: What looks like a next link or token, among the names of a page's values.
-NEXTISH: Final = re.compile(
+NEXTISH: Final = pattern(
     r"next(?!review|run|billing|payment|update|release|episode|due|step|action|event|date|time).*"
     r"|odatanextlink|.*nextlink|.*nexturl|more.*(?:url|link|href)"
 )
@@ -60,17 +61,17 @@ _OF_OTHERS: Final = frozenset(
 _YES: Final = frozenset(("true", "yes", "y", "t", "on"))
 _NO: Final = frozenset(("false", "no", "n", "f", "off"))
 _CONTINUED: Final = ("continue", "continuation", "continuationtoken")
-_TOTAL_HEADER: Final = re.compile(
+_TOTAL_HEADER: Final = pattern(
     r"(?:x-)?(?:[a-z]+-)?(?:pagination-)?total(?:-?(?:count|records|items|results|hits|elements"
     r"|entries|rows|objects))?|(?:x-)?(?:[a-z]+-)?(?:count|result-count|record-count|item-count)"
 )
-_PAGES_HEADER: Final = re.compile(
+_PAGES_HEADER: Final = pattern(
     r"(?:x-)?(?:[a-z]+-)?(?:pagination-)?(?:total-?pages?|page-?count|pages|last-page|num-pages"
     r"|total-page-count)"
 )
-_RANGE: Final = re.compile(r"\s*(?!bytes\b)[\w-]+\s+(?:[0-9]+-([0-9]+)|\*)/([0-9]{1,15})\s*")
-_NEXT_LINK: Final = re.compile(r'<[^<>]*>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
-_REL_NEXT: Final = re.compile(r'rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
+_RANGE: Final = pattern(r"\s*(?!bytes\b)[\w-]+\s+(?:[0-9]+-([0-9]+)|\*)/([0-9]{1,15})\s*")
+_NEXT_LINK: Final = pattern(r'<[^<>]*>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
+_REL_NEXT: Final = pattern(r'rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)', re.IGNORECASE)
 _DEEPEST: Final = 4
 _MOST_VALUES: Final = 300
 

@@ -25,6 +25,7 @@ from harvester.model import (
     server_time,
 )
 from harvester.paging import BEYOND, LARGEST, RUN_NOW, RUN_START, SMALLEST
+from harvester.patterns import pattern
 from harvester.store import (
     Entry,
     Place,
@@ -38,10 +39,10 @@ from harvester.store import (
 
 KEY: Final = "run"
 
-_LABEL: Final = re.compile(r"([0-9]{4,})_(.*)", re.DOTALL)
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+_LABEL: Final = pattern(r"([0-9]{4,})_(.*)", re.DOTALL)
+_NUMBER: Final = pattern(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _COMPACT: Final = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}  # by length; no epoch of today is as long
-_TIME: Final = re.compile(
+_TIME: Final = pattern(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:(?P<sep>[Tt ])(?P<minutes>\d\d:\d\d)(?P<seconds>:\d\d)?(?P<fraction>\.\d{1,9})?"
     r"(?P<zone> ?[Zz]|[-+]\d\d(?::?\d\d)?)?)?",

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 from harvester.config import Resource
 from harvester.paging import paginator_of
+from harvester.patterns import pattern
 
-_ABSOLUTE: Final = re.compile(r"https?://", re.IGNORECASE)
+_ABSOLUTE: Final = pattern(r"https?://", re.IGNORECASE)
 _QUOTE_HTTP: Final = b'"http'
-_LITERAL: Final = re.compile(rb'"http[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL | re.IGNORECASE)
-_ORIGIN: Final = re.compile(rb'"https?:(?:\\?/){2}[^/?#"\\]*', re.IGNORECASE)
-_SECRET: Final = re.compile(r"\{secret\.[^{}]*\}")
+_LITERAL: Final = pattern(rb'"http[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL | re.IGNORECASE)
+_ORIGIN: Final = pattern(rb'"https?:(?:\\?/){2}[^/?#"\\]*', re.IGNORECASE)
+_SECRET: Final = pattern(r"\{secret\.[^{}]*\}")
 #: How many bytes one character of a link may be spelled with.
 _SPELLED: Final = len(rb"\u0026")
 

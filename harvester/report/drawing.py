@@ -5,14 +5,14 @@ specification comes out as text, escaped by Vega.
 """
 
 import html
-import re
 from typing import Any, Final
 
 from harvester.errors import ConfigError
+from harvester.patterns import pattern
 
 _VEGA_LITE: Final = "6.4"  # what the specifications were written and looked at with
 #: A file of its own would need these; in a page they are noise, and look like links.
-_NAMESPACES: Final = re.compile(r' xmlns(:xlink)?="[^"]*"| version="1\.1"')
+_NAMESPACES: Final = pattern(r' xmlns(:xlink)?="[^"]*"| version="1\.1"')
 
 
 def svg(spec: dict[str, Any], label: str) -> str:

@@ -18,6 +18,7 @@ from typing import Final
 from harvester import __version__
 from harvester.errors import ConfigError
 from harvester.model import number, one_line, size
+from harvester.patterns import pattern
 from harvester.report import drawing, figures, timeline
 from harvester.report.coverage import State
 from harvester.report.facts import Facts
@@ -30,7 +31,7 @@ _FOLDER: Final = Path(__file__).parent
 _MOST_FAILURES: Final = 50
 _MOST_WHYS: Final = 10
 #: How the page loop begins what it says of a failure.
-_WHERE: Final = re.compile(r"^.*?, page \d+( \(cursor .*?\))?: ", re.DOTALL)
+_WHERE: Final = pattern(r"^.*?, page \d+( \(cursor .*?\))?: ", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

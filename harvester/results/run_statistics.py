@@ -4,10 +4,11 @@ They go into `last_run.json`, and each run adds its own. A run that is killed no
 these are the least there was, never a truth to go by.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeVar
+
+from harvester.patterns import pattern
 
 #: More kinds than this are counted as one: servers may say something else each time.
 MOST_KINDS: Final = 40
@@ -15,8 +16,8 @@ OTHERS: Final = "other kinds"
 _Number = TypeVar("_Number", int, float)
 _MOST: Final = 1e15
 _KIND_CHARS: Final = 90
-_STATUS: Final = re.compile(r".*?\banswered (\d{3})\b")
-_CHANGING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
+_STATUS: Final = pattern(r".*?\banswered (\d{3})\b")
+_CHANGING: Final = pattern(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 @dataclass(slots=True)

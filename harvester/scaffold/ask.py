@@ -7,11 +7,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from harvester.errors import ConfigError
+from harvester.patterns import pattern
 from harvester.scaffold.variables import mapped, shown
 
 Pairs = tuple[tuple[str, str], ...]
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,}|localhost|[0-9.]+")
+_HOST: Final = pattern(r"[A-Za-z0-9.-]+\.[A-Za-z]{2,}|localhost|[0-9.]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ here, that it cannot be honoured (`unheard`), or that no harvest could make such
 import re
 from typing import Final
 
+from harvester.patterns import pattern
+
 #: Long names of the options that have a value, by what is done with it.
 TAKES: Final = {
     "request": "method", "url": "url", "header": "header", "data": "data", "data-ascii": "data",
@@ -104,7 +106,7 @@ REFUSALS: Final = {
 }  # fmt: skip
 
 #: Headers that say nothing to an API: what a browser adds, and what harvester sets itself.
-IDLE: Final = re.compile(
+IDLE: Final = pattern(
     r"sec-.*|priority|te|dnt|upgrade-insecure-requests|pragma|cache-control|if-none-match"
     r"|if-modified-since|if-match|if-range|range|expect",
     re.IGNORECASE,

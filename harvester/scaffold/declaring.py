@@ -7,13 +7,14 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from harvester.model import Key, parse
+from harvester.patterns import pattern
 from harvester.scaffold.ask import Ask, Pairs
 from harvester.scaffold.guess import Guess
 from harvester.scaffold.names import SIZE_PARAMS, plain, table
 from harvester.scaffold.variables import mapped, names, template, unmarked
 
 #: Parts of a URL's path that end what all of an API's paths begin with.
-_ROOTS: Final = re.compile(
+_ROOTS: Final = pattern(
     r"(?:api|rest|v?[0-9]{1,2}(?:\.[0-9]{1,2})*|v[0-9][\w.-]*|[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?|xrpc)",
     re.IGNORECASE,
 )
@@ -26,7 +27,7 @@ _IDLE_LABELS: Final = table(
     "api apis www rest data oauth graph com org net io gov edu co ac uk eu de ch fr app dev int "
     "services service public gateway"
 )
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
+_INTEGER: Final = pattern(r"-?(?:0|[1-9][0-9]{0,14})")
 
 
 def address(url: str) -> tuple[str, str]:

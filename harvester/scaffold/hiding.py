@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from harvester.patterns import pattern
 from harvester.scaffold.ask import Ask, changed
 from harvester.scaffold.curl import basic_login
 from harvester.scaffold.shapes import SHAPES, cookie_parts, in_url, is_random, without_secrets
@@ -17,19 +18,19 @@ from harvester.scaffold.variables import mark, names
 from harvester.security import is_secret_name
 
 #: Names that hold a secret wherever they end a header's or parameter's.
-_TOLD: Final = re.compile(
+_TOLD: Final = pattern(
     r"(?:.*[-_.])?(?:api[-_]?key|h?apikey|token|secret|passwd|password|passphrase|pwd|auth"
     r"|authorization|authentication|credentials?|session(?:[-_]?id)?|[a-z]*sess?id|sid|csrf|xsrf"
     r"|signature|sig|key|jwt|bearer|appid)"
     r"|[a-z0-9$]*(?:[Aa]pi[Kk]ey|AccessToken|AuthToken|Password|Secret|SessionId)",
 )
 #: Names of the like that hold none: where a page begins, and how to sort.
-_PAGING: Final = re.compile(
+_PAGING: Final = pattern(
     r"(?:.*[-_])?(?:page|next|continuation|sync|skip|pagination|cursor|delta|resume|start|sort"
     r"|primary|foreign|idempotency|partition|order|group|row|range)[-_]?(?:key|token)",
     re.IGNORECASE,
 )
-_SCHEME: Final = re.compile(r"([A-Za-z][\w-]*)\s+(\S.*)", re.DOTALL)
+_SCHEME: Final = pattern(r"([A-Za-z][\w-]*)\s+(\S.*)", re.DOTALL)
 _ONCE: Final = ("oauth", "aws4-hmac-sha256", "digest", "hawk", "signature")
 _IN_LINE: Final = "the token that stands in its place in the line"
 #: Headers whose values are random, and open nothing.

@@ -13,6 +13,7 @@ from harvester.paging import NO_MORE as NO_MORE
 from harvester.paging import TOTAL_PAGES as TOTAL_PAGES
 from harvester.paging import TOTALS as TOTALS
 from harvester.paging import plain as plain
+from harvester.patterns import pattern
 
 
 def table(text: str) -> frozenset[str]:
@@ -119,7 +120,7 @@ TOKENS: Final[dict[str, tuple[str, ...]]] = {
 #: Keys whose values are links, by how they end.
 LINKISH: Final = ("url", "link", "href", "uri", "nextrecordsurl")
 #: Response headers that hold the next cursor.
-CURSOR_HEADERS: Final = re.compile(
+CURSOR_HEADERS: Final = pattern(
     r"(?:x-)?(?:[\w-]*-)?(?:next-?(?:cursor|token|page|page-token|page-cursor)|continuation(?:-?token)?|"
     r"cursor)",
     re.IGNORECASE,

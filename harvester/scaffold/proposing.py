@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harvester.config import parse_config
 from harvester.errors import ConfigError
+from harvester.patterns import pattern
 from harvester.scaffold import telling
 from harvester.scaffold.ask import Ask
 from harvester.scaffold.deciding import Decided, decide, decide_offline
@@ -19,7 +20,7 @@ from harvester.scaffold.variables import names
 from harvester.scaffold.writing import wrapped, yaml_text
 from harvester.security import Secrets
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_NAME: Final = pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _LONGEST_NAME: Final = 60
 
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from harvester.config import parse_config, read, references_in, unknown
 from harvester.errors import ConfigError
 from harvester.model import file_of
+from harvester.patterns import pattern
 
 _EDITOR_LINE: Final = "# yaml-language-server:"
-_OWN_HOST: Final = re.compile(r"https?://[^/\s\"]*\bexample\b")
-_NAME_LINE: Final = re.compile(r"^name: .*", re.MULTILINE)
+_OWN_HOST: Final = pattern(r"https?://[^/\s\"]*\bexample\b")
+_NAME_LINE: Final = pattern(r"^name: .*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

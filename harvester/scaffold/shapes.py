@@ -12,8 +12,10 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from harvester.patterns import pattern
+
 #: How vendors' tokens begin. Short ones would be found in words.
-SHAPES: Final = re.compile(
+SHAPES: Final = pattern(
     r"\b(?:gh[pousr]_\w{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|[sr]k_(?:live|test)_\w{8,}"
     r"|xox[abeoprs]-[\w-]{8,}|AIza[\w-]{20,}|AKIA[0-9A-Z]{12,}|shp(?:at|ca|pa|ss)_\w{8,}"
     r"|pat-[a-z]{2,3}\d-[\w-]{6,}|(?:ntn|secret)_\w{16,}|hf_\w{16,}|sk-[\w-]{20,}|npm_\w{20,}"
@@ -23,15 +25,15 @@ SHAPES: Final = re.compile(
 )
 _SHORTEST: Final = 20
 _UUID: Final = r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
-_ID: Final = re.compile(rf"{_UUID}|[0-9a-f]{{32,}}", re.IGNORECASE)
-_KEYED: Final = re.compile(
+_ID: Final = pattern(rf"{_UUID}|[0-9a-f]{{32,}}", re.IGNORECASE)
+_KEYED: Final = pattern(
     r"(?:.*[-_.])?(?:api[-_]?key|access[-_]?key|key|token|secret|auth|password|pass|signature"
     r"|session|webhooks?|hooks?|bot|feed|private)",
     re.IGNORECASE,
 )
-_ROOT: Final = re.compile(r"v?[0-9]{1,2}(?:\.[0-9]{1,2})*|api|rest|rpc|", re.IGNORECASE)
-_PLAIN: Final = re.compile(r"[\w~.+=-]+", re.ASCII)
-_NAMED_PART: Final = re.compile(r"([A-Za-z][\w-]*)[=:](.{4,})", re.DOTALL)
+_ROOT: Final = pattern(r"v?[0-9]{1,2}(?:\.[0-9]{1,2})*|api|rest|rpc|", re.IGNORECASE)
+_PLAIN: Final = pattern(r"[\w~.+=-]+", re.ASCII)
+_NAMED_PART: Final = pattern(r"([A-Za-z][\w-]*)[=:](.{4,})", re.DOTALL)
 
 
 def is_random(text: str) -> bool:

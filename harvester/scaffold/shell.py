@@ -11,23 +11,22 @@ from collections.abc import Sequence
 from typing import Final
 
 from harvester.errors import ConfigError
+from harvester.patterns import pattern
 from harvester.scaffold.variables import mark, unmarked
 
-_NAME: Final = re.compile(
-    r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?-[^}]*)?\}|([A-Za-z_][A-Za-z0-9_]*))"
-)
-_ANSI_C: Final = re.compile(
+_NAME: Final = pattern(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?-[^}]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
+_ANSI_C: Final = pattern(
     r"\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|U[0-9A-Fa-f]{1,8}|[0-7]{1,3}|.)", re.DOTALL
 )
 _SIMPLE: Final = {
     "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
     "v": "\v",
 }  # fmt: skip
-_REDIRECTION: Final = re.compile(r"[0-9]*(?:>>|>&|<<<|[<>])&?\s*(?:'[^']*'|\"[^\"]*\"|[^\s;|&]*)")
+_REDIRECTION: Final = pattern(r"[0-9]*(?:>>|>&|<<<|[<>])&?\s*(?:'[^']*'|\"[^\"]*\"|[^\s;|&]*)")
 #: Where a word ends. An `&` inside one is a URL's whose quotes were forgotten.
-_END: Final = re.compile(r"[\s;|]|&(?=[\s&]|$)")
+_END: Final = pattern(r"[\s;|]|&(?=[\s&]|$)")
 #: What a line may end with after its `\` when it was pasted from a page: blanks.
-_CONTINUATION: Final = re.compile(r"\\[ \t]*\r?\n")
+_CONTINUATION: Final = pattern(r"\\[ \t]*\r?\n")
 
 
 def words(line: str) -> list[str]:

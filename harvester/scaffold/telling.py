@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from harvester.http import window_reset
 from harvester.model import duration, fit, number, one_line
+from harvester.patterns import pattern
 from harvester.scaffold.deciding import Decided, total_claimed
 from harvester.scaffold.hiding import Hidden
 from harvester.scaffold.spans import hints, span_of, told_of
@@ -17,7 +18,7 @@ from harvester.security import Secrets
 
 _MOST_KEYS: Final = 12
 _LONGEST_KEY: Final = 40
-_POLICY: Final = re.compile(r"(?:\"[^\"]*\"\s*;\s*q=)?([0-9]{1,9})\s*;\s*(?:window|w)=([0-9]{1,9})")
+_POLICY: Final = pattern(r"(?:\"[^\"]*\"\s*;\s*q=)?([0-9]{1,9})\s*;\s*(?:window|w)=([0-9]{1,9})")
 _SLACK_S: Final = 5  # a clock's
 _WINDOWS: Final = (1, 10, 60, 300, 600, 900, 3600, 86_400)
 

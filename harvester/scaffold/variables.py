@@ -5,13 +5,14 @@ as a mark of two private-use characters, which `template` turns into `{env.NAME}
 the text has had its braces doubled, and `filled` into the variable's value.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from harvester.patterns import pattern
+
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
-_MARK: Final = re.compile(f"{_OPEN}([A-Za-z_][A-Za-z0-9_]*){_CLOSE}")
-_BARE: Final = re.compile(f'(?<![{_OPEN}"\\w])({_MARK.pattern})(?![\\w"])')
+_MARK: Final = pattern(f"{_OPEN}([A-Za-z_][A-Za-z0-9_]*){_CLOSE}")
+_BARE: Final = pattern(f'(?<![{_OPEN}"\\w])({_MARK.pattern})(?![\\w"])')
 
 
 def mark(name: str) -> str:

@@ -11,17 +11,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from harvester.errors import ConfigError
+from harvester.patterns import pattern
 from harvester.scaffold.variables import mark
 
 #: A word that begins with `^"`, a line that ends in a caret, `^&` where nothing has bash's quotes.
-_CMD: Final = re.compile(r"(?:^|\s)\^\"|\^[ \t]*\r?\n|^[^']*\^&")
+_CMD: Final = pattern(r"(?:^|\s)\^\"|\^[ \t]*\r?\n|^[^']*\^&")
 #: Two hexadecimal digits after a `%` are a character of a URL, whatever follows.
-_VARIABLE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})([A-Za-z_][A-Za-z0-9_]*)%")
-_POWERSHELL: Final = re.compile(
+_VARIABLE: Final = pattern(r"%(?![0-9A-Fa-f]{2})([A-Za-z_][A-Za-z0-9_]*)%")
+_POWERSHELL: Final = pattern(
     r"\s*(?:\$\w+(?:\.\w+)*\s*=|(?:Invoke-(?:WebRequest|RestMethod)|iwr|irm)\b)", re.IGNORECASE
 )
-_CONTINUED: Final = re.compile(r"`[ \t]*\r?\n")
-_COPIED: Final = re.compile(r"\s*(?:await\s+)?fetch\s*\(")
+_CONTINUED: Final = pattern(r"`[ \t]*\r?\n")
+_COPIED: Final = pattern(r"\s*(?:await\s+)?fetch\s*\(")
 _NAMED: Final = 'copy it "as cURL (bash)" instead, or give the URL alone'
 
 

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from harvester.patterns import pattern
+
 _WIDTH: Final = 98
-_PLAIN: Final = re.compile(r"[A-Za-z_/$](?:[\w./$+-]|:(?=[\w/]))*(?: [\w./$+()-]+)*", re.ASCII)
+_PLAIN: Final = pattern(r"[A-Za-z_/$](?:[\w./$+-]|:(?=[\w/]))*(?: [\w./$+()-]+)*", re.ASCII)
 _WORDS: Final = frozenset(("true", "false", "null", "~", "yes", "no", "on", "off", "y", "n"))
 
 Key = tuple[str | int, ...]

@@ -4,7 +4,6 @@ A next link comes from the server, so it is compared with the configured origins
 page it stood on: a link chain cannot walk away from where the user pointed the harvest.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,14 +11,15 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from harvester.errors import PageRefused
+from harvester.patterns import pattern
 
 #: Nearly all pages of a partition are asked for at one URL, but for its query.
 _REMEMBERED: Final = 64
 _PORTS = {"http": 80, "https": 443}
-_CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f\\]")
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(:[0-9]*)?")
-_RELATIVE_PATH = re.compile(r"(?![A-Za-z][A-Za-z0-9+.-]*:)[^/?#]")
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_CONTROL_OR_SPACE = pattern(r"[\x00-\x20\x7f\\]")
+_AUTHORITY = pattern(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(:[0-9]*)?")
+_RELATIVE_PATH = pattern(r"(?![A-Za-z][A-Za-z0-9+.-]*:)[^/?#]")
+_UNSENDABLE = pattern(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

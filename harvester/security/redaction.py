@@ -25,6 +25,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from harvester.errors import DataRefused
+from harvester.patterns import pattern
 from harvester.security.encodings import (
     any_of,
     in_base64,
@@ -50,7 +51,7 @@ _MASK = "***"
 # of its own, it is closed at once: a reference without a name.
 _OPEN = "{secret."
 _LITERAL_OPEN = "{secret.}"
-_REFERENCE = re.compile(r"\{secret\.[^{}]*\}")
+_REFERENCE = pattern(r"\{secret\.[^{}]*\}")
 
 
 # `next_token`, `page_token`, `cursor` and their like are none of these, whatever they begin with.
@@ -59,13 +60,13 @@ _NAMED = (
     r"|security|session|subscription)[_-]?(?:key|token|secret)|signature)"
     r"|appid|auth|authorization|bearer|key|pass|passwd|password|secret|sig|token"
 )
-_PARAMETER = re.compile(rf"((?:^|[?&])({_NAMED})=)([^&#\s\"'<>]+)", re.IGNORECASE)
-_UNDER_A_NAME = re.compile(rf"(?:^|[?&;])(?:{_NAMED})=\Z", re.IGNORECASE)
+_PARAMETER = pattern(rf"((?:^|[?&])({_NAMED})=)([^&#\s\"'<>]+)", re.IGNORECASE)
+_UNDER_A_NAME = pattern(rf"(?:^|[?&;])(?:{_NAMED})=\Z", re.IGNORECASE)
 _NAME_CHARS: Final = 80  # of such a name, at most
 _AFTER_VALUE: Final = ("", "&", "#", ";")
-_MEMBER = re.compile(rf'("(?:{_NAMED})"\s*:\s*")(?:[^"\\]|\\.)+', re.IGNORECASE)
-_USERINFO = re.compile(r"(https?://)[^/\s\"'?#]+@")
-_SECRET_NAME = re.compile(_NAMED + r"|cookie|proxy-authorization", re.IGNORECASE)
+_MEMBER = pattern(rf'("(?:{_NAMED})"\s*:\s*")(?:[^"\\]|\\.)+', re.IGNORECASE)
+_USERINFO = pattern(r"(https?://)[^/\s\"'?#]+@")
+_SECRET_NAME = pattern(_NAMED + r"|cookie|proxy-authorization", re.IGNORECASE)
 
 
 class Secrets:

@@ -7,7 +7,6 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from operator import attrgetter
@@ -17,6 +16,7 @@ import msgspec
 from isal import igzip, isal_zlib
 
 from harvester.model import Doubt
+from harvester.patterns import pattern
 
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.
@@ -45,7 +45,7 @@ _CHECK_BYTES: Final = len(_CHECK % 0)
 #: How many lines of a run may be kept and not yet safe.
 MOST_UNSAFE: Final = 64
 _MARK: Final = b'{"safe":'
-_SAFE: Final = re.compile(rb'[,{]"safe":(\d{1,18})\}\Z')
+_SAFE: Final = pattern(rb'[,{]"safe":(\d{1,18})\}\Z')
 _MOST_SAFE_BYTES: Final = len(b',"safe":}') + 18
 
 

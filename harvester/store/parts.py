@@ -13,7 +13,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,13 @@ from typing import Any, Final, Self
 
 from harvester.errors import DataRefused, DiskError
 from harvester.page import has_suffix
+from harvester.patterns import pattern
 
 TEMPORARY: Final = ".tmp"
 _BUFFER_BYTES: Final = 64 * 1024
 _CLOSED: Final = -1
 _BESIDE_CHARS: Final = 48  # of a file's name, in that of what it grows as
-_PART_NAME: Final = re.compile(r"part-(\d{6,})(\.[a-z.]+)")
+_PART_NAME: Final = pattern(r"part-(\d{6,})(\.[a-z.]+)")
 JSON_SUFFIX: Final = ".json.gz"
 
 

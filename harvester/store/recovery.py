@@ -9,7 +9,6 @@ system still shows what the disk does not have, and another sync would report su
 
 import hashlib
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused
+from harvester.patterns import pattern
 from harvester.store.entries import MOST_UNSAFE, Entry, safe_in, sound
 from harvester.store.inside import alone, reading
 
 _BLOCK_BYTES: Final = 256 * 1024
-_SEQ: Final = re.compile(rb'\{"seq":(\d{1,18}),')
+_SEQ: Final = pattern(rb'\{"seq":(\d{1,18}),')
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """Formats the end of a run, and `status`: what came, what is missing and why."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from harvester.model import (
     table,
     wrap,
 )
+from harvester.patterns import pattern
 from harvester.planning import shared
 from harvester.results import Comparison, Doubles, Failure, ResourceSummary, Summary, kind_of
 
@@ -32,7 +32,7 @@ _MOST_WAITING: Final = 10
 _MOST_ON_SCREEN: Final = 5  # on a terminal, where the first line must not scroll away
 _FEW: Final = 3  # on one so narrow that each takes two lines
 _NARROW: Final = 60
-_PAGE: Final = re.compile(r", page [\d,]+(?: \(cursor .*?\))?(?=:)")
+_PAGE: Final = pattern(r", page [\d,]+(?: \(cursor .*?\))?(?=:)")
 _MOST_REASONS: Final = 3
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from harvester.model import duration, fit, number, one_line, printable, table, wrap
+from harvester.patterns import pattern
 from harvester.terminal import streams
 from harvester.terminal.charset import shown, speaks_unicode
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harvester.scaffold import Example, Proposal
 
 _BUFFER_BYTES: Final = 16 * 1024  # what is larger goes out as it is
-_OBEYED: Final = re.compile(r"[^\x20-\x7e\n]")  # or may be, where it is not printable
+_OBEYED: Final = pattern(r"[^\x20-\x7e\n]")  # or may be, where it is not printable
 _COLOURS: Final = {"red": 31, "green": 32, "yellow": 33}
 
 # --- Texts ---------------------------------------------------------------------------------------

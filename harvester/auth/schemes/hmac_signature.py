@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from harvester.auth.scheme import StaticScheme
 from harvester.config import Hmac
 from harvester.errors import ConfigError
 from harvester.http import Credentials, Signature
+from harvester.patterns import pattern
 
-_PART: Final = re.compile(r"(\{[^{}]*\})")
+_PART: Final = pattern(r"(\{[^{}]*\})")
 _DECODED: Final[Mapping[str, Callable[[str], bytes]]] = {
     "text": str.encode,
     "base64": lambda text: base64.b64decode(text, validate=True),

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from harvester.importer.outcome import UnsaidError
+from harvester.patterns import pattern
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_PLAIN: Final = pattern(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def dotted(keys: Sequence[Any]) -> str:

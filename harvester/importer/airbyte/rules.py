@@ -10,6 +10,7 @@ from harvester.importer.airbyte.expressions import Term, parsed
 from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import UnsaidError
+from harvester.patterns import pattern
 
 _ACTIONS: Final = {
     "IGNORE": "ignore", "RETRY": "retry", "RATE_LIMITED": "retry", "FAIL": "fail",
@@ -19,7 +20,7 @@ _ACTIONS: Final = {
 _MESSAGES: Final = ("message", "error", "error.message", "errors[0].message", "detail", "msg")
 #: Error handlers of Intercom's that differ from the usual one in how long they wait.
 _ONLY_WAITS: Final = (".ErrorHandlerWithRateLimiter",)
-_WHOLE: Final = re.compile(r"\s*\{\{(.*)\}\}\s*", re.DOTALL)
+_WHOLE: Final = pattern(r"\s*\{\{(.*)\}\}\s*", re.DOTALL)
 
 
 def rules(handler: Mapping[str, Any] | None, texts: Texts) -> list[dict[str, Any]]:

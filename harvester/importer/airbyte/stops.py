@@ -9,8 +9,9 @@ from harvester.importer.airbyte.expressions import Term, parsed, quoted
 from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import UnsaidError
+from harvester.patterns import pattern
 
-_ALL: Final = re.compile(r"\s*\{\{(.*)\}\}\s*", re.DOTALL)
+_ALL: Final = pattern(r"\s*\{\{(.*)\}\}\s*", re.DOTALL)
 _EMPTY: Final[tuple[Any, ...]] = (None, "", "null", False, [], {})
 
 

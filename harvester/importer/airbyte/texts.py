@@ -8,8 +8,9 @@ from typing import Any, Final, Protocol
 
 from harvester.importer.airbyte.expressions import ENCODED, NO_DEFAULT, Term, parsed, pieces
 from harvester.importer.outcome import UnsaidError
+from harvester.patterns import pattern
 
-_PIECE: Final = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_PIECE: Final = pattern(r"\{\{(.*?)\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 #: Spellings of times that strftime does not have, or that depend on the machine.
 _FORMS: Final = {"%s": "epoch", "%ms": "epoch_ms", "%epoch_microseconds": None, "%s_as_float": None}
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 from harvester.importer.airbyte.expressions import NO_DEFAULT, Term
 from harvester.importer.airbyte.texts import Texts, env_name, form_of
 from harvester.importer.outcome import UnsaidError
+from harvester.patterns import pattern
 
-_DURATION: Final = re.compile(
+_DURATION: Final = pattern(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?"
 )
 _UNITS: Final = ("y", "mo", "w", "d", "h", "m", "s")

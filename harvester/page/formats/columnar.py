@@ -18,8 +18,9 @@ from harvester.errors import Malformed, PageRefused
 from harvester.model import Every, Index, Key, Path, canonical
 from harvester.page.array_validator import UNPROVEN
 from harvester.page.formats.record_limit import RecordLimit
+from harvester.patterns import pattern
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = pattern(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^"{}\[\]:,\s]++|\s++|(?P<cut>".*)', re.DOTALL
 )
 _values = msgspec.json.Decoder(list[msgspec.Raw]).decode

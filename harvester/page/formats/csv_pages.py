@@ -11,18 +11,19 @@ from harvester.config import CsvFormat, Limits
 from harvester.errors import Malformed
 from harvester.page.formats.csv_rows import Row, Rows
 from harvester.page.page_format import PageFormat, Translator
+from harvester.patterns import pattern
 
 #: Where `uneven: keep` puts the values of a row that has more of them than there are columns.
 FURTHER: Final = "…"
-_OWN: Final = re.compile(
+_OWN: Final = pattern(
     r"(text|application)/(x-)?(csv|comma-separated-values|tsv)|text/tab-separated-values"
     r"|application/[\w.-]+\+csv|application/vnd\.ms-excel"
 )
-_OTHERS: Final = re.compile(
+_OTHERS: Final = pattern(
     r"html|json|xml|javascript|pdf|parquet|openxmlformats|^(image|audio|video|font)/"
 )
 #: What a table hardly begins with, and pages do that were meant for a browser or a program.
-_OTHER_TEXT: Final = re.compile(
+_OTHER_TEXT: Final = pattern(
     r"\s*(?:<!doctype\s|<html\b|<\?xml\b|\{\s*(?:\"|\})|\[\s*[\[{\"])", re.IGNORECASE
 )
 _SHOWN: Final = 60

@@ -15,10 +15,11 @@ from typing import Any, Final
 from harvester.config import CsvFormat, Limits
 from harvester.errors import Malformed
 from harvester.page.formats.record_limit import RecordLimit
+from harvester.patterns import pattern
 
 #: The csv module's own limit of one value, 128 KiB, is far below what a record may have.
 _LARGEST_VALUE: Final = 2**31 - 1
-_LAST_LINE: Final = re.compile(r".*[\r\n]", re.DOTALL)
+_LAST_LINE: Final = pattern(r".*[\r\n]", re.DOTALL)
 
 
 class _MoreNeeded(Exception):

@@ -1,7 +1,6 @@
 """Reads pages of JSON Lines: each line is a JSON value, and a record."""
 
 import codecs
-import re
 from typing import Final
 
 from harvester.config import JsonLinesFormat, Limits
@@ -10,15 +9,16 @@ from harvester.page.array_validator import UNPROVEN, check
 from harvester.page.formats.record_limit import RecordLimit
 from harvester.page.page_format import PageFormat, Translator
 from harvester.page.parser import check_deep
+from harvester.patterns import pattern
 
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANK: Final = b" \t\r"
-_OWN: Final = re.compile(
+_OWN: Final = pattern(
     r"(application|text)/(x-)?(ndjson|jsonl(ines)?|json-lines|nd-json|ldjson|json-l)"
     r"|application/([\w.-]+\+)ndjson|application/stream\+json"
 )
-_MAYBE: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
+_MAYBE: Final = pattern(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
 
 
 class _Lines:

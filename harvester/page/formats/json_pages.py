@@ -1,6 +1,5 @@
 """Reads pages of JSON: their bytes are the text."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -8,11 +7,12 @@ from harvester.config import JsonFormat, Limits
 from harvester.model import parse
 from harvester.page.formats.columnar import Columnar
 from harvester.page.page_format import PageFormat, Translator
+from harvester.patterns import pattern
 
 _BOM: Final = b"\xef\xbb\xbf"
-_OWN: Final = re.compile(r"application/([\w.-]+\+)?json|text/json")
+_OWN: Final = pattern(r"application/([\w.-]+\+)?json|text/json")
 #: The types under which JSON is sent: its own, and those that say nothing.
-_MAYBE: Final = re.compile(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
+_MAYBE: Final = pattern(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
 
 
 class _Unchanged:

@@ -12,10 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 from harvester.config import Limits, RawFormat
 from harvester.page.page_format import PageFormat, Translator
+from harvester.patterns import pattern
 
 _MOST_CHARS: Final = 200
 #: Control characters, marks that turn the direction of reading, halves of surrogate pairs.
-_UNPRINTABLE: Final = re.compile(
+_UNPRINTABLE: Final = pattern(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 

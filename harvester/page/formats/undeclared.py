@@ -20,9 +20,9 @@ from harvester.page.formats.json_pages import JsonPages
 from harvester.page.page_format import PageFormat
 
 _MADE: Final[tuple[FormatOptions, ...]] = (
-    JsonLinesFormat(type="jsonl"),
-    CsvFormat(type="csv"),
-    XmlFormat(type="xml"),
+    JsonLinesFormat.as_it_is(type="jsonl"),
+    CsvFormat.as_it_is(type="csv"),
+    XmlFormat.as_it_is(type="xml"),
 )
 _BOM: Final = b"\xef\xbb\xbf"
 

@@ -16,10 +16,11 @@ from harvester.model import Every, Index, Key, Path
 from harvester.page.fields import Field, FieldParser
 from harvester.page.formats.xml_stream import TEXT, XmlStream
 from harvester.page.page_format import FieldReader, PageFormat, Translator
+from harvester.patterns import pattern
 
-_OWN: Final = re.compile(r"(application|text)/(x-)?xml|application/[\w.-]+\+xml")
-_MAYBE: Final = re.compile(r"xml|^text/plain$|octet-stream|^application/unknown$")
-_HTML: Final = re.compile(rb"\s*(<!doctype\s+html|<html)", re.IGNORECASE)
+_OWN: Final = pattern(r"(application|text)/(x-)?xml|application/[\w.-]+\+xml")
+_MAYBE: Final = pattern(r"xml|^text/plain$|octet-stream|^application/unknown$")
+_HTML: Final = pattern(rb"\s*(<!doctype\s+html|<html)", re.IGNORECASE)
 _BOM: Final = b"\xef\xbb\xbf"
 
 

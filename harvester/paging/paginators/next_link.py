@@ -1,6 +1,5 @@
 """Follows links: what paginators have in common whose cursor is the next URL."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -8,9 +7,10 @@ from urllib.parse import urlsplit
 from harvester.config import HeaderLink, JsonLink, Resource
 from harvester.errors import PageRefused
 from harvester.paging.paginator import NO_CURSOR, Done, Paginator
+from harvester.patterns import pattern
 from harvester.security import resolve
 
-_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
+_SCHEME: Final = pattern("[A-Za-z][A-Za-z0-9+.-]*:")
 
 Linked = TypeVar("Linked", JsonLink, HeaderLink)
 
