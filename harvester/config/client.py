@@ -1,6 +1,6 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -10,11 +10,13 @@ from harvester.config.options import (
     Duration,
     DurationOrZero,
     Host,
+    HostOrAll,
     OneOrMany,
     OrJust,
     PagePath,
     Section,
     SectionError,
+    Share,
     Size,
     Text,
 )
@@ -45,7 +47,7 @@ class Retry(Section):
     """Path, in an answer that is no page, to how long it asks to wait: seconds (milliseconds
     where the key's name ends in `ms`), a time, or words such as `try again in 20 s`. The longer
     of this and its headers counts."""
-    budget: Annotated[float, Field(gt=0, le=1)] = 0.5
+    budget: Share = 0.5
     """The share of a run's requests that may be retries, beyond the first 20; where it is reached,
     retries wait, and one at least every 10 s still leaves. 1: no bound."""
 
@@ -89,10 +91,6 @@ class Limits(Section):
     """Bytes of one cursor."""
 
 
-#: A host as in `allowed_hosts`, or all others.
-HOST_OR_ALL: Final = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\*)$"
-
-
 def _slashed(url: str) -> str:
     # What a reference ends with is only known with the environment: `Config.base_url`.
     return url if url.endswith(("/", "}")) else f"{url}/"
@@ -121,7 +119,7 @@ class Client(Section):
     rate_limit: Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()] = ()
     """Budgets of requests, all of them kept: one, or a list."""
     per_host: dict[
-        Annotated[str, Field(pattern=HOST_OR_ALL)],
+        HostOrAll,
         Annotated[tuple[Budget, ...], Field(strict=False), OneOrMany()],
     ] = Field(default_factory=dict)
     """Budgets of single hosts, on top of `rate_limit`, where a harvest goes to several: by `host`

@@ -105,6 +105,17 @@ def _unlike(value: object, walk: "_Walk") -> str:
     return unknown(str(walk.path[-1]), value, known)
 
 
+#: Keys that people look for elsewhere, and where they stand.
+_HOMES: Final = {
+    "restart_after": "the paginator of a resource (offset, page_number)",
+    "split_above": "a window, or a stretch of numbers, of partitions",
+    "plan_from": "a window, or a stretch of numbers, of partitions",
+    "per_host": "client",
+    "adaptive_pace": "client",
+    "retry_after_path": "client.retry, or a rule of response_actions",
+}
+
+
 class _Walk:
     """A location of pydantic's, followed through the annotations and the tree at once.
 
@@ -141,7 +152,10 @@ class _Walk:
         known = _keys(self.owner) if self.owner else []
         near = nearest(str(key), known)
         meant = (*self.path[:-1], near) if near else None
-        return self.path, unknown("key", str(key), known), meant
+        message = unknown("key", str(key), known)
+        if near is None and (home := _HOMES.get(str(key))):
+            message = f"unknown key {str(key)!r} here: it stands in {home}"
+        return self.path, message, meant
 
     def unknown_member(self) -> _Fault:
         """Say why a mapping is none of those that may stand here."""

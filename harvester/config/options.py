@@ -174,6 +174,32 @@ Size = Annotated[
 ]
 """Bytes, written `8MiB`, `8MB` or as a number."""
 
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
+
+
+def _share(value: object) -> float:
+    found = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    number = float(found[1]) / 100 if found else value
+    if isinstance(number, int | float) and not isinstance(number, bool) and 0 < number <= 1:
+        return float(number)
+    raise ValueError(f"expected a share above 0 and at most 1, as 0.2 or 20%, got {shown(value)}")
+
+
+Share = Annotated[
+    float,
+    Reads(
+        _share,
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})? ?%$"},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ],
+            "examples": [0.2, "20%"],
+        },
+    ),
+]
+"""A share above 0, at most 1: `0.2`, or `20%`."""
+
 Count = Annotated[int, Field(ge=1, le=10**9)]
 """A whole number from 1 up; more than a billion is a slip, and no container could hold it."""
 
@@ -234,6 +260,17 @@ Host = Annotated[
     AfterValidator(str.lower),
 ]
 """`host` or `host:port`, in lower case."""
+
+
+HostOrAll = Annotated[
+    str,
+    _text(
+        r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\*)$",
+        "a host name such as files.example.org, without https://, or * for all others",
+    ),
+    AfterValidator(str.lower),
+]
+"""`host`, `host:port`, or `*`."""
 
 
 def _path(text: str) -> str:

@@ -1,11 +1,15 @@
 """The client section: shorthands, defaults, and secrets that stay out of sight."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from harvester.config import AUTH_OPTIONS, AllowedHost, Budget, Limits, Retry, Timeout
 from harvester.config.wording import listed
+from harvester.errors import ConfigError
+from tests.support import ITEMS
+from tests.support import config as loaded
 from tests.yaml_texts import config, said
 
 TYPES = [get_args(each.model_fields["type"].annotation)[0] for each in AUTH_OPTIONS]
@@ -154,3 +158,26 @@ def test_a_key_in_the_query_may_have_any_name() -> None:
     """Only headers restrict names."""
     found = config(client="auth: {type: api_key, name: 'a b', value: x, location: query}")
     assert found.client.auth is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("client.retry.budget=0", "a share above 0 and at most 1"),
+        ("client.retry.budget=120%", "as 0.2 or 20%"),
+        ("client.per_host={'https://x.org': {requests: 1, per: 1s}}", "without https://"),
+        ("resources[0].per_host={x.org: {requests: 1, per: 1s}}", "it stands in client"),
+        ("resources[0].restart_after={records: 9}", "it stands in the paginator"),
+        ("client.adaptive_pace=often", "adaptive_pace"),
+    ],
+)
+def test_limits_that_are_no_limits(tmp_path: Path, change: str, told: str) -> None:
+    """Each is said with what may stand there, or where it stands."""
+    with pytest.raises(ConfigError, match=told):
+        loaded(tmp_path, ITEMS, "http://127.0.0.1:1/", change)
+
+
+def test_a_share_may_be_written_in_percent(tmp_path: Path) -> None:
+    """As people say it."""
+    asked = loaded(tmp_path, ITEMS, "http://127.0.0.1:1/", "client.retry.budget=20%")
+    assert asked.client.retry.budget == 0.2
