@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.app import app
+from harvester.cli.engines import EngineOption, Scheduler, Threads, Workers, executor_of
 from harvester.cli.options import (
     BaseURL,
     ConfigFile,
@@ -107,6 +108,10 @@ def run(
         bool, typer.Option("--otel", help="Send OpenTelemetry to OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = False,
     stalled_after: StalledAfter = "1h",
+    engine: EngineOption = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Harvest; the same line again goes on after any stop.
@@ -126,6 +131,8 @@ def run(
       harvester run tweets.yaml -v                       shows each request and its answer
       harvester run tweets.yaml --log-format json --metrics /var/lib/metrics/tweets.prom
       harvester run tweets.yaml --notify 'ntfy://my-topic' --notify '{env.MAIL_URL}'
+      harvester run tweets.yaml --engine dask --workers 16 --threads 4
+      harvester run tweets.yaml --scheduler tls://dask.example.org:8786 --out s3://b/tweets
 
     \b
     Next:
@@ -171,19 +178,21 @@ def run(
         telemetry=otel,
         stalled_after_s=stalled_after_s(stalled_after),
     )
-    summary, numbers = harvest_watched(
-        declared,
-        live=progress is ProgressMode.AUTO and on_terminal() and not verbose,
-        quiet=progress is ProgressMode.NONE,
-        out=folder,
-        resources=resource or (),
-        concurrency=concurrency,
-        max_pages=max_pages,
-        accept_change=accept_change,
-        shard=mine,
-        as_json=as_lines,
-        watchers=[watching],
-    )
+    with executor_of(engine, workers, threads, scheduler, concurrency) as executor:
+        summary, numbers = harvest_watched(
+            declared,
+            live=progress is ProgressMode.AUTO and on_terminal() and not verbose,
+            quiet=progress is ProgressMode.NONE,
+            out=folder,
+            resources=resource or (),
+            concurrency=concurrency,
+            max_pages=max_pages,
+            accept_change=accept_change,
+            shard=mine,
+            as_json=as_lines,
+            watchers=[watching],
+            executor=executor,
+        )
     summary.strict = strict
     if as_lines:
         say_event("run_ended", {"name": summary.name, **(summary.as_dict()["run"] or {})})

@@ -147,6 +147,7 @@ from harvester.config.variables import (
     looks_secret,
 )
 from harvester.config.wording import (
+    dotted,
     listed,
     unknown,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "changed_shapes",
     "changed_values",
     "digested",
+    "dotted",
     "fingerprint",
     "fingerprints",
     "fits",

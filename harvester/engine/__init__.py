@@ -49,6 +49,9 @@ from harvester.engine.sources import (
 from harvester.engine.turns import (
     iso,
 )
+from harvester.engine.workers import (
+    dask_client,
+)
 
 __all__ = [
     "AttemptLost",
@@ -75,6 +78,7 @@ __all__ = [
     "Wanted",
     "Warned",
     "check_live",
+    "dask_client",
     "fetch_page",
     "harvest",
     "iso",

@@ -98,6 +98,7 @@ def harvest(
     shard: Shard | None = None,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    executor: object | None = None,
 ) -> Summary:
     """Harvest, or go on with a harvest; the library's way in. Never prints.
 
@@ -108,7 +109,8 @@ def harvest(
     other machines may harvest the others meanwhile. `on_event` is
     called from worker threads, one event at a time. Setting `stop` ends the run after the
     current chunks; so does whatever `on_event` raises, which then comes out of here. The same call
-    goes on after both.
+    goes on after both. `executor` is a `dask.distributed.Client`, on whose workers partitions are
+    harvested, as many at once as they have threads.
 
     Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
     anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
@@ -117,6 +119,11 @@ def harvest(
     for name, number in (("concurrency", concurrency), ("max_pages", max_pages)):
         if number is not None and number < 1:
             raise ConfigError(f"{name} must be 1 or more, not {number}")
+    if shard is not None and executor is not None:
+        raise ConfigError(
+            "--shard divides a harvest among machines that know nothing of each other, and Dask "
+            "divides it among workers: leave one of them out"
+        )
     chosen = _chosen(config, resources)
     store = _store_of(out or config.folder, config, shard)
     secrets = secrets_of(config)
@@ -149,7 +156,7 @@ def harvest(
             with contextlib.closing(Feed(plan, chosen, shard)) as feed:
                 known = KnownBefore(Standing(store, asked), shard)
                 ended = _Ended(run, feed, known)
-                ended.work_off(workers_of(run, asked.salt, workers))
+                ended.work_off(workers_of(run, asked.salt, workers, executor))
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by
         store.look()

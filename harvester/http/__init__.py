@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from harvester.http.ratelimit import exhausted as exhausted
     from harvester.http.ratelimit import host_scope as host_scope
     from harvester.http.ratelimit import longest as longest
+    from harvester.http.ratelimit import resource_of as resource_of
     from harvester.http.ratelimit import server_wait as server_wait
     from harvester.http.ratelimit import wait_of as wait_of
     from harvester.http.ratelimit import window_reset as window_reset
     from harvester.http.reachability import Reach as Reach
     from harvester.http.reachability import origin_in as origin_in
     from harvester.http.recent_requests import SHARED as SHARED
+    from harvester.http.recent_requests import Elsewhere as Elsewhere
     from harvester.http.recent_requests import Recent as Recent
     from harvester.http.request import Credentials as Credentials
     from harvester.http.request import Request as Request
@@ -43,11 +45,13 @@ _HOMES = {
     "host_scope": "ratelimit",
     "exhausted": "ratelimit",
     "longest": "ratelimit",
+    "resource_of": "ratelimit",
     "server_wait": "ratelimit",
     "wait_of": "ratelimit",
     "window_reset": "ratelimit",
     "Reach": "reachability",
     "origin_in": "reachability",
+    "Elsewhere": "recent_requests",
     "Recent": "recent_requests",
     "SHARED": "recent_requests",
     "Credentials": "request",
@@ -65,6 +69,7 @@ __all__ = [
     "Backoff",
     "Cookies",
     "Credentials",
+    "Elsewhere",
     "Limit",
     "RateLimit",
     "Reach",
@@ -81,6 +86,7 @@ __all__ = [
     "host_scope",
     "longest",
     "origin_in",
+    "resource_of",
     "server_wait",
     "wait_of",
     "window_reset",

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from harvester.config import Budget
 from harvester.http.pace import Pace
-from harvester.http.recent_requests import SHARED, Recent, Ring
+from harvester.http.recent_requests import SHARED, History, Recent, Ring
 from harvester.model import seconds_in
 
 USED_UP: Final = "the server's rate limit is used up"
@@ -48,6 +48,11 @@ class Wait:
 def at_host(scope: str, host: str) -> str:
     """The scope of a resource's requests to one host."""
     return f"{scope}{_AT}{host}"
+
+
+def resource_of(scope: str) -> str:
+    """The resource whose requests a scope is of."""
+    return scope.partition(_AT)[0]
 
 
 def host_scope(host: str) -> str:
@@ -88,7 +93,7 @@ class RateLimit:
         client: Sequence[Budget],
         resources: Mapping[str, Sequence[Budget]],
         clock: Callable[[], float] = time.monotonic,
-        recent: Recent | None = None,
+        recent: History | None = None,
         adaptive: bool = True,
         margin_s: float = 0.0,
         hosts: Mapping[str, Sequence[Budget]] | None = None,
@@ -177,6 +182,17 @@ class RateLimit:
         """A request of `scope` was answered with what it asked for; whether a pace ends by that."""
         with self._lock:
             return scope in self._paces and self._paces[scope].accept()
+
+    def ages(self) -> dict[str, list[list[float]]]:
+        """How long ago the requests of each budget left that runs before have sent, by scope."""
+        return self._recent.all_ages() if isinstance(self._recent, Recent) else {}
+
+    def note(self, scope: str, at: float) -> None:
+        """Write down that a request was let go elsewhere, at this time, by the budgets of a scope:
+        that of a resource, or that which all share.
+        """
+        if isinstance(self._recent, Recent):
+            self._recent.note(scope, at)
 
     def left(self, scope: str, requests: int) -> None:
         """So many requests of `scope` have left without being asked for here: another process

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from harvester.config import Budget
 from harvester.store import DurableFile, disk_errors, remove_temporary
@@ -50,6 +50,49 @@ class Ring:
             os.pwrite(self.file, _TIME.pack(now), at)
         except OSError:  # the pages will tell of a disk in trouble; this costs a wait at most
             self.file = None
+
+
+class History(Protocol):
+    """Knows when requests left before, and writes down when more do."""
+
+    rings: dict[str, list[Ring]]
+    now: Callable[[], float]
+
+    def ages(self, ring: Ring) -> list[float]:
+        """How long ago the requests of a budget left, the oldest first."""
+
+
+class Elsewhere:
+    """The history of a run that another process writes down: `ages` are those of its budgets, by
+    scope; `let_go` is called with the scope and the time of each request.
+    """
+
+    def __init__(
+        self, ages: Mapping[str, Sequence[Sequence[float]]], let_go: Callable[[str, float], None]
+    ) -> None:
+        self.now = time.time
+        now = self.now()
+        self.rings: dict[str, list[Ring]] = {}
+        for scope, each in ages.items():
+            rings = [Ring(0, 0, deque(now - age for age in times)) for times in each]
+            if rings:  # one note is enough for all budgets of a scope
+                rings[0] = _Told(0, 0, rings[0].times, scope=scope, let_go=let_go)
+            self.rings[scope] = rings
+
+    def ages(self, ring: Ring) -> list[float]:
+        """How long ago the requests of a budget left."""
+        now = self.now()
+        return [max(0.0, now - at) for at in ring.times]
+
+
+@dataclass(slots=True)
+class _Told(Ring):
+    scope: str = ""
+    let_go: Callable[[str, float], None] = lambda scope, at: None
+
+    def note(self, now: float) -> None:
+        """Tell of it."""
+        self.let_go(self.scope, now)
 
 
 class Recent:
@@ -102,6 +145,15 @@ class Recent:
         """How long ago the requests of runs before left, the oldest first."""
         now = self.now()
         return sorted((max(0.0, now - at) for at in ring.times), reverse=True)
+
+    def all_ages(self) -> dict[str, list[list[float]]]:
+        """The same of every budget, by scope, for whoever lets requests leave elsewhere."""
+        return {scope: [self.ages(ring) for ring in rings] for scope, rings in self.rings.items()}
+
+    def note(self, scope: str, at: float) -> None:
+        """Write down that a request was let go elsewhere, which spends each budget of a scope."""
+        for ring in self.rings.get(scope, ()):
+            ring.note(at)
 
     def _begin(self, path: Path, head: bytes) -> None:
         remove_temporary(path)

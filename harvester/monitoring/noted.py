@@ -25,6 +25,7 @@ def harvest(
     shard: Shard | None = None,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
+    executor: object | None = None,
 ) -> Summary:
     """Harvest, or go on with a harvest; the library's way in. Never prints.
 
@@ -34,6 +35,7 @@ def harvest(
     one share of the partitions, and gives the state of that share. `on_event` is called from worker
     threads, one event at a time. Setting `stop` ends the run after the current chunks; so does
     whatever `on_event` raises, which then comes out of here. The same call goes on after both.
+    `executor` is a `dask.distributed.Client`, on whose workers partitions are harvested.
 
     Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
     anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
@@ -58,6 +60,7 @@ def harvest(
             shard=shard,
             on_event=take,
             stop=stop,
+            executor=executor,
         )
         monitor.ended(progress, summary)
     return summary

@@ -67,12 +67,13 @@ def harvest_watched(
     shard: Shard | None = None,
     as_json: bool = False,
     watchers: Sequence[Watcher] = (),
+    executor: object | None = None,
 ) -> tuple[Summary, Progress]:
     """`harvest` with a display on stderr, ended by SIGINT and SIGTERM. Raises as `harvest`.
 
     `live` redraws lines, for a terminal only; otherwise plain lines are written, or (`quiet`)
     nothing but failures and warnings; `as_json` writes an object for each event instead.
-    `watchers` hear of everything too.
+    `watchers` hear of everything too; `executor` is the client of a Dask cluster.
     """
     stop = threading.Event()
     progress = Progress(config)
@@ -100,6 +101,7 @@ def harvest_watched(
             shard=shard,
             on_event=take,
             stop=stop,
+            executor=executor,
         )
         for watcher in watchers:
             watcher.ended(progress, summary)

@@ -1,6 +1,7 @@
 """All places that harvest partitions keep the sentences at the top of `engine.workers.contract`."""
 
 import contextlib
+import functools
 import importlib
 import os
 import pkgutil
@@ -10,21 +11,29 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from distributed import Client
 
 import harvester.engine.workers
 from harvester import harvest, iter_records, load_config, verify
 from harvester.config import Config, OAuth2RefreshToken
 from harvester.engine import Event, PageCommitted, PartitionDone, PartitionStarted, Warned
-from harvester.engine.workers import ProcessWorkers, ThreadWorkers, Workers
+from harvester.engine.workers import ThreadWorkers, Workers, dask_client
+from harvester.engine.workers.in_processes import ProcessWorkers
+from harvester.engine.workers.on_dask import DaskWorkers
 from harvester.errors import ConfigError, FolderLocked, FolderLost, Interrupted, RunStopped
+from harvester.results import Summary
 from harvester.store import LocalStore, MemoryStore
 from tests.api_server import Answer, ApiServer, Asked
 from tests.auth.samples import SAMPLES
 from tests.authorization_server import Authorization
+from tests.s3_server import s3_server
 from tests.support import (
     ENVIRONMENT,
     ITEMS,
@@ -37,12 +46,41 @@ from tests.support import (
     write_config,
 )
 
-#: Of each place, what a configuration says to have partitions harvested there.
-MEMBERS: dict[type, tuple[str, ...]] = {
-    ThreadWorkers: (),
-    ProcessWorkers: ("concurrency.processes=2",),
+
+@dataclass(frozen=True)
+class Member:
+    """A place that harvests: what the configuration says, and the executor that is given."""
+
+    changes: tuple[str, ...] = ()
+    executor: Callable[[], object] = lambda: None
+
+
+_ending = contextlib.ExitStack()
+
+
+@functools.cache
+def cluster() -> Client:
+    """Two worker processes with two threads each; one cluster for all tests."""
+    return _ending.enter_context(dask_client(None, 2, 2))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_cluster() -> Iterator[None]:
+    yield
+    _ending.close()
+
+
+MEMBERS: dict[type, Member] = {
+    ThreadWorkers: Member(),
+    ProcessWorkers: Member(("concurrency.processes=2",)),
+    DaskWorkers: Member(executor=cluster),
 }
 each_member = pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.__name__)
+
+
+def harvest_by(member: type, wanted: Config, out: Path | str, **more: Any) -> Summary:
+    """A harvest by this member."""
+    return harvest(wanted, out=out, executor=MEMBERS[member].executor(), **more)
 
 
 def shards(number: int) -> str:
@@ -52,7 +90,7 @@ def shards(number: int) -> str:
 
 def asked(member: type, folder: Path, server: Scripted, *changes: str, text: str = ITEMS) -> Config:
     """A configuration whose partitions are harvested by this member."""
-    return config(folder, text, server.base_url, *MEMBERS[member], *changes)
+    return config(folder, text, server.base_url, *MEMBERS[member].changes, *changes)
 
 
 def workers_of(pid: int) -> list[int]:
@@ -102,14 +140,14 @@ def test_each_page_once_with_all_its_events(tmp_path: Path, member: type) -> Non
     seen: list[Event] = []
     with Scripted(respond) as server:
         wanted = asked(member, tmp_path, server, shards(5), "concurrency.partitions=2")
-        first = harvest(wanted, out=tmp_path / "out", on_event=seen.append)
+        first = harvest_by(member, wanted, tmp_path / "out", on_event=seen.append)
         assert first.exit_code == 3
         assert [failure.partition for failure in first.failures] == [{"shard": "3"}]
         assert "page 2 (cursor 2): the server answered 400" in first.failures[0].error
         assert (first.resources[0].requests, len(server.asked)) == (14, 14)
         server.asked.clear()
         broken = False
-        again = harvest(wanted, out=tmp_path / "out")
+        again = harvest_by(member, wanted, tmp_path / "out")
         assert [each["cursor"] for each in server.asked] == ["2", "3"]
     assert again.complete
     assert verify(tmp_path / "out").ok
@@ -155,8 +193,8 @@ def test_one_budget(tmp_path: Path, member: type) -> None:
     with Scripted(respond) as server:
         budget = "client.rate_limit=[{requests: 6, per: 1.5s}]"
         wanted = asked(member, tmp_path, server, shards(4), budget, "client.retry.max_wait=5")
-        assert harvest(wanted, out=tmp_path / "out", max_pages=3).paused
-        assert harvest(wanted, out=tmp_path / "out").complete
+        assert harvest_by(member, wanted, tmp_path / "out", max_pages=3).paused
+        assert harvest_by(member, wanted, tmp_path / "out").complete
     assert len(came) == 17
     assert all(later - first > 1.2 for first, later in zip(came, came[6:], strict=False))
     assert not [at for at in came if held[0] + 0.3 < at < held[0] + 0.9]
@@ -168,7 +206,7 @@ def test_pages_at_most(tmp_path: Path, member: type) -> None:
     with Scripted(chain(3)) as server:
         wanted = asked(member, tmp_path, server, shards(3))
         for pages in (2, 3):
-            summary = harvest(wanted, out=tmp_path / "out", max_pages=2)
+            summary = harvest_by(member, wanted, tmp_path / "out", max_pages=2)
             assert (summary.resources[0].pages, summary.paused) == (3 * pages, pages == 2)
 
 
@@ -188,7 +226,7 @@ def test_parents_and_children(tmp_path: Path, member: type) -> None:
     )
     with Scripted(chain(2)) as server:
         wanted = asked(member, tmp_path, server, shards(2), text=text)
-        assert harvest(wanted, out=tmp_path / "out").complete
+        assert harvest_by(member, wanted, tmp_path / "out").complete
         counted = Counter(each["shard"] for each in server.asked)
     assert set(counted.values()) == {2}
     assert len(counted) == 2 + 12
@@ -207,7 +245,7 @@ def test_a_rule_stops_all(tmp_path: Path, member: type) -> None:
     rule = "resources.items.response_actions=[{status: 402, action: stop}]"
     with Scripted(respond) as server:
         wanted = asked(member, tmp_path, server, shards(4), rule)
-        summary = harvest(wanted, out=tmp_path / "out")
+        summary = harvest_by(member, wanted, tmp_path / "out")
     assert isinstance(summary.ended_by, RunStopped)
     assert summary.exit_code == 4
 
@@ -224,9 +262,11 @@ def test_tokens_are_fetched_by_one(tmp_path: Path, member: type) -> None:
     with ApiServer(guarded) as server:
         text = ITEMS.replace("  retry:", f"  auth: {sample.auth}\n  retry:")
         path = write_config(tmp_path, text.replace("ORIGIN", server.origin))
-        changes = [*MEMBERS[member], shards(3)]
-        wanted = load_config(path, base_url=server.origin, set=changes, env=sample.env)
-        assert harvest(wanted, out=tmp_path / "out").complete
+        changes = [*MEMBERS[member].changes, shards(3)]
+        said = "".join(f"{name}={value}\n" for name, value in sample.env.items())
+        (tmp_path / ".env").write_text(said)  # where workers find it, too
+        wanted = load_config(path, base_url=server.origin, set=changes)
+        assert harvest_by(member, wanted, tmp_path / "out").complete
 
 
 @each_member
@@ -240,7 +280,7 @@ def test_what_on_event_raises_comes_out(tmp_path: Path, member: type) -> None:
     with Scripted(chain(50)) as server:
         wanted = asked(member, tmp_path, server, shards(4))
         with pytest.raises(ConnectionError, match="the caller's own"):
-            harvest(wanted, out=tmp_path / "out", on_event=on_event)
+            harvest_by(member, wanted, tmp_path / "out", on_event=on_event)
         assert workers_of(os.getpid()) == []
 
 
@@ -265,7 +305,7 @@ def test_a_wish_to_end(tmp_path: Path, member: type) -> None:
 
         ending = threading.Thread(target=end)
         ending.start()
-        summary = harvest(wanted, out=tmp_path / "out", stop=stop)
+        summary = harvest_by(member, wanted, tmp_path / "out", stop=stop)
         took = time.monotonic() - begun
         ending.join()
         gate.set()
@@ -339,6 +379,69 @@ def test_a_dead_driver_takes_its_workers_along(tmp_path: Path) -> None:
         ended = run(line)
         assert ended.returncode == 0, ended.stderr
         assert sorted(each["cursor"] for each in server.asked) == [*"33334444"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_dask_worker_may_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    """Its nanny begins another; no page comes twice, and none is asked for more than twice."""
+    monkeypatch.setattr("harvester.engine.workers.on_dask._SILENT_S", 3.0)
+    gate = threading.Event()
+    client = cluster()
+    first, *_ = sorted(client.run(os.getpid).values())
+    with Scripted(_held(gate)) as server:
+        wanted = asked(DaskWorkers, tmp_path, server, shards(4))
+
+        def kill() -> None:
+            until(lambda: len(server.asked) == 12, 60)
+            os.kill(first, how)
+            until(lambda: len(server.asked) == 14, 60)
+            gate.set()
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        summary = harvest_by(DaskWorkers, wanted, tmp_path / "out")
+        killing.join()
+        assert Counter(Counter(map(str, server.asked)).values()) == {1: 14, 2: 2}
+    assert summary.complete
+    assert verify(tmp_path / "out").ok
+
+
+def test_dask_workers_must_see_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is asked; and none gets a secret that stands in the YAML."""
+    with Scripted(chain(1)) as server:
+        auth = "client.auth={type: bearer, token: s3cret-of-mine}"
+        wanted = asked(DaskWorkers, tmp_path, server, auth)
+        with pytest.raises(
+            ConfigError, match=r"client\.auth\.token: this secret stands in the YAML"
+        ):
+            harvest_by(DaskWorkers, wanted, tmp_path / "out")
+        wanted = asked(DaskWorkers, tmp_path, server)
+        elsewhere = contextlib.nullcontext(tmp_path / "not-here")
+        monkeypatch.setattr(DaskWorkers, "_probe", lambda self: elsewhere)
+        with pytest.raises(ConfigError, match="does not see this folder"):
+            harvest_by(DaskWorkers, wanted, tmp_path / "out")
+        with pytest.raises(ConfigError, match=r"concurrency\.processes does not go with Dask"):
+            harvest_by(DaskWorkers, asked(ProcessWorkers, tmp_path, server), tmp_path / "out")
+        with pytest.raises(ConfigError, match="executor is ThreadPoolExecutor"):
+            harvest(wanted, out=tmp_path / "out", executor=ThreadPoolExecutor())
+        assert server.asked == []
+
+
+def test_into_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of S3, whose keys each process takes from its environment: in processes, and on Dask."""
+    with s3_server() as s3, Scripted(chain(3)) as server:
+        for name, value in s3.env.items():
+            monkeypatch.setenv(name, value)
+        place = f"s3://{s3.bucket()}/items"
+        text = ITEMS + f"output: {{endpoint: {s3.endpoint}}}\n"
+        wanted = asked(ProcessWorkers, tmp_path, server, shards(4), text=text)
+        assert harvest(wanted, out=place, max_pages=1).paused
+        wanted = asked(DaskWorkers, tmp_path, server, shards(4), text=text)
+        cluster().run(os.environ.update, s3.env)
+        assert harvest_by(DaskWorkers, wanted, place).complete
+        assert len(server.asked) == 12
 
 
 def test_a_run_waits_for_workers_of_a_dead_one(tmp_path: Path) -> None:

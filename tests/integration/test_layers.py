@@ -59,6 +59,8 @@ ROOMS = {
     "ijson": ("page.parser",),
     "isal": ("page.body", "store.entries", "export.jsonl_gzip"),
     "obstore": ("store.bucket",),
+    "distributed": ("engine.workers.",),
+    "dask": ("engine.workers.",),
     "pyarrow": ("export.",),
     "duckdb": ("export.",),
     "sqlite3": (

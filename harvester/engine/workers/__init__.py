@@ -6,8 +6,8 @@ from harvester.engine.workers.choosing import (
 from harvester.engine.workers.contract import (
     Workers,
 )
-from harvester.engine.workers.in_processes import (
-    ProcessWorkers,
+from harvester.engine.workers.dask_cluster import (
+    dask_client,
 )
 from harvester.engine.workers.in_threads import (
     ThreadWorkers,
@@ -18,8 +18,8 @@ from harvester.engine.workers.line import (
 
 __all__ = [
     "MARGIN_S",
-    "ProcessWorkers",
     "ThreadWorkers",
     "Workers",
+    "dask_client",
     "workers_of",
 ]

@@ -8,7 +8,7 @@ import json
 import pickle
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,6 +16,7 @@ from harvester.auth import Lent
 from harvester.config import Written
 from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.workers.line import Batch
+from harvester.errors import HarvesterError
 from harvester.http import Wait
 from harvester.store import Checkpoint
 
@@ -88,6 +89,61 @@ class Paced:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """A worker of another machine lives, and tells what happened."""
+
+    worker: str
+    host: str
+    pid: int
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a worker hears in return: whether to end, and which waits and paces bind it."""
+
+    stop: bool
+    holds: tuple[Held, ...]
+    paces: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A token that a worker waits for: what `Line.lend` was called with."""
+
+    number: int
+    given: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The driver lives, wants its workers to end or not, and brings tokens."""
+
+    stop: bool
+    lent: tuple[Answer, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("tokens are not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What there is for the driver: what workers told, the requests that were let go, tokens that
+    are wanted, resources whose pace has ended, tokens that were taken, the threads of each worker,
+    and when each process was heard of. `given_up`: the driver was taken for dead.
+    """
+
+    told: tuple[tuple[str, Batch], ...]
+    let_go: tuple[tuple[str, float], ...]
+    wanted: tuple[Wanted, ...]
+    ended_paces: tuple[str, ...]
+    accepted: tuple[int, ...]
+    threads: Mapping[str, int]
+    beats: tuple[tuple[str, int, float], ...]
+    given_up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End all assignments as soon as may be."""
 
@@ -99,7 +155,8 @@ class Leave:
 
 Message = (
     RunSpec | Values | Ready | Asked | Answer | Ended | Begin | Held | Paced | Stop | Leave | Batch
-)
+    | Beat | Heard | Look | Looked
+)  # fmt: skip
 
 
 class Channel:
@@ -132,6 +189,13 @@ def encoded(message: Message) -> bytes:
         case Answer(value=Lent(number, token, renew_in_s, expires_in_s)):
             lent = [message.number, number, token, renew_in_s, expires_in_s]
             return b"L" + json.dumps(lent).encode()
+        case Look():
+            lent = [
+                [each.number, list(astuple(each.value)) if each.error is None else None,
+                 pickle.dumps(each.error).hex()]
+                for each in message.lent
+            ]  # fmt: skip
+            return b"K" + json.dumps([message.stop, lent]).encode()
         case _:
             return b"P" + pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
@@ -145,5 +209,23 @@ def decoded(data: bytes) -> Message:
     if kind == b"L":
         number, *lent = json.loads(rest)
         return Answer(number, Lent(*lent))
+    if kind == b"K":
+        stop, answers = json.loads(rest)
+        return Look(stop, tuple(_lent(*answer) for answer in answers))
     found: Message = pickle.loads(rest)  # noqa: S301 - from the other half of this program
     return found
+
+
+def _lent(number: int, lent: list[Any] | None, error: str) -> Answer:
+    if lent is not None:
+        return Answer(number, Lent(*lent))
+    return Answer(number, error=pickle.loads(bytes.fromhex(error)))  # noqa: S301 - as above
+
+
+def travelling(error: BaseException) -> BaseException:
+    """An error that can be sent: itself, or its text where it does not pickle."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled just now
+    except Exception:
+        return HarvesterError(f"{type(error).__name__}: {error}")
+    return error

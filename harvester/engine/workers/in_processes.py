@@ -22,6 +22,7 @@ from harvester.config import written_out
 from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.attempts import Run
 from harvester.engine.events import PartitionStarted, Warned
+from harvester.engine.workers.budgets import Budgets
 from harvester.engine.workers.driver import Driver
 from harvester.engine.workers.frames import (
     Answer,
@@ -79,7 +80,10 @@ class ProcessWorkers:
     def __init__(self, run: Run, spec: RunSpec, partitions: int) -> None:
         """`spec` says how many, and how many partitions each harvests at once at most."""
         self._run = run
-        self._driver = Driver(run, lambda scope, pace: self._spread(Paced(scope, pace)))
+        self._driver = Driver(run)
+        self._budgets = Budgets(
+            self._driver.limit, lambda scope, pace: self._spread(Paced(scope, pace))
+        )
         self._spec = spec
         self.slots = partitions
         self._values = Values(dict(run.config.env), list(written_out(run.config)))
@@ -200,13 +204,15 @@ class ProcessWorkers:
         match message:
             case Batch():
                 self._driver.tell(process.popen.pid, message)
+                for scope in self._budgets.count(message.left, message.answered):
+                    self._driver.pace_ended(scope)
                 self._note_beginnings(process, message)
             case Asked(what="lend"):
                 self._lending.submit(self._answer, process, message)
             case Asked():
                 self._answer(process, message)
             case Held():
-                self._driver.hold(message.scope, message.wait)
+                self._budgets.hold(message.scope, message.wait)
                 self._spread(message, process)
             case Ended():
                 self._end(process, message)
@@ -218,7 +224,8 @@ class ProcessWorkers:
 
     def _answer(self, process: _Process, asked: Asked) -> None:
         try:
-            value = self._driver.answer(asked.what, *asked.given)
+            place = self._driver if asked.what in ("lend", "accepted") else self._budgets
+            value = getattr(place, asked.what)(*asked.given)
             answer = Answer(asked.number, value)
         except Exception as error:
             answer = Answer(asked.number, error=error)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from harvester.engine.workers.line import Line
-from harvester.http import RateLimit, Wait
+from harvester.http import RateLimit, Wait, resource_of
 
 _KEPT_S = 0.25  # how late a thread may come for a moment that it was promised
 
@@ -29,12 +29,13 @@ class SharedLimit:
 
     def take(self, scope: str) -> Wait | None:
         """A moment for the next request; None: now."""
-        wait = self._held.take(scope)
+        resource = resource_of(scope)  # a scope may name a host, too
+        wait = self._held.take(resource)
         if wait is not None:
             return wait
-        if scope not in self._budgeted and self._paces.get(scope) is None:
+        if resource not in self._budgeted and self._paces.get(resource) is None:
             with self._lock:
-                self._left[scope] += 1
+                self._left[resource] += 1
             return None
         if self._is_promised(scope):
             return None

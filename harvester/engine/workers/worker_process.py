@@ -5,7 +5,6 @@ It ends when it is told to, and at once when the driver is gone. A kill at any i
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -31,6 +30,7 @@ from harvester.engine.workers.frames import (
     Ready,
     Stop,
     Values,
+    travelling,
 )
 from harvester.engine.workers.joined_run import Joined, joined_run
 from harvester.engine.workers.line import Batch
@@ -174,12 +174,3 @@ class _Worker:
     def tell(self, batch: Batch) -> None:
         """Tells the driver."""
         self._channel.send(batch)
-
-
-def travelling(error: BaseException) -> BaseException:
-    """An error that can be sent: itself, or its text where it does not pickle."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled just now
-    except Exception:
-        return HarvesterError(f"{type(error).__name__}: {error}")
-    return error
