@@ -24,9 +24,13 @@ _FIRST_X: Final = '{type: cursor, cursor_path: "data[0].x", cursor_param: c}'
 _KEYSET: Final = (
     '{{type: keyset, cursor_path: "data[*].id", take: {}, cursor_param: c, maximum_pages: 1}}'
 )
-_INCREMENTAL: Final = (
-    'incremental: {cursor_path: "data[*].created_at", param: since, initial_value: "2020-01-01"}'
-)
+
+
+def _since(path: str) -> str:
+    return f'incremental: {{cursor_path: "{path}", param: since, initial_value: "2020-01-01"}}'
+
+
+_SORT: Final = '{type: cursor, cursor_path: "data[-1].sort", cursor_body_path: c, maximum_pages: 1}'
 _RULE: Final = 'response_actions: [{when: {path: "data[*].error", exists: true}, action: fail}]'
 
 
@@ -40,10 +44,11 @@ class _Variant:
     more: str = ""
     selector: str = "data"
     kind: str = "large"
+    per_record: int = 1  # how many records the selector finds in each
 
 
 _VARIANTS: Final = (
-    _Variant("incremental, data[*].created_at", 0.7, more=_INCREMENTAL),
+    _Variant("incremental, data[*].created_at", 0.7, more=_since("data[*].created_at")),
     _Variant("keyset, data[*].id, last", 0.7, _KEYSET.format("last")),
     _Variant("keyset, data[*].id, max", 0.7, _KEYSET.format("max")),
     _Variant("data[-1].id", 0.7, _LAST_ID),
@@ -53,6 +58,20 @@ _VARIANTS: Final = (
     _Variant("a rule on data[*].error", 0.6, more=_RULE),
     _Variant("records of 80 levels", 0.5, kind="deep"),
     _Variant("GeoJSON", 0.5, selector="features", kind="geojson"),
+    _Variant("zones mixed, incremental", 0.5, more=_since("data[*].updated_at"), kind="issues"),
+    _Variant("epochs, incremental", 0.5, more=_since("data[*].seen"), kind="issues"),
+    _Variant("epochs of two units, incremental", 0.5, more=_since("data[*].seen_ms"),
+             kind="issues"),
+    _Variant("objects that may be null, incremental", 0.5, more=_since("data[*].user.id"),
+             kind="issues"),
+    _Variant("records at data[*].labels[*]", 0.5, selector="data[*].labels[*]", kind="issues",
+             per_record=2),
+    _Variant("data[-1].sort, an array", 0.7, _SORT, more="method: POST", kind="issues"),
+    _Variant("incremental, keyset and a rule at once", 0.5, _KEYSET.format("max"),
+             more=f"{_since('data[*].updated_at')}\n    {_RULE}", kind="issues"),
+    _Variant("pretty-printed, keyset", 0.5, _KEYSET.format("max"), kind="pretty"),
+    _Variant("records of 100 bytes, incremental", 0.5, more=_since("data[*].at"), kind="small"),
+    _Variant("records of 100 KB, incremental", 0.7, more=_since("data[*].updated_at"), kind="huge"),
 )  # fmt: skip
 
 
@@ -92,7 +111,7 @@ def _harvest(ground: Ground, variant: _Variant, size: int) -> Callable[[], Sampl
     path.write_text(text)
 
     def run() -> Sample:
-        sample = ground.harvest(path, pages=1, records=records)
+        sample = ground.harvest(path, pages=1, records=records * variant.per_record)
         return replace(sample, extra={"bytes": sent})
 
     return run

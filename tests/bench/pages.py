@@ -102,7 +102,7 @@ class Large:
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A page of `repeats` times some records of another kind: 80 levels deep, or GeoJSON."""
+    """A page of `repeats` times some records of another kind: see `_shape`."""
 
     kind: str
     repeats: int
@@ -131,16 +131,46 @@ def _shapes(kind: str) -> Piece:
 
 
 def _shape(kind: str, number: int) -> bytes:
+    """A record that is 80 levels deep; a feature of GeoJSON; an issue of a tracker, as it comes, or
+    pretty-printed; one of 100 bytes, or of 100 KB.
+    """
     if kind == "deep":
         tree: object = {"name": f"leaf {number}"}
         for level in range(_LEVELS // 2):
             tree = {"child": [tree], "level": level}
         return _to_json({"id": number, "tree": tree}).encode()
+    if kind == "small":
+        text = "x" * (17 + number % 5)
+        return _to_json({"id": 10**9 + number, "at": _moment(number), "text": text}).encode()
+    if kind == "issues":
+        return _to_json(_issue(number, 400)).encode()
+    if kind == "pretty":
+        return json.dumps(_issue(number, 400), indent=2).encode()
+    if kind == "huge":
+        return _to_json(_issue(number, 100_000)).encode()
     ring = [[number + at / 7, at / 3] for at in range(40)]
     geometry = {"type": "Polygon", "coordinates": [ring]}
     properties = {"name": f"place {number}", "area": number / 9}
     feature = {"type": "Feature", "properties": properties, "geometry": geometry}
     return _to_json({"id": number, **feature}).encode()
+
+
+def _issue(number: int, body: int) -> dict[str, object]:
+    user = None if number % 5 == 0 else {"id": number % 31, "login": f"user-{number % 31}"}
+    labels = [{"id": number % 7, "name": "bug"}, {"id": number % 11, "name": "good first issue"}]
+    words = f'Issue {number} says "no" to {number % 17} of these.\n'
+    return {
+        "id": 10**15 + number, "user": user, "labels": labels, "assignees": [],
+        "title": f"Something of {number} does not work", "updated_at": _moment(number),
+        "seen": 1_609_459_200 + number, "seen_ms": (1_609_459_200 + number) * (1, 1000)[number % 2],
+        "sort": [1_609_459_200 + number, f"id-{number}"],
+        "body": (words * (body // len(words) + 1))[:body],
+    }  # fmt: skip
+
+
+def _moment(number: int) -> str:
+    zone = ("Z", "+02:00", "-07:00", ".250Z")[number % 4]
+    return f"2021-01-{1 + number % 28:02d}T{number % 24:02d}:00:{number % 60:02d}{zone}"
 
 
 def token(number: int) -> str:

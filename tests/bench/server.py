@@ -7,7 +7,7 @@ when it is ready, and ends when its stdin does, so it cannot outlive the bench.
 | path | gives |
 |---|---|
 | `/large/BYTES/gzip`, `/large/BYTES/identity` | one page of so many bytes of JSON, or nearly |
-| `/shaped/KIND/BYTES/gzip` | one page of `deep` or `geojson` records; `…/facts`: how many |
+| `/shaped/KIND/BYTES/gzip` | one page of such records: `deep`, `geojson`, …; `…/facts`: how many |
 | `/search?of=N&next_token=…` | a page of a chain of N; `ms=200` waits before it answers |
 | `/numbered?of=N&page=P` | page P of N, counted from 1; behind the last an empty one |
 | `/facts?…` | JSON: the sizes of what the other paths give |
