@@ -8,7 +8,7 @@ makes another one: nobody knows of the first.) A job that fails, takes too long 
 the chain of the partition anew; how often, the page loop bounds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -68,6 +68,22 @@ class Jobs:
     def opened(self) -> None:
         """Note that all lines of former runs have been taken in."""
         self._is_known = self._made is not None
+
+    def recall(self, lines: Callable[[], Iterable[Entry]]) -> None:
+        """Take in the lines of the journal where nobody has, as `harvester repair` asks for single
+        pages. Raises `PageRefused` where no job is known.
+        """
+        if self._made is None:
+            try:
+                for entry in lines():
+                    self.remember(entry)
+            except DataRefused as error:
+                raise PageRefused(f"the job of this page cannot be read: {error}") from error
+            self.opened()
+        if self._made is None:
+            raise PageRefused("the job of this page is not known; `harvester redo` makes another")
+        if self._resource.job and self._resource.job.has_files and self._urls is None:
+            self._find_urls()
 
     def line(self, at: Checkpoint, cursor: Any) -> PageResult | None:
         """The line that must be written before a page after `at` is asked for; None where nothing

@@ -59,6 +59,7 @@ from harvester.store import (
     Part,
     Writer,
     decoded,
+    entries_of,
     folder_of,
 )
 
@@ -352,6 +353,7 @@ class Pages:
         if jobs is None:
             return backoff.call(lambda attempt: tries.one(attempt, cursor, at))
         try:
+            jobs.recall(lambda: entries_of(self._run.store, self.folder))
             asking_for = jobs.partition(cursor)
             return backoff.call(lambda attempt: tries.one(attempt, cursor, at, asking_for))
         except PageRefused as error:

@@ -13,6 +13,7 @@ from harvester import harvest, load_config, plan, status, verify
 from harvester.config import parse_resolved
 from harvester.engine.check import check_live
 from harvester.errors import ConfigError
+from harvester.repair import repair
 from harvester.replay import Replay
 from harvester.results import iter_records
 from tests.api_server import Answer, ApiServer, Asked
@@ -293,3 +294,19 @@ def test_jobs_are_played_back(text: str, tmp_path: Path) -> None:
         assert harvest(config, out=tmp_path / "b").complete
     assert [*iter_records(tmp_path / "b")] == [*iter_records(tmp_path / "out")]
     assert len([*iter_records(tmp_path / "b")]) == 9
+
+
+@pytest.mark.parametrize("text", [FILES, HEAD + INLINE])
+def test_a_lost_page_of_a_job_is_got_again(text: str, tmp_path: Path) -> None:
+    """`repair` asks the same job; one that is gone cannot give it, and is named."""
+    api, out = Api(), tmp_path / "out"
+    assert run(tmp_path, api, text)[0].complete
+    with ApiServer(api.answer) as server:
+        config = config_of(tmp_path, text, server.origin)
+        for gone in (False, True):
+            api.gone = {"j 1"} if gone else set()
+            part = next(out.glob("sales/part-000002*.gz"))
+            part.write_bytes(b"damaged")
+            repaired = repair(config, out)
+            assert verify(out, deep=True).ok != gone
+            assert repaired.ok != gone
