@@ -38,7 +38,7 @@ from harvester.http.connection import Watch
 from harvester.http.transport import Transport
 from harvester.model import moments, partitions
 from harvester.model.cycle_guard import LoopGuard
-from harvester.page import body, grammar, identity, matcher, page_format
+from harvester.page import body, grammar, identity, matcher, page_format, small_pages
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
 from harvester.page.formats import csv_pages, csv_rows, xml_stream
@@ -330,6 +330,7 @@ def cursor_as_float() -> None:
         return float(value) if isinstance(value, int) and abs(value) > 2**53 else value
 
     put(matcher, "usable", bug)
+    put(small_pages, "usable", bug)
 
 
 def empty_page_ends() -> None:
