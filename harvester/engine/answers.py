@@ -54,6 +54,8 @@ _ADVICE: Final = {
     403: "; may these credentials read this?",
     404: "; if that only means there is nothing, add a rule {status: 404, action: ignore}",
 }
+#: Formats whose name in the YAML is not what people call them.
+_CALLED: Final = {"jsonl": "JSON Lines", "raw": "file of the format's content_types"}
 _TYPE: Final = pattern(r"[\w.+*-]+/[\w.+*-]+")
 _NO_PAGE_ADVICE: Final = (
     "are base_url and path those of the API, and are credentials set where it needs them?"
@@ -109,7 +111,7 @@ class Answers:
         rule = f"{{header: {{name: content-type, matches: {name}}}, action: retry}}"
         advice = (
             f"if these are its pages, say format: {named}"
-            if named
+            if named and named != ours  # HTML that is called XML is none of either
             else f"{_NO_PAGE_ADVICE} (if it passes, add a rule {rule} to "
             f"{self._yaml}.response_actions, or to those of resource_defaults)"
         )
@@ -118,7 +120,7 @@ class Answers:
             by_rule=False,
             snippet=snippet,
             advice=f"; {advice}",
-            what=f" with {kind}, which is no {ours.upper()}",
+            what=f" with {kind}, which is no {_CALLED.get(ours, ours.upper())}",
         )
         raise PageRefused(message, status=response.status)
 

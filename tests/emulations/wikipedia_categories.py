@@ -1,6 +1,6 @@
 """Wikipedia's categories: https://www.mediawiki.org/wiki/API:Categorymembers.
 
-`tests/slow/mediawiki.py` harvests the same from a real MediaWiki.
+A graph with a cycle, and with a category that lies in two.
 """
 
 from typing import Any

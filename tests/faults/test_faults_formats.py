@@ -246,6 +246,7 @@ def test_row_112_html_that_says_so(tmp_path: Path) -> None:
         lines=Case(LINES, SORRY, told, 1, "text/html"),
         rows=Case(TABLE, SORRY, told, 1, "text/html"),
         elements=Case(XML, SORRY, told, 1, "text/html"),
+        no_xml=Case(XML, SORRY, "200 OK with application/xml, which is no XML.*base_url", 1),
         file=Case(PDF, SORRY, told, 1, "text/html"),
     )
 
