@@ -301,11 +301,14 @@ OneSeedForm = Annotated[
 ]
 """A value that a crawl begins with, or where several come from."""
 
+#: A list of nothing but values is the first form, in the schema as well.
+_SEVERAL: Any = Field(strict=False, json_schema_extra={"contains": {"type": "object"}})
+
 SeedForm = Annotated[
     Annotated[ListForm, Tag("list")]
     | Annotated[FileForm, Tag("file")]
     | Annotated[ParentForm, Tag("parent")]
-    | Annotated[Annotated[tuple[OneSeedForm, ...], Field(strict=False)], Tag("several")],
+    | Annotated[Annotated[tuple[OneSeedForm, ...], _SEVERAL], Tag("several")],
     Discriminator(_which_seeds),
 ]
 """What people write for the values that a crawl begins with."""
