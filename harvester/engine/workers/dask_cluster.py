@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,13 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
             if scheduler is None:
                 kept = {"distributed.deploy.lost-worker-timeout": _KEPT_FOR}
                 ending.enter_context(dask.config.set(kept))
+                ending.enter_context(_main_unseen())
                 place: Any = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=threads,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 )
                 ending.enter_context(place)
@@ -48,6 +50,20 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
             raise ConfigError(f"{where}: cannot be reached: {told}") from error
         ending.enter_context(client)
         yield client
+
+
+@contextlib.contextmanager
+def _main_unseen() -> Iterator[None]:
+    """Keep worker processes, restarted ones too, from running the main script of this one again."""
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, main.__dict__.pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def client_in(executor: object) -> "Client":
