@@ -46,6 +46,8 @@ class FieldParser:
 
     def feed(self, chunk: bytes) -> None:
         """Take in one more chunk; it may end anywhere, also inside a character."""
+        if not chunk:  # what comes first of a gzip body may be its header only
+            return
         if self._small is not None:
             self._held.append(chunk)
             self._size += len(chunk)

@@ -125,6 +125,7 @@ def test_names_may_come_again_elsewhere() -> None:
 def test_large_pages_are_not_held() -> None:
     """What is longer than a small page goes on as it comes; so does what does not begin as one."""
     parser = FieldParser(SETS[0], LIMITS)
+    parser.feed(b"")
     parser.feed(b'{"data":[')
     assert parser._scanner is None
     parser.feed(b"1," * (MOST_BYTES // 2))
