@@ -193,6 +193,7 @@ def detours_taken() -> None:
     """A link on the way to a partition is walked through."""
     for module in (inside, local, places):
         put(module, "refuse_detours", lambda out, folder: None)
+    put(local, "refuse_detour", lambda place, levels: None)
 
 
 def folder_not_looked_at() -> None:

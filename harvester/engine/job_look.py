@@ -46,7 +46,7 @@ class LookedJob:
             return None
         values = dict(made.values)
         identity = as_text(values["id"])
-        began = self._clock()
+        began, waited = self._clock(), 0.0
         while True:
             heard = self._ask("poll", with_values(base, values))
             if heard.has_failed:
@@ -58,7 +58,8 @@ class LookedJob:
                 break
             asked = server_wait(heard.headers, time.time())
             wait = poll.every if asked is None else asked
-            if self._clock() - began + wait > min(_PATIENCE_S, poll.for_):
+            waited = max(waited, self._clock() - began) + wait
+            if waited > min(_PATIENCE_S, poll.for_):
                 raise NotReady(
                     f"the job {identity} was made and is not ready yet: a run waits for it, up to "
                     f"{duration(poll.for_)}"

@@ -38,6 +38,7 @@ _FORMS: Final = (
     (re.compile(r"[12]\d{9}"), "epoch"),
     (re.compile(r"[12]\d{12}"), "epoch_ms"),
 )
+_LAST_SECOND: Final = 59
 _MONTH: Final = timedelta(days=31)
 _YEAR: Final = timedelta(days=366)
 
@@ -51,6 +52,9 @@ class Span:
     form: str
     begins: datetime
     ends: datetime
+    attribute: str = "end"
+    """Of a window, what the second one gets: its `end`, or its `last` second, where the value that
+    was given is the last of a minute."""
 
     @property
     def step(self) -> str:
@@ -71,10 +75,12 @@ def span_of(ask: Ask, without: Sequence[str]) -> Span | None:
     start, end = starts[0], ends[0]
     for pattern, form in _FORMS:
         if pattern.fullmatch(given[start]) and pattern.fullmatch(given[end]):
-            moments = [_moment(given[name], form) for name in (start, end)]
-            if None in moments or not moments[0] < moments[1]:  # type: ignore[operator]
+            begins, ends = (_moment(given[name], form) for name in (start, end))
+            if begins is None or ends is None or not begins < ends:
                 return None
-            return Span(start, end, form, *moments)  # type: ignore[arg-type]
+            if ends.second == _LAST_SECOND:
+                return Span(start, end, form, begins, ends + timedelta(seconds=1), "last")
+            return Span(start, end, form, begins, ends)
     return None
 
 
@@ -83,7 +89,7 @@ def windowed(resource: Mapping[str, Any], span: Span) -> dict[str, Any]:
     params = {
         **resource["params"],
         span.start: f"{{window.start:{span.form}}}",
-        span.end: f"{{window.end:{span.form}}}",
+        span.end: f"{{window.{span.attribute}:{span.form}}}",
     }
     window = {"start": _written(span.begins), "end": _written(span.ends), "step": span.step}
     found = {**resource, "params": params}
@@ -93,10 +99,14 @@ def windowed(resource: Mapping[str, Any], span: Span) -> dict[str, Any]:
 
 def told_of(span: Span) -> str:
     """What was made of a span, in words."""
+    other = (
+        f"Where the API includes the end, say {{window.last:{span.form}}}"
+        if span.attribute == "end"
+        else f"The end is taken to be included; if it is not, say {{window.end:{span.form}}}"
+    )
     return (
         f"{span.start} and {span.end} bound the request in time: windows of {span.step}, each a "
-        "partition; `end: now` goes on up to today. Where the API includes the end, say "
-        f"{{window.last:{span.form}}}"
+        f"partition; `end: now` goes on up to today. {other}"
     )
 
 

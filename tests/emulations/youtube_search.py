@@ -39,14 +39,19 @@ def _page(asked: Asked, videos: dict[str, list[dict[str, Any]]]) -> Answer:
     assert (params["part"], params["type"], params["order"]) == ("snippet", "video", "date")
     assert 0 <= int(params["maxResults"]) <= 50
     assert params["publishedAfter"] < params["publishedBefore"]
-    assert params["publishedBefore"].endswith("T23:59:59Z"), "a video comes with one week"
+    assert params["publishedBefore"].endswith("T23:59:59Z"), "an end that is included"
     week = params["publishedAfter"].removesuffix("T00:00:00Z")
     size, start = int(params["maxResults"]), 0
     if "pageToken" in params:
         of, _, at = urlsafe_b64decode(params["pageToken"]).decode().partition(" ")
         assert of == week, "a page token belongs to its query"
         start = int(at)
-    found = videos[week]
+    found = [
+        each
+        for of_week in videos.values()
+        for each in of_week
+        if params["publishedAfter"] <= each["snippet"]["publishedAt"] <= params["publishedBefore"]
+    ]
 
     def token(at: int) -> str:
         return urlsafe_b64encode(f"{week} {at}".encode()).decode()

@@ -284,6 +284,7 @@ def test_what_on_event_raises_comes_out(tmp_path: Path, member: type) -> None:
         assert workers_of(os.getpid()) == []
 
 
+@pytest.mark.slow("wall clock")
 @each_member
 def test_a_wish_to_end(tmp_path: Path, member: type) -> None:
     """In the midst of a page that does not come: within two seconds."""

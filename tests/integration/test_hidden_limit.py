@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from harvester import PaceChanged, Warned, harvest, iter_records
 from tests.support import ENVIRONMENT, Reply, Scripted, chain, command, config
 
@@ -50,6 +52,7 @@ class Hidden:
         return self._pages(path, asked)
 
 
+@pytest.mark.slow("wall clock")
 def test_a_hidden_limit_is_found_and_kept_to(tmp_path: Path) -> None:
     """By eight workers at once, with few refusals, and shown while it lasts; here the wait stands
     in the body, as chat APIs write it.

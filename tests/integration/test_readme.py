@@ -131,6 +131,14 @@ def test_every_row_of_the_tables_is_tested() -> None:
     assert len(idioms()) > 25
 
 
+#: The resource that the row of `plan_from` names.
+COUNTS = (
+    "  - {name: tweets_counts, path: counts, data_selector: data, "
+    'params: {from: "{window.start:epoch}", to: "{window.end:epoch}"}, '
+    "partitions: {window: {start: 2021-01-01, end: 2022-01-01, step: 30d}}}\n"
+)
+
+
 @pytest.mark.parametrize(("text", "instance"), idioms())
 def test_an_idiom_is_what_the_loader_takes(text: str, instance: str) -> None:
     """Each row's YAML is a resource as it stands, and its file exists and uses the same type."""
@@ -139,16 +147,18 @@ def test_an_idiom_is_what_the_loader_takes(text: str, instance: str) -> None:
     config = parse_config(
         "version: 1\nname: idiom\nclient: {base_url: 'https://api.example.org/'}\nresources:\n"
         "  - {name: parents, path: parents, data_selector: $}\n"
-        f"  - {{name: items, {selector}{entry}}}\n",
+        f"  - {{name: items, {selector}{entry}}}\n"
+        f"{COUNTS if 'plan_from' in entry else ''}",
         "README.md",
         env={},
     )
     if instance.strip():
-        [path] = re.findall(r"\]\((.+)\)", instance)
-        named = yaml.safe_load((ROOT / "docs" / path).read_text())
-        kinds = {item.get("paginator", {}).get("type") for item in named["resources"]}
-        if "paginator" in entry:
-            assert config.resources[1].paginator.type in kinds
+        paths = re.findall(r"\]\(([^)]+)\)", instance)
+        assert paths
+        for path in paths:
+            named = yaml.safe_load((ROOT / "docs" / path).read_text())
+            kinds = {item.get("paginator", {}).get("type") for item in named["resources"]}
+            assert "paginator" not in entry or config.resources[1].paginator.type in kinds, path
 
 
 @pytest.mark.parametrize(("text", "instance"), idioms("auth", "\n## "))

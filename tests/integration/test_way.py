@@ -244,7 +244,10 @@ def test_from_the_curl_line_to_every_record(path: Path, tmp_path: Path) -> None:
         file.write_text(proposal.text)
         config = load_config(file, env={**env, **proposal.values})
         records = walked(config, file, tmp_path / "out")
-    assert records == leads.records(module)
+    wanted = leads.records(module)
+    if config.resources[0].partitions:  # windows of time: the earliest is the first
+        records, wanted = (sorted(each, key=json.dumps) for each in (records, wanted))
+    assert records == wanted
     assert queried(tmp_path / "out", tmp_path / "way.parquet") == len(records)
     assert proposal.proven is (path.stem not in ONE_PAGE)
     by_hand = yaml.safe_load((HERE.parent / "configs" / f"{path.stem}.yaml").read_text())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harvester.config import Limits
@@ -159,6 +159,7 @@ def test_gzip_too_short_to_be_any_is_rejected(body: bytes) -> None:
 @examples(200)
 def test_any_members_and_borders(contents: list[bytes], zeros: int, borders: list[int]) -> None:
     """However many members, and however they are cut into chunks, all comes out once."""
+    assume(not b"".join(contents).startswith(b"PK"))  # which would be opened, too
     members = b"".join(map(compressed, contents))
     body = members + bytes(zeros)
     places = sorted({min(border, len(body)) for border in borders} | {0, len(body)})

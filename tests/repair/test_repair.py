@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harvester import harvest, iter_records, load_config, verify
+from harvester import __version__, harvest, iter_records, load_config, verify
 from harvester.config import Config
 from harvester.errors import ConfigError, DataRefused
 from harvester.repair import Repair, begin_again, reopened, repair
@@ -459,6 +459,8 @@ def test_a_later_format_changes_nothing(
     loaded, out, folder = harvested(tmp_path, server)
     path = folder / JOURNAL
     path.write_bytes(path.read_bytes().replace(b'{"format":1,', b'{"format":2,', 1))
+    manifest = out / "harvest.json"  # which says that a later version was at work
+    manifest.write_text(manifest.read_text().replace(f'"{__version__}"', '"99.0"'))
     before = {item: item.read_bytes() for item in out.rglob("*") if item.is_file()}
     with pytest.raises(DataRefused, match="journal format 2 is not known"):
         command(loaded, out=out)

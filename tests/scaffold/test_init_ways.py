@@ -13,7 +13,7 @@ from harvester.scaffold import propose
 from harvester.scaffold.ask import Ask, ask_of_url
 from harvester.scaffold.openapi import document_of, operations
 from harvester.scaffold.proposing import Wanted
-from harvester.scaffold.spans import span_of
+from harvester.scaffold.spans import span_of, windowed
 from tests.api_server import Answer, ApiServer, Asked
 
 PATHS = {
@@ -135,6 +135,20 @@ def test_spans(query: str, expected: tuple[str, ...] | None) -> None:
     """Two times of one form, the first before the second."""
     found = span_of(ask_of_url(f"https://x.org/items?{query}"), ())
     assert (found and (found.start, found.end, found.form, found.step)) == expected
+
+
+def test_an_end_that_is_included() -> None:
+    """The last second of a minute: nobody writes that of an end that is left out."""
+    query = "publishedAfter=2024-01-01T00:00:00Z&publishedBefore=2024-01-07T23:59:59Z"
+    found = span_of(ask_of_url(f"https://x.org/items?{query}"), ())
+    assert found is not None
+    made = windowed({"params": {}, "paginator": {}}, found)
+    assert made["params"]["publishedBefore"] == "{window.last:%Y-%m-%dT%H:%M:%SZ}"
+    assert made["partitions"]["window"] == {
+        "start": "2024-01-01",
+        "end": "2024-01-08",
+        "step": "1d",
+    }
 
 
 def test_a_span_becomes_windows(tmp_path: Path) -> None:
