@@ -75,12 +75,12 @@ def span_of(ask: Ask, without: Sequence[str]) -> Span | None:
     start, end = starts[0], ends[0]
     for pattern, form in _FORMS:
         if pattern.fullmatch(given[start]) and pattern.fullmatch(given[end]):
-            begins, ends = (_moment(given[name], form) for name in (start, end))
-            if begins is None or ends is None or not begins < ends:
+            first, last = (_moment(given[name], form) for name in (start, end))
+            if first is None or last is None or not first < last:
                 return None
-            if ends.second == _LAST_SECOND:
-                return Span(start, end, form, begins, ends + timedelta(seconds=1), "last")
-            return Span(start, end, form, begins, ends)
+            if last.second == _LAST_SECOND:
+                return Span(start, end, form, first, last + timedelta(seconds=1), "last")
+            return Span(start, end, form, first, last)
     return None
 
 
