@@ -100,7 +100,7 @@ def harvest(
     stop: threading.Event | None = None,
     executor: object | None = None,
 ) -> Summary:
-    """Harvest, or go on with a harvest; the library's way in. Never prints.
+    """Harvest, or go on with a harvest, without a word to any terminal or monitor.
 
     `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
     `max_pages` the most pages to add to each partition. `accept_change` goes on with another

@@ -16,7 +16,6 @@ from distributed import Worker, WorkerPlugin, get_worker
 from distributed.utils import sync
 
 from harvester import __version__
-from harvester.auth import Lent
 from harvester.config import with_environment
 from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.partition_runner import harvest_partition
@@ -32,8 +31,8 @@ from harvester.engine.workers.frames import (
     travelling,
 )
 from harvester.engine.workers.joined_run import Joined, joined_run
-from harvester.engine.workers.line import Batch
-from harvester.errors import CredentialsRefused, HarvesterError, Interrupted
+from harvester.engine.workers.line import Batch, Questions
+from harvester.errors import HarvesterError, Interrupted
 from harvester.http import Wait
 from harvester.store import Checkpoint
 
@@ -113,7 +112,7 @@ class Prepared(WorkerPlugin):
             threading.Thread(target=part.close, name="leaving", daemon=True).start()
 
 
-class _Part:
+class _Part(Questions):
     """One process's part of a run, and its way to the coordinator (`Line`)."""
 
     def __init__(self, worker: Worker, run: str) -> None:
@@ -184,28 +183,9 @@ class _Part:
             raise answer.error
         return answer.value
 
-    def take(self, scope: str) -> Wait | None:
-        """Asks the coordinator."""
-        found: Wait | None = self._ask("take", scope)
-        return found
-
     def hold(self, scope: str, wait: Wait) -> None:
         """Tells the coordinator, which tells the others with their beats."""
         self._ask("hold", scope, wait)
-
-    def slow_down(self, scope: str, age_s: float, wait_s: float) -> tuple[bool, float | None]:
-        """Asks the coordinator."""
-        found: tuple[bool, float | None] = self._ask("slow_down", scope, age_s, wait_s)
-        return found
-
-    def lend(self, refused: int, refusal: CredentialsRefused | None) -> Lent:
-        """Asks the driver, by the coordinator."""
-        found: Lent = self._ask("lend", refused, refusal)
-        return found
-
-    def accepted(self, number: int) -> None:
-        """Tells the driver."""
-        self._ask("accepted", number)
 
     def tell(self, batch: Batch) -> None:
         """Beats."""

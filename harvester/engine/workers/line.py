@@ -4,10 +4,11 @@ A worker asks for moments to send at and for tokens, tells what happened, and he
 bind everybody and of the wish to end.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from harvester.auth import Lent
 from harvester.engine.events import Event
@@ -68,3 +69,30 @@ class Line(Protocol):
 
     def tell(self, batch: Batch) -> None:
         """What happened. Returns once it is on its way."""
+
+
+class Questions(ABC):
+    """The questions of a `Line`, for one that sends each to whoever answers it by its name."""
+
+    @abstractmethod
+    def _ask(self, what: str, *given: Any) -> Any:
+        """What the method of that name gives there; raises what it raises."""
+
+    def take(self, scope: str) -> Wait | None:
+        """See `Line`."""
+        found: Wait | None = self._ask("take", scope)
+        return found
+
+    def slow_down(self, scope: str, age_s: float, wait_s: float) -> tuple[bool, float | None]:
+        """See `Line`."""
+        found: tuple[bool, float | None] = self._ask("slow_down", scope, age_s, wait_s)
+        return found
+
+    def lend(self, refused: int, refusal: CredentialsRefused | None) -> Lent:
+        """See `Line`."""
+        found: Lent = self._ask("lend", refused, refusal)
+        return found
+
+    def accepted(self, number: int) -> None:
+        """See `Line`."""
+        self._ask("accepted", number)

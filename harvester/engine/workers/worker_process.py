@@ -14,7 +14,6 @@ from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any
 
-from harvester.auth import Lent
 from harvester.config import with_secrets
 from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.partition_runner import harvest_partition
@@ -33,8 +32,8 @@ from harvester.engine.workers.frames import (
     travelling,
 )
 from harvester.engine.workers.joined_run import Joined, joined_run
-from harvester.engine.workers.line import Batch
-from harvester.errors import CredentialsRefused, HarvesterError, Interrupted
+from harvester.engine.workers.line import Batch, Questions
+from harvester.errors import HarvesterError, Interrupted
 from harvester.http import Wait
 
 TELL_S = 0.1
@@ -58,7 +57,7 @@ def _leave(code: int) -> None:
     os._exit(code)  # threads of transports may still wait for a server
 
 
-class _Worker:
+class _Worker(Questions):
     """The way to the driver (`Line`), and the assignments."""
 
     def __init__(self, channel: Channel, spec: RunSpec, values: Values) -> None:
@@ -147,29 +146,10 @@ class _Worker:
             raise Interrupted("interrupted") from None
         return future.result()
 
-    def take(self, scope: str) -> Wait | None:
-        """Asks the driver."""
-        found: Wait | None = self._ask("take", scope)
-        return found
-
     def hold(self, scope: str, wait: Wait) -> None:
         """Tells the driver, which tells the others."""
         with contextlib.suppress(OSError):
             self._channel.send(Held(scope, wait))
-
-    def slow_down(self, scope: str, age_s: float, wait_s: float) -> tuple[bool, float | None]:
-        """Asks the driver, which tells the others."""
-        found: tuple[bool, float | None] = self._ask("slow_down", scope, age_s, wait_s)
-        return found
-
-    def lend(self, refused: int, refusal: CredentialsRefused | None) -> Lent:
-        """Asks the driver."""
-        found: Lent = self._ask("lend", refused, refusal)
-        return found
-
-    def accepted(self, number: int) -> None:
-        """Tells the driver."""
-        self._ask("accepted", number)
 
     def tell(self, batch: Batch) -> None:
         """Tells the driver."""
