@@ -124,6 +124,13 @@ class Answers:
         )
         raise PageRefused(message, status=response.status)
 
+    def advise(self, error: Malformed, response: Response, pages: PageFormat[Any]) -> None:
+        """Add to what is wrong with a page that the server calls it something else, if it does."""
+        kind = kind_of(response)
+        named = named_by(kind)
+        if named not in (None, pages.options.type) and _TYPE.fullmatch(kind):
+            error.args = (f"{error}; the server says {kind}: if it is, say format: {named}",)
+
     def no_page(self, response: Response, number: int, now: float) -> PageResult:
         """An answer whose status is not a page's: judged by its status and what it says."""
         try:

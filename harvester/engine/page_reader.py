@@ -201,6 +201,7 @@ class PageReader:
                 if not snippet and kind_of(response) == _ZIP:  # damaged before its first byte
                     snippet = _ZIP_BEGINS
                 self._answers.refuse_other_type(response, snippet)
+                self._answers.advise(error, response, pages)
                 # A body that goes on for long is not waited for, only to know it again.
                 if response.has_framing and came.decoded and not is_long(response.headers):
                     error.same = mark_of(pairs, came, ERROR_BODY_BYTES)

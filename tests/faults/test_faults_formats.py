@@ -262,6 +262,13 @@ def test_row_112_under_a_wrong_name(tmp_path: Path) -> None:
         json_as_xml=Case(XML, b'{"error": "quota"}', "not complete, well-formed XML"),
         another_document=Case(XML, b"<error>quota</error>", "has no 'r.i'"),
         no_rows=Case(COLUMNS, b'{"error": "quota"}', "has no .rows. .*rows_path"),
+        lines_as_json=Case(
+            COLUMNS,
+            b'{"names": 1}\n{"names": 2}',
+            "x-ndjson: if it is, say format: jsonl",
+            2,
+            "application/x-ndjson",
+        ),
     )
 
 
