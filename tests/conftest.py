@@ -1,11 +1,14 @@
 """Settings of the whole suite."""
 
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from harvester.terminal import rendering
 from tests.examples import QUICK, QUICK_EXAMPLES
 
 # How long an example takes says more of the machine, and of what else runs on it, than of the code.
@@ -34,3 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(folder)
         elif _FAULT.match(item.name):
             item.add_marker("faults")
+
+
+@pytest.fixture(autouse=True)
+def _as_a_process_begins() -> Iterator[None]:
+    """`-v` and `--log-format json` are of one process: not of a test that runs after it in this."""
+    logger = logging.getLogger("harvester.exchange")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    as_json = rendering._spoken.as_json
+    yield
+    rendering._spoken.as_json = as_json
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    logger.propagate = propagate

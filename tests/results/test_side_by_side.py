@@ -41,7 +41,7 @@ from harvester import verify
 from harvester.results import side_by_side
 side_by_side._MOST_ITEMS = 2
 def problems(*given):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # whole lines, from both at once, buffered or not
     time.sleep(600)
 side_by_side.PartCheck.problems = problems
 verify(sys.argv[1], processes=2)
@@ -93,13 +93,15 @@ def test_no_process_outlives_the_program(tmp_path: Path) -> None:
     """Neither Ctrl-C nor SIGKILL, in the middle of a large part."""
     out = harvested(tmp_path)
     for number in (signal.SIGINT, signal.SIGKILL):
-        running = program(WAITING, out)
-        assert running.stdout is not None
-        pids = [int(running.stdout.readline()) for _ in range(2)]
-        running.send_signal(number)
-        assert running.wait(timeout=20) != 0
-        end = time.monotonic() + 20
-        while any(os.path.exists(f"/proc/{pid}") for pid in pids):  # noqa: PTH110
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        running.communicate()
+        with program(WAITING, out) as running:
+            assert running.stdout is not None
+            try:
+                pids = [int(running.stdout.readline()) for _ in range(2)]
+                running.send_signal(number)
+                assert running.wait(timeout=60) != 0
+            finally:
+                running.kill()
+            end = time.monotonic() + 60
+            while any(os.path.exists(f"/proc/{pid}") for pid in pids):  # noqa: PTH110
+                assert time.monotonic() < end
+                time.sleep(0.02)
