@@ -19,7 +19,8 @@ from harvester.config import FormatOptions, Limits
 from harvester.model import Path
 from harvester.page.fields import Field, FieldParser
 from harvester.page.outline import Shape, shape_of
-from harvester.page.records import Record, iter_batches, iter_elements, iter_lines, lone
+from harvester.page.page_walk import Record
+from harvester.page.records import iter_batches, iter_elements, iter_lines, lone
 from harvester.page.records import without_records as beside_records
 
 Options = TypeVar("Options", bound=FormatOptions)

@@ -20,7 +20,7 @@ from harvester.model.segments import (
     Path,
     Where,
 )
-from harvester.page import records as elements
+from harvester.page import page_walk
 from harvester.page.records import iter_elements, iter_lines, lone
 
 NASTY = st.text(alphabet='"\\[]{},:/ \n\r\tab\u00e9\u2028\U0001f680\x00', max_size=12)
@@ -116,7 +116,7 @@ def spread(values: Iterable[Any], *, listed: bool) -> Iterator[Any]:
 def check(value: Any, spelling: Spelling, path: Path, sizes: list[int], window: int) -> None:
     """The records are those of the parsed page, in order, each as it stands in the source."""
     page = spelling(value)
-    with mock.patch.multiple(elements, _WINDOW=window, _SMALLEST=min(window, 2048)):
+    with mock.patch.multiple(page_walk, _WINDOW=window, _SMALLEST=min(window, 2048)):
         found = list(iter_elements(cut(page, sizes), path))
         assert b"".join(iter_lines(cut(page, sizes), path)).splitlines() == found
     listed = all(isinstance(segment, Key) for segment in path)
@@ -333,8 +333,8 @@ def test_most_items_are_proven_at_once() -> None:
         + b",".join([b'{"id":1,"text":"some text"}'] * 40_000)
         + b'],"more":[{"id":1}]}'
     )
-    taken = mock.Mock(side_effect=elements._Page.value, autospec=True)
-    with mock.patch.object(elements._Page, "value", lambda page: taken(page)):
+    taken = mock.Mock(side_effect=page_walk.PageWalk.value, autospec=True)
+    with mock.patch.object(page_walk.PageWalk, "value", lambda page: taken(page)):
         blocks = list(iter_lines(cut(page, [1 << 16]), parse("data")))
     assert b"".join(blocks).count(b"\n") == 40_000
     assert taken.call_count < 100
