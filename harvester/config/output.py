@@ -24,7 +24,9 @@ class Concurrency(Section):
 
 
 #: What the YAML may say of an object store, in the words of the library that speaks to it.
-STORE_OPTIONS: Final = ("endpoint", "region", "access_key_id", "secret_access_key")
+STORE_OPTIONS: Final = (
+    "endpoint", "region", "access_key_id", "secret_access_key", "account_name", "account_key",
+)  # fmt: skip
 
 
 class Output(Section):
@@ -35,7 +37,8 @@ class Output(Section):
     out: `data/<name>`."""
     endpoint: Text | None = None
     """Where the object store answers, if it is not that of Amazon: MinIO, R2, SeaweedFS, Ceph. Else
-    `AWS_ENDPOINT_URL`."""
+    `AWS_ENDPOINT_URL`. Of Azure, with the account in its path where it has no host of its own, as
+    in `http://127.0.0.1:10000/devstoreaccount1`. Else `AZURE_STORAGE_ENDPOINT`."""
     region: Text | None = None
     """The region of the bucket. Else `AWS_REGION`."""
     path_style: bool = True
@@ -46,6 +49,12 @@ class Output(Section):
     secret_access_key: SecretLine | None = None
     """The key that belongs to it, as `{env.NAME}`. Else `AWS_SECRET_ACCESS_KEY`, or the role of the
     machine."""
+    account_name: Text | None = None
+    """The storage account of Azure. Else `AZURE_STORAGE_ACCOUNT_NAME`, or what
+    `AZURE_STORAGE_CONNECTION_STRING` says."""
+    account_key: SecretLine | None = None
+    """The key that belongs to it, as `{env.NAME}`. Else `AZURE_STORAGE_ACCOUNT_KEY`, the connection
+    string, or the identity of the machine."""
     fsync: bool = True
     """Whether pages are forced to the disk. Off, a power cut can lose any of them, and what is left
     may be refused."""

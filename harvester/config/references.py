@@ -41,6 +41,8 @@ _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
     ("output", "region"),
     ("output", "access_key_id"),
     ("output", "secret_access_key"),
+    ("output", "account_name"),
+    ("output", "account_key"),
 )
 
 

@@ -1,41 +1,25 @@
 """Speaks to an object store: each request, and each of its errors in our words.
 
 The library is obstore, which has create-only puts and one way to speak to S3 and what is like it,
-Azure, Google and memory. It repeats what may be repeated by itself. Credentials come from the
-environment, a profile, the role of the machine, or the options of the YAML; none is ever shown.
+Azure, Google and memory. It repeats what may be repeated by itself. No credential is ever shown.
 """
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from harvester.errors import ConfigError, DiskError
+from harvester.store.clients import client_of
 
 Got = TypeVar("Got")
 
-SCHEMES: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 _STREAMED_BYTES: Final = 1 << 16
-_RETRY: Final = {
-    "max_retries": 6,
-    "retry_timeout": timedelta(seconds=60),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=10),
-        "base": 2,
-    },
-}
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 _EXPIRED: Final = ("ExpiredToken", "expired", "AuthenticationFailed")
 #: Where credentials of a machine are asked for when there are no others.
 _NO_CREDENTIALS: Final = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
 _SKEWED: Final = ("RequestTimeTooSkewed",)
-
-_MEMORY: Final[dict[str, Any]] = {}
-_MEMORY_LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +47,7 @@ class Bucket:
         self._bucket = f"{scheme}://{name}"
         self._prefix = prefix.strip("/")
         self._reached = False
-        self._client = _client(scheme, name, dict(options or {}), self.place)
+        self._client = client_of(scheme, name, options or {}, self.place)
 
     def key(self, name: str) -> str:
         """The key of a name below the URL."""
@@ -255,40 +239,3 @@ def _not_found() -> tuple[type[BaseException], ...]:
     from obstore.exceptions import NotFoundError
 
     return (NotFoundError, FileNotFoundError)
-
-
-def _client(scheme: str, name: str, options: dict[str, str], place: str) -> Any:
-    """A client of obstore."""
-    try:
-        from obstore import exceptions
-        from obstore import store as stores
-    except ImportError as error:
-        raise ConfigError(
-            f"{place}: object stores need more: pip install 'api-harvester[s3]'"
-        ) from error
-    if scheme == "memory":
-        with _MEMORY_LOCK:
-            return _MEMORY.setdefault(name, stores.MemoryStore())
-    endpoint = options.get("endpoint") or _endpoint(scheme)
-    more: dict[str, Any] = {"client_options": {"timeout": "120s", "connect_timeout": "10s"}}
-    if endpoint.startswith("http://"):
-        more["client_options"]["allow_http"] = True
-    if scheme in ("s3", "s3a"):
-        options.setdefault("copy_if_not_exists", "multipart")
-        options.setdefault("disable_bulk_delete", "true")  # which not all that is like S3 has
-        if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-            options.setdefault("region", "us-east-1")
-    kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore}
-    kind = kinds.get(scheme.removesuffix("a"), stores.AzureStore)
-    try:
-        return kind(name, config=options, retry_config=_RETRY, **more)
-    except (exceptions.BaseError, ValueError, TypeError) as error:
-        raise ConfigError(f"{place}: {_brief(str(error))}") from error
-
-
-def _endpoint(scheme: str) -> str:
-    names = {
-        "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-        "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
-    }.get(scheme.removesuffix("a"), ())
-    return next((value for name in names if (value := os.environ.get(name))), "")

@@ -58,7 +58,7 @@ ROOMS = {
     "http.client": ("http.",),
     "ijson": ("page.parser",),
     "isal": ("page.body", "store.entries", "export.jsonl_gzip"),
-    "obstore": ("store.bucket",),
+    "obstore": ("store.bucket", "store.clients"),
     "distributed": ("engine.workers.",),
     "dask": ("engine.workers.",),
     "pyarrow": ("export.",),

@@ -21,7 +21,8 @@ import pytest
 
 from harvester import harvest, load_config
 from harvester.store import ObjectStore
-from tests.s3_server import S3, s3_server
+from tests.object_servers import Azure
+from tests.s3_server import S3
 from tests.support import Reply, Scripted
 
 PAGES = 6
@@ -43,11 +44,10 @@ output: {path: "URL"}
 """
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
+@pytest.fixture
+def s3(moto: S3) -> S3:
     """The S3 server."""
-    with s3_server() as server:
-        yield server
+    return moto
 
 
 def answer(path: str, asked: Mapping[str, str]) -> Reply:
@@ -61,10 +61,10 @@ def answer(path: str, asked: Mapping[str, str]) -> Reply:
 class Place:
     """A folder to work in, a bucket, and an API."""
 
-    def __init__(self, folder: Path, s3: S3, api: Scripted) -> None:
+    def __init__(self, folder: Path, s3: S3 | Azure, api: Scripted) -> None:
         self.folder, self.s3, self.api = folder, s3, api
-        self.bucket = s3.bucket()
-        self.url = f"s3://{self.bucket}/deep/shop"
+        self.bucket, _, _ = s3.place().removeprefix(s3.scheme).partition("/")
+        self.url = f"{s3.scheme}{self.bucket}/deep/shop"
         self.yaml = folder / "shop.yaml"
         self.yaml.write_text(YAML.replace("BASE", api.base_url).replace("URL", self.url))
         (folder / "shelves.csv").write_text("name\na\nb/ä\n")
@@ -88,7 +88,7 @@ class Place:
 
     def objects(self) -> dict[str, bytes]:
         """All that is in the bucket."""
-        store = ObjectStore(f"s3://{self.bucket}", self.s3.options)
+        store = ObjectStore(f"{self.s3.scheme}{self.bucket}", self.s3.options)
         bucket = store._bucket
         found = [each for answer in bucket.listing("") for each in answer]
         return {each.key: bucket.get(each.key) or b"" for each in found}
@@ -127,6 +127,47 @@ def test_every_verb_reads_the_url(place: Place) -> None:
     repaired = place.elsewhere("repair", place.url)
     assert repaired.returncode == 0, repaired.stderr
     assert not [key for key in place.objects() if key.endswith(".lock") or "probe" in key]
+
+
+@pytest.mark.parametrize("server", ["seaweed", "azurite"])
+def test_other_servers(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> None:
+    """A harvest that is stopped, gone on with and read, where a store is another program."""
+    there: S3 | Azure = request.getfixturevalue(server)
+    with Scripted(answer) as api:
+        place = Place(tmp_path, there, api)
+        assert place("run", "shop.yaml", "--max-pages", "4").returncode == 4
+        ran = place.elsewhere("run", "shop.yaml")
+        assert "Complete: 3 partitions, 21 pages, 54 records." in ran.stderr, ran.stderr
+        said = place("verify", place.url, "--deep", "--json")
+        assert json.loads(said.stdout) == {"ok": True, "parts": 21, "problems": []}, said.stderr
+        records = place.elsewhere("records", place.url).stdout.splitlines()
+        assert len(records) == 54
+        assert len(api.asked) == 21
+
+
+def test_azure_as_it_is_written(azurite: Azure, tmp_path: Path) -> None:
+    """By keys of the YAML, by the portal's connection string; what is wrong is said by its name."""
+    with Scripted(answer) as api:
+        place = Place(tmp_path, azurite, api)
+        place.env = {key: text for key, text in place.env.items() if not key.startswith("AZURE_")}
+        said = place("status", place.url)
+        assert (said.returncode, "set AZURE_STORAGE_ACCOUNT_NAME" in said.stderr) == (2, True)
+        account = azurite.env["AZURE_STORAGE_ACCOUNT_NAME"]
+        key = azurite.env["AZURE_STORAGE_ACCOUNT_KEY"]
+        options = f', endpoint: "{azurite.endpoint}", account_name: {account}, account_key: "KEY"}}'
+        text = place.yaml.read_text().removesuffix("}\n") + options.replace("KEY", "{env.HUSH}")
+        place.yaml.write_text(text)
+        ran = place("run", "shop.yaml", HUSH=key)
+        assert ran.returncode == 0, ran.stderr
+        connection = f"AccountName={account};AccountKey={key};BlobEndpoint={azurite.endpoint};"
+        said = place("status", place.url, AZURE_STORAGE_CONNECTION_STRING=connection)
+        assert said.returncode == 0, said.stderr
+        place.yaml.write_text(text.replace("account_name", "access_key_id"))
+        said = place("run", "shop.yaml", HUSH=key)
+        assert (said.returncode, "output.access_key_id does not go with" in said.stderr) == (
+            2,
+            True,
+        )
 
 
 def test_redo_in_the_bucket(place: Place) -> None:

@@ -31,7 +31,8 @@ from harvester.store import (
     is_done,
     pages_of,
 )
-from tests.s3_server import S3, s3_server
+from tests.object_servers import Azure
+from tests.s3_server import S3
 from tests.support import entry
 
 HEADER = Header("items", {"shard": "a"}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")
@@ -66,20 +67,17 @@ MEMBERS: dict[type, Callable[[Path], Make]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    """A real S3 server."""
-    with s3_server() as server:
-        yield server
+#: The object store over HTTP, at each server that there is: fixtures of `tests.conftest`.
+SERVERS = ("moto", "seaweed", "azurite")
 
 
-@pytest.fixture(params=[*MEMBERS, S3], ids=lambda member: member.__name__)
+@pytest.fixture(params=[*MEMBERS, *SERVERS], ids=lambda it: getattr(it, "__name__", it))
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """Each store; the one for objects in memory and over HTTP."""
-    if request.param is not S3:
+    """Each store; the one for objects in memory and at each server."""
+    if request.param not in SERVERS:
         return MEMBERS[request.param](tmp_path)
-    server: S3 = request.getfixturevalue("s3")
-    url = f"s3://{server.bucket()}/deep/er"
+    server: S3 | Azure = request.getfixturevalue(request.param)
+    url = server.place()
     return lambda: ObjectStore(url, server.options, patience_s=0.6)
 
 

@@ -1,0 +1,141 @@
+"""Makes the client of an object store, from what the YAML and the environment say of the way to it.
+
+Credentials that the YAML leaves out are those that the store's own tools would take.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from harvester.errors import ConfigError
+
+_RETRY: Final = {
+    "max_retries": 6,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=10),
+        "base": 2,
+    },
+}
+_S3, _GOOGLE, _AZURE = "s3", "gs", "az"
+_KINDS: Final = {
+    "s3": _S3, "s3a": _S3, "gs": _GOOGLE, "az": _AZURE, "abfs": _AZURE,
+}  # fmt: skip
+#: Which options of the YAML go with which kind of store; the others are refused by name.
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    _S3: (
+        "endpoint", "region", "access_key_id", "secret_access_key", "virtual_hosted_style_request",
+    ),
+    _GOOGLE: (),
+    _AZURE: ("endpoint", "account_name", "account_key"),
+}  # fmt: skip
+_INSTEAD: Final = {
+    _S3: "s3:// takes access_key_id and secret_access_key",
+    _GOOGLE: "gs:// takes its credentials from GOOGLE_APPLICATION_CREDENTIALS or the machine",
+    _AZURE: "az:// takes account_name and account_key",
+}
+#: Where Azure's own tools look, by what obstore calls it; it knows other names of these by itself.
+_AZURE_NAMES: Final = {
+    "account_name": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"),
+    "account_key": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_KEY"),
+    "sas_token": ("AZURE_STORAGE_SAS_TOKEN",),
+    "endpoint": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+_CONNECTION: Final = {
+    "accountname": "account_name",
+    "accountkey": "account_key",
+    "sharedaccesssignature": "sas_token",
+    "blobendpoint": "endpoint",
+}
+_MEMORY: Final[dict[str, Any]] = {}
+_MEMORY_LOCK: Final = threading.Lock()
+
+
+def client_of(scheme: str, name: str, options: Mapping[str, str], place: str) -> Any:
+    """A client of obstore for a bucket. Raises `ConfigError`."""
+    try:
+        from obstore import exceptions
+        from obstore import store as stores
+    except ImportError as error:
+        raise ConfigError(
+            f"{place}: object stores need more: pip install 'api-harvester[s3]'"
+        ) from error
+    if scheme == "memory":
+        with _MEMORY_LOCK:
+            return _MEMORY.setdefault(name, stores.MemoryStore())
+    kind = _KINDS[scheme]
+    for option in options:
+        if option not in _OWN[kind]:
+            shown = "path_style" if option.startswith("virtual") else option
+            raise ConfigError(f"{place}: output.{shown} does not go with it: {_INSTEAD[kind]}")
+    config = _filled(kind, options, place)
+    client_options: dict[str, Any] = {"timeout": "120s", "connect_timeout": "10s"}
+    endpoint = config.get("endpoint") or _endpoint(kind)
+    if endpoint.startswith("http://"):
+        client_options["allow_http"] = True
+    kinds: dict[str, Any] = {
+        _S3: stores.S3Store, _GOOGLE: stores.GCSStore, _AZURE: stores.AzureStore,
+    }  # fmt: skip
+    try:
+        return kinds[kind](name, config=config, retry_config=_RETRY, client_options=client_options)
+    except (exceptions.BaseError, ValueError, TypeError) as error:
+        raise ConfigError(f"{place}: {_why(str(error))}") from error
+
+
+def _filled(kind: str, options: Mapping[str, str], place: str) -> dict[str, str]:
+    config = dict(options)
+    if kind == _S3:
+        config.setdefault("copy_if_not_exists", "multipart")
+        config.setdefault("disable_bulk_delete", "true")  # which not all that is like S3 has
+        if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+            config.setdefault("region", "us-east-1")
+    elif kind == _AZURE:
+        config = {**_by_connection(place), **_by_names(), **config}
+        if "account_key" in options:
+            config.pop("sas_token", None)
+    return config
+
+
+def _by_names() -> dict[str, str]:
+    found = {}
+    for option, names in _AZURE_NAMES.items():
+        value = next((text for name in names if (text := os.environ.get(name))), None)
+        if value:
+            found[option] = value
+    return found
+
+
+def _by_connection(place: str) -> dict[str, str]:
+    """What AZURE_STORAGE_CONNECTION_STRING says, as Azure's portal gives it."""
+    text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "").strip()
+    found = {}
+    for item in filter(None, text.split(";")):
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"{place}: AZURE_STORAGE_CONNECTION_STRING is not NAME=VALUE;NAME=VALUE…; copy it "
+                "from the portal (Access keys) as it is"
+            )
+        if option := _CONNECTION.get(name.strip().lower()):
+            found[option] = value.strip()
+    return found
+
+
+def _endpoint(kind: str) -> str:
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") if kind == _S3 else ()
+    return next((value for name in names if (value := os.environ.get(name))), "")
+
+
+def _why(text: str) -> str:
+    """What is missing, in the words of the YAML; else those of the library."""
+    if "Account must be specified" in text:
+        return (
+            "no Azure account is named: set AZURE_STORAGE_ACCOUNT_NAME and "
+            "AZURE_STORAGE_ACCOUNT_KEY, or output.account_name and output.account_key in the YAML"
+        )
+    if "Invalid Access Key" in text:
+        return "the account key is not one of Azure (base64); copy it from the portal as it is"
+    return " ".join(text.split("\nDebug source", 1)[0].split())[:300]
