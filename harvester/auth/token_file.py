@@ -9,7 +9,6 @@ first byte on.
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvester.config import SecretText
+from harvester.descriptors import lock as lock_file
+from harvester.descriptors import open_file
 from harvester.errors import DataRefused, DiskError, Interrupted, PageRejected
 from harvester.store import TOKENS_LOCK as LOCK
 from harvester.store import DurableFile, disk_errors, make_folder, reading, remove_temporary
@@ -86,8 +87,7 @@ class TokenFile:
             return None
         path = self.path.with_name(self.path.name + LOCK)
         try:
-            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-            return os.open(path, flags, _PRIVATE)
+            return open_file(path, os.O_CREAT | os.O_RDWR, _PRIVATE)
         except OSError as error:
             if error.errno in _CANNOT_WRITE:
                 return None
@@ -120,10 +120,11 @@ class TokenFile:
 def _take(lock: int, path: Path, stopping: Callable[[], bool]) -> None:
     for _ in range(int(_PATIENCE_S / _SLICE_S)):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                return  # NFS without a lock daemon, say
+            lock_file(lock)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return  # NFS without a lock daemon, say
         else:
             return
         if stopping():

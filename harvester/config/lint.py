@@ -27,6 +27,14 @@ from harvester.security import SHORTEST, is_secret_name, written_in
 
 _COUNTS_PAGES: Final = ("page", "p", "pagenumber", "page_number", "page_no", "pageno", "pageindex")
 _COUNTS_RECORDS: Final = ("offset", "start", "skip", "startat", "from", "$skip")
+#: No file or folder of Windows is called so, whatever follows behind a dot.
+_DEVICES: Final = {
+    "aux",
+    "con",
+    "nul",
+    "prn",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
+}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _TOO_SHORT: Final = (
     f"fewer than {SHORTEST} characters cannot be told from other text: where a server echoes them "
@@ -88,6 +96,8 @@ def _resource(resource: Resource) -> Iterator[Lint]:
     for name in written_in(resource.path):
         why = f'{name} is a secret in the file: put it into params as "{{env.NAME}}"'
         yield ("path",), why
+    if resource.name.lower().partition(".")[0] in _DEVICES:
+        yield ("name",), f"{resource.name!r} is a device on Windows, where no folder has that name"
     yield from _paging(resource)
     if "validation" in resource.model_fields_set:
         yield ("validate",), "no longer needed: every byte of a page is always checked; take it out"

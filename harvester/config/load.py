@@ -31,6 +31,7 @@ from harvester.config.models import Config
 from harvester.config.request_options import url_problem
 from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
+from harvester.descriptors import without_waiting
 from harvester.errors import ConfigError, Problem
 from harvester.model import Scope, TemplateError, render, strings
 from harvester.patterns import pattern
@@ -104,7 +105,7 @@ def _content(path: str | os.PathLike[str]) -> bytes:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+    return os.open(path, without_waiting(flags))
 
 
 def parse_config(

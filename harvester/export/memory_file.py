@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from harvester.descriptors import write_at
+
 
 class MemoryFile:
     """A file for this process alone, gone with the block. In the folder for temporary files where
@@ -37,6 +39,6 @@ class MemoryFile:
         """Let the file hold `data`, and nothing else. Raises OSError where there is no space."""
         left, at = memoryview(data), 0
         while left:
-            count = os.pwrite(self._descriptor, left, at)
+            count = write_at(self._descriptor, left, at)
             left, at = left[count:], at + count
         os.ftruncate(self._descriptor, at)  # only now: its memory is used again

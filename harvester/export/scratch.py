@@ -8,8 +8,6 @@ that only looked like one was emptied once, with what its owner had in it).
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from harvester.descriptors import lock as lock_file
+from harvester.descriptors import open_file
 from harvester.errors import ConfigError, DataRefused, FolderLocked
 from harvester.store import disk_errors, name_anew, opened, sync_folder, write_all
 
@@ -26,7 +26,6 @@ MARK: Final = "harvester-export.json"
 _ENDING: Final = ".exporting"
 _MOST_MARK_BYTES: Final = 8192
 _NAME_CHARS: Final = 48  # of the target's, in that of its folder: file systems take 255 bytes
-_TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextlib.contextmanager
@@ -57,7 +56,7 @@ def publish(complete: Path, target: Path, *, force: bool) -> None:
             os.fsync(file.fileno())
         refuse_existing(target, force=force)  # an export takes a while
         if force:
-            complete.rename(target)
+            complete.replace(target)
         elif not name_anew(complete, target):  # came into being just now
             refuse_existing(target, force=False)
         sync_folder(target.parent)
@@ -83,11 +82,10 @@ def _prefix(target: Path) -> str:
 
 def _marked(home: Path, target: Path) -> int:
     """Put the mark into `home`; the descriptor that holds its lock, until the process dies."""
-    mark = os.open(
-        home / MARK, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR
-    )
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+    mark = open_file(home / MARK, flags, stat.S_IRUSR | stat.S_IWUSR)
     with contextlib.suppress(OSError):  # no locks here: then nothing is ever taken for a left-over
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(mark)
     write_all(mark, _said(target))
     return mark
 
@@ -121,10 +119,8 @@ def _clear(home: Path, target: Path) -> None:
 
 def _lock(mark: int, target: Path) -> None:
     try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _TAKEN:
-            raise
+        lock_file(mark)
+    except BlockingIOError:
         raise FolderLocked(
             f"{target}: another export to this target is at work; wait for it to end, or name "
             "another target"

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from harvester.config import Budget
+from harvester.descriptors import open_file, without_waiting, write_at
 from harvester.store import DurableFile, disk_errors, remove_temporary
 
 NAME: Final = ".request_times"
@@ -47,7 +48,7 @@ class Ring:
         at = self.place + _TIME.size * (self.count % self.size)
         self.count += 1
         try:
-            os.pwrite(self.file, _TIME.pack(now), at)
+            write_at(self.file, _TIME.pack(now), at)
         except OSError:  # the pages will tell of a disk in trouble; this costs a wait at most
             self.file = None
 
@@ -165,7 +166,7 @@ class Recent:
                     file.write(times.ljust(ring.size * _TIME.size, b"\0"))
             file.commit()
         with disk_errors(path):
-            self._file = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._file = open_file(path, os.O_WRONLY)
         for rings in self.rings.values():
             for ring in rings:
                 ring.file = self._file
@@ -177,7 +178,7 @@ def _read(path: Path) -> dict[str, list[float]]:
     """
     found: dict[str, list[float]] = {}
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_file(path, without_waiting(os.O_RDONLY))
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:

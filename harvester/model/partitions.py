@@ -139,7 +139,8 @@ class Partition:
 
     `included` answers further references and says nothing of which partition this is. `cased` are
     the keys whose value differs from another one's only in what is a small letter and what a
-    capital: many file systems (macOS, Windows, network shares) would take both for one folder.
+    capital, or in dots at its end: many file systems (macOS, Windows, network shares) would take
+    both for one folder.
     `place` is the sum of the places that the values have in their keys.
     """
 
@@ -172,22 +173,28 @@ class Partition:
 
     @property
     def cased_folder(self) -> PurePosixPath:
-        """The same, but with the capitals of each value encoded too (of one without any, its first
-        letter): no other value's folder is this one, even where case does not count.
+        """The same, but with the capitals of each value and the dots at its end encoded too (of
+        one without capitals, its first letter or sign): no other value's folder is this one, even
+        where case does not count.
         """
         return PurePosixPath(self._path(self.cased or tuple(self.values)))
 
     @property
     def first_folder(self) -> PurePosixPath:
         """The folder to begin in: where a value could be taken for another one, that with capitals
-        is `cased`, whichever of them comes first.
+        or a dot at its end is `cased`, whichever of them comes first.
         """
-        capitals = [key for key in self.cased if _has_capitals(self.labels[key])]
+        capitals = [key for key in self.cased if _is_marked(self.labels[key])]
         return PurePosixPath(self._path(capitals))
 
-    def _path(self, cased: Container[str]) -> str:
+    @property
+    def former_folder(self) -> PurePosixPath:
+        """The cased folder as it was before dots at the end were encoded in it."""
+        return PurePosixPath(self._path(self.cased or tuple(self.values), dots=False))
+
+    def _path(self, cased: Container[str], *, dots: bool = True) -> str:
         levels = [
-            _level(f"{key}=", as_text(value), cased=key in cased)
+            _level(f"{key}=", as_text(value), cased=key in cased, dots=dots)
             for key, value in self.values.items()
         ]
         return "/".join([_level("", self.resource), *levels])
@@ -227,7 +234,7 @@ def count(
 
 
 _Alike = Callable[[Any], bool]
-"""Whether another value differs from this one in case only."""
+"""Whether another value differs from this one only in case, or in dots at its end."""
 
 
 def _alike(spec: Spec) -> Callable[[], _Alike] | None:
@@ -237,9 +244,9 @@ def _alike(spec: Spec) -> Callable[[], _Alike] | None:
     """
     match spec:
         case Values():
-            counts = Counter(as_text(value).lower() for value in spec.values)
+            counts = Counter(_folded(as_text(value)) for value in spec.values)
             if twice := {text for text, count in counts.items() if count > 1}:
-                return lambda: lambda value: as_text(value).lower() in twice
+                return lambda: lambda value: _folded(as_text(value)) in twice
         case FromFile() | FromResource():
             return _met_before
     return None
@@ -250,9 +257,9 @@ def _met_before() -> _Alike:
 
     def is_alike(value: Any) -> bool:
         text = as_text(value)
-        small = text.lower()
-        if small == text.upper():  # numbers, mostly: nothing to remember
+        if text.isdecimal():  # most: nothing to remember
             return False
+        small = _folded(text)
         return met.add(text) and not folded.add(small)
 
     return is_alike
@@ -322,24 +329,35 @@ def _size(spec: Spec, now: datetime, outside: OutsideValues) -> int:
 # --- Text ----------------------------------------------------------------------------------------
 
 
+_LETTER: Final = pattern("[a-z]")  # of percent-encoded text: in %XX they are capitals
+_SIGN: Final = pattern("(?:%[0-9A-F]{2})*[^%]")  # the first that is not encoded
 _CAPITAL: Final = pattern("%[0-9A-F]{2}|([A-Z])")
 
 
-def _has_capitals(text: str) -> bool:
-    return any("A" <= sign <= "Z" for sign in text)  # all others are encoded as they are
+def _folded(text: str) -> str:
+    """What two values have in common that some file systems would take for one."""
+    return text.lower().rstrip(".")
 
 
-def _with_case(encoded: str) -> str:
-    """Percent-encoded text in which letters can be told apart where case does not count."""
+def _is_marked(text: str) -> bool:
+    """Whether it has what `_with_case` encodes; all signs but these are encoded as they are."""
+    return text.endswith(".") or any("A" <= sign <= "Z" for sign in text)
+
+
+def _with_case(encoded: str, *, dots: bool) -> str:
+    """Percent-encoded text to be told apart where neither case counts nor a dot at the end."""
+    kept = encoded.rstrip(".") if dots else encoded
+    encoded = kept + "%2E" * (len(encoded) - len(kept))
     marked = _CAPITAL.sub(lambda found: f"%{ord(found[1]):02X}" if found[1] else found[0], encoded)
     if marked == encoded:
-        at = next((at for at, sign in enumerate(encoded) if "a" <= sign <= "z"), None)
-        if at is not None:
+        first = _LETTER.search(encoded) or _SIGN.match(encoded)
+        if first is not None:
+            at = first.end() - 1
             marked = f"{encoded[:at]}%{ord(encoded[at]):02X}{encoded[at + 1 :]}"
     return marked
 
 
-def _level(prefix: str, text: str, *, cased: bool = False) -> str:
+def _level(prefix: str, text: str, *, cased: bool = False, dots: bool = True) -> str:
     """One level of a folder's path; see `Partition.folder`."""
     if (
         not cased and text.isascii() and text.isalnum() and len(prefix) + len(text) <= _LEVEL_BYTES
@@ -348,7 +366,7 @@ def _level(prefix: str, text: str, *, cased: bool = False) -> str:
     # YAML can spell half a surrogate pair, which strict UTF-8 cannot.
     encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
     if cased:
-        encoded = _with_case(encoded)
+        encoded = _with_case(encoded, dots=dots)
     if not prefix and encoded in (".", ".."):
         encoded = encoded.replace(".", "%2E")
     if len(prefix) + len(encoded) <= _LEVEL_BYTES:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from harvester.descriptors import open_file
 from harvester.errors import DataRefused
 from harvester.store import reading
 
@@ -69,8 +70,8 @@ class RunNote:
         path = out / NOTE
         beside = out / f"{NOTE}.tmp"
         with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with os.fdopen(os.open(beside, flags, 0o666), "w", encoding="utf-8") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with os.fdopen(open_file(beside, flags), "w", encoding="utf-8") as file:
                 json.dump(asdict(self), file)
             beside.replace(path)
 

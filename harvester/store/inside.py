@@ -14,6 +14,7 @@ from io import DEFAULT_BUFFER_SIZE, BufferedReader, FileIO
 from pathlib import Path
 from typing import Final
 
+from harvester.descriptors import open_file, without_waiting
 from harvester.errors import DataRefused
 
 #: The refresh tokens of a harvest, and what the name of their lock ends in.
@@ -38,9 +39,8 @@ def opened(path: Path | str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int
 
     Raises `DataRefused` for what is no file, OSError as it comes.
     """
-    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, mode)
+        descriptor = open_file(path, without_waiting(flags), mode)
     except OSError as error:
         if error.errno in _NO_FILE:
             raise in_the_way(path) from None

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harvester.descriptors import look, open_folder
 from harvester.errors import DataRefused, DiskError, FolderLost
 from harvester.store.counting import Span
 from harvester.store.entries import (
@@ -362,12 +363,12 @@ class Journal:
                 "paths or paginator changed since); put the YAML back, or use another --out"
             )
 
-    def part_fault(self, name: str, entry: Entry, folder: int) -> DataRefused | None:
+    def part_fault(self, name: str, entry: Entry, folder: int | None) -> DataRefused | None:
         """What is wrong with a part that is not there, or not as large as its line says; `folder`
         is open: a name is found sooner in it than by a path.
         """
         try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a Path takes 10 µs
+            found = look(str(self.folder), name, folder)  # a Path takes 10 µs
         except FileNotFoundError:
             message = f"{self.folder / name}: this part is in the journal, but not on disk"
             return unfit(self.folder, message)
@@ -430,7 +431,7 @@ class _Trusted:
         self._on_entry = on_entry
         self.unfit: DataRefused | None = None  # the first part that is not as its line says
 
-    def all(self, entries: Iterable[Entry], folder: int) -> None:
+    def all(self, entries: Iterable[Entry], folder: int | None) -> None:
         """Take them; `folder` is open."""
         for entry in entries:
             if entry.restarts:  # what is superseded may be gone
@@ -453,13 +454,14 @@ def _most_beyond(folder: Path, tail: Tail) -> int:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _opened(folder: Path) -> Iterator[int | None]:
     """A descriptor of `folder`, for names in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = open_folder(folder)
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _refuse_orphans(folder: Path) -> None:

@@ -1,9 +1,9 @@
 """Names the folder of each partition in OUT.
 
-Mostly where `Partition.folder` says. Two values that differ in case only (`NASA`, `nasa`) would
-share that folder on a file system that does not tell them apart, so one of them begins in its
-`cased_folder`. What is on disk already counts more: a harvest from before that, or from before the
-other value was there, stays where it is.
+Mostly where `Partition.folder` says. Two values that differ in case only (`NASA`, `nasa`), or in
+dots at their end, would share that folder on a file system that does not tell them apart, so one
+of them begins in its `cased_folder`. What is on disk already counts more: a harvest from before
+that, or from before the other value was there, stays where it is.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,8 @@ def _by_case(
     reach: Callable[[str], None],
 ) -> str:
     """The folder of one whose values another differs from in case only."""
-    places = [*map(str, (partition.first_folder, partition.folder, partition.cased_folder))]
+    ways = partition.first_folder, partition.folder, partition.cased_folder, partition.former_folder
+    places = [*map(str, ways)]
     found = {}
     for place in dict.fromkeys(places):
         try:

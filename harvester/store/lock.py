@@ -9,20 +9,20 @@ that it began with. Three looks take some 5 µs.
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from harvester.descriptors import lock as lock_file
+from harvester.descriptors import read_at, write_at
 from harvester.errors import DataRefused, FolderLocked, FolderLost
 from harvester.store.inside import alone, opened
 from harvester.store.parts import disk_errors
 
 NAME: Final = ".lock"
 _MOST_BYTES: Final = 32  # the number of a process, with room
-_TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 #: Network file systems without a lock daemon, and some in user space.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _MOST_TRIES: Final = 5
@@ -73,16 +73,16 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(out: Path, name: str = NAME, mode: int = fcntl.LOCK_EX) -> Iterator[Held]:
+def held(out: Path, name: str = NAME, *, shared: bool = False) -> Iterator[Held]:
     """Hold the lock of the folder `out`, which is there.
 
     Raises `FolderLocked` when another run has it, `DataRefused` where `.lock` is none, `DiskError`.
     """
-    lock, found = _taken(out, name, mode)
+    lock, found = _taken(out, name, shared=shared)
     try:
         with disk_errors(out / name):
             os.ftruncate(lock, 0)
-            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+            write_at(lock, b"%d\n" % os.getpid(), 0)
         yield Held(out, found)
     finally:
         with contextlib.suppress(OSError):  # all is said and done
@@ -94,7 +94,7 @@ def held_by_shard(out: Path, label: str) -> Iterator[Held]:
     """Hold a share of the folder: its own lock, and with all other shares the folder's, which a
     whole run needs alone. `label` is `1of4`; the shares of one folder must all be of as many.
     """
-    with held(out, mode=fcntl.LOCK_SH) as all_of_it, held(out, f"{NAME}-{label}"):
+    with held(out, shared=True) as all_of_it, held(out, f"{NAME}-{label}"):
         for path, _ in _shares(out):
             if path.name.rpartition("of")[2] != label.rpartition("of")[2]:
                 raise FolderLocked(
@@ -112,20 +112,20 @@ def _shares(out: Path) -> Iterator[tuple[Path, int]]:
             yield path, process
 
 
-def _taken(out: Path, name: str, mode: int) -> tuple[int, Inode]:
+def _taken(out: Path, name: str, *, shared: bool) -> tuple[int, Inode]:
     """The descriptor that holds the lock, and which file it is: the one that is `.lock` now."""
     path = out / name
     for _ in range(_MOST_TRIES):
         with disk_errors(path):
             lock = alone(path, os.O_CREAT | os.O_RDWR)
         try:
-            said = os.pread(lock, _MOST_BYTES + 1, 0)
+            said = _content(lock)
             if len(said) > _MOST_BYTES or said.strip(b"\0\n").strip(b"0123456789"):
                 raise DataRefused(
                     f"{path}: holds something else than the number of a process, so it is not the "
                     "lock of a harvest, and was left as it is; move it away"
                 )
-            _flock(lock, out, name, said, mode)
+            _flock(lock, out, name, said, shared=shared)
             mine = os.fstat(lock)
             with contextlib.suppress(FileNotFoundError):
                 now = os.lstat(path)
@@ -153,25 +153,33 @@ def _holder(path: Path) -> int | None:
     except (OSError, DataRefused):
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _TAKEN:
-            return None
-        said = os.pread(lock, _MOST_BYTES, 0).strip(b"\0\n")
+        lock_file(lock, shared=True)
+    except BlockingIOError:
+        said = _content(lock).strip(b"\0\n")
         return int(said) if said.isdigit() else 0
+    except OSError:
+        return None
     finally:
         os.close(lock)
     return None
 
 
-def _flock(lock: int, out: Path, name: str, said: bytes, mode: int) -> None:
+def _content(lock: int) -> bytes:
+    """What a lock says of its holder; nothing where only that one can read it (Windows)."""
+    try:
+        return read_at(lock, _MOST_BYTES + 1, 0)
+    except PermissionError:
+        return b""
+
+
+def _flock(lock: int, out: Path, name: str, said: bytes, *, shared: bool) -> None:
     try:
         for tries_left in reversed(range(_LOOKERS)):
             try:
-                fcntl.flock(lock, mode | fcntl.LOCK_NB)
+                lock_file(lock, shared=shared)
                 return
-            except OSError as error:
-                if error.errno not in _TAKEN or not tries_left:
+            except BlockingIOError:
+                if not tries_left:
                     raise
             time.sleep(_LOOK_S)  # whoever only looks whether there is a run lets go at once
     except OSError as error:
@@ -180,7 +188,7 @@ def _flock(lock: int, out: Path, name: str, said: bytes, mode: int) -> None:
                 f"{out}: this file system gives no locks ({error.strerror}), without which two "
                 "runs could write over each other; harvest to a local disk with --out"
             ) from None
-        if error.errno not in _TAKEN:
+        if not isinstance(error, BlockingIOError):
             with disk_errors(out / NAME):
                 raise
         holder = said.decode(errors="replace").strip()

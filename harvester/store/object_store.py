@@ -5,6 +5,7 @@ What is committed is in the parts alone, in `object_writer`; how it is read back
 """
 
 import contextlib
+import getpass
 import hashlib
 import os
 import shutil
@@ -58,7 +59,7 @@ class ObjectStore:
             try:
                 own.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError:  # as in a container whose files are read-only
-                own = Path(tempfile.gettempdir()) / f"harvester-{os.getuid()}-{name}"
+                own = Path(tempfile.gettempdir()) / f"harvester-{_owner()}-{name}"
                 own.mkdir(exist_ok=True, mode=0o700)
             self._own = own
         return self._own
@@ -216,10 +217,17 @@ class ObjectStore:
         return []
 
 
+def _owner() -> str:
+    """Who this is, by number where users have one."""
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+
+
 def _lives(process: str) -> bool:
     """Whether a process of this number is there, as any POSIX system says it."""
     if not process.isdigit() or not int(process):
         return False
+    if os.name == "nt":  # where a signal, even none, ends a process
+        return True
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from harvester.descriptors import open_file, open_folder
 from harvester.errors import DataRefused, DiskError
 from harvester.page import has_suffix
 from harvester.patterns import pattern
@@ -94,8 +95,8 @@ class DurableFile:
             self._temporary = str(path.with_name(name))
         self._settled = False  # committed, or in other hands
         with disk_errors(path):
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC  # O_EXCL follows no link
-            self._descriptor = os.open(self._temporary, flags, mode)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+            self._descriptor = open_file(self._temporary, flags, mode)
             self._inode = os.fstat(self._descriptor).st_ino
         self._waiting = bytearray()  # a chunk of the wire may be a few bytes
 
@@ -116,11 +117,16 @@ class DurableFile:
         """Remove what was written."""
         # What cannot be removed now is removed when the folder is opened next. Where the folder was
         # moved away, another run's file may have the name by now.
+        self._remove()
+        with contextlib.suppress(OSError):
+            self.close()
+        if os.name == "nt":  # where what is open cannot be removed
+            self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(OSError):
             if os.lstat(self._temporary).st_ino == self._inode:
                 os.unlink(self._temporary)  # noqa: PTH108  # text, not a path: one per page
-        with contextlib.suppress(OSError):
-            self.close()
 
     def hand_over(self) -> None:
         """Let the file outlive the `with` block: it is whole, and somebody else will `commit` or
@@ -174,7 +180,7 @@ class DurableFile:
     def rename(self) -> None:
         """Give the file its own name, which is durable once its folder is; raises `DiskError`."""
         with disk_errors(self.path):
-            os.rename(self._temporary, self.path)  # noqa: PTH104  # as above
+            os.replace(self._temporary, self.path)  # noqa: PTH105  # as above
             self._settled = True
 
 
@@ -267,8 +273,10 @@ def sync_data(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make the names in `folder` durable, where the system can. Raises OSError."""
+    descriptor = open_folder(folder)
+    if descriptor is None:
+        return
     try:
         os.fsync(descriptor)
     finally:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harvester.descriptors import read_at, write_at
 from harvester.errors import DataRefused
 from harvester.patterns import pattern
 from harvester.store.entries import MOST_UNSAFE, Entry, safe_in, sound
@@ -85,10 +86,10 @@ def write_again(path: Path, start: int = 0) -> None:
     """
     descriptor = alone(path, os.O_RDWR)
     try:
-        while block := os.pread(descriptor, _BLOCK_BYTES, start):
+        while block := read_at(descriptor, _BLOCK_BYTES, start):
             written = 0
             while written < len(block):
-                written += os.pwrite(descriptor, block[written:], start + written)
+                written += write_at(descriptor, block[written:], start + written)
             start += len(block)
         os.fsync(descriptor)
     finally:

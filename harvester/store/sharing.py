@@ -10,14 +10,13 @@ and that goes on after another has its partition, still has its journal, and the
 """
 
 import contextlib
-import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from harvester.descriptors import lock, read_at, write_at
 from harvester.errors import DataRefused, FolderLocked, FolderLost, PartitionFailed
 from harvester.store.inside import alone, opened, reading
 from harvester.store.lock import NAME as LOCK
@@ -28,7 +27,6 @@ WORKERS: Final = ".workers"
 _PATIENCE_S: Final = 8.0  # workers of a run that was killed end within five
 _LOOK_S: Final = 0.05
 _MOST_BYTES: Final = 64
-_TAKEN: Final = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 class PartitionBusy(PartitionFailed):
@@ -52,19 +50,19 @@ def _renamed(out: Path, path: Path, run: str) -> None:
     with disk_errors(path):
         file = alone(path, os.O_CREAT | os.O_RDWR)
         try:
-            if not _locked(file, fcntl.LOCK_EX, _PATIENCE_S):
+            if not _locked(file, _PATIENCE_S):
                 raise FolderLocked(
                     f"{out}: worker processes of a run that was killed are still at work here; "
                     "they end by themselves within seconds. If one was stopped (SIGSTOP), let it "
                     "go on or kill it"
                 )
-            said = os.pread(file, _MOST_BYTES, 0)
+            said = read_at(file, _MOST_BYTES, 0)
             if said.strip(b"0123456789abcdef\n"):
                 raise DataRefused(
                     f"{path}: is not a harvest's, and was left as it is; move it away"
                 )
             os.ftruncate(file, 0)
-            os.pwrite(file, run.encode(), 0)
+            write_at(file, run.encode(), 0)
         finally:
             os.close(file)
 
@@ -78,8 +76,8 @@ def joined(out: Path, run: str) -> Iterator[Held]:
     except (OSError, DataRefused) as error:
         raise FolderLost(f"{path}: cannot be opened ({error}), so this is not the run's") from error
     try:
-        there = _locked(file, fcntl.LOCK_SH, _PATIENCE_S)
-        if not there or os.pread(file, _MOST_BYTES, 0) != run.encode():
+        there = _locked(file, _PATIENCE_S, shared=True)
+        if not there or read_at(file, _MOST_BYTES, 0) != run.encode():
             raise FolderLost(f"{out}: the run that this worker belongs to is over")
         with disk_errors(out):
             held = Held(out, identity(out / LOCK))
@@ -97,22 +95,20 @@ def _names(path: Path, run: str) -> bool:
 
 def hold_journal(file: int, folder: Path) -> None:
     """Keep a partition's journal for one writer; `PartitionBusy` where another has it."""
-    if not _locked(file, fcntl.LOCK_EX, 0.0):
+    if not _locked(file, 0.0):
         raise PartitionBusy(
             f"{folder}: another worker still has this partition, and may be stopped; run again"
         )
 
 
-def _locked(file: int, how: int, patience_s: float) -> bool:
+def _locked(file: int, patience_s: float, *, shared: bool = False) -> bool:
     end = time.monotonic() + patience_s
     while True:
         try:
-            fcntl.flock(file, how | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
+            lock(file, shared=shared)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
         else:
             return True
-        if time.monotonic() >= end:
-            return False
         time.sleep(_LOOK_S)

@@ -61,6 +61,16 @@ def test_a_key_in_a_path(tmp_path: Path) -> None:
     assert "api_key is a secret in the file" in found.message
 
 
+@pytest.mark.parametrize("name", ["aux", "COM7", "nul.items"])
+def test_names_that_windows_has_no_folder_for(tmp_path: Path, name: str) -> None:
+    """Devices, whatever stands behind a dot."""
+    path = tmp_path / "config.yaml"
+    path.write_text(whole().replace("name: items", f"name: {name}"))
+    (found,) = lints(path, load_config(path, env=ENV))
+    assert found.path.endswith(".name")
+    assert "Windows" in found.message
+
+
 def test_a_whole_document_as_a_record(tmp_path: Path) -> None:
     """XML whose records nobody named: one a page."""
     path = tmp_path / "config.yaml"

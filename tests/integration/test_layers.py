@@ -19,8 +19,8 @@ import harvester
 ROOT = Path(harvester.__file__).parent
 PACKAGE = "harvester"
 
-#: Packages, lowest first; those of one line do not import each other. `errors` and
-#: `patterns` are below them all.
+#: Packages, lowest first; those of one line do not import each other. `errors`,
+#: `patterns` and `descriptors` are below them all.
 LAYERS = [
     line.split()
     for line in """
@@ -75,6 +75,8 @@ ROOMS = {
     "msgspec": ("page.", "store.entries", "engine.likeness", "export."),
     "xxhash": ("page.identity",),
     "tenacity": ("http.retry",),
+    "portalocker": ("descriptors",),
+    "fcntl": ("descriptors",),
     "rich": ("terminal.",),
     "apprise": ("monitoring.notify",),
     "opentelemetry": ("monitoring.telemetry",),
@@ -178,6 +180,7 @@ def test_every_package_has_its_layer() -> None:
     assert flat - {"_version"} == {
         "errors",
         "patterns",
+        "descriptors",
         "handle",
         "__main__",
     }  # which a build writes
