@@ -33,6 +33,7 @@ from harvester.store.object_lines import (
     EACH,
     HIGHEST,
     committed,
+    last_committed,
     line_of,
     part_lines,
     segment_name,
@@ -70,6 +71,7 @@ class ObjectWriter:
         self._segmented = 0  # parts whose lines are in a segment
         self._recent: list[bytes] = []  # the lines of those behind, each part's as one
         self._held: list[Entry] = []  # lines without a page, which go with the next one
+        self._is_over = False  # a put failed, or this writer was overtaken
         self._suffix = JSON_SUFFIX
         newest = ""
         for found in committed(bucket, folder):
@@ -81,10 +83,21 @@ class ObjectWriter:
             else:
                 newest = max(newest, found.epoch)
                 self._recent.append(b"".join(found.lines))
+        newest = newest or self._last_epoch()
         after = int(newest[:16], 16) + 1 if newest else 0
         self._epoch = f"{max(time.time_ns() // 1000, after):016x}-{os.urandom(6).hex()}"
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
         self._compact()  # what a writer that was killed has left undone
+
+    def _last_epoch(self) -> str:
+        """The epoch of the last part where all lines were in segments, which have none."""
+        if not self._number:
+            return ""
+        found = self._bucket.head(f"{self._folder}/{part_name(self._number, self._suffix)}")
+        last = (
+            part_lines(self._bucket, found) if found else last_committed(self._bucket, self._folder)
+        )
+        return last.epoch or "" if last else ""
 
     def _replay(self, line: bytes, on_entry: OnEntry, accepted: Container[str]) -> None:
         place = f"{self._bucket.place}/{self._folder}"
@@ -164,6 +177,11 @@ class ObjectWriter:
     def _put(self, part: Part | None) -> None:
         """The commit: once this returns, the held lines and their page are in the harvest."""
         number = self._number + 1
+        if self._is_over:
+            raise DiskError(
+                f"{self._bucket.place}/{self._folder}: a put before this one failed, and nobody "
+                "knows what came of it; the same command goes on"
+            )
         if number > _MOST_PARTS:
             raise PartitionFailed(
                 f"{self._bucket.place}/{self._folder}: has {_MOST_PARTS:,} parts, the most that a "
@@ -174,8 +192,10 @@ class ObjectWriter:
         if number == 1:
             lines.insert(0, encode(self._header))
         text = b"".join(lines)
+        self._held = []  # whatever comes of this put, it is the only one that these lines are in
+        self._is_over = True
         self._create(f"{self._folder}/{name}", part, trailer(self._epoch.encode() + b"\n" + text))
-        self._held = []
+        self._is_over = False
         self._number = number
         self._recent.append(text)
         self._compact()

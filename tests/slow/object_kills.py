@@ -1,0 +1,104 @@
+"""Every kill of a writer to an object store, and every pair; two writers in all their turns.
+
+    python -m tests.slow.object_kills [--seed 1]
+
+Prints what was tried, and ends with a traceback where a record would be lost or doubled. A sample
+runs with the tests, in tests/store/test_object_writer.py; the last output stands in
+docs/several-machines.md.
+"""
+
+import argparse
+import itertools
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from harvester.errors import DiskError
+from tests.store.object_kills import Case, Killed, Repeated, kill, moments, race, random_race, small
+
+FAULTS: Final = (Killed, DiskError, Repeated)
+Shape = Callable[[], Case]
+SHAPES: Final[dict[str, tuple[Shape, int | None]]] = {
+    "3 pages": (partial(Case, 3), None),
+    "5 pages": (partial(Case, 5), None),
+    "3 pages and a line without one": (partial(Case, 3, bare_end=True), None),
+    "3 pages, each staged and copied": (partial(Case, 3), 0),
+}
+
+
+def faults(name: str, shape: Shape, large: int | None) -> None:
+    """Each moment with each fault, then each two moments."""
+    begun, runs, most = time.process_time(), 0, 0
+    with small(large_bytes=large):
+        last = moments(shape)
+        for moment, fault in itertools.product(range(1, last + 1), FAULTS):
+            most = max(most, kill(shape(), [(moment, fault)]))
+            runs += 1
+        for first, second in itertools.product(range(1, last + 1), repeat=2):
+            for kinds in ((Killed, Killed), (DiskError, Killed), (DiskError, DiskError)):
+                kill(shape(), [(first, kinds[0]), (second, kinds[1])])
+                runs += 1
+    say(
+        f"{name}: {last} moments, {runs:,} harvests with one fault or two; with one, a page was "
+        f"asked for {most} times at most; {time.process_time() - begun:.0f} s"
+    )
+
+
+def turns(pages: int, depth: int, large: int | None) -> None:
+    """Two writers, by each placing of so many switches."""
+    begun, ends = time.process_time(), Counter[str]()
+    shape = partial(Case, pages)
+    with small(large_bytes=large):
+        steps = 2 * moments(shape)
+        for count in range(1, depth + 1):
+            for switches in itertools.combinations(range(1, steps + 1), count):
+                ends["/".join(sorted(race(shape(), {*switches}).values()))] += 1
+    told = ", ".join(f"{name} {count:,}" for name, count in sorted(ends.items()))
+    say(
+        f"two writers, {pages} pages{', staged' if large == 0 else ''}, each placing of up to "
+        f"{depth} switches over {steps} steps: {ends.total():,} harvests ({told}); "
+        f"{time.process_time() - begun:.0f} s"
+    )
+
+
+def by_chance(dice: random.Random, count: int) -> None:
+    """Two writers by random turns, half of the time with a kill."""
+    begun, ends = time.process_time(), Counter[str]()
+    shape = partial(Case, 4)
+    with small():
+        steps = 2 * moments(shape)
+        for _ in range(count):
+            ends["/".join(sorted(random_race(shape(), dice, steps).values()))] += 1
+    told = ", ".join(f"{name} {each:,}" for name, each in sorted(ends.items()))
+    say(
+        f"two writers, random turns, every second with a kill: {count:,} harvests ({told}); "
+        f"{time.process_time() - begun:.0f} s"
+    )
+
+
+def say(text: str) -> None:
+    """A line on stdout, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """All of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    dice = random.Random(parser.parse_args().seed)
+    for name, (shape, large) in SHAPES.items():
+        faults(name, shape, large)
+    turns(2, 3, None)
+    turns(4, 2, None)
+    turns(2, 2, 0)
+    by_chance(dice, 3000)
+    say("every record once, in one chain, with the bytes that its line says")
+
+
+if __name__ == "__main__":
+    main()

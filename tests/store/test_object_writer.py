@@ -1,0 +1,159 @@
+"""The protocol of an object store: every page once, whoever is killed, and whenever.
+
+All moments of a small harvest are tried here, and a sample of pairs and of two writers at once;
+`python -m tests.slow.object_kills` tries all of those, and says how many.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from unittest.mock import patch
+
+import pytest
+
+from harvester.errors import DataRefused, DiskError, HarvesterError
+from harvester.store import Fenced, Overtaken
+from harvester.store.bucket import Bucket
+from tests.store.object_kills import (
+    FOLDER,
+    Case,
+    Killed,
+    Repeated,
+    kill,
+    killed_at,
+    moments,
+    random_race,
+    small,
+)
+from tests.store.planted_object_bugs import BUGS
+
+#: Shapes of a partition: segments are of two parts and of twenty here.
+SHAPES = {"pages": partial(Case, 5), "a bare end": partial(Case, 3, bare_end=True)}
+FAULTS = (Killed, DiskError, Repeated)
+
+
+def every_single_fault() -> None:
+    """A kill, a lost answer, and a put that is repeated, at each moment."""
+    with small():
+        for shape in SHAPES.values():
+            for moment in range(1, moments(shape) + 1):
+                for fault in FAULTS:
+                    kill(shape(), [(moment, fault)])
+
+
+def every_single_fault_of_large_parts() -> None:
+    """The same where each part is staged and copied."""
+    with small(large_bytes=0):
+        for moment in range(1, moments(partial(Case, 3)) + 1):
+            for fault in FAULTS:
+                kill(Case(3), [(moment, fault)])
+
+
+def some_pairs() -> None:
+    """Whoever goes on is ended, too."""
+    dice = random.Random(7)
+    with small():
+        last = moments(partial(Case, 4))
+        for _ in range(80):
+            faults = [(dice.randint(1, last), dice.choice(FAULTS)) for _ in range(2)]
+            kill(Case(4), faults)
+
+
+def two_at_once() -> None:
+    """Two writers that know nothing of each other, by turns as chance has it."""
+    dice = random.Random(11)
+    for large in (None, 0):
+        with small(large_bytes=large):
+            steps = 2 * moments(partial(Case, 3))
+            for _ in range(120):
+                random_race(Case(3), dice, steps)
+
+
+def a_part_that_is_gone() -> None:
+    """Nothing is read as whole that has a gap."""
+    with small():
+        case = Case(3)
+        case.write(lambda *_: None)
+        bucket = Bucket(case.url)
+        bucket.delete(f"{FOLDER}/part-000003.json.gz")
+        bucket.delete(f"{FOLDER}/part-000001.json.gz")
+        bucket.delete(f"{FOLDER}/journal/000000001-000000002.jsonl.gz")
+        with pytest.raises(DataRefused, match="gap"):
+            case.check_whole()
+        case.remove()
+
+
+def a_clock_that_goes_back() -> None:
+    """The writer that was opened later has the partition, though its clock is behind: the earlier
+    one yields, and what that had put meanwhile is gone on with.
+    """
+    clock = iter(range(10**15, 0, -1))
+    with small(), patch("time.time_ns", lambda: next(clock) * 1000):
+        case = Case(5)
+        bucket = Bucket(case.url)
+        earlier = case.opened(bucket)
+        case.page(earlier)
+        later = case.opened(bucket)
+        case.page(earlier)
+        with pytest.raises(Overtaken):
+            case.page(later)
+        later = case.opened(bucket)
+        case.page(later)
+        with pytest.raises(Fenced):
+            case.page(earlier)
+        while not later.checkpoint.done:
+            case.page(later)
+        case.check_whole()
+        case.remove()
+
+
+CHECKS: Mapping[str, Callable[[], None]] = {
+    check.__name__: check
+    for check in (
+        every_single_fault, every_single_fault_of_large_parts, some_pairs, two_at_once,
+        a_part_that_is_gone, a_clock_that_goes_back,
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_killed_anywhere(check: str) -> None:
+    """Each page once, in one chain, with the bytes that its line says."""
+    CHECKS[check]()
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_seen(
+    bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is above has teeth: with each of these bugs the check that it names fails."""
+    bug(monkeypatch)
+    with pytest.raises((AssertionError, HarvesterError, OSError, pytest.fail.Exception)):
+        CHECKS[BUGS[bug]]()
+
+
+def test_a_put_that_failed_is_not_made_good_without_its_page() -> None:
+    """The store is away for one put, and there again when the writer is closed."""
+    with small():
+        case = Case(2)
+        puts = iter(range(100))
+
+        def away(what: str, name: str, is_after: bool) -> None:
+            if what == "_put" and "part-" in name and not is_after and next(puts) == 1:
+                raise DiskError("away for a moment")
+
+        with pytest.raises(DiskError, match="away"):
+            case.write(away)
+        assert case.check_whole(to_the_end=False) == 1
+        assert case.write(lambda *_: None) == "done"
+        case.check_whole()
+        case.remove()
+
+
+def test_a_fault_is_where_it_is_said() -> None:
+    """The harness itself: moments are counted from one on."""
+    with small():
+        case = Case(1)
+        with pytest.raises(Killed, match="at listing"):
+            case.write(killed_at(1))
+        case.remove()
