@@ -60,8 +60,20 @@ _ending = contextlib.ExitStack()
 
 @functools.cache
 def cluster() -> Client:
-    """Two worker processes with two threads each; one cluster for all tests."""
-    return _ending.enter_context(dask_client(None, 2, 2))
+    """Two worker processes with two threads each; one cluster for all tests. The first process is
+    killed while it begins.
+    """
+    killing = threading.Thread(target=_kill_first)
+    killing.start()
+    client = _ending.enter_context(dask_client(None, 2, 2))
+    killing.join()
+    client.wait_for_workers(2, timeout=120)
+    return client
+
+
+def _kill_first() -> None:
+    until(lambda: workers_of(os.getpid(), b"spawn_main"), 60)
+    os.kill(workers_of(os.getpid(), b"spawn_main")[0], signal.SIGKILL)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,13 +105,13 @@ def asked(member: type, folder: Path, server: Scripted, *changes: str, text: str
     return config(folder, text, server.base_url, *MEMBERS[member].changes, *changes)
 
 
-def workers_of(pid: int) -> list[int]:
+def workers_of(pid: int, called: bytes = b"worker_process") -> list[int]:
     """The worker processes of a process."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
             with contextlib.suppress(OSError):
-                if b"worker_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                if called in Path(f"/proc/{child}/cmdline").read_bytes():
                     found.append(int(child))
     return found
 

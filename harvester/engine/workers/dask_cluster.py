@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harvester.errors import ConfigError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _CONNECT_S = 20.0
 _KEPT_FOR = "24h"  # else a nanny is closed for good whose worker was away for 15 s
@@ -22,7 +22,7 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
     """
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError:
         raise ConfigError("--engine dask needs Dask: pip install 'api-harvester[dask]'") from None
     _silence()
@@ -32,15 +32,8 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
                 kept = {"distributed.deploy.lost-worker-timeout": _KEPT_FOR}
                 ending.enter_context(dask.config.set(kept))
                 ending.enter_context(_main_unseen())
-                place: Any = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=threads,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
-                ending.enter_context(place)
+                place: Any = ending.enter_context(_local_cluster(threads))
+                place.scale(workers)  # the harvest begins with the first
             else:
                 place = scheduler
             client = Client(place, timeout=_CONNECT_S, set_as_default=False)
@@ -50,6 +43,23 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
             raise ConfigError(f"{where}: cannot be reached: {told}") from error
         ending.enter_context(client)
         yield client
+
+
+def _local_cluster(threads: int) -> "LocalCluster":
+    """A cluster on this machine, with its first worker."""
+    from distributed import LocalCluster
+
+    from harvester.engine.workers.dask_nanny import PatientNanny
+
+    return LocalCluster(
+        n_workers=1,
+        threads_per_worker=threads,
+        processes=True,
+        worker_class=PatientNanny,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    )
 
 
 @contextlib.contextmanager
@@ -92,3 +102,9 @@ def is_ours(client: "Client") -> bool:
     from distributed import LocalCluster
 
     return isinstance(client.cluster, LocalCluster)
+
+
+def processes_of(client: "Client") -> int:
+    """How many workers there are, those that are only beginning included."""
+    wanted = getattr(client.cluster, "worker_spec", ())  # a cluster that Dask itself has made
+    return max(1, len(wanted), len(client.nthreads()))

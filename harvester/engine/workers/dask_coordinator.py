@@ -33,6 +33,9 @@ from harvester.http import Elsewhere, RateLimit, Wait
 
 HANDLER: Final = "harvester"
 DRIVER_S: Final = 3.5
+UNHEARD_S: Final = 1.0  # what no driver writes down, the next run's budget would not know of
+_AGAIN_S: Final = 0.2
+_UNHEARD: Final = "the run's first process is not heard of"
 _MOST_WAITING: Final = 2000  # batches that the driver has not taken: workers wait then
 _WAIT_S: Final = 0.02
 
@@ -80,8 +83,12 @@ class Coordinator(SchedulerPlugin):
         self._paces[scope] = pace
 
     @property
+    def _unheard_s(self) -> float:
+        return time.monotonic() - self._looked
+
+    @property
     def _is_over(self) -> bool:
-        if time.monotonic() - self._looked > DRIVER_S:
+        if self._unheard_s > DRIVER_S:
             self._stop = True
         return self._stop
 
@@ -98,6 +105,8 @@ class Coordinator(SchedulerPlugin):
                 return Answer(0, self._spec)
             case Asked() if self._is_over:
                 return Answer(0, error=Interrupted("interrupted"))
+            case Asked(what="take") if self._unheard_s > UNHEARD_S:
+                return Answer(0, Wait(_AGAIN_S, _UNHEARD, asked=False))
             case Asked(what="hold"):
                 return self._hold(*message.given)
             case Asked(what="lend"):

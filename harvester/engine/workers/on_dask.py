@@ -30,6 +30,7 @@ from harvester.config import dotted, written_out
 from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.attempts import Run
 from harvester.engine.events import Warned
+from harvester.engine.workers.dask_cluster import processes_of
 from harvester.engine.workers.dask_coordinator import HANDLER, Coordinator
 from harvester.engine.workers.dask_worker import (
     Outcome,
@@ -127,7 +128,7 @@ class DaskWorkers:
         self._run.store.share(self._spec.run)
         with self._probe() as probe:
             self._check(self._client.run(seen_from_here, probe and str(probe)), probe)
-        self._spec = _of_workers(self._spec, len(self._client.nthreads()))
+        self._spec = replace(self._spec, processes=processes_of(self._client))
         ages = self._driver.limit.ages()
         self._client.register_plugin(Prepared(self._spec.run, is_ours=self._is_ours))
         self._client.register_plugin(Coordinator(self._spec, ages))
@@ -399,8 +400,3 @@ class DaskWorkers:
             answer = Answer(wanted.number, error=error)
         self._lent.append(answer)
         self._wake.set()
-
-
-def _of_workers(spec: RunSpec, workers: int) -> RunSpec:
-    """The spec with the number of processes that there are."""
-    return replace(spec, processes=max(1, workers))
