@@ -24,7 +24,7 @@ import harvester.engine.workers
 from harvester import harvest, iter_records, load_config, verify
 from harvester.config import Config, OAuth2RefreshToken
 from harvester.engine import Event, PageCommitted, PartitionDone, PartitionStarted, Warned
-from harvester.engine.workers import ThreadWorkers, Workers, dask_client
+from harvester.engine.workers import ThreadWorkers, Workers, dask_client, dask_fitness
 from harvester.engine.workers.in_processes import ProcessWorkers
 from harvester.engine.workers.on_dask import DaskWorkers
 from harvester.errors import ConfigError, FolderLocked, FolderLost, Interrupted, RunStopped
@@ -433,7 +433,7 @@ def test_dask_workers_must_see_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
             harvest_by(DaskWorkers, wanted, tmp_path / "out")
         wanted = asked(DaskWorkers, tmp_path, server)
         elsewhere = contextlib.nullcontext(tmp_path / "not-here")
-        monkeypatch.setattr(DaskWorkers, "_probe", lambda self: elsewhere)
+        monkeypatch.setattr(dask_fitness, "_probe", lambda store, run: elsewhere)
         with pytest.raises(ConfigError, match="does not see this folder"):
             harvest_by(DaskWorkers, wanted, tmp_path / "out")
         with pytest.raises(ConfigError, match=r"concurrency\.processes does not go with Dask"):

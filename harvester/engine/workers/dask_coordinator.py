@@ -21,6 +21,7 @@ from harvester.engine.workers.frames import (
     Beat,
     Heard,
     Held,
+    Life,
     Look,
     Looked,
     Wanted,
@@ -70,7 +71,7 @@ class Coordinator(SchedulerPlugin):
         self._number = 0
         self._stop = False
         self._looked = time.monotonic()
-        self._beats: dict[str, tuple[float, str, int]] = {}
+        self._beats: dict[str, tuple[float, str, int, int]] = {}
         runs: dict[str, Coordinator] = scheduler.__dict__.setdefault("_harvester_runs", {})
         runs[self._spec.run] = self
         scheduler.handlers[HANDLER] = _handler(runs)
@@ -99,12 +100,12 @@ class Coordinator(SchedulerPlugin):
                 return self._look(message)
             case Beat():
                 return await self._beat(message)
-            case Asked(what="spec"):
-                worker, host, pid = message.given
-                self._beats[worker] = time.monotonic(), host, pid
-                return Answer(0, self._spec)
             case Asked() if self._is_over:
                 return Answer(0, error=Interrupted("interrupted"))
+            case Asked(what="spec"):
+                worker, host, pid = message.given
+                self._beats[worker] = time.monotonic(), host, pid, 0
+                return Answer(0, self._spec)
             case Asked(what="take") if self._unheard_s > UNHEARD_S:
                 return Answer(0, Wait(_AGAIN_S, _UNHEARD, asked=False))
             case Asked(what="hold"):
@@ -136,7 +137,7 @@ class Coordinator(SchedulerPlugin):
         """A worker lives, and tells what happened."""
         while len(self._told) > _MOST_WAITING and not self._is_over:
             await asyncio.sleep(_WAIT_S)
-        self._beats[beat.worker] = time.monotonic(), beat.host, beat.pid
+        self._beats[beat.worker] = time.monotonic(), beat.host, beat.pid, beat.groups
         self._told.append((beat.worker, beat.batch))
         self._ended_paces += self._budgets.count(beat.batch.left, beat.batch.answered)
         now = time.monotonic()
@@ -165,6 +166,8 @@ class Coordinator(SchedulerPlugin):
         ended, self._ended_paces = self._ended_paces, []
         accepted, self._accepted = self._accepted, []
         workers: Sequence[Any] = tuple(self._scheduler.workers.values())
+        there = {each.address for each in workers}  # a process that has died is another's number
+        beats = self._beats = {at: each for at, each in self._beats.items() if at in there}
         return Looked(
             tuple(told),
             tuple(let_go),
@@ -172,7 +175,7 @@ class Coordinator(SchedulerPlugin):
             tuple(ended),
             tuple(accepted),
             {each.address: each.nthreads for each in workers if each.status.name == "running"},
-            tuple((host, pid, now - at) for at, host, pid in self._beats.values()),
+            tuple(Life(host, pid, groups, now - at) for at, host, pid, groups in beats.values()),
             given_up,
         )
 

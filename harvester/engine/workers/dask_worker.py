@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -9,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, Self
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -17,9 +17,10 @@ from distributed.utils import sync
 
 from harvester import __version__
 from harvester.config import with_environment
-from harvester.engine.assignment import Assignment, RunSpec
+from harvester.engine.assignment import RunSpec
 from harvester.engine.partition_runner import harvest_partition
 from harvester.engine.workers.dask_coordinator import HANDLER
+from harvester.engine.workers.dask_fitness import other_version
 from harvester.engine.workers.frames import (
     Answer,
     Asked,
@@ -32,7 +33,7 @@ from harvester.engine.workers.frames import (
 )
 from harvester.engine.workers.joined_run import Joined, joined_run
 from harvester.engine.workers.line import Batch, Questions
-from harvester.errors import HarvesterError, Interrupted
+from harvester.errors import FolderLost, HarvesterError, Interrupted
 from harvester.http import Wait
 from harvester.store import Checkpoint
 
@@ -51,12 +52,34 @@ class Outcome:
     begun: bool = True
 
 
-def harvest_group(run: str, group: tuple[Assignment, ...]) -> list[Outcome]:
-    """Harvest partitions one after the other; what Dask runs as one task."""
-    with _part(run).at_work() as part:
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A worker that cannot take part in the run, and why; it began nothing."""
+
+    worker: str
+    error: HarvesterError
+
+
+def harvest_group(run: str, version: str, packed: bytes) -> list[Outcome] | Unfit:
+    """Harvest partitions one after the other; what Dask runs as one task. They are unpacked only
+    by the version that has packed them.
+    """
+    worker = get_worker()
+    who = f"the worker {worker.address}"
+    try:
+        if version != __version__:
+            raise other_version(who, __version__, version)
+        part = _part(worker, run)
+    except Interrupted:
+        raise
+    except FolderLost as error:
+        return Unfit(worker.address, FolderLost(f"{who}: {error}"))
+    except HarvesterError as error:
+        return Unfit(worker.address, error)
+    with part.at_work():
         began = time.monotonic()
         outcomes: list[Outcome] = []
-        for assignment in group:
+        for assignment in pickle.loads(packed):  # noqa: S301 - of this run's driver
             now = time.monotonic()
             if outcomes and now - began > _LONGEST_S:
                 outcomes.append(Outcome(begun=False))
@@ -68,24 +91,6 @@ def harvest_group(run: str, group: tuple[Assignment, ...]) -> list[Outcome]:
             outcomes.append(replace(found, seconds=time.monotonic() - now))
         part.flush()
     return outcomes
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the driver has to know of a worker before it sends anything."""
-
-    version: str
-    python: tuple[int, ...]
-    probe: bytes | None
-
-
-def seen_from_here(probe: str | None) -> Seen:
-    """The version of this worker, and what the file `probe` holds as it sees it."""
-    found = None
-    if probe is not None:
-        with contextlib.suppress(OSError):
-            found = Path(probe).read_bytes()
-    return Seen(__version__, sys.version_info[:3], found)
 
 
 class Prepared(WorkerPlugin):
@@ -190,7 +195,7 @@ class _Part(Questions):
     def tell(self, batch: Batch) -> None:
         """Beats."""
         who = self._worker.address
-        heard = self._sent(Beat(who, socket.gethostname(), os.getpid(), batch))
+        heard = self._sent(Beat(who, socket.gethostname(), os.getpid(), self._groups, batch))
         if not isinstance(heard, Heard) or heard.stop:
             self._stop.set()
             return
@@ -204,8 +209,8 @@ _parts: dict[str, _Part] = {}
 _joining = threading.Lock()
 
 
-def _part(run: str) -> _Part:
+def _part(worker: Worker, run: str) -> _Part:
     with _joining:
         if run not in _parts:
-            _parts[run] = _Part(get_worker(), run)
+            _parts[run] = _Part(worker, run)
         return _parts[run]

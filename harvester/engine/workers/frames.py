@@ -90,11 +90,12 @@ class Paced:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A worker of another machine lives, and tells what happened."""
+    """A worker of another machine lives, and tells what happened; it harvests so many groups."""
 
     worker: str
     host: str
     pid: int
+    groups: int
     batch: Batch
 
 
@@ -127,10 +128,20 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Life:
+    """A process that has a worker: the groups that it harvests, and how long ago that was heard."""
+
+    host: str
+    pid: int
+    groups: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """What there is for the driver: what workers told, the requests that were let go, tokens that
     are wanted, resources whose pace has ended, tokens that were taken, the threads of each worker,
-    and when each process was heard of. `given_up`: the driver was taken for dead.
+    and its process, once that has joined the run. `given_up`: the driver was taken for dead.
     """
 
     told: tuple[tuple[str, Batch], ...]
@@ -139,7 +150,7 @@ class Looked:
     ended_paces: tuple[str, ...]
     accepted: tuple[int, ...]
     threads: Mapping[str, int]
-    beats: tuple[tuple[str, int, float], ...]
+    lives: tuple[Life, ...]
     given_up: bool
 
 

@@ -7,18 +7,17 @@ newer writer took over, is put back; a partition fails by its own fault only.
 """
 
 import contextlib
+import math
 import os
+import pickle
 import secrets
 import signal
-import socket
-import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -31,40 +30,34 @@ from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.attempts import Run
 from harvester.engine.events import Warned
 from harvester.engine.workers.dask_cluster import processes_of
-from harvester.engine.workers.dask_coordinator import HANDLER, Coordinator
-from harvester.engine.workers.dask_worker import (
-    Outcome,
-    Prepared,
-    Seen,
-    harvest_group,
-    seen_from_here,
-)
+from harvester.engine.workers.dask_coordinator import Coordinator
+from harvester.engine.workers.dask_fitness import insisted, refuse_unfit
+from harvester.engine.workers.dask_link import CoordinatorLink
+from harvester.engine.workers.dask_worker import Outcome, Prepared, Unfit, harvest_group
 from harvester.engine.workers.driver import Driver
-from harvester.engine.workers.frames import Answer, Look, Looked, Wanted, decoded, encoded
+from harvester.engine.workers.frames import Life, Looked
 from harvester.errors import (
     ConfigError,
     FolderLost,
     HarvesterError,
     Interrupted,
     PartitionFailed,
-    RunStopped,
 )
-from harvester.store import (
-    Checkpoint,
-    Fenced,
-    LocalStore,
-    Overtaken,
-    PartitionBusy,
-)
+from harvester.model import Partition
+from harvester.store import Checkpoint, Fenced, Overtaken, PartitionBusy
 
 _MOST_LOSSES: Final = 5
 _LOOK_S: Final = 0.1
 _GROUP_S: Final = 0.5  # that a group is to take
 _MOST_IN_GROUP: Final = 24
-_PATIENCE_S: Final = 60.0  # for the first worker
 _SILENT_S: Final = 10.0  # a process of this machine that does not beat is killed
 _AGAIN_S: Final = 1.0  # before a partition is tried again that another worker still has
+_UNFIT_S: Final = 0.2  # before what a worker could not begin is given to another
 _GONE_S: Final = 15.0
+_EMPTY_S: Final = 10.0  # without any worker, before that is said
+_SAID_AGAIN_S: Final = 600.0
+_DEAF_S: Final = 1.5  # a worker that was not heard of for so long does not hear of the end, either
+_ENDING_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -90,12 +83,12 @@ class DaskWorkers:
         self._queue: deque[_Task] = deque()
         self._groups: dict[DaskFuture[Any], list[_Task]] = {}
         self._ended: deque[DaskFuture[Any]] = deque()
-        self._lent: deque[Answer] = deque()
-        self._lending: set[int] = set()
         self._error: BaseException | None = None
         self._over = threading.Event()
         self._wake = threading.Event()
-        self._lender = ThreadPoolExecutor(1, thread_name_prefix="lending")
+        self._link = CoordinatorLink(client, spec.run, self._driver, self._wake.set)
+        self._unfit: dict[str, HarvesterError] = {}  # workers, and why they cannot take part
+        self._stopped_at = self._empty_at = math.inf
         self._looking = threading.Thread(target=self._look_on, name="workers", daemon=True)
 
     @property
@@ -119,20 +112,13 @@ class DaskWorkers:
                 f"{dotted(path)}: this secret stands in the YAML itself, and none is sent to a "
                 "worker, which takes it from its own environment: write {env.NAME}"
             )
-        try:
-            self._client.wait_for_workers(1, timeout=_PATIENCE_S)
-        except TimeoutError:
-            raise ConfigError(
-                f"{self._where}: there is no worker, and none came within {_PATIENCE_S:g} s"
-            ) from None
         self._run.store.share(self._spec.run)
-        with self._probe() as probe:
-            self._check(self._client.run(seen_from_here, probe and str(probe)), probe)
+        refuse_unfit(self._client, self._link.where, self._run.store, self._spec.run)
         self._spec = replace(self._spec, processes=processes_of(self._client))
-        ages = self._driver.limit.ages()
-        self._client.register_plugin(Prepared(self._spec.run, is_ours=self._is_ours))
-        self._client.register_plugin(Coordinator(self._spec, ages))
-        self._take(self._look())
+        prepared = Prepared(self._spec.run, is_ours=self._is_ours)
+        insisted(lambda: self._client.register_plugin(prepared) or True)
+        self._client.register_plugin(Coordinator(self._spec, self._driver.limit.ages()))
+        self._note(self._link.look(stop=False))
         self._looking.start()
         return self
 
@@ -142,59 +128,12 @@ class DaskWorkers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._run_ends = error is not None
-        while self._groups and self._error is None and not self._is_gone:
+        while self._groups and self._error is None and not self._link.is_gone:
             self._wake.wait(_LOOK_S)
             self._wake.clear()
         self._over.set()
         self._looking.join()
-        self._lender.shutdown()
-        name = f"{HANDLER}-{self._spec.run}"
-        with contextlib.suppress(Exception):  # a cluster that is gone needs no clearing up
-            self._sent(Look(True))
-            self._client.unregister_worker_plugin(name)
-            self._client.unregister_scheduler_plugin(name)
-
-    @property
-    def _where(self) -> str:
-        scheduler = self._client.scheduler
-        return f"the Dask cluster at {scheduler.address}" if scheduler else "the Dask cluster"
-
-    @property
-    def _is_gone(self) -> bool:
-        return self._client.status not in ("running", "connecting")
-
-    @contextlib.contextmanager
-    def _probe(self) -> Any:
-        """A file in a local folder that each worker must see."""
-        if not isinstance(self._run.store, LocalStore):
-            yield None
-            return
-        probe = self._run.store.root / f".probe-{self._spec.run}"
-        probe.write_bytes(self._spec.run.encode())
-        try:
-            yield probe
-        finally:
-            probe.unlink(missing_ok=True)
-
-    def _check(self, found: dict[str, Seen], probe: Path | None) -> None:
-        for address, seen in found.items():
-            if seen.version != __version__:
-                raise ConfigError(
-                    f"the worker {address} has harvester {seen.version}, and this is {__version__}"
-                    "; install the same everywhere"
-                )
-            if seen.python[:2] != sys.version_info[:2]:
-                here, there = sys.version.split()[0], ".".join(map(str, seen.python))
-                raise ConfigError(
-                    f"the worker {address} runs Python {there}, and this is {here}; take the same"
-                )
-            if probe is not None and seen.probe != self._spec.run.encode():
-                raise ConfigError(
-                    f"{self._run.store.place}: the worker {address} does not see this folder, so "
-                    "that it cannot write there; harvest into a folder that all machines share, or "
-                    "into a bucket (--out s3://BUCKET/PREFIX)"
-                )
+        self._link.close()
 
     # --- Assignments -----------------------------------------------------------------------------
 
@@ -230,7 +169,8 @@ class DaskWorkers:
                 future = self._client.submit(
                     harvest_group,
                     self._spec.run,
-                    tuple(task.assignment for task in group),
+                    __version__,
+                    pickle.dumps(tuple(task.assignment for task in group)),
                     key=f"harvest-{secrets.token_hex(8)}",
                     pure=False,
                     workers=[place] if (place := self._least_busy()) else None,
@@ -249,7 +189,7 @@ class DaskWorkers:
         before, and may put three on one and one on another.
         """
         busy = Counter(self._places.values())
-        threads = self._threads_of
+        threads = {each: n for each, n in self._threads_of.items() if each not in self._unfit}
         return min(threads, key=lambda each: busy[each] / max(1, threads[each]), default=None)
 
     def _note_end(self, future: DaskFuture[Any]) -> None:
@@ -262,22 +202,40 @@ class DaskWorkers:
     def _end(self, future: DaskFuture[Any]) -> None:
         """Take in how a group ended."""
         with self._lock:
-            group = self._groups.pop(future, [])
+            group = self._groups.pop(future, None)
             self._places.pop(future, None)
+        if group is None:  # it was given up
+            future.release()
+            return
         try:
             outcomes = future.result(timeout=_GONE_S)
-        except HarvesterError as error:  # no worker of this environment can join the run
-            for task in group:
-                task.future.set_exception(error)
-            return
         except BaseException as error:
             for task in group:
                 self._put_back(task, f"{type(error).__name__}: {error}".splitlines()[0])
             return
         finally:
             future.release()
+        if isinstance(outcomes, Unfit):
+            self._leave_out(outcomes, group)
+            return
         for task, outcome in zip(group, outcomes, strict=True):
             self._end_one(task, outcome)
+
+    def _leave_out(self, unfit: Unfit, group: list[_Task]) -> None:
+        """Give the work of a worker that cannot take part to others, if there are any."""
+        others = self._threads_of.keys() - self._unfit.keys() - {unfit.worker}
+        if unfit.worker not in self._unfit and others:
+            resource = group[0].assignment.partition.resource
+            told = f"{unfit.error}; others go on without it"
+            self._run.emit(Warned(Partition(resource, {}), told))
+        self._unfit[unfit.worker] = unfit.error
+        for task in group:
+            if not others or self._run.stop.is_set():
+                task.future.set_exception(unfit.error)
+                continue
+            task.not_before = time.monotonic() + _UNFIT_S
+            with self._lock:
+                self._queue.appendleft(task)
 
     def _end_one(self, task: _Task, outcome: Outcome) -> None:
         error = outcome.error
@@ -323,7 +281,7 @@ class DaskWorkers:
         while not self._over.is_set():
             ended = [self._ended.popleft() for _ in range(len(self._ended))]
             try:
-                self._take(self._look())
+                self._note(self._link.look(stop=self._run.stop.is_set()))
                 for future in ended:
                     self._end(future)
                 with self._lock:
@@ -349,54 +307,43 @@ class DaskWorkers:
                     self._give_up(task)
         self._wake.set()
 
-    def _sent(self, message: Look) -> Any:
-        ask = getattr(self._client.scheduler, HANDLER)
-        given = {"run": self._spec.run, "message": encoded(message)}
-        data = self._client.sync(ask, callback_timeout=_GONE_S, **given)
-        return decoded(data)
-
-    def _look(self) -> Looked:
-        lent = tuple(self._lent.popleft() for _ in range(len(self._lent)))
-        try:
-            found = self._sent(Look(self._run.stop.is_set(), lent))
-        except Exception as error:
-            raise RunStopped(
-                f"{self._where} is gone ({str(error) or type(error).__name__}); every page "
-                "committed so far is safe, and the same command goes on"
-            ) from error
-        if not isinstance(found, Looked):
-            raise RunStopped(f"{self._where} was begun anew; the same command goes on")
-        return found
-
-    def _take(self, found: Looked) -> None:
-        for worker, batch in found.told:
-            self._driver.tell(worker, batch)
-        for scope, at in found.let_go:
-            self._driver.limit.note(scope, at)
-        for scope in found.ended_paces:
-            self._driver.pace_ended(scope)
-        for number in found.accepted:
-            self._driver.accepted(number)
-        for wanted in found.wanted:
-            if wanted.number not in self._lending:
-                self._lending.add(wanted.number)
-                self._lender.submit(self._lend, wanted)
+    def _note(self, found: Looked) -> None:
+        """Look after the workers."""
+        now = time.monotonic()
         self._threads_of = found.threads
         if self._is_ours:
-            for host, pid, silent_s in found.beats:
-                if silent_s > _SILENT_S and host == socket.gethostname():
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGKILL)  # its nanny begins another
-        if found.given_up and not self._run.stop.is_set():
-            raise RunStopped(
-                "this process did not look after its workers for some seconds, so that they have "
-                "ended; the same command goes on"
-            )
+            self._kill_silent(found.lives)
+        if found.threads or not self._groups:
+            self._empty_at = math.inf
+        elif self._empty_at == math.inf:
+            self._empty_at = now
+        elif now - self._empty_at > _EMPTY_S:
+            self._empty_at = now + _SAID_AGAIN_S
+            resource = next(iter(self._groups.values()))[0].assignment.partition.resource
+            told = f"{self._link.where} has no worker now; this goes on when one comes"
+            self._run.emit(Warned(Partition(resource, {}), told))
+        if self._run.stop.is_set():
+            self._stopped_at = min(self._stopped_at, now)
+            alive = any(each.groups and each.silent_s < _DEAF_S for each in found.lives)
+            if now - self._stopped_at > (_ENDING_S if alive else _DEAF_S):
+                self._give_all_up()
 
-    def _lend(self, wanted: Wanted) -> None:
-        try:
-            answer = Answer(wanted.number, self._driver.lend(*wanted.given))
-        except Exception as error:
-            answer = Answer(wanted.number, error=error)
-        self._lent.append(answer)
-        self._wake.set()
+    def _give_all_up(self) -> None:
+        """Nobody is at work who could still end it."""
+        with self._lock:
+            with contextlib.suppress(Exception):
+                self._client.cancel(list(self._groups), force=True)
+            for group in self._groups.values():
+                for task in group:
+                    self._give_up(task)
+            self._groups.clear()
+            self._places.clear()
+
+    def _kill_silent(self, lives: Sequence[Life]) -> None:
+        """Kill processes of this cluster that hang or were stopped: its nannies begin others."""
+        nannies = getattr(self._client.cluster, "workers", {}).values()
+        ours = {getattr(nanny, "pid", None) for nanny in nannies}
+        for life in lives:
+            if life.silent_s > _SILENT_S and life.pid in ours:
+                with contextlib.suppress(OSError):
+                    os.kill(life.pid, signal.SIGKILL)

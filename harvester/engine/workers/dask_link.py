@@ -1,0 +1,97 @@
+"""Looks at the coordinator for the driver: takes what workers told, and brings tokens back."""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from distributed import Client
+
+from harvester.engine.workers.dask_coordinator import HANDLER
+from harvester.engine.workers.driver import Driver
+from harvester.engine.workers.frames import Answer, Look, Looked, Wanted, decoded, encoded
+from harvester.errors import RunStopped
+
+_GONE_S: Final = 15.0
+
+
+class CoordinatorLink:
+    """The driver's way to the coordinator of its run. One thread looks."""
+
+    def __init__(
+        self, client: Client, run: str, driver: Driver, lent: Callable[[], object]
+    ) -> None:
+        """`lent` is called when there is a token to bring."""
+        self._client, self._run, self._driver, self._has_lent = client, run, driver, lent
+        self._lent: deque[Answer] = deque()
+        self._lending: set[int] = set()
+        self._lender = ThreadPoolExecutor(1, thread_name_prefix="lending")
+
+    @property
+    def where(self) -> str:
+        """The cluster, for messages."""
+        scheduler = self._client.scheduler
+        return f"the Dask cluster at {scheduler.address}" if scheduler else "the Dask cluster"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is no scheduler any more."""
+        return self._client.status not in ("running", "connecting")
+
+    def look(self, *, stop: bool) -> Looked:
+        """Live, and hand on what there is. Raises `RunStopped` where there is no coordinator."""
+        lent = tuple(self._lent.popleft() for _ in range(len(self._lent)))
+        try:
+            found = self._sent(Look(stop, lent))
+        except Exception as error:
+            raise RunStopped(
+                f"{self.where} is gone ({str(error) or type(error).__name__}); every page "
+                "committed so far is safe, and the same command goes on"
+            ) from error
+        if not isinstance(found, Looked):
+            raise RunStopped(f"{self.where} was begun anew; the same command goes on")
+        self._take(found)
+        if found.given_up and not stop:
+            raise RunStopped(
+                "this process did not look after its workers for some seconds, so that they have "
+                "ended; the same command goes on"
+            )
+        return found
+
+    def close(self) -> None:
+        """The run is over."""
+        self._lender.shutdown()
+        name = f"{HANDLER}-{self._run}"
+        with contextlib.suppress(Exception):  # a cluster that is gone needs no clearing up
+            self._sent(Look(True))
+            self._client.unregister_worker_plugin(name)
+            self._client.unregister_scheduler_plugin(name)
+
+    def _sent(self, message: Look) -> Any:
+        ask = getattr(self._client.scheduler, HANDLER)
+        given = {"run": self._run, "message": encoded(message)}
+        data = self._client.sync(ask, callback_timeout=_GONE_S, **given)
+        return decoded(data)
+
+    def _take(self, found: Looked) -> None:
+        for worker, batch in found.told:
+            self._driver.tell(worker, batch)
+        for scope, at in found.let_go:
+            self._driver.limit.note(scope, at)
+        for scope in found.ended_paces:
+            self._driver.pace_ended(scope)
+        for number in found.accepted:
+            self._driver.accepted(number)
+        for wanted in found.wanted:
+            if wanted.number not in self._lending:
+                self._lending.add(wanted.number)
+                self._lender.submit(self._lend, wanted)
+
+    def _lend(self, wanted: Wanted) -> None:
+        try:
+            answer = Answer(wanted.number, self._driver.lend(*wanted.given))
+        except Exception as error:
+            answer = Answer(wanted.number, error=error)
+        self._lent.append(answer)
+        self._has_lent()
