@@ -244,7 +244,7 @@ def export(
       harvester export data/tweets open.csv --columns id,text,author_id --hash author_id
       harvester export data/tweets typed.parquet --cast
       harvester export data/tweets tweets/ --format parquet --partition-by lang
-      harvester export data/tweets warehouse.duckdb --append      each night
+      harvester export data/tweets warehouse.duckdb --append --dedupe id   each night
       harvester export data/shop shop.parquet --drop user.email --drop contacts[*].phone
 
     \b
@@ -265,9 +265,10 @@ def export(
     Where one is not, all stay text. A table says what became of each column, and what did not fit.
 
     --append writes down in TARGET which pages are in it, and adds the others: each record once,
-    also after a kill in the middle. A new column is added. Where a partition was harvested again,
-    or a column needs another type, all is written anew, and it says why. The options must be those
-    of the first time; --force begins anew with others.
+    also after a kill in the middle. With --dedupe, a newer record takes the place of the row with
+    its key. A new column is added. Where a partition was harvested again, or a column needs another
+    type, all is written anew, and it says why. The options must be those of the first time; --force
+    begins anew with others.
 
     \b
     Exit codes:
@@ -311,6 +312,8 @@ def export(
         say(casts_text(done.casts))
     if progress is not ProgressMode.NONE:
         repeated = f"; {done.repeated:,} repeated left out" if dedupe else ""
+        if done.replaced:
+            repeated += f", {done.replaced:,} of before replaced"
         counts = ", ".join(
             f"{number(count, 'record')} of {name}{_in_all(done, name)}"
             for name, count in done.records.items()

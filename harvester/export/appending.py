@@ -28,6 +28,7 @@ from harvester.export.scratch import scratch
 from harvester.export.snapshot import Snapshot
 from harvester.export.sql import sql_type
 from harvester.export.steps import OnStep
+from harvester.export.superseded import refuse_hidden
 from harvester.export.targets import WRITERS, refuse_missing
 from harvester.store import Asked, Store, disk_errors
 
@@ -71,6 +72,7 @@ class Grown:
     records: dict[str, int] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    replaced: int = 0
     notes: list[str] = field(default_factory=list)
     casts: list[CastColumn] = field(default_factory=list)
 
@@ -131,11 +133,9 @@ def _refuse(target: Path, found: Sequence[Resource], wish: Wish, *, in_tables: b
     """Raise `ConfigError` for what cannot be added to, before anything is read."""
     if not target.parent.is_dir():
         raise ConfigError(f"{target}: there is no folder {target.parent}")
-    if wish.append and wish.dedupe:
-        raise ConfigError(
-            "--append --dedupe: what was exported stays, so an older record cannot give way to a "
-            "newer one; leave --dedupe out, and choose the newest by _key when you read"
-        )
+    if wish.append:
+        choice = wish.choice
+        refuse_hidden(wish.dedupe, choice.columns, (*choice.drop, *wish.partition_by))
     if wish.append and wish.choice.hashed and not wish.keyed:
         raise ConfigError(
             "--append --hash: each export would have other digests; set HARVESTER_HASH_KEY"
@@ -271,13 +271,14 @@ class _Growth:
             appends=told.appends + 1 if told else 1,
             held=snapshot.held,
         )
-        self.place.add(name, rows, ledger, added)
-        ledger.records = rows.count + (told.records if told else 0)
+        replaced = self.place.add(name, rows, ledger, added, self.wish.dedupe)
+        ledger.records = rows.count + (told.records - replaced if told else 0)
         self.ledgers.append((name, ledger))
         self.unmet.append(None if told else rows.unmet)
         self.done.records[snapshot.name] = rows.count
         self.done.totals[snapshot.name] = ledger.records
         self.done.repeated += rows.repeated
+        self.done.replaced += replaced
         self.done.notes += rows.notes
 
     def _pass(self, snapshot: Snapshot, name: str, before: Ledger) -> None:

@@ -121,15 +121,23 @@ class CastColumn:
 class Casting:
     """Finds what the texts of a resource are, in one look at all of them, and casts its table."""
 
-    def __init__(self, resource: str, tallies: dict[str, Tally] | None = None) -> None:
-        """`tallies` are those of records that were looked at before."""
-        self._resource = resource
+    def __init__(
+        self, resource: str, tallies: dict[str, Tally] | None = None, *, inside: bool = True
+    ) -> None:
+        """`tallies` are those of records that were looked at before. `inside`: of texts in lists
+        and objects, too.
+        """
+        self._resource, self._inside = resource, inside
         self.tallies: dict[str, Tally] = tallies or {}
         self._columns: list[Column] = []
 
     def begin(self, table: Table) -> None:
         """Look for these columns. The table must be of all records."""
-        self._columns = [column for column in table.record if _has_text(column.type)]
+        self._columns = [
+            column
+            for column in table.record
+            if column.type is Scalar.TEXT or (self._inside and _has_text(column.type))
+        ]
 
     def observe(self, block: Block) -> None:
         """Take the records of a block into account."""

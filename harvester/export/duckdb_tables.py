@@ -10,14 +10,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from harvester.errors import ConfigError, FolderLocked
 from harvester.export.duckdb_file import disk_errors_of, insert, memory_of, settings
 from harvester.export.growing import GrowingTarget
 from harvester.export.ledger import Ledger, ledger_of
 from harvester.export.sql import sql_name, sql_type
+from harvester.export.superseded import alike, key_columns
 from harvester.export.writer import Rows
 
+_INCOMING: Final = "the rows that came"  # no name that a resource would have
 _LEDGERS = '"_harvester"."exports"'
 
 
@@ -84,8 +87,15 @@ class DuckDBTables(GrowingTarget):
             )
         return found
 
-    def add(self, name: str, rows: Rows, ledger: Ledger, added: Sequence[str]) -> None:
-        """Insert the rows, after the columns that are new."""
+    def add(
+        self,
+        name: str,
+        rows: Rows,
+        ledger: Ledger,
+        added: Sequence[str] = (),
+        dedupe: Sequence[str] = (),
+    ) -> int:
+        """Insert the rows, after the columns that are new, and take out what they replace."""
         import duckdb
 
         run, table, quoted = self._connection.execute, rows.table(), sql_name(name)
@@ -98,7 +108,19 @@ class DuckDBTables(GrowingTarget):
                 for column in added:
                     run(f"ALTER TABLE {quoted} ADD COLUMN {sql_name(column)} {types[column]}")
             run(f"SET memory_limit = '{memory_of(table)}MB'")
-            insert(self._connection, name, table, rows.blocks(), make=ledger.appends == 1)
+            keys = key_columns(table, dedupe) if dedupe and ledger.appends > 1 else None
+            if keys is None:
+                insert(self._connection, name, table, rows.blocks(), make=ledger.appends == 1)
+                return 0
+            insert(self._connection, _INCOMING, table, rows.blocks())
+            come = sql_name(_INCOMING)
+            same = alike(keys, "older", "newer")
+            [(replaced,)] = run(
+                f"DELETE FROM {quoted} AS older USING {come} AS newer WHERE {same}"  # noqa: S608  # quoted
+            ).fetchall()
+            run(f"INSERT INTO {quoted} BY NAME SELECT * FROM {come}")  # noqa: S608  # quoted
+            run(f"DROP TABLE {come}")
+        return int(replaced)
 
     def commit(self, ledgers: Sequence[tuple[str, Ledger]]) -> None:
         """Write the ledgers down, and commit them with the rows."""

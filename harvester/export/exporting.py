@@ -33,6 +33,7 @@ class Exported:
     notes: list[str] = field(default_factory=list)
     casts: list[CastColumn] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)  # where it was added to: all that is there
+    replaced: int = 0  # rows of before that gave way to newer ones with the same key
 
 
 def export(
@@ -81,8 +82,9 @@ def export(
         )  # fmt: skip
         grown = grow(store, asked, target, chosen(asked, resources, wish.partition), wish, on_step)
         return Exported(
-            target, grown.records, grown.repeated, grown.notes, grown.casts, grown.totals
-        )
+            target, grown.records, grown.repeated, grown.notes, grown.casts, grown.totals,
+            grown.replaced,
+        )  # fmt: skip
     writer = writer_for(target)
     refuse_existing(target, force=force)
     writer.check_target(target)
@@ -130,7 +132,8 @@ class _Export:
         with writer(self.file) as file:
             for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
                 seen = self.folder / f"seen-{number}.sqlite"
-                casting = Casting(snapshot.name) if self.cast else None
+                inside = writer.has_types_inside
+                casting = Casting(snapshot.name, inside=inside) if self.cast else None
                 with ResourceRows(
                     snapshot, self.prefix, self.dedupe, self.choice, seen, self.on_step, casting
                 ) as rows:

@@ -45,10 +45,18 @@ class GrowingTarget(ABC):
         """
 
     @abstractmethod
-    def add(self, name: str, rows: Rows, ledger: Ledger, added: Sequence[str]) -> None:
+    def add(
+        self,
+        name: str,
+        rows: Rows,
+        ledger: Ledger,
+        added: Sequence[str] = (),
+        dedupe: Sequence[str] = (),
+    ) -> int:
         """Write the rows, of whose table all is known. `ledger` is the one to be: with its first
         append, all that was there under this name goes; `added` are columns that the rows of
-        before have not. Raises OSError.
+        before have not. Of those, the ones that are alike at the paths `dedupe` give way; how many
+        did. Raises OSError.
         """
 
     @abstractmethod

@@ -7,13 +7,15 @@ A first export, or one that writes all anew, grows in a folder of its own and is
 a whole. One that adds moves a folder `pending`, with its files, where they go and the new ledger,
 into `_harvester` by one rename: from then on it counts, and whoever opens the target next moves
 the files to their places, again and again until all are there. Their names do not end in .parquet
-before, so that readers pass over them, and one after the other they appear.
+before, so that readers pass over them, and one after the other they appear. A file of before some
+of whose rows were replaced by newer ones (`--dedupe`) is written anew, and moved over the old one.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -22,6 +24,7 @@ from harvester.errors import ConfigError
 from harvester.export.divided import Divided
 from harvester.export.growing import GrowingTarget
 from harvester.export.ledger import Ledger, ledger_of
+from harvester.export.superseded import KeyColumn, OlderRows, key_columns, without
 from harvester.export.writer import Rows
 from harvester.store import sync_folder
 
@@ -72,13 +75,38 @@ class ParquetFolder(GrowingTarget):
         with path.open(encoding="utf-8") as lines:
             return ledger_of(lines, self._target)
 
-    def add(self, name: str, rows: Rows, ledger: Ledger, added: Sequence[str]) -> None:
-        """Write the rows, in one file, or one for each value of the columns to divide by."""
+    def add(
+        self,
+        name: str,
+        rows: Rows,
+        ledger: Ledger,
+        added: Sequence[str] = (),
+        dedupe: Sequence[str] = (),
+    ) -> int:
+        """Write the rows, in one file, or one for each value of the columns to divide by; and
+        those files anew of whose rows some are replaced.
+        """
         files = Divided(rows.table(), self._by, rows.resource, self._scratch)
         for folder, file in files.write(rows.blocks(), self._grown):
             _sync(file)
             final = f"export-{ledger.appends:06d}-{file.name}.parquet"
             self._moves.append((file.name, f"{folder}/{final}" if folder else final))
+        keys = key_columns(rows.table(), dedupe) if dedupe and ledger.appends > 1 else None
+        return self._replace(keys) if keys and self._moves else 0
+
+    def _replace(self, keys: Sequence[KeyColumn]) -> int:
+        """Write files of before anew without the rows whose keys came again; how many these are."""
+        newer = [self._grown / source for source, _ in self._moves]
+        with closing(OlderRows(newer, keys, self._scratch)) as older:
+            count = 0
+            for number, file in enumerate(sorted(self._target.rglob("export-*.parquet"))):
+                if places := older.places_in(file):
+                    count += len(places)
+                    anew = self._grown / f"anew-{number:06d}"
+                    without(file, places, anew)
+                    _sync(anew)
+                    self._moves.append((anew.name, str(file.relative_to(self._target).as_posix())))
+        return count
 
     def commit(self, ledgers: Sequence[tuple[str, Ledger]]) -> None:
         """Let the files and the ledger count, by one rename."""
@@ -115,7 +143,7 @@ class ParquetFolder(GrowingTarget):
                 place = self._target / final
                 if (pending / source).exists():
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    (pending / source).rename(place)
+                    (pending / source).replace(place)
                 folders |= {place.parent, *place.parent.parents} - {*self._target.parents}
         for folder in folders:
             sync_folder(folder)

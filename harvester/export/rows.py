@@ -64,7 +64,7 @@ class ResourceRows:
         self._on_step = on_step
         self._stack = ExitStack()
         self._repeats = self._stack.enter_context(Repeats(seen, dedupe)) if dedupe else None
-        self._looked_through = False
+        self._looked_through = self._remembers = False
         self._phase = "reading"
         self._records, self._partitions = BlockSurvey(), Survey()
         self._partitions.observe(dict.fromkeys(self._keys))
@@ -74,6 +74,7 @@ class ResourceRows:
 
     def remember(self, known: Known) -> None:
         """Let the columns be of earlier records as well; to be said before `table`."""
+        self._remembers = True
         self._records.remember(known.records)
         if known.partitions.members is not None:
             self._partitions.remember(known.partitions)
@@ -252,7 +253,7 @@ class ResourceRows:
     def _check_keys(self, repeats: Repeats) -> None:
         """Refuse a key that no record has, and tell of records without it."""
         name, keys = self._snapshot.name, " ".join(f"--dedupe {key}" for key in self._dedupe)
-        if repeats.unkeyed and not repeats.keyed:
+        if repeats.unkeyed and not repeats.keyed and not self._remembers:
             raise ConfigError(f"{name}: {keys}: no record has a value there")
         if repeats.unkeyed:
             self.notes.append(

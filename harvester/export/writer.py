@@ -53,6 +53,8 @@ class Writer(ABC):
     holds_several: ClassVar[bool] = False
     #: Whether its columns have types, for `--cast`.
     has_types: ClassVar[bool] = False
+    #: Whether what is within a list or an object has one, too.
+    has_types_inside: ClassVar[bool] = True
 
     def __init__(self, path: Path) -> None:
         """`path` is a new name in a folder of its own. Raises OSError, as for a full disk."""

@@ -2,17 +2,22 @@
 
 Excel has 1,048,576 rows, 16,384 columns and 32,767 characters in a cell; what has more is refused,
 never cut. Its numbers are doubles: a longer integer is text there, so that no digit is lost, and
-so is whatever would be a formula or a link.
+so is whatever would be a formula or a link. Its times have no offset and three digits of a second:
+with `--cast`, one with an offset is that of UTC, and what is finer, or before March 1900 (Excel's
+calendar has a day too many before), stays text.
 """
 
 from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from harvester.errors import ConfigError
 from harvester.export.blocks import Block
-from harvester.export.columns import Table
+from harvester.export.casting import value_of_text
+from harvester.export.columns import Cast, Table
 from harvester.export.rows import TableChanged
 from harvester.export.values import json_text, values_of
 from harvester.export.writer import Rows, Writer
@@ -22,6 +27,9 @@ _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384
 _MOST_CHARS: Final = 32_767
 _NAME_CHARS: Final = 31
+_EXACT_DIGITS: Final = 15
+_FIRST_DAY: Final = date(1900, 3, 1)
+_LOOKS: Final = ((date, "yyyy-mm-dd"), (datetime, "yyyy-mm-dd hh:mm:ss.000"))
 _EXACT: Final = 10**15  # what Excel shows all the digits of
 _BAD_IN_NAMES: Final = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
 _ELSEWHERE: Final = "export to .parquet, .csv or .duckdb instead, or choose with --partition"
@@ -33,6 +41,8 @@ class Workbook(Writer):
     suffix = ".xlsx"
     libraries = ("xlsxwriter",)
     holds_several = True
+    has_types = True
+    has_types_inside = False
 
     def __init__(self, path: Path) -> None:
         import xlsxwriter
@@ -73,6 +83,7 @@ class Workbook(Writer):
         sheet = self._book.add_worksheet(self._sheet_name(name))
         sheet.freeze_panes(1, 0)
         bold = self._book.add_format({"bold": True})
+        looks = {kind: self._book.add_format({"num_format": look}) for kind, look in _LOOKS}
         for place, column in enumerate(table.columns):
             _put(sheet, 0, place, column.name, f"{name}: the name of a column", bold)
         for number, line in enumerate(_lines(table, rows.blocks()), start=1):
@@ -83,7 +94,8 @@ class Workbook(Writer):
                 )
             for place, value in enumerate(line):
                 if value is not None:
-                    _put(sheet, number, place, value, f"{name}, record {number:,}", None)
+                    look = looks.get(type(value))
+                    _put(sheet, number, place, value, f"{name}, record {number:,}", look)
 
     def _sheet_name(self, name: str) -> str:
         """The name, as far as a sheet may be called so, and no other is."""
@@ -121,9 +133,28 @@ def _cells(table: Table, record: Any) -> Iterator[Any]:
     is_object = isinstance(record, dict) and not table.folded
     for column in table.record:
         if column.key is None:
-            yield None if is_object else _plain(record)
+            value = None if is_object else record
         else:
-            yield _plain(record.get(column.key)) if is_object else None
+            value = record.get(column.key) if is_object else None
+        yield _cast(column.type, value) if isinstance(column.type, Cast) else _plain(value)
+
+
+def _cast(kind: Cast, text: str | None) -> Any:
+    """What a cell can hold of a text that is a number or a time; else the text."""
+    match value_of_text(kind)(text):
+        case Decimal() as value if len(value.as_tuple().digits) <= _EXACT_DIGITS:
+            return float(value)
+        case datetime() as moment if moment.microsecond % 1000 == 0:
+            local = moment.replace(tzinfo=None)  # one with an offset is in UTC by now
+            return local if local.date() >= _FIRST_DAY else text
+        case date() as day if not isinstance(day, datetime) and day >= _FIRST_DAY:
+            return day
+        case None:
+            return None
+        case bool() | int() | float() as number:
+            plain = _plain(number)
+            return text if isinstance(plain, str) else plain
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -149,6 +180,8 @@ def _put(sheet: Any, row: int, place: int, value: Any, where: str, look: Any) ->
                 f"{_MOST_CHARS:,}; leave it out with --drop, or {_ELSEWHERE}"
             )
         sheet.write_string(row, place, value, look)
+    elif isinstance(value, date):  # a datetime, too
+        sheet.write_datetime(row, place, value, look)
     elif isinstance(value, bool):
         sheet.write_boolean(row, place, value, look)
     else:

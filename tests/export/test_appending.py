@@ -102,6 +102,41 @@ def test_a_new_column_is_added_and_a_new_type_writes_anew(form: str, tmp_path: P
     assert [row["n"] for row in rows_of(tmp_path, form)] == [0, 0.5, 1, 2, 3, 4, 5, 6, 7, 100]
 
 
+KEYS: dict[str, tuple[list[str], list[Any]]] = {
+    "a number": (["id"], [1, 2, 3, 4, None]),
+    "several": (["id", "user.id"], [1, 2, 3, 4, None]),
+    "inside of all kinds": (["user.id"], [{"id": 1}, {"id": "1"}, {"id": [2]}, {"id": "x"}, 5]),
+}
+
+
+@pytest.mark.parametrize("keys", KEYS)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_newer_record_replaces_an_older_one(form: str, keys: str, tmp_path: Path) -> None:
+    """By its key; the rows are those of one export of all, and records without a key all stay."""
+    dedupe, ids = KEYS[keys]
+    where = "user" if "user.id" in dedupe else "id"
+
+    def page(first: int, *places: int) -> list[Any]:
+        return [
+            {"id": ids[place], where: ids[place], "n": first + at, "lang": ["en", "de"][at % 2]}
+            | ({"user": {"id": place}} if len(dedupe) > 1 else {})
+            for at, place in enumerate(places)
+        ]
+
+    pages = [page(0, 0, 1, 4), page(10, 2, 1), page(20, 3), page(30, 0, 0, 4), page(40, 4)]
+    replaced = []
+    for count in (2, 3, 5, 5):
+        done = grown(tmp_path, form, pages[:count], dedupe=dedupe)
+        replaced.append(done.replaced)
+        assert done.totals == {"orders": len(rows_of(tmp_path, form))}
+        whole = tmp_path / f"{count}.jsonl"
+        export(tmp_path / "out", whole, dedupe=dedupe, resources=["orders"], force=True)
+        lines = [json.loads(line) for line in whole.read_text().splitlines()]
+        assert [row["n"] for row in rows_of(tmp_path, form)] == sorted(row["n"] for row in lines)
+        assert done.notes == [] or "no value" in done.notes[0]
+    assert replaced == [0, 0, 1, 0]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_was_harvested_again_writes_anew(form: str, tmp_path: Path) -> None:
     """Rows of pages that no longer count do not stay, and none is there twice."""
@@ -201,7 +236,18 @@ def test_a_column_that_cannot_divide_is_refused(by: str, said: str, tmp_path: Pa
         ("t.csv", {"append": True}, "--append takes a folder of Parquet files, or a .duckdb"),
         ("t.duckdb", {"partition_by": ["n"]}, "--partition-by takes a folder of Parquet files$"),
         ("t", {"format": "csv"}, "--format csv: only parquet"),
-        ("t", {"append": True, "dedupe": ["n"]}, "--append --dedupe: what was exported stays"),
+        (
+            "t",
+            {"append": True, "dedupe": ["n[*]"]},
+            r"--append --dedupe n\[\*\]: may lead to several",
+        ),
+        (
+            "t",
+            {"append": True, "dedupe": ["u.n"], "drop": ["u"]},
+            "u.n: the rows would not hold u.n",
+        ),
+        ("t", {"append": True, "dedupe": ["n"], "columns": ["a"]}, "n: the rows would not hold n"),
+        ("t", {"append": True, "dedupe": ["n"], "partition_by": ["n"]}, "would not hold n"),
         ("t", {"append": True, "hashed": ["n"]}, "set HARVESTER_HASH_KEY"),
         ("no/t", {"append": True}, "there is no folder"),
         ("mine", {"append": True}, "is a folder that no export has made"),
@@ -307,31 +353,39 @@ def test_a_failing_disk_leaves_what_was_there(
 
 
 @pytest.mark.parametrize(
-    ("form", "call"),
+    ("form", "call", "dedupe"),
     [
-        ("divided", "rename:signal=KILL:when=1"), ("divided", "rename:signal=KILL:when=3"),
-        ("tables", "pwrite64,write:signal=KILL:when=7"), ("tables", "fsync:signal=KILL:when=2"),
+        ("divided", "rename:signal=KILL:when=1", []),
+        ("divided", "rename:signal=KILL:when=3", ["n"]),
+        ("tables", "pwrite64,write:signal=KILL:when=7", []),
+        ("tables", "fsync:signal=KILL:when=2", ["n"]),
     ],
 )  # fmt: skip
-def test_a_kill_loses_and_doubles_nothing(form: str, call: str, tmp_path: Path) -> None:
+def test_a_kill_loses_and_doubles_nothing(
+    form: str, call: str, dedupe: list[str], tmp_path: Path
+) -> None:
     """Of a program of its own, at a system call; the next append completes it."""
-    grown(tmp_path, form, PAGES[:2])
+    pages, rows = PAGES[:4], flat(PAGES[:4])
+    if dedupe:  # a record that was exported comes again, and is another
+        rows[1] = {**rows[1], "lang": "fr"}
+        pages = [*PAGES[:2], [*PAGES[2], rows[1]], PAGES[3]]
+    grown(tmp_path, form, pages[:2], dedupe=dedupe)
     shutil.rmtree(tmp_path / "out")
-    harvest_of(tmp_path / "out", {"orders": PAGES[:3]}, done=False)
+    harvest_of(tmp_path / "out", {"orders": pages[:3]}, done=False)
     program = "from harvester.export import export; import sys, json; o = json.loads(sys.argv[3]); "
     program += "export(sys.argv[1], sys.argv[2], append=True, **o)"
     line = [sys.executable, "-c", program, str(tmp_path / "out"), str(target_of(tmp_path, form))]
     killed = subprocess.run(
-        [*strace("-e", f"inject={call}"), *line, json.dumps(FORMS[form])],
+        [*strace("-e", f"inject={call}"), *line, json.dumps({**FORMS[form], "dedupe": dedupe})],
         env=ENVIRONMENT,
         capture_output=True,
         timeout=60,
         check=False,
     )
     assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
-    done = grown(tmp_path, form, PAGES[:4])
+    done = grown(tmp_path, form, pages, dedupe=dedupe)
     assert done.totals == {"orders": 16}
-    assert rows_of(tmp_path, form) == flat(PAGES[:4])
+    assert rows_of(tmp_path, form) == rows
     assert names_in(tmp_path) == ["out", target_of(tmp_path, form).name]
 
 
