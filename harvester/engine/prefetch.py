@@ -72,7 +72,9 @@ class Window:
         self._ahead.append((at, self._executor.submit(self._fetch, at, self._dropped)))
 
     def _drop(self) -> None:
-        """End what was asked for, and leave nothing of it."""
+        """End what was asked for, if anything, and leave nothing of it."""
+        if not self._ahead:
+            return
         self._dropped.set()
         begun = [future for _, future in self._ahead if not future.cancel()]
         wait(begun)

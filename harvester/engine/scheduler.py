@@ -11,8 +11,9 @@ import shlex
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Final
 
 from harvester import __version__
@@ -266,6 +267,7 @@ class _Ended:
         self._opened_anew: Counter[str] = Counter()
         self._waiting = False  # whether a window is still open
         self._active: dict[Future[Checkpoint], Partition] = {}
+        self._ended: SimpleQueue[Future[Checkpoint]] = SimpleQueue()
 
     def work_off(self, workers: Workers) -> None:
         """Harvest them all, or until something stops the run."""
@@ -312,10 +314,13 @@ class _Ended:
     def _submit(self, workers: Workers, partition: Partition) -> None:
         future = workers.submit(Assignment(partition, self._header(partition)))
         self._active[future] = partition
+        future.add_done_callback(self._ended.put)
 
     def _gather(self, workers: Workers) -> None:
         """Wait for one worker at least, and take note of how its partition ended."""
-        done, _ = wait(self._active, return_when=FIRST_COMPLETED)
+        done = [self._ended.get()]
+        while not self._ended.empty():
+            done.append(self._ended.get())
         for future in done:
             partition = self._active.pop(future)
             try:

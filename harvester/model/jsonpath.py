@@ -15,6 +15,7 @@ The text is read by `path_reader`.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from harvester.model.path_reader import BARE_NAME, read_path
@@ -35,6 +36,7 @@ _UNESCAPES: Final = {
 _SHORTHAND: Final = pattern(r"(?:[A-Za-z_]|[^\x00-\x7f])(?:[0-9A-Za-z_]|[^\x00-\x7f])*")
 
 
+@lru_cache(maxsize=1024)  # a run has a few paths, and each partition asks for them
 def parse(text: str) -> Path:
     """Read a path; `$` is the root, the empty tuple.
 

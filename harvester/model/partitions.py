@@ -149,6 +149,7 @@ class Partition:
     included: Mapping[str, Any] = field(default_factory=dict)
     cased: tuple[str, ...] = ()
     place: int = field(default=0, compare=False)
+    _known_path: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -168,8 +169,10 @@ class Partition:
 
     @property
     def path(self) -> str:
-        """The same folder as text, which is made sooner."""
-        return self._path(())
+        """The same folder as text, which is made once."""
+        if not self._known_path:
+            self._known_path.append(self._path(()))
+        return self._known_path[0]
 
     @property
     def cased_folder(self) -> PurePosixPath:

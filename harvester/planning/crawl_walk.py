@@ -87,7 +87,8 @@ class Walk:
     def _advance(self) -> None:
         """Expand what is harvested, in order, up to the first value that is still at work."""
         frontier = self._frontier
-        while (number := frontier.expanded + 1) <= self._handed:
+        at_work = {node.number for node in self._active.values()}
+        while (number := frontier.expanded + 1) <= self._handed and number not in at_work:
             node = frontier.node(number)
             if node is None:
                 return

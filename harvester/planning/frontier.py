@@ -65,6 +65,7 @@ class Frontier:
             if path.is_file() and not path.is_symlink():
                 found = cls(_connected(str(path), fsync=fsync), question)
                 if found._is_usable():
+                    found._begin()
                     return found
                 found.close()
         try:
@@ -211,6 +212,11 @@ class Frontier:
         self._say("expanded", str(self.expanded))
         self._database.commit()
         self._committed = monotonic()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to read at once: outside of a transaction each question locks the file anew."""
+        self._database.execute("BEGIN")
 
     def _said(self, key: str) -> str | None:
         found = self._database.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()

@@ -8,7 +8,7 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
@@ -339,8 +339,14 @@ _values = attrgetter(*Checkpoint.__slots__)
 def encode(value: Header | Entry, safe: int | None = None) -> bytes:
     """The line of a header or an entry, with its newline; `safe` is the number that it carries."""
     if isinstance(value, Header):
-        record = asdict(value)
-        record = {"format": record.pop("format"), **record}
+        record = {
+            "format": value.format,
+            "resource": value.resource,
+            "partition": dict(value.partition),
+            "fingerprint": value.fingerprint,
+            "harvester": value.harvester,
+            "created_at": value.created_at,
+        }
     else:
         record = msgspec.structs.asdict(value)
         if value.reason is None:

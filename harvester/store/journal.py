@@ -140,11 +140,13 @@ class Journal:
         held: Held | None = None,
         syncing: Syncing | None = None,
         exclusive: bool = False,
+        is_new: bool = False,
     ) -> Self:
         """Open, recover and replay; `on_entry` sees each committed page. `any_parts`: parts may be
         missing or damaged, since they are about to be superseded. `held` is what to `look` at.
         `syncing` makes pages safe behind the fetches; without it, each is when it is committed.
-        `exclusive`: another process of the run might write here.
+        `exclusive`: another process of the run might write here. `is_new`: this run has just made
+        the folder, so there is nothing in it to recover.
 
         Raises `DataRefused` for damage, or when another partition wrote here, or a fingerprint that
         is neither the header's nor an `accepted` one.
@@ -155,7 +157,7 @@ class Journal:
             with disk_errors(folder):
                 place = identity(folder)
         with disk_errors(path):
-            if not os.path.lexists(path):
+            if not is_new and not os.path.lexists(path):
                 _refuse_orphans(folder)
             descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
             journal = cls(folder, descriptor, fsync=fsync, syncing=syncing)
@@ -164,6 +166,9 @@ class Journal:
             try:
                 if exclusive:
                     hold_journal(descriptor, folder)
+                if is_new and os.fstat(descriptor).st_size == 0:
+                    journal._recover(header, 0, Tail(), [])
+                    return journal
                 end, tail = journal._replay(header, on_entry, accepted, any_parts=any_parts)
                 journal._recover(header, end, tail, journal._leftovers(tail))
             except BaseException:

@@ -154,11 +154,13 @@ class LocalStore:
         """The partition's journal, recovered; its folder is made where there is none."""
         path = self.root / folder
         self.look()
-        if not (path / journals.JOURNAL).exists():
-            make_folder(path, within=self.root, fsync=self._fsync)
+        is_new = False
+        if not os.path.exists(f"{path}/{journals.JOURNAL}"):  # noqa: PTH110  # sooner
+            is_new = make_folder(path, within=self.root, fsync=self._fsync)
         return Journal.open(
             path,
             header,
+            is_new=is_new,
             fsync=self._fsync,
             on_entry=on_entry,
             accepted=accepted,
@@ -200,6 +202,8 @@ class LocalStore:
 
     def last(self, folder: str) -> Entry | None:
         """The last entry; reads the journal's end only."""
+        if not os.path.lexists(f"{self._shown}/{folder}/{journals.JOURNAL}"):  # a Path takes longer
+            return None
         return journals.read_last(self.root / folder)
 
     def begins_again(self, folder: str) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
+from typing import Final
 
 from harvester.model import Partition
 from harvester.store.contract import Store
@@ -15,6 +17,8 @@ from harvester.store.counting import (
 )
 from harvester.store.entries import SPLIT, Checkpoint, Entry, Header
 from harvester.store.layout import folder_among
+
+_FEW: Final = 16  # lines of a journal that are held: most have fewer, and are read once by that
 
 
 def folder_of(store: Store, partition: Partition) -> str:
@@ -49,6 +53,9 @@ def lines_counting(store: Store, folder: str) -> Span:
 
 def pages_of(store: Store, folder: str) -> Iterator[Entry]:
     """The pages that count, in order; those of the generation before while one is harvested."""
+    first = [*islice(entries_of(store, folder), _FEW)]
+    if len(first) < _FEW:
+        return counting_pages(lambda: iter(first), span_of(first))
     return counting_pages(partial(entries_of, store, folder), lines_counting(store, folder))
 
 

@@ -4,9 +4,9 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-from harvester.config import JsonFormat, Resource
+from harvester.config import Resource
 from harvester.model import parse
-from harvester.page.formats.undeclared import UndeclaredPages
+from harvester.page.formats.undeclared import JSON, UndeclaredPages
 from harvester.page.page_format import PageFormat
 
 for _module in pkgutil.iter_modules(__path__):
@@ -20,5 +20,5 @@ def format_of(resource: Resource) -> PageFormat[Any]:
     named_at = getattr(resource.format, "records_at", None)
     selector = parse(resource.data_selector or named_at or "$")
     if "format" not in resource.model_fields_set:
-        return UndeclaredPages(JsonFormat(type="json"), selector)
+        return UndeclaredPages(JSON, selector)
     return PageFormat.registered[type(resource.format)](resource.format, selector)

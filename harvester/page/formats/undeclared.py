@@ -24,6 +24,8 @@ _MADE: Final[tuple[FormatOptions, ...]] = (
     CsvFormat.as_it_is(type="csv"),
     XmlFormat.as_it_is(type="xml"),
 )
+#: What a page is taken for that nothing names.
+JSON: Final = JsonFormat.as_it_is(type="json")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
