@@ -16,7 +16,9 @@ from harvester.paging import measured, paginator_of
 from harvester.report.bins import Bins, Histogram, Number
 from harvester.report.coverage import HOLES, OTHERS, Coverage, State, Stretches
 from harvester.results import (
+    MOST_LOOKED_INTO,
     Failure,
+    FieldDrifts,
     ResourceSummary,
     RunStatistics,
     WholeRun,
@@ -142,7 +144,7 @@ class Claims:
 class Facts:
     """Everything that the page shows; see `gather`."""
 
-    def __init__(self, out: Place, asked: Asked) -> None:
+    def __init__(self, out: Place, asked: Asked, most_fields_of: int = MOST_LOOKED_INTO) -> None:
         noted = read_last_run(out)
         self.asked = asked
         self.generated_at = datetime.now(UTC)
@@ -164,10 +166,12 @@ class Facts:
         self.claims = Claims()
         self.doubts = Doubts()
         self._whole = WholeRun(out, asked.config)
+        self.drifts = FieldDrifts(store_at(out), most=most_fields_of)
         self.states: Counter[State] = Counter()
         self.restarts = self.superseded = self.partitions = 0
         self.first_at = self.last_at = 0.0  # epoch seconds
         self._failed = {failure.key: failure for failure in noted.listed}
+        self._configs = {r.name: r for r in asked.config.resources}
         self._paginators = {r.name: paginator_of(r.paginator) for r in asked.config.resources}
         self._rows: list[tuple[int, int, Listed]] = []
 
@@ -202,6 +206,8 @@ class Facts:
         for stretches in (self.missing, self.empty):
             stretches.add(partition, coverage.axis, row if coverage.axis else "", state)
         self.superseded += at.superseded_pages
+        if at.superseded_pages:  # by a generation, or by a chain of cursors that began again
+            self.drifts.take(partition, self._configs[partition.resource])
         self.states[state] += 1
         if at.done:
             self.endings[at.reason or "no reason given"] += 1
@@ -283,11 +289,13 @@ class Facts:
         push(self._rows, item)
 
 
-def gather(out: Place) -> Facts:
-    """The facts of the harvest in `out`. Raises `DataRefused`."""
+def gather(out: Place, most_fields_of: int = MOST_LOOKED_INTO) -> Facts:
+    """The facts of the harvest in `out`; of each generation of a resource, so many records at most
+    are looked into for their fields. Raises `DataRefused`.
+    """
     store = store_at(out)
     asked = read_asked(store)
-    facts = Facts(store, asked)
+    facts = Facts(store, asked, most_fields_of)
     for partition in planned(store, asked):
         facts.add(partition, entries_of(store, folder_of(store, partition)))
     facts.close()

@@ -23,13 +23,14 @@ from harvester.report import drawing, figures, timeline
 from harvester.report.coverage import State
 from harvester.report.facts import Facts
 from harvester.report.figures import SHAPES, Figure
-from harvester.results import kind_of
+from harvester.results import FieldChange, FieldDrift, kind_of
 
 #: How a file of ours begins: `report` overwrites no other.
 MARK: Final = "<!doctype html>\n<!-- harvester report -->"
 _FOLDER: Final = Path(__file__).parent
 _MOST_FAILURES: Final = 50
 _MOST_WHYS: Final = 10
+_MOST_CHANGES: Final = 100  # of fields, in one resource
 #: How the page loop begins what it says of a failure.
 _WHERE: Final = pattern(r"^.*?, page \d+( \(cursor .*?\))?: ", re.DOTALL)
 
@@ -96,12 +97,41 @@ def render(facts: Facts) -> Iterator[str]:
         known=known(facts),
         whys=whys(facts),
         doubts=list(facts.doubts),
+        drifts=[drifted(each) for each in facts.drifts],
         failures=facts.failures[:_MOST_FAILURES],
         more_failures=len(facts.failures[_MOST_FAILURES:]) + facts.unlisted_failures,
         shapes=SHAPES,
         states=State,
         now=facts.generated_at.strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """How the fields of a resource have changed: what was looked into, and the first changes."""
+
+    name: str
+    looked_into: str
+    changes: list[FieldChange]
+    more: int
+
+
+def drifted(drift: FieldDrift) -> Drifted:
+    """The drift of one resource in words."""
+    changes = [*drift.fields.changes()]
+    told = (
+        f"{number(drift.partitions, 'partition')} harvested again: "
+        f"{number(drift.before, 'record')} before, {drift.after:,} now"
+    )
+    if drift.left_out:
+        told += (
+            f"; of {number(drift.left_out, 'partition')} not all records were looked into, since "
+            "there are too many"
+        )
+    if drift.unread:
+        told += f"; {drift.unread:,} cannot be read, see harvester verify"
+    shown = changes[:_MOST_CHANGES]
+    return Drifted(drift.name, told, shown, len(changes) - len(shown))
 
 
 def drawn(charts: Iterable[Figure]) -> list[Drawn]:

@@ -10,6 +10,12 @@ from harvester.results.distinct_keys import (
 )
 from harvester.results.drift import (
     Drift,
+    FieldChange,
+)
+from harvester.results.field_drift import (
+    MOST_LOOKED_INTO,
+    FieldDrift,
+    FieldDrifts,
 )
 from harvester.results.generations import (
     Comparison,
@@ -72,6 +78,7 @@ from harvester.results.whole_run import (
 
 __all__ = [
     "LAST_RUN",
+    "MOST_LOOKED_INTO",
     "Comparison",
     "CrawlState",
     "Difference",
@@ -79,6 +86,9 @@ __all__ = [
     "Drift",
     "Failure",
     "Failures",
+    "FieldChange",
+    "FieldDrift",
+    "FieldDrifts",
     "Gap",
     "GenerationDiff",
     "KnownBefore",

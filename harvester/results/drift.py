@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 _MOST_FIELDS: Final = 5_000
 _MOST_DEPTH: Final = 8
@@ -11,6 +11,16 @@ _KINDS: Final[dict[type, str]] = {
     bool: "boolean", int: "number", float: "number", str: "text", dict: "object", list: "array",
     type(None): "null",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that is new, lost, or has values of another kind; the kinds, null not counted."""
+
+    field: str
+    change: Literal["new", "lost", "retyped"]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -30,20 +40,33 @@ class Drift:
 
     def as_dict(self) -> dict[str, Any]:
         """Which fields are new, lost, or have values of another kind: null is none."""
-        retyped = {
-            name: {"before": sorted(before), "after": sorted(after)}
-            for name, before, after in self._both()
-            if before and after and not after <= before
-        }
+        changes = [*self.changes()]
         return {
-            "new": sorted(self.new.keys() - self.old.keys()) if self.old else [],
-            "lost": sorted(self.old.keys() - self.new.keys()) if self.new else [],
-            "retyped": retyped,
+            "new": [each.field for each in changes if each.change == "new"],
+            "lost": [each.field for each in changes if each.change == "lost"],
+            "retyped": {
+                each.field: {"before": [*each.before], "after": [*each.after]}
+                for each in changes
+                if each.change == "retyped"
+            },
         }
 
-    def _both(self) -> Iterator[tuple[str, set[str], set[str]]]:
-        for name in sorted(self.old.keys() & self.new.keys()):
-            yield name, self.old[name] - {"null"}, self.new[name] - {"null"}
+    def changes(self) -> Iterator[FieldChange]:
+        """The same, each with its kinds, by their names. Where one of the generations has no
+        records, nothing is new and nothing lost.
+        """
+        if not self.old or not self.new:
+            return
+        for name in sorted(self.old.keys() | self.new.keys()):
+            before, after = (
+                tuple(sorted(kinds.get(name, set()) - {"null"})) for kinds in (self.old, self.new)
+            )
+            if name not in self.old:
+                yield FieldChange(name, "new", before, after)
+            elif name not in self.new:
+                yield FieldChange(name, "lost", before, after)
+            elif before and after and not set(after) <= set(before):
+                yield FieldChange(name, "retyped", before, after)
 
 
 def _see(known: dict[str, set[str]], record: bytes) -> None:

@@ -19,6 +19,7 @@ import pytest
 from harvester import harvest, load_config, status, verify
 from harvester.emulator import UNLIMITED, Emulator, Faults
 from harvester.errors import ConfigError, DataRefused
+from harvester.repair import begin_again
 from harvester.report import NAME, write_report
 from harvester.report.facts import MOST_LISTED, gather
 from harvester.report.timeline import line_names
@@ -296,6 +297,37 @@ def test_restarts(tmp_path: Path) -> None:
     net = sum(sum(moment.records.values()) for _, _, moment in facts.moments)
     assert net == facts.resources["items"].records == 27
     assert sum(moment.came for _, _, moment in facts.moments) == 45
+
+
+def test_how_fields_have_changed(tmp_path: Path) -> None:
+    """New, lost and retyped fields between the two newest generations; none before there are two,
+    and a page that cannot be read is said.
+    """
+    records: list[dict[str, object]] = [{"id": 1, "price": 1.5, EVIL: True, "same": None}]
+
+    def respond(path: str, asked: Mapping[str, str]) -> Reply:
+        return Reply({"data": records, "next": None})
+
+    out = tmp_path / "out"
+    with Scripted(respond) as server:
+        asked = config(tmp_path, ITEMS.replace("[a]", "[a, b, c]"), server.base_url)
+        assert harvest(asked, out=out).complete
+        assert "What has changed since" not in Page(write_report(out)).text
+        records[0] = {"id": 2, "price": "1.50", "owner": {"name": "x"}, "same": "text"}
+        begin_again(asked, out)
+        assert harvest(asked, out=out).complete
+    page = Page(write_report(out))
+    assert "3 partitions harvested again: 3 records before, 3 now." in page.text
+    for row in (f"{EVIL} lost boolean", "owner new object", "owner.name new text",
+                "price retyped number text"):  # fmt: skip
+        assert row in page.text
+    section = page.text.split("What has changed since")[1].split("How it came")[0]
+    assert "id " not in section
+    assert "same " not in section.replace("the same partitions", "")
+    facts = gather(out, most_fields_of=2)
+    assert [(each.before, each.left_out) for each in facts.drifts] == [(2, 1)]
+    next(out.glob("items/*/part-000001.json.gz")).write_bytes(b"no gzip")
+    assert "2 records before, 2 now; 1 cannot be read" in Page(write_report(out)).text
 
 
 def test_before_the_first_page(tmp_path: Path) -> None:
