@@ -59,6 +59,7 @@ class S3:
     def ask(self, method: str, path: str, body: bytes = b"") -> Any:
         """What the server answers to a request of who may do all."""
         signed = AWSRequest(method, f"{self.endpoint}/{path}", data=body)
+        signed.headers["Content-Type"] = "application/xml"
         keys = Credentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"])
         S3SigV4Auth(keys, "s3", "us-east-1").add_auth(signed)
         asked = urllib.request.Request(

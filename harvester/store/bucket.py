@@ -16,7 +16,9 @@ Got = TypeVar("Got")
 _STREAMED_BYTES: Final = 1 << 16
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
-_EXPIRED: Final = ("ExpiredToken", "expired", "AuthenticationFailed")
+#: Of credentials; some stores say it with 400.
+_EXPIRED: Final = ("ExpiredToken", "TokenRefreshRequired", "token is expired")
+_REFUSED: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")
 #: Where credentials of a machine are asked for when there are no others.
 _NO_CREDENTIALS: Final = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
 _SKEWED: Final = ("RequestTimeTooSkewed",)
@@ -46,7 +48,7 @@ class Bucket:
         self.place = f"{scheme}://{name}/{prefix}".rstrip("/")
         self._bucket = f"{scheme}://{name}"
         self._prefix = prefix.strip("/")
-        self._reached = False
+        self._reached = self._written = False
         self._client = client_of(scheme, name, options or {}, self.place)
 
     def key(self, name: str) -> str:
@@ -68,7 +70,9 @@ class Bucket:
             result = obstore.put(self._client, self.key(name), data, mode=mode, use_multipart=False)
             return Found(name, len(data), str(result["e_tag"]))
 
-        return self._asked(put, name)
+        found = self._asked(put, name)
+        self._written = True
+        return found
 
     def copy_anew(self, name: str, target: str) -> None:
         """Copy an object to where there is none; raises `Taken` where there is one."""
@@ -204,14 +208,19 @@ class Bucket:
         text = str(error)
         place = f"{self.place}/{name}"
         kind = type(error)
+        refused = issubclass(
+            kind, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError
+        )
         if any(word in text for word in _SKEWED):
             why = "the clock of this machine is wrong, says the store: set it"
-        elif issubclass(kind, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
-            why = "the store refuses these credentials"
-            if any(word in text for word in _EXPIRED):
-                why += ": they have expired; renew them"
-            else:
-                why += "; they need the rights to list, to read and to write there"
+        elif any(word in text for word in _EXPIRED):
+            why = "the store refuses these credentials: they have expired; renew them"
+        elif refused or any(word in text for word in _REFUSED):
+            refused = True
+            why = (
+                "the store refuses these credentials; they need the rights to list, to read and to "
+                "write there"
+            )
         elif issubclass(kind, exceptions.NotSupportedError) or "NotImplemented" in text:
             why = f"the store cannot do what is needed here ({_brief(text)})"
         elif any(word in text for word in _NO_CREDENTIALS):
@@ -223,7 +232,7 @@ class Bucket:
             why = f"the store cannot be reached: {_brief(text)}"
         else:
             why = f"the store does not answer as it should: {_brief(text)}"
-        if self._reached:
+        if self._written or (self._reached and not refused):
             return DiskError(
                 f"{place}: {why}; every page committed so far is safe, the same command goes on"
             )
