@@ -6,6 +6,8 @@ import sys
 
 import nox
 
+from tests.faults.test_planted_bugs import CAUGHT_BY
+
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "unit"]
 
@@ -37,6 +39,14 @@ def unit(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Each row of the table of faults: servers, disks and processes that misbehave."""
     _run(session, "pytest", "-q", "-n", "auto", "-m", "faults and not slow")
+
+
+@nox.session
+def bugs(session: nox.Session) -> None:
+    """That the table of faults can fail: its rows without a bug, then with each that is planted."""
+    rows = sorted({name for names in CAUGHT_BY.values() for name in names})
+    _run(session, "pytest", "-q", "-n", "auto", *rows)
+    _run(session, "pytest", "-q", "-n", "auto", "tests/faults/test_planted_bugs.py")
 
 
 @nox.session

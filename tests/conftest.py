@@ -1,7 +1,9 @@
 """Settings of the whole suite."""
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from harvester.terminal import rendering
 from tests.examples import QUICK, QUICK_EXAMPLES
 from tests.object_servers import Azure, azurite_server, program, seaweed_server, weed
 from tests.s3_server import S3, s3_server
+
+# Tests, and what the programs that they start import, are compiled once and not in each process.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more of the machine, and of what else runs on it, than of the code.
 hypothesis.settings.register_profile("harvester", deadline=None)

@@ -30,7 +30,6 @@ from tests.fault_server import (
     tls,
 )
 from tests.support import ENVIRONMENT, command, write_config
-from tests.support import run as run_command
 
 CONFIG = """
 version: 1
@@ -421,8 +420,9 @@ def test_row_82_a_run_begun_again(tmp_path: Path, killed: bool) -> None:
         processes.append(subprocess.Popen(first, env=ENVIRONMENT, stdout=subprocess.DEVNULL))
         assert processes[0].wait(60) == (-signal.SIGKILL if killed else 0)
         assert len(timed.times) == 2
-        again = run_command(command(path, server.url, tmp_path / "out", budget))
-        assert again.returncode == 0, again.stderr
+        # Not in a process of its own, which on a busy machine begins when the budget is whole.
+        loaded = load_config(path, base_url=server.url, set=[budget], env={})
+        assert harvest(loaded, out=tmp_path / "out").exit_code == 0
     assert len(timed.times) in (5, 6)
     spaced(timed.times, 2, 3.0)
 
