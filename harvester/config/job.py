@@ -92,7 +92,7 @@ class JobPoll(_Asking):
     empty: Conditions | None = None
     """What it says of a job that has ended and has no data, which ends the partition."""
     every: Duration = 10.0
-    """How long to wait between two such requests, where the answer has no Retry-After."""
+    """How long to wait between two such requests, where the answer has no Retry-After, or 0."""
     for_: Duration = Field(default=86400.0, alias="for")
     """How long a job may take, from when it was made; then it is begun anew."""
     include: dict[KeyName, PagePath] = Field(default_factory=dict)

@@ -14,7 +14,7 @@ from harvester.config import JobCreate, JobPoll, JsonFormat, Limits, Resource, S
 from harvester.engine.answers import ERROR_BODY_BYTES, SNIPPET_BYTES, Answers
 from harvester.engine.page_result import PageResult
 from harvester.errors import Malformed, PageRefused, PageRejected
-from harvester.http import Response
+from harvester.http import Response, server_wait
 from harvester.model import is_met, parse
 from harvester.page import Came, Field, JsonPages, Take, is_supported, iter_elements, tee
 from harvester.paging import BodyTexts, judge
@@ -187,6 +187,13 @@ class JobAnswers:
             raise PageRejected(
                 f"the answer of {self._place} is no JSON ({error}): {said}", status=response.status
             ) from error
+
+
+def pause(heard: Heard, poll: JobPoll, now_epoch: float) -> float:
+    """The seconds until a job is asked for again: what the server names, and `every` where it
+    names none, or 0, which would be to ask without end.
+    """
+    return server_wait(heard.headers, now_epoch) or poll.every
 
 
 def step_resource(resource: Resource, step: Any, *, names_files: bool = False) -> Resource:

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from harvester.config import JobPoll
 from harvester.engine.fetching import Channel, WaitingPolicy, Wanted, fetch_page
-from harvester.engine.job_answers import Heard
+from harvester.engine.job_answers import Heard, pause
 from harvester.engine.job_steps import Steps, hide_query, with_values
 from harvester.errors import PageRefused
-from harvester.http import Backoff, Request, Response, server_wait
+from harvester.http import Backoff, Request, Response
 from harvester.model import Partition, as_text, duration
 from harvester.paging import Endpoint
 
@@ -56,8 +56,7 @@ class LookedJob:
                 return None
             if heard.is_ready:
                 break
-            asked = server_wait(heard.headers, time.time())
-            wait = poll.every if asked is None else asked
+            wait = pause(heard, poll, time.time())
             waited = max(waited, self._clock() - began) + wait
             if waited > min(_PATIENCE_S, poll.for_):
                 raise NotReady(

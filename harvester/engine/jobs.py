@@ -15,13 +15,13 @@ from typing import Any, Final
 from harvester.config import JOB, JobPoll
 from harvester.engine.attempts import Attempts, Run
 from harvester.engine.fetching import Wanted
-from harvester.engine.job_answers import Heard
+from harvester.engine.job_answers import Heard, pause
 from harvester.engine.job_steps import Steps, digest, hide_query, with_values
 from harvester.engine.page_result import PageResult
 from harvester.engine.sources import Source
 from harvester.engine.turns import Turns, short
 from harvester.errors import ChainExpired, DataRefused, PageRefused
-from harvester.http import Backoff, Request, Response, server_wait
+from harvester.http import Backoff, Request, Response
 from harvester.model import Partition, as_text, duration
 from harvester.paging import file_cursor, numbered
 from harvester.store import JOB_EMPTY, JOB_MADE, JOB_READY, Checkpoint, Entry
@@ -191,8 +191,7 @@ class Jobs:
             raise ChainExpired(
                 f"{self._named} was not ready after {duration(poll.for_)} (poll.for)"
             )
-        asked = server_wait(heard.headers, now.timestamp())
-        self._attempts().wait(min(poll.every if asked is None else asked, left), _WAITS)
+        self._attempts().wait(min(pause(heard, poll, now.timestamp()), left), _WAITS)
 
     def _find_urls(self) -> None:
         """Get the URLs of the files again. Raises `ChainExpired` where they are others by now."""

@@ -265,9 +265,7 @@ def test_check_looks_at_the_result_of_a_job(tmp_path: Path) -> None:
         config = config_of(tmp_path, FILES, server.origin)
         (seen,) = check_live(config, sleep=lambda _: None)
         api.polls = {"j 2": -1_000_000}
-        slow = config_of(
-            tmp_path, FILES.replace("0.01\n        for", "40\n        for"), server.origin
-        )
+        slow = config_of(tmp_path, FILES.replace("every: 0.01", "every: 40"), server.origin)
         (waited,) = check_live(slow, sleep=lambda _: None)
         assert next(iter(plan(config))).resource == "sales"
     assert not seen.failed
