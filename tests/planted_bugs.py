@@ -38,7 +38,15 @@ from harvester.http.connection import Watch
 from harvester.http.transport import Transport
 from harvester.model import moments, partitions
 from harvester.model.cycle_guard import LoopGuard
-from harvester.page import body, grammar, identity, matcher, page_format, small_pages
+from harvester.page import (
+    body,
+    grammar,
+    identity,
+    matcher,
+    page_format,
+    page_walk,
+    small_pages,
+)
 from harvester.page import records as elements
 from harvester.page.fields import FieldParser
 from harvester.page.formats import csv_pages, csv_rows, xml_stream
@@ -431,7 +439,7 @@ def grammar_unproven() -> None:
 
 def controls_dropped() -> None:
     """Line breaks are white space to who reads records, in strings too."""
-    put(elements, "one_line", lambda text: text.translate(None, b"\r\n"))
+    put(page_walk, "one_line", lambda text: text.translate(None, b"\r\n"))
 
 
 def odd_gzip_header_kept() -> None:
