@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from harvester.http import Credentials, Transport, Watch
 from harvester.model import Scope, render
 from harvester.security import Secrets, origin_of
 from harvester.store import TOKENS
+from harvester.values import dataclass
 
 #: How long before its end a token is replaced: a tenth of its life, or this if that is less.
 _EARLY_S: Final = 60.0

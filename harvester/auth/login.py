@@ -10,7 +10,6 @@ durable before success is said, in the token file, which only its owner may read
 import secrets as random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
 from urllib.parse import parse_qsl, urlsplit
@@ -32,6 +31,7 @@ from harvester.errors import ConfigError, Interrupted, PageRefused
 from harvester.http import Request, Response, Transport, Watch
 from harvester.model import as_text, parse
 from harvester.page import Field, as_float
+from harvester.values import dataclass
 
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _DEVICE_FIELDS: Final = tuple(

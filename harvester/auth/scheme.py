@@ -9,7 +9,7 @@ at once, and writes a replaced refresh token down.
 import base64
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from harvester.auth.token_answers import failure, fields_of, server_message
@@ -19,6 +19,7 @@ from harvester.http import Credentials, Request, Response
 from harvester.model import Scope, render
 from harvester.page import Field
 from harvester.security import is_secret_name
+from harvester.values import dataclass
 
 Options = TypeVar("Options", bound=AuthOptions | None)
 Renewing = TypeVar("Renewing", bound=RenewableOptions)

@@ -14,7 +14,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from harvester.descriptors import open_file
 from harvester.errors import DataRefused, DiskError, Interrupted, PageRejected
 from harvester.store import TOKENS_LOCK as LOCK
 from harvester.store import DurableFile, disk_errors, make_folder, reading, remove_temporary
+from harvester.values import dataclass
 
 _PRIVATE: Final = 0o600
 _MOST_OTHERS: Final = 7

@@ -10,7 +10,6 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +32,7 @@ from harvester.terminal import (
     say,
     stderr_columns,
 )
+from harvester.values import dataclass
 
 _FILE: Final = "twitter_search_all.yaml"
 _TOKEN: Final = "demo-token"  # noqa: S105 - opens nothing but the emulator

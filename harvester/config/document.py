@@ -4,11 +4,12 @@ Beside the tree stands a map from each value's path to its `Place`, so that whoe
 the tree later can name the file and line.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import Problem
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from harvester.config.resource import Resource
 from harvester.config.variables import is_free_header, renewable
 from harvester.config.wording import listed
 from harvester.security import is_secret_name
+from harvester.values import dataclass
 
 #: The keys of a resource that shape its requests, or say what in a page is a record.
 _SHAPING: Final = (

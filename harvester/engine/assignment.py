@@ -4,11 +4,12 @@ Locks, sockets, clocks and credentials are made where the assignment runs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from harvester.config import Config
 from harvester.model import Partition
 from harvester.store import Fingerprints, Header
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
@@ -62,6 +62,7 @@ from harvester.model import Partition
 from harvester.paging import Endpoint, Recognition
 from harvester.planning import ServerClock
 from harvester.store import Checkpoint, Entry, Fingerprints, Part, Store, part_suffix
+from harvester.values import dataclass
 
 _BYTES_EVENT_S: Final = 0.1  # how often an event tells of a page on its way
 _LOOK_AGAIN_S: Final = 1.0  # how often a retry that waits for its budget looks whether there is one

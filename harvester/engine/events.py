@@ -7,11 +7,12 @@ and comes out of `harvest` as it is; what was committed stays, and the same call
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from harvester.model import Doubt, Partition
 from harvester.store import Checkpoint, Entry
+from harvester.values import dataclass
 
 
 def _now() -> datetime:

@@ -10,7 +10,7 @@ and what they take note of, which their `WaitingPolicy` says, and how they read 
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from harvester.errors import AttemptFailed, CredentialsRefused, RunStopped
 from harvester.http import Cookies, Credentials, Request, Response, Transport, Watch
 from harvester.model import Partition
 from harvester.paging import Endpoint
+from harvester.values import dataclass
 
 _MOST_RENEWALS: Final = 3  # of credentials, for one page
 

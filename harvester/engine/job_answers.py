@@ -6,7 +6,7 @@ answer streams by; only one that names files is held, up to a limit.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from harvester.http import Response, server_wait
 from harvester.model import is_met, parse
 from harvester.page import Came, Field, JsonPages, Take, is_supported, iter_elements, tee
 from harvester.paging import BodyTexts, judge
+from harvester.values import dataclass
 
 _ID: Final = "job.id"
 _URLS: Final = "job.urls"

@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from harvester.page import format_of
 from harvester.paging import TOTAL, Done, paginator_of
 from harvester.patterns import pattern
 from harvester.store import Checkpoint, Part, decoded_chunks, part_suffix
+from harvester.values import dataclass
 
 _ATTEMPTS: Final = 3
 #: How many records full pages have, mostly.

@@ -7,7 +7,6 @@ whole, the JSON complete, no rule or limit stood against it, and it looked as de
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -73,6 +72,7 @@ from harvester.paging import (
     paginator_of,
 )
 from harvester.store import LED, Checkpoint, Part, decoded_chunks
+from harvester.values import dataclass
 
 _RECORDS: Final = "records"
 _SCALAR_CHARS: Final = 60

@@ -8,13 +8,14 @@ Then `Commits` make it part of the harvest. A line that has no page is a result 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple, Self
 
 from harvester.http import Request
 from harvester.page import Sight
 from harvester.paging import Done, Page, Paginator
 from harvester.store import Checkpoint, Entry, Part
+from harvester.values import dataclass
 
 _NOTHING_CAME: Final = Checkpoint()
 

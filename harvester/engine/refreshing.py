@@ -7,7 +7,6 @@ any other. Memory holds one line of the journal.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from harvester.page import format_of
 from harvester.paging import paginator_of
 from harvester.patterns import pattern
 from harvester.store import SPLIT, Checkpoint, Entry, Store, folder_of, pages_of
+from harvester.values import dataclass
 
 NOT_MODIFIED: Final = 304
 #: The field of a line whose page the server had not changed.

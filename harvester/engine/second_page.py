@@ -7,7 +7,6 @@ same record, as `init` compares them; and what the first page claims is held aga
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from harvester.paging import (
     shared,
 )
 from harvester.store import decoded_chunks
+from harvester.values import dataclass
 
 _MOST_RECORDS: Final = 2000
 _MOST_BYTES: Final = 16 << 20

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +22,7 @@ from harvester.paging import Endpoint
 from harvester.patterns import pattern
 from harvester.planning import CountedWindows
 from harvester.security import Origin, Origins, Secrets, is_secret_name, origin_of, written_in
+from harvester.values import dataclass
 
 #: A URL whose host the user spelled out, rather than one that partition values or cursors make.
 _SPELLED_OUT: Final = pattern(r"https?://[^/?#{}\s]+(?=[/?#]|$)", re.IGNORECASE)

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from harvester.export.steps import OnStep
 from harvester.export.superseded import refuse_hidden
 from harvester.export.targets import WRITERS, refuse_missing
 from harvester.store import Asked, Store, disk_errors
+from harvester.values import dataclass
 
 _MOST_NAMED: Final = 3
 

@@ -6,13 +6,13 @@ within them, so what the first pass finds out about a chunk holds in the second 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from harvester.export.choice import Chooser
 from harvester.export.columns import Row
 from harvester.export.values import values_of
 from harvester.page import Record
+from harvester.values import dataclass
 
 #: Of a block: a columnar reader takes some milliseconds to begin (2 MiB: a quarter slower).
 BLOCK_BYTES: Final = 8 * 1024 * 1024

@@ -15,7 +15,7 @@ server wrote it, and is told with how many there are. Values of partitions are n
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, assert_never
@@ -35,6 +35,7 @@ from harvester.export.columns import (
 from harvester.export.survey import INT64
 from harvester.export.text_kinds import TextKind, instant_of, is_double, kind_of
 from harvester.export.values import values_of
+from harvester.values import dataclass
 
 _DIGITS: Final = 38
 _NUMBERS: Final = (TextKind.INTEGER, TextKind.DECIMAL, TextKind.EXPONENT)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from harvester.export.values import json_text, sound, value_of
 from harvester.model import Every, Key, parse
 from harvester.model import Path as JSONPath
 from harvester.page import Record
+from harvester.values import dataclass
 
 _NULL: Final = b"null"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -16,12 +16,13 @@ JSON text within a LIST or STRUCT is of the type JSON in DuckDB, and a plain str
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, assert_never
 
 from harvester.errors import ConfigError
 from harvester.export.survey import Kind, Shape
+from harvester.values import dataclass
 
 #: The column of records that are no objects, or of all of them, folded.
 VALUE: Final = "value"

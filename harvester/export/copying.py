@@ -7,7 +7,6 @@ that are there *must* be those of the source, else nothing is written.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import DataRefused
@@ -25,6 +24,7 @@ from harvester.store import (
     read_asked,
     store_at,
 )
+from harvester.values import dataclass
 
 #: What of two lines may differ: where a page lies, and what the disk has of it.
 _OWN: Final = {"part": None, "safe": None}

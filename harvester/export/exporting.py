@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from harvester.export.steps import OnStep
 from harvester.export.targets import WRITERS, refuse_missing, writer_for
 from harvester.export.writer import Writer
 from harvester.store import Place, disk_errors, read_asked, store_at
+from harvester.values import dataclass
 
 PREFIX: Final = "_"
 

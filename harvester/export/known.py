@@ -4,12 +4,13 @@ The columns of what is appended follow from all records, those that were written
 without a second look at these.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
 from harvester.export.casting import Tally
 from harvester.export.survey import Kind, Shape
 from harvester.export.text_kinds import TextKind
+from harvester.values import dataclass
 
 
 @dataclass(slots=True)

@@ -9,12 +9,13 @@ repaired or lost: the digest no longer fits, and what was written is not what th
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.errors import ConfigError, DataRefused
 from harvester.export.known import Known, known_from
 from harvester.store import Entry
+from harvester.values import dataclass
 
 FORMAT: Final = 1
 

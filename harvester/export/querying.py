@@ -13,7 +13,6 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from harvester.export.choice import Choice
 from harvester.export.rows import ResourceRows
 from harvester.export.snapshot import Snapshot, chosen
 from harvester.store import read_asked
+from harvester.values import dataclass
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,7 +6,6 @@ chain of cursors may begin again. So the pages are noted once, in a file, and me
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from harvester.page import Record, format_of
 from harvester.planning import Lists
 from harvester.results import planned
 from harvester.store import Asked, Place, decoded, folder_of, pages_of, store_at
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

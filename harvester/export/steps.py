@@ -1,7 +1,8 @@
 """Reports how far an export has come, to the caller's callback."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

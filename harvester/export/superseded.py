@@ -5,7 +5,6 @@ a type says no more (JSON), the text of the value counts. A row without a value 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from harvester.export.duckdb_file import disk_errors_of, settings
 from harvester.export.repeats import key_path
 from harvester.export.sql import sql_name, sql_text
 from harvester.model import Key
+from harvester.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

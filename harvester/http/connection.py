@@ -17,7 +17,6 @@ import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -27,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from harvester.errors import Interrupted, PageRefused, PageRejected
 from harvester.http import headers
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: What one `recv` may bring: fewer system calls than 64 KiB, no page of memory to speak of.
 CHUNK_BYTES: Final = 256 * 1024

@@ -9,12 +9,12 @@ port, no sub-domains), and only where the YAML itself names that origin.
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 from harvester.security import Origin, origin_of
+from harvester.values import dataclass
 
 _MOST: Final = 50  # cookies of one session, as RFC 6265 section 6.1 has it for a domain
 _MOST_CHARS: Final = 4096

@@ -11,7 +11,7 @@ a signature, a proxy, a connection that is not open. What is sent is the same to
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from urllib3.util.connection import is_connection_dropped
@@ -19,6 +19,7 @@ from urllib3.util.connection import is_connection_dropped
 from harvester.http.connection import StrictResponse
 from harvester.http.request import Request
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: What requests and urllib3 leave as it is of a path and a query: no fragment, nothing to encode,
 #: nothing encoded that need not be, and no segment of dots.

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from harvester.config import Budget
 from harvester.http.pace import Pace
 from harvester.http.recent_requests import SHARED, History, Recent, Ring
 from harvester.model import seconds_in
+from harvester.values import dataclass
 
 USED_UP: Final = "the server's rate limit is used up"
 #: Why requests wait that the server did not refuse, but would.

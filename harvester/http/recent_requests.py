@@ -13,7 +13,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -21,6 +21,7 @@ from typing import Final, Protocol, Self
 from harvester.config import Budget
 from harvester.descriptors import open_file, without_waiting, write_at
 from harvester.store import DurableFile, disk_errors, remove_temporary
+from harvester.values import dataclass
 
 NAME: Final = ".request_times"
 #: The scope of the budgets of the client, which every resource shares.

@@ -1,8 +1,10 @@
 """Request as it is sent, and the credentials that go with it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from harvester.values import dataclass
 
 
 class Signature:

@@ -8,11 +8,12 @@ more than what is left of the deadline ends the partition, resumably, instead of
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from harvester.config import Retry
 from harvester.errors import AttemptFailed, PageRejected
+from harvester.values import dataclass
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

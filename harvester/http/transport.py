@@ -12,7 +12,7 @@ libraries raise becomes one of `PageRejected`, `ConnectionDropped` and `PageRefu
 import contextlib
 import http.client
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin
@@ -40,6 +40,7 @@ from harvester.http.kept_alive import KeptAlive
 from harvester.http.reachability import origin_in
 from harvester.http.request import Request, Signature
 from harvester.security import origin_of
+from harvester.values import dataclass
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS: Final = 5

@@ -7,12 +7,13 @@ written out, become variables of the environment.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.importer.outcome import Group, Stream, UnsaidError
 from harvester.patterns import pattern
 from harvester.security import is_secret_name
+from harvester.values import dataclass
 
 _STORED: Final = pattern(r"dlt\.(?:secrets|config)(?:\.value|\[['\"]([^'\"]+)['\"]\])")
 _PARENT: Final = pattern(r"\{resources\.([^.{}]+)\.([^{}]+)\}")

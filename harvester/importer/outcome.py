@@ -1,8 +1,9 @@
 """Result of an import: the files written, and each stream with what is missing of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from harvester.values import dataclass
 
 
 class UnsaidError(Exception):

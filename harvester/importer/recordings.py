@@ -6,7 +6,7 @@ looks at a first page. A comment in the YAML says what the paginator goes by.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from harvester.errors import ConfigError
 from harvester.importer.outcome import Group, Stream
 from harvester.patterns import pattern
 from harvester.scaffold import Ask, Recorded, mark, recorded
+from harvester.values import dataclass
 
 #: Last parts of paths whose POST asks and changes nothing.
 _READS: Final = pattern(

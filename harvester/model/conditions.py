@@ -1,11 +1,11 @@
 """Compares a value with one operand, as rules for responses and choices among parents do."""
 
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from harvester.model.jsonpath import find, parse
 from harvester.model.templates import as_text
+from harvester.values import dataclass
 
 Operator = Literal["equals", "not_equals", "in", "matches", "exists"]
 

@@ -7,10 +7,11 @@ is: never once a partition, always as one line for each kind, with a count and a
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from harvester.errors import PageRefused
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

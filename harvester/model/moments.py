@@ -7,13 +7,13 @@ is an epoch or an id, the numbers beside it must say (`is_time_like`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: Clocks differ, and a time without a zone may be up to 14 hours ahead.
 LEEWAY: Final = timedelta(days=1)

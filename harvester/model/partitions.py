@@ -8,7 +8,7 @@ knows its length without listing, so that a plan of ten million windows costs no
 import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -21,6 +21,7 @@ from harvester.model.stretches import Prefixes, Stretches
 from harvester.model.templates import as_text
 from harvester.model.time_windows import OpenWindows, Windows, open_windows, window_count, windows
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _LEVEL_BYTES: Final = 200  # file systems take 255; temporary names and copies need some room
 _HASH_DIGITS: Final = 16

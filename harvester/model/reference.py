@@ -6,11 +6,11 @@ for is known when a request is made (`templates`).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from harvester.model.variables import TYPES
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Final = pattern(rf"({_NAME})(?:\.({_NAME}))?(?::(.*))?", re.DOTALL)

@@ -1,7 +1,8 @@
 """Segments that a path is made of, and the error of a text that is no path."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from harvester.values import dataclass
 
 
 class JSONPathError(ValueError):

@@ -5,12 +5,13 @@ machine finds the same without asking another, and values that are added behind 
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Self
 from zlib import crc32
 
 from harvester.model.partitions import Partition
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 MOST_SHARDS: Final = 100_000
 _WRITTEN: Final = pattern(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)

@@ -6,10 +6,10 @@ into the request, and where an answer is above the API's cap, smaller ones take 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _LABEL: Final = pattern(r"(-?[0-9]{1,30})_(-?[0-9]{1,30})", re.ASCII)
 

@@ -13,7 +13,7 @@ know where strings may hide. Keys of mappings are names, not templates.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -31,6 +31,7 @@ from harvester.model.reference import (
 from harvester.model.stretches import Stretch
 from harvester.model.variables import TYPES, typed
 from harvester.model.window import WINDOW_ATTRIBUTES, Window, formatted, iso
+from harvester.values import dataclass
 
 
 class _Absent(Enum):

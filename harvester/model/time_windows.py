@@ -8,12 +8,13 @@ the same whichever day the plan is made: a later run adds windows and moves none
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from harvester.model.stretches import Split
 from harvester.model.window import Window
+from harvester.values import dataclass
 
 #: What two clocks that are kept right may differ by, so that the server's is not before the end.
 _APART: Final = timedelta(seconds=2)

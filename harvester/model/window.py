@@ -3,9 +3,10 @@
 A time without a zone is UTC, never the machine's.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from harvester.values import dataclass
 
 WINDOW_ATTRIBUTES: Final = ("start", "end", "last")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

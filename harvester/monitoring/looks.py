@@ -1,11 +1,11 @@
 """Decides from outside whether a harvest is well, for `healthcheck`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harvester.model import duration
 from harvester.results import status, under_way
+from harvester.values import dataclass
 
 #: After how long without a page a run counts as stalled, unless something else is said.
 WELL_AFTER_S: Final = 3600.0

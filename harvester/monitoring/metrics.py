@@ -7,12 +7,12 @@ name of the harvest; counters are those of the run and begin again with the next
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harvester import __version__
 from harvester.results import RunNote, Summary
+from harvester.values import dataclass
 
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 

@@ -8,7 +8,7 @@ unless it turns out to be the one taken.
 import enum
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from functools import cached_property
 from types import NoneType
@@ -18,6 +18,7 @@ from harvester.errors import PageRefused
 from harvester.model import Horizon, Path, Side, canonical
 from harvester.page.portions import LONE_SURROGATE
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: No value has come yet; None is a value.
 NOTHING: Final = object()

@@ -13,7 +13,6 @@ a comment, and headers beyond 32,768 bytes (measured).
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from isal import isal_zlib
@@ -21,6 +20,7 @@ from isal import isal_zlib
 from harvester.config import Limits
 from harvester.errors import PageRefused, PageRejected
 from harvester.page.packing import unpacked
+from harvester.values import dataclass
 
 #: The most that one inflate call may give, so that a bomb is met in small pieces.
 PIECE_BYTES: Final = 128 * 1024

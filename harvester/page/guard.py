@@ -11,11 +11,11 @@ one. In plain Python this runs at about 800 MB/s, against 60-80 for the parser.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import NotJSON, PageRefused
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: Above this the parser kills the process, whatever the configuration says.
 _MOST_NUMBER_CHARS: Final = 4300

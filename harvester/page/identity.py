@@ -9,7 +9,6 @@ hash of the first record's key, one of all of them in any order, and the smalles
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -20,6 +19,7 @@ from harvester.model import JSONPathError, Path, parse
 from harvester.page.keys import Keys, Record, guess
 from harvester.page.records import iter_batches
 from harvester.page.sketch import ALL, Sketch
+from harvester.values import dataclass
 
 _HEAD_BYTES: Final = 64 * 1024
 #: So much of a page may pass without a record's end before it is no longer looked for: memory holds

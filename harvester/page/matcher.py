@@ -6,7 +6,7 @@ but the fields: memory does not grow with the page.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -18,6 +18,7 @@ from harvester.page.namesakes import EACH
 from harvester.page.record_reader import Reader, record_reader
 from harvester.page.record_types import Wanted
 from harvester.page.scanner import Spare
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ shows what was meant has just come.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import DataRefused
 from harvester.model import Key, canonical
 from harvester.page.records import iter_places
+from harvester.values import dataclass
 
 _LEVELS: Final = 3
 _MOST_NAMED: Final = 12

@@ -12,7 +12,6 @@ however the bytes are cut, and *must* hold no more of a page than one of its rec
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from harvester.config import FormatOptions, Limits
@@ -22,6 +21,7 @@ from harvester.page.outline import Shape, shape_of
 from harvester.page.page_walk import Record
 from harvester.page.records import iter_batches, iter_elements, iter_lines, lone
 from harvester.page.records import without_records as beside_records
+from harvester.values import dataclass
 
 Options = TypeVar("Options", bound=FormatOptions)
 

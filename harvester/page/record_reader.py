@@ -12,7 +12,6 @@ character) is a doubt: the window goes to the parser.
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from harvester.page.record_types import (
     parts_of,
     record_type,
 )
+from harvester.values import dataclass
 
 _UNREAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _MOST_READERS: Final = 64

@@ -12,7 +12,7 @@ only the second value is left:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from itertools import chain
 from operator import attrgetter
@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from harvester.page.namesakes import ABSENT, EACH, Names, is_unsafe, sayings
+from harvester.values import dataclass
 
 _SCALARS: Final = frozenset((str, int, Decimal, bool, type(None)))
 

@@ -37,7 +37,6 @@ the same rules; no byte is looked at more often than a few times; memory holds a
 """
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.config import Limits
@@ -56,6 +55,7 @@ from harvester.page.guard import Block, Guard, first_outside, last_outside, outl
 from harvester.page.portions import Portions
 from harvester.page.utf8 import UTF8Check
 from harvester.page.windows import WINDOW, Windows, window
+from harvester.values import dataclass
 
 #: The parser is given this much at first, until it is known whether the rest is worth its while;
 #: twice as much each time that it was.

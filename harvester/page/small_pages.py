@@ -16,7 +16,6 @@ looked for in what is left without the records, in none of which a field ends:
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -34,6 +33,7 @@ from harvester.page.matcher import Field
 from harvester.page.utf8 import UTF8Check
 from harvester.page.windows import Window
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: The largest page that is held: what one call of the inflater gives.
 MOST_BYTES: Final = 128 * 1024

@@ -8,13 +8,13 @@ others would refuse for its strings, numbers, brackets or depth.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from harvester.page.array_validator import proven
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: What is proven at once: all of a chunk, and few enough to stay in a core's cache.
 WINDOW: Final = 256 * 1024

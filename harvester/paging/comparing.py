@@ -8,10 +8,10 @@ each record and speaks most for the pages being the same: what is doubtful prove
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from harvester.paging.signs import plain
+from harvester.values import dataclass
 
 #: Members that make a record the same record, the surest first; then any that ends in `id`.
 _KEYS: Final = ("id", "uuid", "guid", "key", "objectid", "sha", "hash", "urn", "doi", "oid", "pk")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
@@ -28,6 +28,7 @@ from harvester.paging.paginators import paginator_of
 from harvester.paging.request_parts import RequestParts, pairs, with_params
 from harvester.patterns import pattern
 from harvester.security import Origins, Secrets, resolve
+from harvester.values import dataclass
 
 #: What a value may keep in a path: RFC 3986's pchar and the slash, so `owner/name` is two levels.
 _PATH_SAFE: Final = "/:@!$&'()*+,;=~"

@@ -1,10 +1,10 @@
 """Parses the Link header (RFC 8288), as far as a next page is found in it. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import PageRefused
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 # Neither ever gives back what it has matched: the time grows with the header's length only.
 _LINK: Final = pattern(r"[\s,]*<([^<>]*)>")

@@ -10,7 +10,6 @@ empty page ends only where nothing says more; what totals prove is in `totals`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from harvester.config import PagingOptions, Resource
@@ -21,6 +20,7 @@ from harvester.paging.page_fields import HAS_MORE, LAST_PAGE, RESTART, STOP, TOT
 from harvester.paging.request_parts import CursorPlaces, RequestParts
 from harvester.paging.signs import flag, total_in, written
 from harvester.store import Checkpoint
+from harvester.values import dataclass
 
 #: The values that say that there is no cursor.
 NO_CURSOR: Final[tuple[Any, ...]] = (None, "", "null", {}, [])

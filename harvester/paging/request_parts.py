@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from harvester.errors import PageRefused
 from harvester.model import Key, as_text, parse
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ published connectors; how they are written (`totalCount`, `total_count`) does no
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from harvester.model import Key, parse
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 Unit = Literal["records", "pages"]
 

@@ -7,7 +7,6 @@ compared with what came.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from harvester.page import as_number
 from harvester.paging.paginator import Paginator
 from harvester.paging.signs import Unit, unit_of, unit_of_header
 from harvester.store import CAPPED, Checkpoint
+from harvester.values import dataclass
 
 #: Ends that somebody asked for, at which there is nothing to compare.
 _ASKED_FOR: Final = ("maximum_reached", "ignored", "stop_before", CAPPED)

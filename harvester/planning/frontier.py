@@ -13,13 +13,13 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Self
 
 from harvester.errors import DiskError
 from harvester.model import as_text
+from harvester.values import dataclass
 
 _FORMAT: Final = 1
 _WAIT_S: Final = 60

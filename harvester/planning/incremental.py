@@ -7,7 +7,7 @@ with can be read off its folder for as long as the harvest lives.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -36,6 +36,7 @@ from harvester.store import (
     pages_of,
     store_at,
 )
+from harvester.values import dataclass
 
 KEY: Final = "run"
 

@@ -12,7 +12,6 @@ import csv
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, assert_never
@@ -48,6 +47,7 @@ from harvester.store import (
     pages_of,
     store_at,
 )
+from harvester.values import dataclass
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 

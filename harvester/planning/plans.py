@@ -6,7 +6,6 @@ folder has no children yet, and first runs only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -31,6 +30,7 @@ from harvester.planning.partition_values import outside_values
 from harvester.planning.split_partitions import parts_of, with_parts
 from harvester.security import Secrets
 from harvester.store import Place, folder_of, is_done, is_usable, read_asked, store_at
+from harvester.values import dataclass
 
 
 def plan(

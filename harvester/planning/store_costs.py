@@ -5,10 +5,10 @@ segments, and so on. Nothing is listed or read while pages come.
 """
 
 import os
-from dataclasses import dataclass
 from typing import Any, Final
 
 from harvester.model import url_of
+from harvester.values import dataclass
 
 #: Puts for each page of a long partition: its part, and its share of the segments.
 PUTS_PER_PAGE: Final = 1 + 1 / 100 + 1 / 1_000 + 1 / 10_000 + 1 / 100_000

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from harvester.store import (
     remove_temporary,
     sound,
 )
+from harvester.values import dataclass
 
 #: What a file is called that was taken out of the harvest, and kept.
 DAMAGED: Final = ".damaged"

@@ -7,7 +7,6 @@ folder is put aside, whole, into `.aside` of the harvest's folder.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +30,7 @@ from harvester.store import (
     prepare,
     store_at,
 )
+from harvester.values import dataclass
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ it, or the chain would not fit any more, nothing is changed, and the partition m
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ from harvester.store import (
     remove_temporary,
     store_at,
 )
+from harvester.values import dataclass
 
 #: More are counted, not listed.
 _MOST_LISTED: Final = 1000

@@ -8,10 +8,12 @@ with the values there taken out.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import combinations
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from harvester.values import dataclass
 
 _MASK: Final = "***"
 #: Each name more doubles the look-ups; a harvest has one or two.

@@ -9,7 +9,6 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from harvester.config import Hmac, Resource
@@ -32,6 +31,7 @@ from harvester.store import (
     read_asked,
     store_at,
 )
+from harvester.values import dataclass
 
 _CACHE_KIB: Final = 8 * 1024
 _MOST_LIKE: Final = 2000  # pages looked at for what comes near a request

@@ -1,7 +1,7 @@
 """Makes up the answers of a job's API, of which the journal kept only what was taken from them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from harvester.model import Every, Key, parse
 from harvester.replay.answers import both, met, put
 from harvester.replay.links import is_absolute
 from harvester.store import JOB_EMPTY, JOB_MADE, JOB_READY, Entry
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ each two neighbours become one.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Generic, Protocol, Self, TypeVar
+
+from harvester.values import dataclass
 
 _PER_DECADE: Final = 16  # a bucket is 15 % wide: closer than latencies are ever told
 _LEAST: Final = 1e-4

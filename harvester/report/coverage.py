@@ -7,7 +7,7 @@ are bounded, whatever the plan holds; what goes beyond is summed up, and named s
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -16,6 +16,7 @@ from harvester.config import Resource
 from harvester.model import Partition, Range, Window, Windows, windows
 from harvester.planning import KEY as RUN
 from harvester.report.bins import Bins
+from harvester.values import dataclass
 
 MOST_ROWS: Final = 8
 MOST_BINS: Final = 120

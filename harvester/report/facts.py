@@ -7,7 +7,7 @@ bins, histograms, the first of a list with the count of the rest. Reads only, be
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ from harvester.store import (
     read_asked,
     store_at,
 )
+from harvester.values import dataclass
 
 MOST_LISTED: Final = 2000  # partitions in the table
 MOST_CLAIMS: Final = 100

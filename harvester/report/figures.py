@@ -4,7 +4,7 @@ A chart is drawn twice, across the page and for a phone, since its words must no
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from harvester.report.bins import Histogram
 from harvester.report.coverage import HOLES, OTHERS, Bar, Coverage, Covered, State
 from harvester.report.facts import MOST_TRIES, Facts
 from harvester.report.specs import HALF, NARROW, WIDE, Axis, Row, Spec
+from harvester.values import dataclass
 
 Draw = Callable[[int], Spec]
 

@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,6 +23,7 @@ from harvester.report.coverage import State
 from harvester.report.facts import Facts
 from harvester.report.figures import SHAPES, Figure
 from harvester.results import FieldChange, FieldDrift, kind_of
+from harvester.values import dataclass
 
 #: How a file of ours begins: `report` overwrites no other.
 MARK: Final = "<!doctype html>\n<!-- harvester report -->"

@@ -7,8 +7,9 @@ to a screen reader, is its `tip`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from harvester.values import dataclass
 
 Spec = dict[str, Any]
 Row = Mapping[str, Any]

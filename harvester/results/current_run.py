@@ -6,13 +6,13 @@ own note.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harvester.results.run_note import RunNote
 from harvester.store import LOCK, holder
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import os
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from harvester.page import Keys, digest, parsed_keys
 from harvester.planning import partition_records
 from harvester.results.state import planned
 from harvester.store import Place, disk_errors, read_asked
+from harvester.values import dataclass
 
 _BATCH: Final = 1000  # records whose keys are read at once
 _DIGEST: Final = 16

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
+
+from harvester.values import dataclass
 
 _MOST_FIELDS: Final = 5_000
 _MOST_DEPTH: Final = 8

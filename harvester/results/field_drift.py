@@ -4,7 +4,7 @@ No key is needed for that, and nothing is kept of a record but the names and kin
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
@@ -14,6 +14,7 @@ from harvester.model import Partition
 from harvester.planning import partition_records
 from harvester.results.drift import Drift
 from harvester.store import Store, folder_of, generations_of
+from harvester.values import dataclass
 
 #: Records of each generation that are looked into, of one resource.
 MOST_LOOKED_INTO: Final = 100_000

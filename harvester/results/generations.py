@@ -9,7 +9,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -21,6 +21,7 @@ from harvester.planning import partition_records
 from harvester.results.drift import Drift
 from harvester.results.state import planned
 from harvester.store import Asked, Place, Store, folder_of, generations_of, read_asked, store_at
+from harvester.values import dataclass
 
 _BATCH: Final = 1000
 _TABLE: Final = "CREATE TABLE former (key BLOB PRIMARY KEY, record BLOB, seen INTEGER)"

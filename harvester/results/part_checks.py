@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
@@ -11,6 +10,7 @@ from harvester.errors import AttemptFailed, DataRefused
 from harvester.model import Key
 from harvester.page import Field, Take, format_of
 from harvester.store import Entry, Store, decoded, part_suffix
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Final, Self
 
 from harvester.descriptors import open_file
 from harvester.errors import DataRefused
 from harvester.store import reading
+from harvester.values import dataclass
 
 NOTE: Final = ".run.json"
 _LARGEST: Final = 4 << 20

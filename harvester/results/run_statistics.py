@@ -5,10 +5,11 @@ these are the least there was, never a truth to go by.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Self, TypeVar
 
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: More kinds than this are counted as one: servers may say something else each time.
 MOST_KINDS: Final = 40

@@ -1,7 +1,7 @@
 """Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -32,6 +32,7 @@ from harvester.store import (
     read_asked,
     store_at,
 )
+from harvester.values import dataclass
 
 #: More problems than this are counted, not listed.
 MOST_PROBLEMS: Final = 1000

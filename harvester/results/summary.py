@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Final
 
 from harvester.errors import HarvesterError, Interrupted, PartitionFailed, RunStopped
 from harvester.model import DoubtGroup, Shard, number
 from harvester.store import Checkpoint
+from harvester.values import dataclass
 
 #: More failures than this are counted, not kept: there may be a million partitions.
 MOST_FAILURES: Final = 1000

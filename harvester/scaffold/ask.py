@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from harvester.errors import ConfigError
 from harvester.patterns import pattern
 from harvester.scaffold.variables import mapped, shown
+from harvester.values import dataclass
 
 Pairs = tuple[tuple[str, str], ...]
 

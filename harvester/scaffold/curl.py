@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from harvester.scaffold.curl_options import (
     USUAL_JSON,
 )
 from harvester.scaffold.variables import quoted
+from harvester.values import dataclass
 
 _OURS: Final = "; take it out (harvester's own options go before the word curl)"
 

@@ -6,7 +6,7 @@ believed without, where no request is left or the first page is the last. At mos
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from harvester.config import Config
@@ -33,6 +33,7 @@ from harvester.scaffold.names import COUNTING, TOTALS, plain
 from harvester.scaffold.probing import MOST_REQUESTS, OutOfRequests, Probe, Proof
 from harvester.scaffold.trying import UNSORTED, Trial, by_server
 from harvester.scaffold.writing import yaml_text
+from harvester.values import dataclass
 
 
 class NoFirstPage(AttemptFailed):

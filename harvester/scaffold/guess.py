@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from harvester.paging import more_than
@@ -10,6 +10,7 @@ from harvester.scaffold import names
 from harvester.scaffold.ask import Ask
 from harvester.scaffold.looking import Records, Sample, first_named, keys_text, scalars, signs_of
 from harvester.scaffold.names import plain
+from harvester.values import dataclass
 
 _ROUND: Final = frozenset({5, 10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60, 64, 75, 80, 90, 96})
 

@@ -7,7 +7,7 @@ environment, which a shell has put into the line.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from harvester.patterns import pattern
@@ -16,6 +16,7 @@ from harvester.scaffold.curl import basic_login
 from harvester.scaffold.shapes import SHAPES, cookie_parts, in_url, is_random, without_secrets
 from harvester.scaffold.variables import mark, names
 from harvester.security import is_secret_name
+from harvester.values import dataclass
 
 #: Names that hold a secret wherever they end a header's or parameter's.
 _TOLD: Final = pattern(

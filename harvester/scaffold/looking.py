@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.model import Every, Key, Path, Segment, canonical, find, fit, one_line
 from harvester.paging import Sign, envelope, of_body, of_headers
 from harvester.scaffold import names
 from harvester.scaffold.names import plain
+from harvester.values import dataclass
 
 _DEEPEST: Final = 5
 _LONGEST_ERROR: Final = 300

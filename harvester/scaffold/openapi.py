@@ -9,7 +9,7 @@ page made up from the response's schema (`made_up`) stands in for one where noth
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -20,6 +20,7 @@ from harvester.scaffold.ask import Ask
 from harvester.scaffold.declaring import api_word
 from harvester.scaffold.names import RECORDS, plain
 from harvester.scaffold.variables import mapped, mark, unmarked
+from harvester.values import dataclass
 
 _DEEPEST: Final = 12
 #: An example's bounds: values in all and in one item of an array, how often one reference is

@@ -9,7 +9,7 @@ which a harvest never does: `_LIMITS` keep them small.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ from harvester.paging import (
     shared,
 )
 from harvester.scaffold.looking import Sample, said_no, values_at
+from harvester.values import dataclass
 
 MOST_REQUESTS: Final = 12
 _MOST_TRIES: Final = 3

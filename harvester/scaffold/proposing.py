@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.config import parse_config
@@ -19,6 +19,7 @@ from harvester.scaffold.spans import Span, span_of, told_of, windowed
 from harvester.scaffold.variables import names
 from harvester.scaffold.writing import wrapped, yaml_text
 from harvester.security import Secrets
+from harvester.values import dataclass
 
 _NAME: Final = pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _LONGEST_NAME: Final = 60

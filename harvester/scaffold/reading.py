@@ -1,7 +1,6 @@
 """Reads what was given on the command line (a curl line, a URL, OpenAPI) as requests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from harvester.scaffold.shell import literal, words
 from harvester.scaffold.variables import unmarked
 from harvester.scaffold.windows import cmd_words, is_cmd, refuse_others
 from harvester.scaffold.writing import yaml_text
+from harvester.values import dataclass
 
 _LARGEST_DOCUMENT: Final = 64 << 20
 _DOCUMENTS: Final = (".json", ".yaml", ".yml")

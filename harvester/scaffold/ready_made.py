@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from harvester.config import parse_config, read, references_in, unknown
 from harvester.errors import ConfigError
 from harvester.model import file_of
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _EDITOR_LINE: Final = "# yaml-language-server:"
 _OWN_HOST: Final = pattern(r"https?://[^/\s\"]*\bexample\b")

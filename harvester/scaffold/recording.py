@@ -4,13 +4,14 @@ Secrets become variables, and the page says where its records are and how it goe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from harvester.scaffold.ask import Ask
 from harvester.scaffold.deciding import decide_offline
 from harvester.scaffold.declaring import client_of, resource_of
 from harvester.scaffold.hiding import hide
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from harvester.scaffold.ask import Ask
 from harvester.scaffold.names import plain, table
+from harvester.values import dataclass
 
 
 def _names(text: str) -> frozenset[str]:

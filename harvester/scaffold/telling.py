@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from harvester.scaffold.spans import hints, span_of, told_of
 from harvester.scaffold.variables import shown
 from harvester.scaffold.writing import Key, wrapped
 from harvester.security import Secrets
+from harvester.values import dataclass
 
 _MOST_KEYS: Final = 12
 _LONGEST_KEY: Final = 40

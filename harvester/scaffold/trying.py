@@ -7,7 +7,7 @@ page that was seen.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from harvester.config import Config
@@ -19,6 +19,7 @@ from harvester.scaffold.declaring import last_word
 from harvester.scaffold.guess import Guess, page_size, places
 from harvester.scaffold.looking import Records, Sample, records_in, said_no, values_at
 from harvester.scaffold.probing import OutOfRequests, Probe, Proof
+from harvester.values import dataclass
 
 UNSORTED: Final = (
     "the list is not sorted, or moves while it is read; add the API's parameter for a fixed order "

@@ -5,13 +5,13 @@ page it stood on: a link chain cannot walk away from where the user pointed the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from harvester.errors import PageRefused
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: Nearly all pages of a partition are asked for at one URL, but for its query.
 _REMEMBERED: Final = 64

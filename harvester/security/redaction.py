@@ -20,7 +20,6 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -36,6 +35,7 @@ from harvester.security.encodings import (
     reversible,
     without_cut,
 )
+from harvester.values import dataclass
 
 #: Shorter values are no secrets, and taking them out would garble what remains.
 SHORTEST: Final = 4

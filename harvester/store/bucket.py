@@ -5,11 +5,11 @@ Azure, Google and memory. It repeats what may be repeated by itself. No credenti
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from harvester.errors import ConfigError, DiskError
 from harvester.store.clients import client_of
+from harvester.values import dataclass
 
 Got = TypeVar("Got")
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import cast
 
 from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

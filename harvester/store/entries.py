@@ -8,7 +8,6 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from isal import igzip, isal_zlib
 
 from harvester.model import Doubt
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 FORMAT: Final = 1
 #: The reason of a line by which the chain of cursors begins again.

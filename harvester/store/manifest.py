@@ -8,7 +8,7 @@ is accepted on purpose. What is compared, and what may change freely, is in `que
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from harvester.store.journal_lines import refuse_later_formats
 from harvester.store.local import ASIDE, LocalStore
 from harvester.store.opening import Place, store_at
 from harvester.store.parts import json_document
+from harvester.values import dataclass
 
 __all__ = [
     "ASIDE",

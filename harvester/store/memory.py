@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from harvester.store.contract import OnEntry
 from harvester.store.counting import entries_in
 from harvester.store.entries import Checkpoint, Entry, Header
 from harvester.store.parts import JSON_SUFFIX, Part
+from harvester.values import dataclass
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ They save requests and are no truth: none is needed, and each can be built from 
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import DataRefused
@@ -17,6 +16,7 @@ from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import FORMAT, Entry, Header, parsed, sound, unpacked
 from harvester.store.parts import part_number
 from harvester.store.trailer import text_at_end
+from harvester.values import dataclass
 
 #: So many parts a segment has at first, and at most.
 EACH: Final = 100

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +22,7 @@ from harvester.descriptors import open_file, open_folder
 from harvester.errors import DataRefused, DiskError
 from harvester.page import has_suffix
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 TEMPORARY: Final = ".tmp"
 _BUFFER_BYTES: Final = 64 * 1024

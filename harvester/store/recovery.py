@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from harvester.errors import DataRefused
 from harvester.patterns import pattern
 from harvester.store.entries import MOST_UNSAFE, Entry, safe_in, sound
 from harvester.store.inside import alone, reading
+from harvester.values import dataclass
 
 _BLOCK_BYTES: Final = 256 * 1024
 _SEQ: Final = pattern(rb'\{"seq":(\d{1,18}),')

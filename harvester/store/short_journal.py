@@ -8,7 +8,6 @@ it stands; whatever else there is to a journal (torn, damaged, long, of another 
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from harvester.errors import DataRefused
@@ -26,6 +25,7 @@ from harvester.store.in_flight import NAME as MARK
 from harvester.store.inside import opened
 from harvester.store.journal_lines import JOURNAL
 from harvester.store.parts import TEMPORARY, part_number
+from harvester.values import dataclass
 
 _MOST_BYTES: Final = 64 * 1024
 

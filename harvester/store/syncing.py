@@ -17,13 +17,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from harvester.errors import DiskError
 from harvester.store.entries import MOST_UNSAFE
 from harvester.store.parts import Part
+from harvester.values import dataclass
 
 _AT_ONCE: Final = 16  # threads that wait for the disk
 _FEW: Final = 3  # syncs that one thread does alone

@@ -5,7 +5,6 @@ far they have come through a window.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from harvester.paging import (
 )
 from harvester.store import Checkpoint
 from harvester.terminal.reach import Reach, moments
+from harvester.values import dataclass
 
 _MOST_SHARE: Final = 0.99  # of a partition that has not ended
 

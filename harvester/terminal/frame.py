@@ -7,7 +7,6 @@ partitions work at once, no more than sixteen are shown.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich.text import Text
@@ -25,6 +24,7 @@ from harvester.model import (
 )
 from harvester.terminal.active import Active
 from harvester.terminal.progress import Progress
+from harvester.values import dataclass
 
 _GAP: Final = "  "
 _LEAST_ROWS: Final = 1

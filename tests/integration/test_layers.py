@@ -180,6 +180,7 @@ def test_every_package_has_its_layer() -> None:
     assert flat - {"_version"} == {
         "errors",
         "patterns",
+        "values",
         "descriptors",
         "handle",
         "__main__",

@@ -1,13 +1,14 @@
 """Signs each request as AWS wants it (Signature Version 4), with botocore."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.auth.scheme import StaticScheme
 from harvester.config import AwsSigV4
 from harvester.errors import ConfigError
 from harvester.http import Credentials, Signature
+from harvester.values import dataclass
 
 #: What is signed besides what botocore adds: what AWS wants signed, and nothing that may change on
 #: the way. Which operation is asked for stands in X-Amz-Target.

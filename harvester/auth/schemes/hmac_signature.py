@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -16,6 +16,7 @@ from harvester.config import Hmac
 from harvester.errors import ConfigError
 from harvester.http import Credentials, Signature
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _PART: Final = pattern(r"(\{[^{}]*\})")
 _DECODED: Final[Mapping[str, Callable[[str], bytes]]] = {

@@ -4,7 +4,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from distributed import Client
 from harvester import __version__
 from harvester.errors import ConfigError
 from harvester.store import LocalStore, Store
+from harvester.values import dataclass
 
 _PATIENCE_S: Final = 60.0  # for the first worker
 _TRIES: Final = 20  # of a message to workers of which one ends just then

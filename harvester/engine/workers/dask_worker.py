@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -36,6 +36,7 @@ from harvester.engine.workers.line import Batch, Questions
 from harvester.errors import FolderLost, HarvesterError, Interrupted
 from harvester.http import Wait
 from harvester.store import Checkpoint
+from harvester.values import dataclass
 
 BEAT_S: Final = 0.5
 _LONGEST_S: Final = 5.0  # of a group; what it has not begun by then goes back

@@ -8,7 +8,7 @@ import json
 import pickle
 import threading
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -19,6 +19,7 @@ from harvester.engine.workers.line import Batch
 from harvester.errors import HarvesterError
 from harvester.http import Wait
 from harvester.store import Checkpoint
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

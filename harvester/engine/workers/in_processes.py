@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final, Self
@@ -41,6 +41,7 @@ from harvester.engine.workers.frames import (
 from harvester.engine.workers.line import Batch
 from harvester.errors import Interrupted, PartitionFailed, RunStopped
 from harvester.store import Checkpoint
+from harvester.values import dataclass
 
 _CODE: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "

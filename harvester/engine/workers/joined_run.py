@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from harvester.auth import BorrowedAccess
 from harvester.config import Config
@@ -18,6 +17,7 @@ from harvester.errors import ConfigError
 from harvester.http import RetryBudget, Transport
 from harvester.model import Address, place_of_text
 from harvester.store import Store, store_at
+from harvester.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

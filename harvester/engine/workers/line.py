@@ -6,7 +6,7 @@ bind everybody and of the wish to end.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from harvester.auth import Lent
 from harvester.engine.events import Event
 from harvester.errors import CredentialsRefused
 from harvester.http import Wait
+from harvester.values import dataclass
 
 #: How far ahead a request's moment is promised: a server's wish to wait binds all others at once.
 HORIZON_S = 1.0

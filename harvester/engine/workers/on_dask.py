@@ -17,7 +17,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -45,6 +45,7 @@ from harvester.errors import (
 )
 from harvester.model import Partition
 from harvester.store import Checkpoint, Fenced, Overtaken, PartitionBusy
+from harvester.values import dataclass
 
 _MOST_LOSSES: Final = 5
 _LOOK_S: Final = 0.1

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from harvester.engine.events import BytesArrived, Event, PartitionStarted
@@ -17,6 +16,7 @@ from harvester.engine.exchange_log import LOGGER
 from harvester.engine.workers.line import Batch, Line, Told
 from harvester.engine.workers.shared_limit import SharedLimit
 from harvester.planning import ServerClock
+from harvester.values import dataclass
 
 _MOST_WAITING = 500
 

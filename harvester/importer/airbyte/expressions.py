@@ -9,10 +9,11 @@ else stands in a template is an `UnsaidError` that quotes it.
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from harvester.importer.outcome import UnsaidError
+from harvester.values import dataclass
 
 _WORDS: Final = {"true": True, "false": False, "none": None, "null": None}
 _ROOTS: Final = {

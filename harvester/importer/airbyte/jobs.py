@@ -1,7 +1,7 @@
 """Turns an asynchronous retriever into `job`: what makes it, what asks for it, and its download."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.importer.airbyte.expressions import Term
@@ -9,6 +9,7 @@ from harvester.importer.airbyte.formats import format_of
 from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.texts import Texts, key_name
 from harvester.importer.outcome import UnsaidError
+from harvester.values import dataclass
 
 #: What a request asks with, by the names of the YAML; the base URL is apart.
 Asked = dict[str, Any]

@@ -1,7 +1,7 @@
 """Turns a stream's `paginator` into the YAML's, with the parameters that go with each page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from harvester.importer.airbyte.expressions import Term
@@ -9,6 +9,7 @@ from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.stops import stops
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.outcome import UnsaidError
+from harvester.values import dataclass
 
 _PLACES: Final = {
     "request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form",

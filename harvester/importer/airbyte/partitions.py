@@ -1,12 +1,13 @@
 """Turns partition routers into keys of `partitions`, and says which parents they need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from harvester.importer.airbyte.paths import dotted
 from harvester.importer.airbyte.texts import Texts, key_name
 from harvester.importer.outcome import UnsaidError
+from harvester.values import dataclass
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from harvester.importer.airbyte.rules import rules
 from harvester.importer.airbyte.texts import Texts
 from harvester.importer.airbyte.windows import Intervals, intervals
 from harvester.importer.outcome import UnsaidError
+from harvester.values import dataclass
 
 
 @dataclass(slots=True)

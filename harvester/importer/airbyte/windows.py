@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from harvester.importer.airbyte.expressions import NO_DEFAULT, Term
 from harvester.importer.airbyte.texts import Texts, env_name, form_of
 from harvester.importer.outcome import UnsaidError
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _DURATION: Final = pattern(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?"

@@ -8,7 +8,6 @@ ends, up to the limit of a record.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from harvester.model import Every, Index, Key, Path, canonical
 from harvester.page.array_validator import UNPROVEN
 from harvester.page.formats.record_limit import RecordLimit
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 _TOKEN: Final = pattern(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^"{}\[\]:,\s]++|\s++|(?P<cut>".*)', re.DOTALL

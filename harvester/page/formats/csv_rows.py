@@ -9,13 +9,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from harvester.config import CsvFormat, Limits
 from harvester.errors import Malformed
 from harvester.page.formats.record_limit import RecordLimit
 from harvester.patterns import pattern
+from harvester.values import dataclass
 
 #: The csv module's own limit of one value, 128 KiB, is far below what a record may have.
 _LARGEST_VALUE: Final = 2**31 - 1

@@ -7,7 +7,7 @@ makes it dangerous is refused: a document type that declares anything of its own
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -16,6 +16,7 @@ import msgspec
 from harvester.config import Limits
 from harvester.errors import Malformed, PageRefused
 from harvester.page.formats.record_limit import RecordLimit
+from harvester.values import dataclass
 
 #: The key of an element's text where it has attributes or elements besides.
 TEXT: Final = "#text"
