@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 from harvester.repair.reopening import reopened
 
 if TYPE_CHECKING:
+    from harvester.repair.mended import Anew as Anew
+    from harvester.repair.mended import Repair as Repair
     from harvester.repair.redoing import begin_again as begin_again
-    from harvester.repair.repairing import Anew as Anew
-    from harvester.repair.repairing import Repair as Repair
     from harvester.repair.repairing import repair as repair
 
 #: What a run does not need, since it only opens a configuration.
-_HOMES = {"begin_again": "redoing", "Anew": "repairing", "Repair": "repairing",
+_HOMES = {"begin_again": "redoing", "Anew": "mended", "Repair": "mended",
           "repair": "repairing"}  # fmt: skip
 __all__ = [
     "Anew",

@@ -2,24 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from harvester.config import Config, fits, salt_of
 from harvester.errors import DataRefused
 from harvester.results import folders_with_pages
-from harvester.store import MANIFEST, Header, LocalStore, Lost, header_of
+from harvester.store import MANIFEST, Header, Lost, ObjectStore, Store, header_of
 
 
-def what_is_lost(out: Path, config: Config) -> Lost | None:
+def what_is_lost(store: Store, config: Config) -> Lost | None:
     """What the journals say of a harvest.json that is gone; None where it is there.
 
     Raises `DataRefused` where what lies there was not harvested with this YAML and environment.
     """
-    if (out / MANIFEST).exists():
+    if store.read(MANIFEST, 1) is not None:
         return None
     names = {resource.name for resource in config.resources}
     began, salt = "", ""
-    for place, header in _headers(out):
+    for place, header in _headers(store):
         message = f"{place}: holds {header.resource}"
         if header.resource not in names:
             raise DataRefused(
@@ -33,17 +32,16 @@ def what_is_lost(out: Path, config: Config) -> Lost | None:
         began = min(began or header.created_at, header.created_at)
         salt = salt or salt_of(header.fingerprint)
     if not began:
-        raise DataRefused(f"{out}: no journal lies here that can be read; nothing was done")
+        raise DataRefused(f"{store.place}: no journal lies here that can be read; nothing was done")
     return Lost(datetime.fromisoformat(began), salt)
 
 
-def _headers(out: Path) -> Iterator[tuple[Path, Header]]:
-    """The first lines of the journals in `out`, but for those that are damaged."""
-    store = LocalStore(out)
+def _headers(store: Store) -> Iterator[tuple[str, Header]]:
+    """The first lines of the journals of a harvest, but for those that are damaged."""
     for folder in folders_with_pages(store):
         try:
             header = header_of(store, folder)
         except DataRefused:
-            continue
+            header = store.mending(folder).header if isinstance(store, ObjectStore) else None
         if header is not None:
-            yield store.path(folder), header
+            yield f"{store.place}/{folder}", header

@@ -9,29 +9,26 @@ it, or the chain would not fit any more, nothing is changed, and the partition m
 
 import threading
 from collections.abc import Iterator
-from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
 from harvester import __version__
 from harvester.config import Config
 from harvester.engine import (
     OnEvent,
     PageResult,
-    Pages,
     Run,
     iso,
     running,
     secrets_of,
-    with_beginning,
 )
-from harvester.errors import AttemptFailed, DataRefused, PartitionFailed
-from harvester.model import Address, Partition
+from harvester.model import Partition
+from harvester.repair.bucket_mending import BucketMending
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
-from harvester.results import PartCheck, planned, verify
+from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair, same_place
+from harvester.results import PartCheck, planned
 from harvester.store import (
     JOURNAL,
     TEMPORARY,
@@ -39,6 +36,7 @@ from harvester.store import (
     Entry,
     Header,
     LocalStore,
+    ObjectStore,
     Part,
     Span,
     encode,
@@ -50,64 +48,6 @@ from harvester.store import (
     remove_temporary,
     store_at,
 )
-from harvester.values import dataclass
-
-#: More are counted, not listed.
-_MOST_LISTED: Final = 1000
-#: What a server says of a cursor that it will not know tomorrow either; not of credentials that it
-#: does not take now, nor of a budget that is spent.
-_LOST: Final = (400, 404, 410, 422)
-
-
-@dataclass(frozen=True, slots=True)
-class Anew:
-    """A partition that cannot be mended page by page, and why."""
-
-    partition: Partition
-    why: str
-
-
-@dataclass(slots=True)
-class Repair:
-    """What a repair did: `again` are parts that are there again, each with what is to be said of
-    it; `aside` files that were put aside; `failed` pages that could not be had now.
-    """
-
-    parts: int = 0
-    pages: int = 0
-    again: list[str] = field(default_factory=list)
-    aside: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    anew: list[Anew] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether all that was found is mended."""
-        return not self.failed and not self.anew
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON form that `repair --json` prints."""
-        return {
-            "ok": self.ok,
-            "parts": self.parts,
-            "pages": self.pages,
-            "again": self.again,
-            "aside": self.aside,
-            "failed": self.failed,
-            "anew": [
-                {
-                    "resource": item.partition.resource,
-                    "partition": dict(item.partition.labels),
-                    "why": item.why,
-                }
-                for item in self.anew
-            ],
-        }
-
-    def note(self, listed: list[Any], item: Any) -> None:
-        """Add to a list, unless it is too long already."""
-        if len(listed) < _MOST_LISTED:
-            listed.append(item)
 
 
 def repair(
@@ -126,46 +66,21 @@ def repair(
     """
     stop = stop or threading.Event()
     found = Repair()
-    if isinstance(out, Address):
-        return _looked_through(config, out, deep=deep)
     secrets = secrets_of(config)
-    store = LocalStore(out, fsync=config.output.fsync)
+    store = store_at(out, fsync=config.output.fsync)
     with store.claim(lost=True):
-        asked = prepare(store, config, datetime.now(UTC), lost=what_is_lost(out, config))
+        asked = prepare(store, config, datetime.now(UTC), lost=what_is_lost(store, config))
         with running(config, store, asked, secrets, 1, None, on_event, stop) as run:
             checks = {item.name: PartCheck(item, config, deep=deep) for item in config.resources}
             for partition in planned(store, asked):
-                if place_of(out, partition).is_dir():
+                check = checks[partition.resource]
+                if isinstance(store, ObjectStore):
                     store.look()
-                    _Mending(run, store, partition, checks[partition.resource], found).mend()
+                    BucketMending(run, store, partition, check, found).mend()
+                elif isinstance(store, LocalStore) and place_of(store.root, partition).is_dir():
+                    store.look()
+                    _Mending(run, store, partition, check, found).mend()
     return found
-
-
-def _looked_through(config: Config, out: Address, *, deep: bool) -> Repair:
-    """What is to be said of an object store, where no part is ever put anew: what to harvest again.
-
-    Raises `DataRefused` where it holds another harvest.
-    """
-    store = store_at(out)
-    with store.claim():
-        prepare(store, config, datetime.now(UTC))
-        seen = verify(store, deep=deep)
-    if seen.ok:
-        return Repair(parts=seen.parts)
-    first = seen.problems[0]
-    raise DataRefused(
-        f"{store.place}/{first.path}: {first.problem}; no object is ever put in the place of "
-        f"another, so what is lost is harvested again whole: harvester redo {store.place} "
-        "--resource NAME, with --partition KEY=VALUE for one"
-    )
-
-
-class _CannotMend(Exception):
-    """The partition must begin anew; says why."""
-
-
-class _NotNow(Exception):
-    """A page is not to be had now, which says nothing against the next try."""
 
 
 class _Mending:
@@ -180,11 +95,11 @@ class _Mending:
         self._folder = place_of(store.root, partition)
         self._check = check
         self._found = found
-        self._pages = Pages(run, with_beginning(run, partition))
+        self._again = AskedAgain(run, partition, found)
+        self._pages = self._again.pages
         self._pages.new_part = partial(Part, self._folder, fsync=run.config.output.fsync)
         self._changed = False
         self._safe = 0  # up to which line all is, by the line before
-        self._is_lost = False  # the page that could not be had last, for good
         self._counts = Span()
         self._created_at = iso(run.now())
 
@@ -193,7 +108,7 @@ class _Mending:
         try:
             if not (self._folder / JOURNAL).exists():
                 if any(parts_on_disk(self._folder)):
-                    raise _CannotMend("its journal is gone")
+                    raise CannotMend("its journal is gone")
                 return
             self._clear_temporary()
             self._counts = counting(self._folder)
@@ -204,9 +119,9 @@ class _Mending:
                 if self._changed:
                     journal.replace()
             self._clear_beyond(at)
-        except _NotNow:
+        except NotNow:
             pass  # noted as failed; nothing was changed
-        except _CannotMend as error:
+        except CannotMend as error:
             self._found.note(self._found.anew, Anew(self._partition, str(error)))
 
     def _mended(self, at: Checkpoint) -> Iterator[bytes]:
@@ -242,38 +157,38 @@ class _Mending:
             return encode(wanted)
         found = read_header(self._folder) or wanted
         if (found.resource, dict(found.partition)) != (wanted.resource, dict(wanted.partition)):
-            raise _CannotMend(f"its journal is that of {found.resource} {dict(found.partition)}")
+            raise CannotMend(f"its journal is that of {found.resource} {dict(found.partition)}")
         if found.fingerprint != fingerprint and found.fingerprint not in self._pages.fingerprints:
-            raise _CannotMend("its pages were asked for in another way than the YAML says now")
+            raise CannotMend("its pages were asked for in another way than the YAML says now")
         return raw
 
     def _lost(self, at: Checkpoint, following: Entry) -> Iterator[bytes]:
         """The lines between `at` and the next sound one, asked for again."""
         while at.seq + 1 < following.seq:
             if at.done:
-                raise _CannotMend(f"line {at.seq + 2} of its journal is lost behind its last page")
-            fetched = self._fetched(at)
-            if fetched is None and not self._is_lost:
-                raise _NotNow
+                raise CannotMend(f"line {at.seq + 2} of its journal is lost behind its last page")
+            fetched = self._again.page(at)
+            if fetched is None and not self._again.is_lost:
+                raise NotNow
             if fetched is None:
-                raise _CannotMend(f"line {at.seq + 2} of its journal is lost, and so is its page")
+                raise CannotMend(f"line {at.seq + 2} of its journal is lost, and so is its page")
             message = f"page {at.live_pages + 1}: its line was damaged; asked for again"
             last = at.seq + 2 == following.seq
             fits = not fetched.entry.done and (not last or fetched.entry.next == following.cursor)
             if not fits or fetched.part is None:
                 fetched.discard()
-                raise _CannotMend(
+                raise CannotMend(
                     f"line {at.seq + 2} of its journal is lost, and its page now leads elsewhere"
                 )
             self._put(fetched, at, message)
             yield encode(fetched.entry, self._safe)  # those before it may not be safe
             at.add(fetched.entry)
         if following.seq != at.seq + 1:
-            raise _CannotMend(f"line {following.seq + 1} of its journal stands twice")
+            raise CannotMend(f"line {following.seq + 1} of its journal stands twice")
         if not following.redoes and (at.done or (at.seq and at.next != following.cursor)):
-            raise _CannotMend(f"page {following.seq} does not follow from the one before it")
+            raise CannotMend(f"page {following.seq} does not follow from the one before it")
         if following.part is not None and part_number(following.part) != at.pages + 1:
-            raise _CannotMend(f"{following.part} is out of order in its journal")
+            raise CannotMend(f"{following.part} is out of order in its journal")
 
     def _page(self, at: Checkpoint, entry: Entry, raw: bytes) -> bytes:
         """The line of a page whose part is sound, or is again; as it was where it cannot be had."""
@@ -283,12 +198,12 @@ class _Mending:
         problem = next(self._check.problems(self._store, self._pages.folder, entry), None)
         if problem is None:
             return raw
-        fetched = self._fetched(at)
+        fetched = self._again.page(at)
         if fetched is None:
             return raw
-        if not _same_place(entry, fetched.entry):
+        if not same_place(entry, fetched.entry):
             fetched.discard()
-            raise _CannotMend(
+            raise CannotMend(
                 f"{entry.part}: {problem}; the API's answer to the same request now leads elsewhere"
             )
         new = fetched.entry
@@ -300,17 +215,6 @@ class _Mending:
             return raw
         self._changed = True
         return encode(new.in_place_of(entry), entry.safe)
-
-    def _fetched(self, at: Checkpoint) -> PageResult | None:
-        """The page after `at`; None where the server does not give it."""
-        try:
-            with self._pages.blamed(at):
-                return self._pages.judged(self._pages.fetch(at, threading.Event()), at)
-        except (PartitionFailed, AttemptFailed) as error:
-            self._found.note(self._found.failed, str(error))
-            cause = error.__cause__ if isinstance(error, PartitionFailed) else error
-            self._is_lost = getattr(cause, "status", None) in _LOST
-            return None
 
     def _put(self, fetched: PageResult, at: Checkpoint, message: str) -> None:
         """Let a page take its place; what was there stays beside it."""
@@ -344,16 +248,3 @@ class _Mending:
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self._store.root))
-
-
-def _same_place(old: Entry, new: Entry) -> bool:
-    """Whether a page that was asked for again stands where the old one stood.
-
-    Tokens may be new with each answer: then as many records in as many bytes tell that it is the
-    same page, and the chain goes on as it did.
-    """
-    if new.part is None or new.restarts:
-        return False
-    if new.sha256 == old.sha256 or (new.done, new.next) == (old.done, old.next):
-        return True
-    return (new.records, new.bytes) == (old.records, old.bytes)

@@ -8,6 +8,7 @@ from harvester.store.counting import (
     Span,
     checkpoint_of,
     entries_in,
+    span_of,
 )
 from harvester.store.entries import (
     ACCEPTED,
@@ -82,6 +83,9 @@ from harvester.store.manifest import (
 from harvester.store.memory import (
     MemoryStore,
 )
+from harvester.store.object_mending import (
+    FoundPart,
+)
 from harvester.store.object_store import (
     ObjectStore,
 )
@@ -94,6 +98,7 @@ from harvester.store.opening import (
     store_at,
 )
 from harvester.store.parts import (
+    JSON_SUFFIX,
     TEMPORARY,
     DurableFile,
     Part,
@@ -137,6 +142,7 @@ __all__ = [
     "JOB_MADE",
     "JOB_READY",
     "JOURNAL",
+    "JSON_SUFFIX",
     "LED",
     "LIST_FROM",
     "LOCK",
@@ -153,6 +159,7 @@ __all__ = [
     "Entry",
     "Fenced",
     "Fingerprints",
+    "FoundPart",
     "Header",
     "Held",
     "Identity",
@@ -216,6 +223,7 @@ __all__ = [
     "replan",
     "sound",
     "span",
+    "span_of",
     "split_line",
     "store_at",
     "sync_folder",

@@ -130,8 +130,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def in_place_of(self, lost: "Entry") -> "Entry":
         """A copy that stands where `lost` stood in the chain."""
         return msgspec.structs.replace(
-            self, next=lost.next, done=lost.done, reason=lost.reason, doubts=lost.doubts
-        )
+            self, seq=lost.seq, part=lost.part, next=lost.next, done=lost.done,
+            reason=lost.reason, doubts=lost.doubts,
+        )  # fmt: skip
 
     @property
     def accepts(self) -> str | None:

@@ -22,6 +22,7 @@ from harvester.store.contract import OnEntry
 from harvester.store.entries import Entry, Header
 from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
 from harvester.store.object_lines import SEGMENTS, committed, last_committed, line_of, own_number
+from harvester.store.object_mending import ObjectMending
 from harvester.store.object_writer import INCOMING, ObjectWriter
 
 _SCRATCH: Final = "scratch"
@@ -211,6 +212,10 @@ class ObjectStore:
     def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
         """The bytes of a page, without the lines behind it."""
         yield from self._bucket.chunks(f"{folder}/{part}", stored_bytes)
+
+    def mending(self, folder: str) -> ObjectMending:
+        """What `repair` needs of a partition."""
+        return ObjectMending(self._bucket, folder)
 
     def beyond(self, folder: str) -> list[str]:
         """None: a part is its commit."""
