@@ -73,11 +73,6 @@ def executor_of(
             param_hint="--concurrency",
         )
     if scheduler is not None:
-        if "://" not in scheduler:
-            raise typer.BadParameter(
-                f"{scheduler!r} is no address: tcp://HOST:PORT or tls://HOST:PORT",
-                param_hint="--scheduler",
-            )
         for name, value in (("--workers", workers), ("--threads", threads)):
             if value is not None:
                 raise typer.BadParameter(

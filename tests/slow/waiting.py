@@ -3,7 +3,7 @@
     python -m tests.slow.waiting --pages 2 --records 20 --latency 0.2
 
 `GET /items?shard=S&cursor=N` is page N of chain S. `GET /counted` gives what was asked so far: the
-requests, how many pages more than once, most in one window, and when requests came (`moments`).
+requests, and how many pages more than once; `/counted?moments` also when, and most in one window.
 Its port is the first line of stdout.
 """
 
@@ -44,19 +44,20 @@ class Api:
         following = str(number + 1) if number < self.pages else None
         return json.dumps({"data": data, "next": following}).encode()
 
-    def counted(self) -> bytes:
+    def counted(self, with_moments: bool) -> bytes:
         """The figures."""
         at = self.moments
-        found = {
+        found: dict[str, Any] = {
             "requests": len(at),
             "pages": len(self.asked),
             "again": {str(n): times for n, times in Counter(self.asked.values()).items() if n > 1},
-            "busiest": max(
+        }
+        if with_moments:
+            found["moments"] = [round(each - at[0], 3) for each in at]
+            found["busiest"] = max(
                 (bisect_right(at, first + self.window_s) - n for n, first in enumerate(at)),
                 default=0,
-            ),
-            "moments": [round(each - at[0], 3) for each in at],
-        }
+            )
         return json.dumps(found).encode()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,7 +67,7 @@ class Api:
                 head = await reader.readuntil(b"\r\n\r\n")
                 parts = urlsplit(head.split(b" ", 2)[1].decode())
                 if parts.path == "/counted":
-                    body = self.counted()
+                    body = self.counted("moments" in parts.query)
                 else:
                     query = parse_qs(parts.query)
                     body = self.page(query["shard"][0], int(query.get("cursor", ["1"])[0]))
@@ -106,9 +107,9 @@ class Waiting:
 
     base_url: str
 
-    def counted(self) -> dict[str, Any]:
-        """What was asked so far."""
-        with urlopen(f"{self.base_url}counted", timeout=60) as answer:
+    def counted(self, what: str = "") -> dict[str, Any]:
+        """What was asked so far; with "moments" when, and the most in one window."""
+        with urlopen(f"{self.base_url}counted?{what}", timeout=60) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 

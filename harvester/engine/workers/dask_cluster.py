@@ -4,7 +4,9 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from harvester.errors import ConfigError
 
@@ -25,6 +27,8 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
         from distributed import Client
     except ImportError:
         raise ConfigError("--engine dask needs Dask: pip install 'api-harvester[dask]'") from None
+    if scheduler is not None:
+        _refuse_address(scheduler)
     _silence()
     with contextlib.ExitStack() as ending:
         try:
@@ -43,6 +47,31 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
             raise ConfigError(f"{where}: cannot be reached: {told}") from error
         ending.enter_context(client)
         yield client
+
+
+def _refuse_address(scheduler: str) -> None:
+    """Raise `ConfigError` for what cannot be connected to: found out by Dask, it takes a minute."""
+    import dask
+
+    def refused(why: str) -> ConfigError:
+        return ConfigError(f"--scheduler {scheduler}: {why}")
+
+    try:
+        parts = urlsplit(scheduler)
+        place = parts.hostname, parts.port
+    except ValueError as error:
+        raise refused(f"is no address: {error}; tcp://HOST:PORT or tls://HOST:PORT") from None
+    if parts.scheme not in ("tcp", "tls") or None in place or parts.path.strip("/"):
+        raise refused("is no address of a scheduler: tcp://HOST:PORT or tls://HOST:PORT")
+    if parts.scheme == "tcp":
+        return
+    for key in ("ca-file", "client.cert", "client.key"):
+        file = dask.config.get(f"distributed.comm.tls.{key}", None)
+        name = f"DASK_DISTRIBUTED__COMM__TLS__{key.replace('.', '__').replace('-', '_').upper()}"
+        if not file:
+            raise refused(f"tls needs certificates: {name} names no file (or Dask's own YAML)")
+        if "-----BEGIN" not in file and not Path(file).is_file():
+            raise refused(f"{file}, which {name} names, is no file that can be read")
 
 
 def _local_cluster(threads: int) -> "LocalCluster":

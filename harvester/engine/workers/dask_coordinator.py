@@ -1,8 +1,8 @@
 """Coordinates a run from inside of Dask's scheduler, which every worker and the driver reach.
 
 It has the budgets, so that it lives as long as the engine does: a worker that cannot reach it sends
-nothing more. The driver looks several times a second, takes what workers told, and brings tokens; a
-driver that has not looked for `DRIVER_S` is dead, and its workers are told to end.
+nothing more. The driver looks several times a second, takes what workers told, and brings tokens;
+one that was not heard of for `DRIVER_S` is dead, and its workers are told to end.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from harvester.engine.assignment import RunSpec
 from harvester.engine.workers.budgets import Budgets
 from harvester.engine.workers.frames import (
+    Alive,
     Answer,
     Asked,
     Beat,
@@ -44,9 +45,12 @@ _WAIT_S: Final = 0.02
 class Coordinator(SchedulerPlugin):
     """The coordinator of one run; several runs may share a scheduler."""
 
-    def __init__(self, spec: RunSpec, ages: dict[str, list[list[float]]]) -> None:
+    def __init__(
+        self, spec: RunSpec, ages: dict[str, list[list[float]]], patience_s: float = DRIVER_S
+    ) -> None:
+        """A driver that was not heard of for `patience_s` is dead."""
         self.name = f"{HANDLER}-{spec.run}"
-        self._spec, self._ages = spec, ages
+        self._spec, self._ages, self._patience_s = spec, ages, patience_s
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin to answer."""
@@ -70,7 +74,7 @@ class Coordinator(SchedulerPlugin):
         self._wanted: dict[int, tuple[Wanted, asyncio.Future[Answer]]] = {}
         self._number = 0
         self._stop = False
-        self._looked = time.monotonic()
+        self._looked = self._alive = time.monotonic()
         self._beats: dict[str, tuple[float, str, int, int]] = {}
         runs: dict[str, Coordinator] = scheduler.__dict__.setdefault("_harvester_runs", {})
         runs[self._spec.run] = self
@@ -84,18 +88,18 @@ class Coordinator(SchedulerPlugin):
         self._paces[scope] = pace
 
     @property
-    def _unheard_s(self) -> float:
-        return time.monotonic() - self._looked
-
-    @property
     def _is_over(self) -> bool:
-        if self._unheard_s > DRIVER_S:
+        if time.monotonic() - self._alive > self._patience_s:
             self._stop = True
         return self._stop
 
     async def answer(self, message: Any) -> Any:
         """What a worker or the driver gets for a message."""
         match message:
+            case Alive():
+                if not self._is_over:
+                    self._alive = time.monotonic()
+                return Answer(0)
             case Look():
                 return self._look(message)
             case Beat():
@@ -106,7 +110,7 @@ class Coordinator(SchedulerPlugin):
                 worker, host, pid = message.given
                 self._beats[worker] = time.monotonic(), host, pid, 0
                 return Answer(0, self._spec)
-            case Asked(what="take") if self._unheard_s > UNHEARD_S:
+            case Asked(what="take") if time.monotonic() - self._looked > UNHEARD_S:
                 return Answer(0, Wait(_AGAIN_S, _UNHEARD, asked=False))
             case Asked(what="hold"):
                 return self._hold(*message.given)
@@ -151,7 +155,7 @@ class Coordinator(SchedulerPlugin):
     def _look(self, look: Look) -> Looked:
         """The driver lives; it gets what there is for it."""
         given_up = self._is_over and not look.stop
-        now = self._looked = time.monotonic()
+        now = self._looked = self._alive = time.monotonic()
         self._stop |= look.stop
         for answer in look.lent:
             _, future = self._wanted.pop(answer.number)

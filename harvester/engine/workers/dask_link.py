@@ -1,6 +1,7 @@
 """Looks at the coordinator for the driver: takes what workers told, and brings tokens back."""
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,11 @@ from distributed import Client
 
 from harvester.engine.workers.dask_coordinator import HANDLER
 from harvester.engine.workers.driver import Driver
-from harvester.engine.workers.frames import Answer, Look, Looked, Wanted, decoded, encoded
+from harvester.engine.workers.frames import Alive, Answer, Look, Looked, Wanted, decoded, encoded
 from harvester.errors import RunStopped
 
 _GONE_S: Final = 15.0
+_ALIVE_S: Final = 0.5
 
 
 class CoordinatorLink:
@@ -27,6 +29,8 @@ class CoordinatorLink:
         self._lent: deque[Answer] = deque()
         self._lending: set[int] = set()
         self._lender = ThreadPoolExecutor(1, thread_name_prefix="lending")
+        self._closed = threading.Event()
+        self._living = threading.Thread(target=self._live, name="alive", daemon=True)
 
     @property
     def where(self) -> str:
@@ -59,8 +63,18 @@ class CoordinatorLink:
             )
         return found
 
+    def start(self) -> None:
+        """Say from now on that the driver lives, also while whoever hears of events takes long."""
+        self._living.start()
+
+    def _live(self) -> None:
+        while not self._closed.wait(_ALIVE_S):
+            with contextlib.suppress(Exception):  # the next look finds out
+                self._sent(Alive())
+
     def close(self) -> None:
         """The run is over."""
+        self._closed.set()
         self._lender.shutdown()
         name = f"{HANDLER}-{self._run}"
         with contextlib.suppress(Exception):  # a cluster that is gone needs no clearing up
@@ -68,17 +82,17 @@ class CoordinatorLink:
             self._client.unregister_worker_plugin(name)
             self._client.unregister_scheduler_plugin(name)
 
-    def _sent(self, message: Look) -> Any:
+    def _sent(self, message: Look | Alive) -> Any:
         ask = getattr(self._client.scheduler, HANDLER)
         given = {"run": self._run, "message": encoded(message)}
         data = self._client.sync(ask, callback_timeout=_GONE_S, **given)
         return decoded(data)
 
     def _take(self, found: Looked) -> None:
+        for scope, at in found.let_go:  # first: who hears of events may take long, or raise
+            self._driver.limit.note(scope, at)
         for worker, batch in found.told:
             self._driver.tell(worker, batch)
-        for scope, at in found.let_go:
-            self._driver.limit.note(scope, at)
         for scope in found.ended_paces:
             self._driver.pace_ended(scope)
         for number in found.accepted:

@@ -118,8 +118,13 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The driver lives, whatever it is doing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """The driver lives, wants its workers to end or not, and brings tokens."""
+    """The driver takes what there is for it, wants its workers to end or not, and brings tokens."""
 
     stop: bool
     lent: tuple[Answer, ...] = ()
@@ -167,7 +172,7 @@ class Leave:
 
 Message = (
     RunSpec | Values | Ready | Asked | Answer | Ended | Begin | Held | Paced | Stop | Leave | Batch
-    | Beat | Heard | Look | Looked
+    | Beat | Heard | Alive | Look | Looked
 )  # fmt: skip
 
 

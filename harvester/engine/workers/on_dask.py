@@ -30,7 +30,7 @@ from harvester.engine.assignment import Assignment, RunSpec
 from harvester.engine.attempts import Run
 from harvester.engine.events import Warned
 from harvester.engine.workers.dask_cluster import processes_of
-from harvester.engine.workers.dask_coordinator import Coordinator
+from harvester.engine.workers.dask_coordinator import DRIVER_S, Coordinator
 from harvester.engine.workers.dask_fitness import insisted, refuse_unfit
 from harvester.engine.workers.dask_link import CoordinatorLink
 from harvester.engine.workers.dask_worker import Outcome, Prepared, Unfit, harvest_group
@@ -55,6 +55,7 @@ _SILENT_S: Final = 10.0  # a process of this machine that does not beat is kille
 _AGAIN_S: Final = 1.0  # before a partition is tried again that another worker still has
 _UNFIT_S: Final = 0.2  # before what a worker could not begin is given to another
 _GONE_S: Final = 15.0
+_OURS_S: Final = 60.0  # a driver whose process has the scheduler, too, is alive where that answers
 _EMPTY_S: Final = 10.0  # without any worker, before that is said
 _SAID_AGAIN_S: Final = 600.0
 _DEAF_S: Final = 1.5  # a worker that was not heard of for so long does not hear of the end, either
@@ -118,8 +119,11 @@ class DaskWorkers:
         self._spec = replace(self._spec, processes=processes_of(self._client))
         prepared = Prepared(self._spec.run, is_ours=self._is_ours)
         insisted(lambda: self._client.register_plugin(prepared) or True)
-        self._client.register_plugin(Coordinator(self._spec, self._driver.limit.ages()))
+        patience_s = _OURS_S if self._is_ours else DRIVER_S
+        ages = self._driver.limit.ages()
+        self._client.register_plugin(Coordinator(self._spec, ages, patience_s))
         self._note(self._link.look(stop=False))
+        self._link.start()
         self._looking.start()
         return self
 
