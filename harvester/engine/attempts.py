@@ -99,12 +99,12 @@ def heed(run: Run, resource: str, last: Entry) -> None:
     """Let no request leave before what the server announced with the page that a partition kept
     last, be it to a run before.
     """
-    if not last.response or exhausted(last.response, 0.0) is None:  # whenever it came
+    if not last.response:
         return
     with contextlib.suppress(ValueError):
         fetched = datetime.fromisoformat(last.fetched_at)
         announced = exhausted(last.response, fetched.timestamp())
-        if announced is None:
+        if announced is None:  # as a rule
             return
         gone = max(0.0, (run.now() - fetched).total_seconds())
         if announced.seconds > gone:

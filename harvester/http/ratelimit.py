@@ -21,6 +21,7 @@ from harvester.config import Budget
 from harvester.http.pace import Pace
 from harvester.http.recent_requests import SHARED, History, Recent, Ring
 from harvester.model import seconds_in
+from harvester.patterns import pattern
 from harvester.values import dataclass
 
 USED_UP: Final = "the server's rate limit is used up"
@@ -262,12 +263,14 @@ def server_wait(headers: Mapping[str, str], now_epoch: float) -> float | None:
 
 def window_reset(headers: Mapping[str, str], now_epoch: float) -> float | None:
     """The seconds until the server's present window ends, whatever remains in it."""
-    date = _http_date(headers.get("date", ""))
-    now = now_epoch if date is None else date
-    return _first_number(
-        _structured(headers.get("ratelimit", ""))[1],
-        *(_reset(headers.get(name, ""), now) for name in _RESETS),
-    )
+    structured = headers.get("ratelimit")
+    wait = _structured(structured)[1] if structured else None
+    resets = [headers[name] for name in _RESETS if name in headers]
+    if wait is None and resets:
+        date = _http_date(headers.get("date", ""))
+        now = now_epoch if date is None else date
+        wait = next((found for text in resets if (found := _reset(text, now)) is not None), None)
+    return _first_number(wait)
 
 
 def exhausted(headers: Mapping[str, str], now_epoch: float) -> Wait | None:
@@ -282,8 +285,9 @@ def exhausted(headers: Mapping[str, str], now_epoch: float) -> Wait | None:
 
 def _remaining(headers: Mapping[str, str]) -> list[float]:
     """What the headers say remains, one number a budget that they tell of."""
-    found = [_number(headers.get(name, "")) for name in _REMAINING]
-    found.append(_structured(headers.get("ratelimit", ""))[0])
+    found = [_number(headers[name]) for name in _REMAINING if name in headers]
+    if structured := headers.get("ratelimit"):
+        found.append(_structured(structured)[0])
     return [number for number in found if number is not None]
 
 
@@ -304,6 +308,7 @@ _REMAINING: Final = (
 _ANNOUNCING: Final = {"ratelimit", *_REMAINING}
 _MILLISECOND_WAITS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
 _MOST_PIECES: Final = 8
+_A_NUMBER: Final = pattern(r"[ \t]*[0-9]{1,30}(\.[0-9]{1,9})?([eE]\+?[0-9]{1,2})?[ \t]*")
 _UNITS: Final = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -313,11 +318,7 @@ def _first_number(*values: float | None) -> float | None:
 
 def _number(text: str) -> float | None:
     """A plain decimal number, 0 or more."""
-    return (
-        float(text)
-        if re.fullmatch(r"[ \t]*[0-9]{1,30}(\.[0-9]{1,9})?([eE]\+?[0-9]{1,2})?[ \t]*", text)
-        else None
-    )
+    return float(text) if _A_NUMBER.fullmatch(text) else None
 
 
 def _http_date(text: str) -> float | None:

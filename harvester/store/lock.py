@@ -107,7 +107,9 @@ def held_by_shard(out: Path, label: str) -> Iterator[Held]:
 
 def _shares(out: Path) -> Iterator[tuple[Path, int]]:
     """The locks of shares that are being harvested now, with the process of each."""
-    for path in sorted(out.glob(f"{NAME}-*of*")):
+    with disk_errors(out):
+        paths = sorted(out.glob(f"{NAME}-*of*"))
+    for path in paths:
         if (process := _holder(path)) is not None:
             yield path, process
 

@@ -42,7 +42,9 @@ def share(out: Path, run: str, shard: str = "") -> None:
 
 def refuse_former(out: Path, shard: str = "") -> None:
     """Raise `FolderLocked` while workers of another run are there; from now on none comes."""
-    for path in sorted(out.glob(f"{WORKERS}-{shard}" if shard else f"{WORKERS}*")):
+    with disk_errors(out):
+        paths = sorted(out.glob(f"{WORKERS}-{shard}" if shard else f"{WORKERS}*"))
+    for path in paths:
         _renamed(out, path, "")
 
 
@@ -70,7 +72,9 @@ def _renamed(out: Path, path: Path, run: str) -> None:
 @contextlib.contextmanager
 def joined(out: Path, run: str) -> Iterator[Held]:
     """Be a worker of `run` in the folder `out`. Raises `FolderLost` where that run is over."""
-    path = next((each for each in out.glob(f"{WORKERS}-*") if _names(each, run)), out / WORKERS)
+    with disk_errors(out):
+        paths = list(out.glob(f"{WORKERS}-*"))
+    path = next((each for each in paths if _names(each, run)), out / WORKERS)
     try:
         file = opened(path)
     except (OSError, DataRefused) as error:

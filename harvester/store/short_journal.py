@@ -54,12 +54,13 @@ def read_short(folder: str) -> Short | None:
     except (OSError, DataRefused):
         return None
     try:
-        data = os.read(descriptor, _MOST_BYTES + 1)
-        names = os.fstat(descriptor).st_nlink
+        try:
+            data = os.read(descriptor, _MOST_BYTES + 1)
+            names = os.fstat(descriptor).st_nlink
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
-    finally:
-        os.close(descriptor)
     if len(data) > _MOST_BYTES or not data.endswith(b"\n"):
         return None
     try:

@@ -553,6 +553,14 @@ def test_row_40_errors_at_a_call(
     assert str(tmp_path / "out") in told
 
 
+@pytest.mark.parametrize(
+    ("file", "call"), [("out", "openat"), ("journal", "close")], ids=["a listing", "a reader's end"]
+)
+def test_row_40_errors_where_a_run_looks(kills: Matrix, file: str, call: str) -> None:
+    """The end of a run, or nothing at all, and never a traceback."""
+    assert kills.step(Step("page 2", file, call, 1, "EIO")), "the harvest made no such call"
+
+
 @pytest.mark.parametrize("name", ["harvest.json.tmp", "last_run.json.tmp"])
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_row_40_errors_in_the_runs_own_files(
