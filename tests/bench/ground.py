@@ -70,10 +70,13 @@ class Sizes:
     stored_bytes: int = 1_000_000_000
     committed: int = 100_000
     starts: int = 15
+    finished: int = 100_000
+    busy_partitions: int = 32
+    busy_pages: int = 500
 
 
 QUICK: Final = Sizes(
-    3_000_000, 1_000_000, 3_000_000, 1_000_000, 8, 4, 2, 20, 6, 20, 1_000_000, 200, 2
+    3_000_000, 1_000_000, 3_000_000, 1_000_000, 8, 4, 2, 20, 6, 20, 1_000_000, 200, 2, 50, 4, 2
 )
 
 

@@ -1,10 +1,10 @@
-"""Folders as a harvest leaves them, without the harvest: `CONFIG OUT PAGES (small | large)`.
+"""Folders as a harvest leaves them, without the harvest: `CONFIG OUT PAGES KIND`.
 
 For what reads them back: a thousand harvests of a minute each are not what is to be measured.
 Journal and parts go through the package's own writers, without fsync. `large`: a chain of PAGES
 search results, done; prints what `harvester records` has to give, as JSON. `small`: PAGES
 committed pages that hold next to nothing, and the cursor of the page behind them, so that a run
-goes on there.
+goes on there. `partitions`: each partition of the plan with one such page, which is its last.
 """
 
 import gzip
@@ -16,10 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from harvester import load_config
-from harvester.config import question
+from harvester.config import Config, question
+from harvester.planning import Plan
 from harvester.store import manifest as folder
-from harvester.store.journal import Entry, Header, Journal
+from harvester.store import store_at
+from harvester.store.journal import JOURNAL, Entry, Header, Journal, encode
 from harvester.store.parts import part_name
 from tests.bench.pages import POSTS, RESULTS, record_lines, search_page, token
 
@@ -34,6 +38,9 @@ def main() -> None:
     out.mkdir()
     now = datetime(2026, 1, 1, tzinfo=UTC)
     folder.prepare(out, config, now)
+    if kind == "partitions":
+        _partitions(out, config, now)
+        return
     place = out / resource.name
     place.mkdir()
     shape = question.fingerprints(config, "")[resource.name]
@@ -53,6 +60,19 @@ def main() -> None:
             digest.update(record_lines(number % RESULTS))
         expected = {"bytes": stored.bytes, "records": stored.records, "sha256": digest.hexdigest()}
         sys.stdout.write(json.dumps(expected))
+
+
+def _partitions(out: Path, config: Config, now: datetime) -> None:
+    [resource] = config.resources
+    shape = question.fingerprints(config, "")[resource.name]
+    for number, partition in enumerate(Plan(config, now, store_at(out)).partitions(resource)):
+        place = out / partition.path
+        place.mkdir(parents=True)
+        (place / part_name(1)).write_bytes(_SMALL)
+        header = Header(resource.name, partition.labels, shape, "0", "2026-01-01T00:00:00.000Z")
+        entry = _entry(config.base_url, number, _SMALL, size=50, records=1, done=True)
+        line = replace(entry, seq=1, part=part_name(1), cursor=None, safe=1)
+        (place / JOURNAL).write_bytes(encode(header) + encode(line))
 
 
 def _large(pages: int) -> Iterator[tuple[bytes, int, int]]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.__main__ import CASES
 from tests.bench.cases import Case, Contender, Target, median, ratio
 from tests.bench.measure import ContenderFailed, Sample, measured
-from tests.bench.page_cases import CASES
 from tests.bench.pages import POSTS, Large, search_page
 from tests.bench.table import BEGIN, END, Result, contenders, targets, write_tables
 
