@@ -73,7 +73,11 @@ class Horizon:
         """
         if isinstance(greatest, str) and not greatest.isdecimal():
             # No text that sorts before one of today is a day of tomorrow.
-            return greatest[:10] <= self._day and _are_no_numbers(values)
+            if greatest[:10] > self._day:
+                return False
+            # What sorts between two texts begins as both do.
+            of_one_year = least[:5] == greatest[:5] and least[4:5] == "-"
+            return of_one_year or _are_no_numbers(values)
         low, high = Decimal(least), Decimal(greatest)
         if high <= self._compact_day:  # earlier dates, and epochs of 1970
             return True

@@ -126,7 +126,7 @@ class Matches:
     def on(self, side: Side) -> "Matches":
         """Those of them that count. Which do is decided once for all sides of a horizon."""
         if side.horizon not in self._parted:
-            values, _ = self._compared
+            values = self.values if self._texts else self._compared[0]
             if values and side.horizon.none_beyond(values, self._least, self._greatest):
                 parts = self, Matches(())
             else:
@@ -141,20 +141,36 @@ class Matches:
 
     @cached_property
     def _least(self) -> Any:
+        if self._texts:
+            return self._texts[0]
         values, key = self._compared
         return min(values, key=key) if values else NOTHING
 
     @cached_property
     def _greatest(self) -> Any:
+        if self._texts:
+            return self._texts[1]
         values, key = self._compared
         return max(values, key=key) if values else NOTHING
+
+    @cached_property
+    def _texts(self) -> tuple[str, str] | None:
+        """The first and the last in order, if all are texts and none is a number for certain."""
+        if self._kinds != {str} or self.values[0].isdecimal():
+            return None
+        least, greatest = min(self.values), max(self.values)
+        return (least, greatest) if _are_no_numbers_between(least, greatest) else None
+
+    @cached_property
+    def _kinds(self) -> Set[type]:
+        return {*map(type, self.values)}
 
     @cached_property
     def _compared(self) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
         """Values of one kind, null left out, and by what they are compared; none where they may
         not all be compared alike.
         """
-        values, kinds = self.values, {*map(type, self.values)}
+        values, kinds = self.values, {*self._kinds}
         if NoneType in kinds:
             kinds.remove(NoneType)
             values = [value for value in values if value is not None]
@@ -172,6 +188,18 @@ class Matches:
         if _are_no_numbers(values, lengths, together):
             return values, None
         return (values, int) if _are_integers(values) else ((), None)
+
+
+def _are_no_numbers_between(least: str, greatest: str) -> bool:
+    """Whether no text that sorts from the one to the other is a number, for certain: all begin as
+    both of these do, and no number begins so.
+    """
+    for at, (one, other) in enumerate(zip(least, greatest, strict=False)):
+        if one != other:
+            return False
+        if one not in "0123456789" and (at or one != "-"):
+            return True
+    return False
 
 
 def _are_no_numbers(values: Sequence[str], lengths: Set[int], together: str) -> bool:

@@ -128,7 +128,7 @@ class Guard:
         return chunk.removeprefix(_BOM)
 
     def _block(self, text: bytes) -> Block:
-        plain = _without_hidden_quotes(text)
+        plain = without_hidden_quotes(text)
         outlined = outline(plain)
         began_inside, start = self.in_string, self._passed
         self._passed += len(text)
@@ -247,7 +247,7 @@ def first_outside(plain: bytes, byte: bytes, start: int, before: int) -> int:
         start = at + 1
 
 
-def _without_hidden_quotes(text: bytes) -> bytes:
+def without_hidden_quotes(text: bytes) -> bytes:
     """`text`, whole escapes only, with a filler for what a backslash hides."""
     hidden = []
     few = len(text) // _FEW_ESCAPES

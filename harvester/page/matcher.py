@@ -193,8 +193,15 @@ class Matcher:
         depth = len(self._stack)
         if self._builders:
             return None
-        if not depth or (self._skipping and self._stack[-1].states):
-            return Spare(depth + 1) if self._skipping else None
+        if not depth:
+            return Spare(1) if self._skipping else None
+        read = self._array_read()
+        if self._skipping and self._stack[-1].states:
+            return Spare(depth + 1, around=read.depth if read else 0)
+        return read or (None if self._stack[-1].states else Spare(depth))
+
+    def _array_read(self) -> Spare | None:
+        """The outermost open array whose records can be read without events."""
         for at, frame in enumerate(self._stack, 1):
             if not frame.is_map:
                 frame.drop_settled(int(frame.position) + 1)
@@ -202,7 +209,7 @@ class Matcher:
                     return Spare(at, _needs_no_look, keeps_last=True)
                 if frame.states and (reading := frame.read_by()).reader:
                     return Spare(at, partial(self._read, frame, reading))
-        return None if self._stack[-1].states else Spare(depth)
+        return None
 
     def _read(self, frame: _Frame, reading: _Reading, array: bytes) -> bool:
         """Take the fields of whole records; False where the parser has to."""

@@ -36,6 +36,15 @@ def sayings(name: str | None, text: bytes, *, no_object: bool = False) -> int:
     return len((of_no_object if no_object else plain).findall(text))
 
 
+def is_said_once(name: str | None, text: bytes, members: int) -> bool:
+    """Whether no more members have the name than are known of; False where that cannot be told."""
+    # So many quoted names may be members or texts; twice as fast as to look for a colon.
+    is_plain = text.count(b'"%b"' % str(name).encode()) == members
+    if is_plain and not (b"\\" in text and _patterns(str(name))[2].search(text)):
+        return True
+    return sayings(name, text) == members
+
+
 @cache
 def _patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     """What finds members of a name; those that are no objects; and the name's escaped letters."""

@@ -99,9 +99,11 @@ class _Form:
 
     def columns(self, last: Any, reading: Reading) -> list[Column]:
         """A column for each that was wanted; `last` is the last of the items."""
-        return [
-            Column(reading.columns[each], _is_in(last, places)) for each, places in self._wanted
-        ]
+        made: dict[Wanted, Column] = {}  # one for all that want the same, which compares once
+        for each, places in self._wanted:
+            if each not in made:
+                made[each] = Column(reading.columns[each], _is_in(last, places))
+        return [made[each] for each, _ in self._wanted]
 
 
 class _Openings:

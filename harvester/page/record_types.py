@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from harvester.page.namesakes import ABSENT, EACH, Names, is_unsafe, sayings
+from harvester.page.namesakes import ABSENT, EACH, Names, is_said_once, is_unsafe, sayings
 from harvester.values import dataclass
 
 _SCALARS: Final = frozenset((str, int, Decimal, bool, type(None)))
@@ -211,7 +211,7 @@ def _counts(left: Sequence[Any]) -> Sequence[Any]:
 
 def _is_said_once(names: Names, left: Sequence[Any], reading: Reading) -> bool:
     """Whether the text has no more members of the name than are left, or openings will tell."""
-    if sayings(names[-1], reading.text) == len(left):
+    if is_said_once(names[-1], reading.text, len(left)):
         return True
     if EACH in names or not {*map(type, left)} <= {list}:
         return False

@@ -51,10 +51,17 @@ from harvester.page.brackets import (
     structure,
 )
 from harvester.page.grammar import Grammar
-from harvester.page.guard import Block, Guard, first_outside, last_outside, outline
+from harvester.page.guard import (
+    Block,
+    Guard,
+    first_outside,
+    last_outside,
+    outline,
+    without_hidden_quotes,
+)
 from harvester.page.portions import Portions
 from harvester.page.utf8 import UTF8Check
-from harvester.page.windows import WINDOW, Windows, window
+from harvester.page.windows import WINDOW, Window, Windows, window
 from harvester.values import dataclass
 
 #: The parser is given this much at first, until it is known whether the rest is worth its while;
@@ -92,11 +99,13 @@ class Spare:
     Without `read`, it needs none, and nothing in it but items is counted. Else it is an array, and
     of whole items in brackets those need not be parsed for which `read` is True: it has seen all
     that is in them. If it `keeps_last`, the last item of the array must be parsed all the same.
+    `around` it may be such an array, at that depth, of which one item is being parsed.
     """
 
     depth: int
     read: Callable[[bytes], bool] | None = None
     keeps_last: bool = False
+    around: int = 0
 
 
 class PageScanner:
@@ -117,6 +126,7 @@ class PageScanner:
         self._utf8 = UTF8Check()
         self._piece = _FIRST_PIECE
         self._portion = _FIRST_PORTION
+        self._look = _FIRST_PIECE  # the next item is looked for in so many bytes
         self._held = bytearray()  # stands behind an item; no further one begins in it
         self._enough = 0  # bytes held with which it is worth another look
         self._sent_open = b""  # the brackets that are open where the parser stands
@@ -143,7 +153,7 @@ class PageScanner:
                 yield from self._lexical(text[at:end])
             else:  # the end of an item, or the beginning of the next, is in what is to come
                 self._held += text[at:]
-                self._enough = len(self._held) + _FIRST_PIECE
+                self._enough = len(self._held) + max(_FIRST_PIECE, len(self._held))
                 break
             at = end
         self._utf8.feed(chunk)
@@ -177,25 +187,29 @@ class PageScanner:
         """Where the next step ends, and how many items are skipped by it. None: up to there it is
         the lexical pass's; and where that is `at`, more has to come.
         """
-        if not (self._behind_item and self._windows.begins_at(text, at)):
+        if not (self._behind_item and self._windows.begins_at(text, at, len(self._brackets))):
             return self._end_of_piece(text, at), 0
         later = self._windows.last(text, at)
-        end = later if later > at else at + WINDOW
-        if (found := self._skip(text, at, end))[0] > at:
-            return found
         if later > at:
-            self._windows.miss()
-            return later, 0
+            found = self._windows.before(text, at, later)
+            if (step := self._skip(found, at))[0] > at:
+                return step
+            if found is None or found.items:
+                self._windows.miss()
+                return later, 0
         # Perhaps the last item of the array.
+        if (step := self._skip(window(text, at, at + WINDOW), at))[0] > at:
+            return step
         return (at if len(text) - at < WINDOW else len(text)), 0
 
-    def _skip(self, text: bytes, at: int, end: int) -> tuple[int, int]:
-        """Skip the items with which `text[at:end]` begins, each behind its comma: where they end,
-        and how many they are; none where it is for the parser up to there.
+    def _skip(self, found: Window | None, at: int) -> tuple[int, int]:
+        """Skip the items of a window at `at`: where they end, and how many they are; none where
+        they are the parser's.
         """
-        found = window(text, at, end)
-        if found is None or not (
-            found.ends_with_bracket
+        if not (
+            found
+            and found.items
+            and found.ends_with_bracket
             and self._guard.is_harmless(found.array)
             and found.nests_within(self._brackets.room)
         ):
@@ -204,7 +218,7 @@ class PageScanner:
         if self._base:
             self._grammar.leapt(size)
             self._skipped += size
-        elif self.spare and self.spare.keeps_last and size < end - at:  # the array ends there
+        elif self.spare and self.spare.keeps_last and found.ends_array:
             if items == 1:
                 return at + size, 0
             size, items = found.size_without_last, items - 1
@@ -213,6 +227,7 @@ class PageScanner:
         else:
             return at, 0
         self._windows.hit()
+        self._look = _FIRST_PIECE
         self._guard.leapt(size)
         return at + size, items
 
@@ -240,18 +255,44 @@ class PageScanner:
         be told, where items are skipped or are about to be.
         """
         end = len(text)
-        if not (self._base or self._skipping):
-            first = self._piece == _FIRST_PIECE
-            self._windows.forget()
-            end = min(at + self._piece, end)
-            self._piece = min(2 * self._piece, _LARGEST_PIECE)
-            if not first:
-                return end
-        elif self._behind_item or not (self._skipping and self._windows.trusted):
-            return end  # the array ends, or is not as others are
-        else:
-            self._windows.miss()  # until an item is skipped
-        return self._windows.next(text, at, end)
+        if self._base or self._skipping:
+            in_item = not self._behind_item and self._skipping and self._windows.trusted
+            begins = self._next_item(text, at, in_item=in_item)
+            if begins > at:
+                return begins
+            if in_item and not self._guard.between_tokens:
+                return self._windows.next(text, at, end)
+            # The next item is not near; or else the array ends, or is not as others are.
+            return self._longer_piece(at, end)
+        first = self._piece == _FIRST_PIECE
+        self._look = _FIRST_PIECE
+        self._windows.forget()
+        end = self._longer_piece(at, end)
+        return self._windows.next(text, at, end) if first else end
+
+    def _longer_piece(self, at: int, end: int) -> int:
+        """Where a piece from `at` ends that is twice as long as the last one, `end` at most."""
+        size = self._piece
+        self._piece = min(2 * size, _LARGEST_PIECE)
+        return min(at + size, end)
+
+    def _next_item(self, text: bytes, at: int, *, in_item: bool) -> int:
+        """Where behind `at` the comma stands before the next item of the array that is skipped, or,
+        if not `in_item`, of the one around it; `at` where that is not near, or cannot be told.
+        """
+        depth, around = (self.spare.depth, self.spare.around) if self.spare else (0, 0)
+        base = (self._base or depth) if in_item else around
+        if not (base and self._guard.between_tokens and len(self._brackets) > base) or (
+            self._look > _LARGEST_PIECE
+        ):
+            return at
+        plain = without_hidden_quotes(text[at : at + self._look])
+        outside = structure(outline(plain), in_string=False).translate(None, b":")
+        before, _ = commas_between(outside, len(self._brackets), base)
+        if before >= 0:
+            return at + first_outside(plain, b",", 0, before)
+        self._look *= 2  # until an item is skipped
+        return at
 
     # --- The lexical pass: block by block --------------------------------------------------------
 

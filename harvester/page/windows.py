@@ -1,7 +1,10 @@
 """Guesses where records begin and end, and proves that what lies between is whole records.
 
 In an array, what lies before a later place that begins as its records do (`,{"id":`) is most likely
-whole records, and `array_validator` says whether it is, and how many. No item can go deeper than it
+whole records, and `array_validator` says whether it is, and how many. Objects of a list within the
+last of them may begin so, too (its labels, say): then what closes the containers that are open
+there makes the text whole, and all but the record that it cuts are proven. Which is the case is
+remembered by the key that follows, `"name"` or `"user"`. No item can go deeper than it
 is long, nor than there are opening brackets about. Any doubt (no such place, no JSON, many
 brackets, a run of digits) leaves the text to the lexical pass, so nothing is taken here that the
 others would refuse for its strings, numbers, brackets or depth.
@@ -12,7 +15,10 @@ from typing import Final
 
 import msgspec
 
+from harvester.errors import AttemptFailed
 from harvester.page.array_validator import proven
+from harvester.page.brackets import Brackets, closing, outside_strings
+from harvester.page.guard import outline, without_hidden_quotes
 from harvester.patterns import pattern
 from harvester.values import dataclass
 
@@ -20,7 +26,16 @@ from harvester.values import dataclass
 WINDOW: Final = 256 * 1024
 #: After so many guesses in a row that were wrong, the rest of a page is left to the lexical pass.
 _MOST_MISSES: Final = 4
-_BEGINNING: Final = pattern(rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:')
+_BEGINNING_TEXT: Final = rb',[ \t\r\n]*+\{[ \t\r\n]*+"[^"\\]{1,64}+"[ \t\r\n]*+:'
+_BEGINNING: Final = pattern(_BEGINNING_TEXT)
+#: The key that follows the first one of an object, whose value is no container.
+_SECOND_KEY: Final = pattern(
+    _BEGINNING_TEXT + rb'[ \t\r\n]*+(?:"[^"\\]*+"|[^][{}",]++),[ \t\r\n]*+("[^"\\]{1,64}+")'
+)
+_SPACE: Final = b" \t\r\n"
+_MOST_BLANKS: Final = 64  # looked at behind the last item of a window
+#: So deep do the containers lie that are closed to make a text whole.
+_MOST_OPEN: Final = 256
 #: Arrays are counted in slices of so many bytes at first, of two items at least.
 _SLICE: Final = 4 * 1024
 #: A level of an object takes as many bytes at least, `{"":}`, but for the innermost; one of an
@@ -34,10 +49,11 @@ _MANY_ARRAYS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole items of an array, proven: `[` and their text and `]`."""
+    """Whole items of an array, proven: `[` and their text and `]`; maybe none."""
 
     array: bytes
     items: Sequence[msgspec.Raw]
+    ends_array: bool = False  # whether no further item follows
 
     @property
     def size(self) -> int:
@@ -47,12 +63,17 @@ class Window:
     @property
     def size_without_last(self) -> int:
         """The same without the last item, of several, which ends with a bracket."""
-        return self.array.rindex(b",", 0, len(self.array) - 1 - len(self.items[-1]))
+        return self.array.rindex(b",", 0, self._end - len(self.items[-1]))
 
     @property
     def ends_with_bracket(self) -> bool:
-        """Whether the last item does."""
-        return self.array[-2] in b"}]"
+        """Whether the last item does, and no more than a few blanks follow it."""
+        return self.array[self._end - 1] in b"}]"
+
+    @property
+    def _end(self) -> int:
+        tail = self.array[-_MOST_BLANKS:-1]
+        return len(self.array) - 1 - (len(tail) - len(tail.rstrip(_SPACE)))
 
     def nests_within(self, levels: int) -> bool:
         """Whether no item nests deeper, for certain."""
@@ -107,7 +128,9 @@ class Windows:
 
     def __init__(self) -> None:
         self._beginning = b""  # of each item, the comma before it included; empty: not known yet
+        self._depth = 0  # of the array
         self._misses = 0
+        self._closers: dict[bytes, bytes] = {}  # of a place that begins so, by its second key
 
     @property
     def trusted(self) -> bool:
@@ -124,10 +147,15 @@ class Windows:
 
     def forget(self) -> None:
         """What comes is something else."""
-        self._beginning, self._misses = b"", 0
+        self._beginning, self._misses, self._closers = b"", 0, {}
 
-    def begins_at(self, chunk: bytes, at: int) -> bool:
-        """Whether, behind an item, the next one begins at `at` in the usual way."""
+    def begins_at(self, chunk: bytes, at: int, depth: int) -> bool:
+        """Whether, behind an item of the array at `depth`, the next one begins at `at` in the usual
+        way.
+        """
+        if depth != self._depth:
+            self.forget()
+            self._depth = depth
         if not self._beginning:
             found = _BEGINNING.match(chunk, at)
             self._beginning = found[0] if found else b""
@@ -136,6 +164,21 @@ class Windows:
     def last(self, chunk: bytes, at: int) -> int:
         """Where most likely the last item begins of the window at `at`; `at`: there is one only."""
         return chunk.rfind(self._beginning, at, at + WINDOW)
+
+    def before(self, chunk: bytes, at: int, end: int) -> Window | None:
+        """The whole items of `chunk[at:end]`, which ends before what begins as an item does; None
+        where it does not begin with items of an array.
+        """
+        second = _SECOND_KEY.match(chunk, end)
+        key = second[1] if second else b""
+        usual = self._closers.get(key, b"")
+        found = _closed(chunk, at, end, usual)
+        if found is None:
+            closers = _closers(chunk[at:end])
+            if closers is not None and closers != usual:
+                found = _closed(chunk, at, end, closers)
+                self._closers[key] = closers
+        return found
 
     def next(self, chunk: bytes, at: int, end: int) -> int:
         """Where behind `at` an item begins; `end` where that cannot be told."""
@@ -150,5 +193,32 @@ def window(chunk: bytes, at: int, end: int) -> Window | None:
     """The items with which `chunk[at:end]` begins, each behind its comma; None where there are
     none, or no whole ones.
     """
-    array, found = proven(b"".join((b"[", memoryview(chunk)[at + 1 : end], b"]")))
-    return Window(array, found) if found else None
+    text = b"".join((b"[", memoryview(chunk)[at + 1 : end], b"]"))
+    array, found = proven(text)
+    return Window(array, found, len(array) < len(text)) if found else None
+
+
+def _closed(chunk: bytes, at: int, end: int, closers: bytes) -> Window | None:
+    """The same, where `closers` make the last item of `chunk[at:end]` whole, if it is not."""
+    if not closers:
+        return window(chunk, at, end)
+    text = b"".join((b"[", memoryview(chunk)[at + 1 : end], closers, b"]"))
+    array, items = proven(text)
+    if len(array) < len(text):  # it is another array
+        return None
+    found = Window(array, items)
+    if len(items) == 1:
+        return Window(b"[]", ())
+    return Window(array[: found.size_without_last] + b"]", items[:-1])
+
+
+def _closers(text: bytes) -> bytes | None:
+    """What closes the containers that are open behind a text, which is not inside of a string; None
+    where it closes others.
+    """
+    brackets = Brackets(_MOST_OPEN)
+    try:
+        brackets.follow(outside_strings(outline(without_hidden_quotes(text)), in_string=False))
+    except AttemptFailed:
+        return None
+    return closing(bytes(brackets))

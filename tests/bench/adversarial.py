@@ -5,6 +5,7 @@ look at the same bytes again and again: escapes, brackets, keys, numbers and rec
 sizes. A page of twice the size must take about twice as long.
 """
 
+import gc
 import json
 import sys
 import time
@@ -92,6 +93,7 @@ _INNER: Final = (("data[*].l[*].id", Take.MAX),)
 _FILTER: Final = (("data[?@.rel=='next'].href", Take.FIRST),)
 _COUNT: Final = (("data[*].l", Take.COUNT),)
 _BRACKETS: Final = f'{{"id":1,{_list("[]", 900)}}}'
+_PAIR: Final = '{"id":1,"a":2}'
 _SMALL: Final = _of(lambda n: f'{{"id":{n}}}')
 
 ADVERSARIES: Final[dict[str, Adversary]] = {
@@ -129,6 +131,12 @@ ADVERSARIES: Final[dict[str, Adversary]] = {
     "a key twice in each record": Adversary(_all('{"t":1,"t":2}'), _MAX),
     "each record begins otherwise": Adversary(_of(lambda n: f'{{"k{n}":1,"id":{n}}}'), _MAX),
     "namesakes inside": Adversary(_all(f'{{"id":7,{_ids(30)}}}'), _MAX),
+    "lists that begin as records do": Adversary(
+        _of(lambda n: f'{{"id":{n},"a":1,{_list(_PAIR, 40 * (n % 90))}}}'), _MAX
+    ),
+    "large lists that begin as records do": Adversary(
+        _all(f'{{"id":1,{_list(_PAIR, 150_000)}}}'), _MAX, 16 * 1024
+    ),
     "deep objects": Adversary(_all('{"a":' * 80 + "1" + "}" * 80), _MAX),
     "deep arrays": Adversary(_all("[" * 200 + "]" * 200), _MAX),
     "brackets": Adversary(_all(_BRACKETS), _MAX),
@@ -191,6 +199,7 @@ def worst(size: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str]) -> None:
     """Print them, or as JSON what is worst: `--worst SIZE`."""
+    gc.freeze()  # as the command line does
     if arguments[:1] == ["--worst"]:
         sys.stdout.write(json.dumps(worst(int(arguments[1]))))
         return

@@ -1,7 +1,8 @@
 """The cases of one page: what fields within its records cost, and pages made to be slow.
 
 The cost of a field is the CPU of a whole harvest of one large page, less that of one of a small
-page, beside the same harvest with nothing but a cursor outside of the records.
+page, beside the same harvest, of records of the same kind, with nothing but a cursor outside of
+them.
 """
 
 import json
@@ -30,6 +31,7 @@ def _since(path: str) -> str:
     return f'incremental: {{cursor_path: "{path}", param: since, initial_value: "2020-01-01"}}'
 
 
+_FILTER: Final = """{type: cursor, cursor_path: "data[?@.rel=='next'].href", cursor_param: c}"""
 _SORT: Final = '{type: cursor, cursor_path: "data[-1].sort", cursor_body_path: c, maximum_pages: 1}'
 _RULE: Final = 'response_actions: [{when: {path: "data[*].error", exists: true}, action: fail}]'
 
@@ -72,16 +74,25 @@ _VARIANTS: Final = (
     _Variant("pretty-printed, keyset", 0.5, _KEYSET.format("max"), kind="pretty"),
     _Variant("records of 100 bytes, incremental", 0.5, more=_since("data[*].at"), kind="small"),
     _Variant("records of 100 KB, incremental", 0.7, more=_since("data[*].updated_at"), kind="huge"),
+    _Variant("records of 40 bytes, keyset", 0.5, _KEYSET.format("max"), kind="tiny"),
+    _Variant("texts full of escapes, incremental", 0.5, more=_since("data[*].at"), kind="escapes"),
+    _Variant("nothing but numbers, keyset", 0.5, _KEYSET.format("max"), kind="numbers"),
+    _Variant("other scripts than Latin, incremental", 0.5, more=_since("data[*].at"),
+             kind="scripts"),
+    _Variant("a filter that nothing matches", 0.5, _FILTER),
 )  # fmt: skip
 
 
 def b10(ground: Ground) -> Case:
     """B10: fields within records, and records of other shapes."""
     size = ground.sizes.middle_bytes
+    plain = {each.kind: _plain(each.kind) for each in _VARIANTS}
     contenders = [
         Contender(_START, _harvest(ground, _Variant(_START, 0), 1_000)),
-        Contender(_PLAIN, _harvest(ground, _Variant(_PLAIN, 0), size)),
-        *(Contender(each.name, _harvest(ground, each, size)) for each in _VARIANTS),
+        *(
+            Contender(each.name, _harvest(ground, each, size))
+            for each in (*plain.values(), *_VARIANTS)
+        ),
     ]
     return Case(
         f"one page of {size / 1e6:g} MB, with fields within its records",
@@ -89,11 +100,18 @@ def b10(ground: Ground) -> Case:
         [
             Target(
                 f"{each.name}: ≥ {each.at_least:g} of the plain cursor's rate",
-                _rate(each.name), each.at_least, at_least=True, unit=" of it",
+                _rate(each.name, plain[each.kind].name), each.at_least, at_least=True,
+                unit=" of it",
             )
             for each in _VARIANTS
         ],
     )  # fmt: skip
+
+
+def _plain(kind: str) -> _Variant:
+    """The harvest of records of a kind that no field looks into."""
+    selector = "features" if kind == "geojson" else "data"
+    return _Variant(f"{_PLAIN}, {kind}", 0, selector=selector, kind=kind)
 
 
 def _harvest(ground: Ground, variant: _Variant, size: int) -> Callable[[], Sample]:
@@ -117,11 +135,11 @@ def _harvest(ground: Ground, variant: _Variant, size: int) -> Callable[[], Sampl
     return run
 
 
-def _rate(name: str) -> Callable[[Rounds], float | None]:
+def _rate(name: str, usual_name: str) -> Callable[[Rounds], float | None]:
     """Its bytes for each second of CPU, of the plain cursor's; the median of the rounds."""
 
     def value(rounds: Rounds) -> float | None:
-        all_of_them = (rounds[_START], rounds[_PLAIN], rounds[name])
+        all_of_them = (rounds[_START], rounds[usual_name], rounds[name])
         ratios = []
         for at in set.intersection(*(set(each) for each in all_of_them)):
             start, plain, other = (each[at] for each in all_of_them)

@@ -132,7 +132,8 @@ def _shapes(kind: str) -> Piece:
 
 def _shape(kind: str, number: int) -> bytes:
     """A record that is 80 levels deep; a feature of GeoJSON; an issue of a tracker, as it comes, or
-    pretty-printed; one of 100 bytes, or of 100 KB.
+    pretty-printed; one of 40 or 100 bytes, or of 100 KB; one of escapes, of numbers, or of text in
+    other scripts.
     """
     if kind == "deep":
         tree: object = {"name": f"leaf {number}"}
@@ -142,6 +143,18 @@ def _shape(kind: str, number: int) -> bytes:
     if kind == "small":
         text = "x" * (17 + number % 5)
         return _to_json({"id": 10**9 + number, "at": _moment(number), "text": text}).encode()
+    if kind == "tiny":
+        return _to_json({"id": 10**9 + number, "n": number % 900}).encode()
+    if kind == "numbers":
+        return _to_json({"id": number, "of": [number / 7, number * 3, -number, 1e-9]}).encode()
+    if kind == "escapes":
+        text = f'"{number}"\\n\\t\n' * 20
+        return json.dumps(
+            {"id": number, "at": _moment(number), "text": text + "\u00e9" * 20}
+        ).encode()
+    if kind == "scripts":
+        text = f"\u65e5\u672c\u8a9e {number} \u0627\u0644\u0639\u0631\u0628 \U0001f680 " * 20
+        return _to_json({"id": number, "at": _moment(number), "text": text}).encode()
     if kind == "issues":
         return _to_json(_issue(number, 400)).encode()
     if kind == "pretty":

@@ -87,7 +87,8 @@ ALIKE = st.tuples(
     st.sampled_from(
         ('{"id":%d,"at":"%d"', '{"id":"%d","user":{"id":%d}', '{"id": %d, "items":[%d]',
          '{"items":[{"id":%d},{"id":%d}]', '{"id": %d, "user":{"items":[{"id":%d}]}',
-         '{"id": %d,"items":[{"items":[%d]}]', '{"id": %d,"user":null,"items":null,"at":%d')
+         '{"id": %d,"items":[{"items":[%d]}]', '{"id":%d,"items":[{"id":1},{"id":%d},{"id":3}]',
+         '{"id": %d,"user":null,"items":null,"at":%d')
     ),
     st.integers(2, 40),
 ).map(lambda made: [made[0] % (number, number) + "}" for number in range(made[1])])  # fmt: skip

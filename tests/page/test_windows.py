@@ -90,6 +90,32 @@ def test_most_of_a_page_is_leapt_over(counting: type[Counting], size: int, separ
     assert counting.fed < len(text) * (0.2 if separator != "\r\n," else 2)
 
 
+def labelled(number: int, labels: int) -> str:
+    """An issue whose labels, and the parents of these, begin as it does, in its text as well."""
+    tree: list[object] = [
+        {"id": at, "name": f"a,{{{at}", "of": [{"id": 1}] * 3} for at in range(labels)
+    ]
+    return json.dumps(
+        {"id": number, "user": {"id": 3}, "labels": tree, "text": ',{"id":["}\\n' * 3}
+    )
+
+
+@pytest.mark.parametrize("size", [5_000, 70_000, 10**6])
+@pytest.mark.parametrize("labels", [2, 30])
+def test_lists_within_records_may_begin_as_these_do(
+    counting: type[Counting], size: int, labels: int
+) -> None:
+    """What closes a record that a guess cuts is found once, and known from then on."""
+    items = [labelled(number, labels) for number in range(20_000 // labels)]
+    text = page(*items)
+    chunks = [text[start : start + size] for start in range(0, len(text), size)]
+    whole = {"records": len(items), "cursor": "c2"}
+    assert read(chunks) == by_the_lexical_pass(chunks) == whole
+    counting.fed = 0
+    assert read(chunks) == whole
+    assert counting.fed < len(text) * 0.2
+
+
 def test_search_results_and_large_pages(counting: type[Counting]) -> None:
     """Those of the bench: of one page, the authors stand in an object that is no array."""
     text = gzip.decompress(b"".join(search_page(3, 9)))
