@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from harvester.config.options import Count, Section, SectionError, Text
 from harvester.config.secret_text import SecretLine
+from harvester.errors import ConfigError
+from harvester.model import url_of
 
 
 class Concurrency(Section):
@@ -65,8 +67,12 @@ class Output(Section):
     is asked for, as with `idempotent: false`; so none is asked for ahead."""
 
     @model_validator(mode="after")
-    def _syncs(self) -> "Output":
+    def _fits(self) -> "Output":
         if self.durability == "page" and not self.fsync:
             told = "page forces each page to the disk, and fsync: false forbids that; leave one out"
             raise SectionError([(("durability",), told)])
+        try:
+            url_of(self.path or "")
+        except ConfigError as error:
+            raise SectionError([(("path",), str(error))]) from error
         return self

@@ -49,6 +49,7 @@ from harvester.errors import (
 )
 from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport, host_scope
 from harvester.model import Address, OpenWindows, Partition, Shard, Windows, place_of_text
+from harvester.page import format_of
 from harvester.paging import paginator_of
 from harvester.planning import (
     NOTABLE,
@@ -75,6 +76,7 @@ from harvester.store import (
     Checkpoint,
     Fenced,
     Header,
+    ObjectStore,
     Overtaken,
     PartitionBusy,
     Place,
@@ -127,6 +129,7 @@ def harvest(
         )
     chosen = _chosen(config, resources)
     store = _store_of(out or config.folder, config, shard)
+    _refuse_files(store, config, chosen)
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with store.claim():
@@ -225,6 +228,19 @@ def _store_of(place: Place, config: Config, shard: Shard | None) -> Store:
         if isinstance(place, Address) and not place.options:
             place = place.reached(config.store_options)
     return store_at(place, fsync=config.output.fsync, shard=shard.label if shard else "")
+
+
+def _refuse_files(store: Store, config: Config, resources: Sequence[Resource]) -> None:
+    """Refuse pages that no line of a journal can stand behind, before any is asked for."""
+    if not isinstance(store, ObjectStore):
+        return
+    for resource in resources:
+        if not format_of(resource).is_gzipped:
+            raise ConfigError(
+                f"{config.place_of(resource.name, 'format')}: files are kept as they came, and an "
+                "object store keeps the lines of the journal behind each page, in its gzip: "
+                f"harvest {resource.name!r} into a folder (--out DIR --resource {resource.name})"
+            )
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:

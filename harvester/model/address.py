@@ -10,11 +10,19 @@ from pathlib import Path, PosixPath
 from types import MappingProxyType
 from typing import Final, Self
 
+from harvester.errors import ConfigError
 from harvester.patterns import pattern
 
 #: What a URL of a place may begin with.
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "abfs", "memory")
 _URL: Final = pattern(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?!/)")
+#: Any other URL; one slash is what `pathlib` has left of two.
+_FOREIGN: Final = pattern(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+#: What those mean that are often written.
+_MEANT: Final = {
+    "gcs": "gs://BUCKET/PREFIX", "abfss": "az://CONTAINER/PREFIX", "wasb": "az://CONTAINER/PREFIX",
+    "wasbs": "az://CONTAINER/PREFIX", "azure": "az://CONTAINER/PREFIX", "file": "the path alone",
+}  # fmt: skip
 
 
 class Address(PosixPath):
@@ -44,9 +52,17 @@ class Address(PosixPath):
 
 
 def url_of(place: str | os.PathLike[str]) -> str | None:
-    """The URL that a place is; None for a folder."""
+    """The URL that a place is; None for a folder. Raises `ConfigError` for another kind of URL."""
     text = os.fspath(place)
     found = _URL.match(text)
+    if found is None and (foreign := _FOREIGN.match(text)):
+        scheme, rest = foreign[1], text[foreign.end() :].lstrip("/")
+        same = scheme.lower()
+        meant = f"{same}://…" if same in SCHEMES else _MEANT.get(same)
+        raise ConfigError(
+            f"{scheme}://{rest}: {scheme}:// is no place for a harvest; "
+            + (f"write {meant}" if meant else "give a folder, or s3://…, gs://…, az://…")
+        )
     return f"{found[1]}://{text[found.end() :]}".rstrip("/") if found else None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester import iter_records, verify
+from harvester import harvest, iter_records, load_config, verify
+from harvester.errors import ConfigError
 from harvester.store import ObjectStore
 from tests.object_servers import READER
 from tests.s3_server import S3
@@ -167,3 +168,28 @@ def test_a_bucket_with_versions(place: Place) -> None:
     assert "part 2 is missing" in verify(store).problems[0].problem
     said = place("run", "c.yaml")
     assert (said.returncode, "part 2 is missing" in said.stderr) == (5, True), said.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('path: "URL', 'path: "gcs://bucket/x', "write gs://BUCKET/PREFIX"),
+        ('path: "URL', 'path: "hdfs://host/x', "give a folder, or s3://"),
+        ("data_selector: data", "format: raw", "resources[0].format: files are kept as they came"),
+    ],
+)
+def test_what_no_object_store_takes(
+    tmp_path: Path, moto: S3, old: str, new: str, told: str
+) -> None:
+    """Refused before anything is asked, with the key that says it."""
+    text = YAML.replace(old, new).replace("URL", moto.place())
+    text = text.replace("BASE", "http://127.0.0.1:9/")
+    if "raw" in new:
+        text = text.replace("type: page_number, page_param: page", "type: single_page")
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    place = ObjectStore(moto.place(), moto.options)
+    with pytest.raises(ConfigError) as refused:
+        harvest(load_config(path, env=os.environ), out=place)
+    assert told in str(refused.value)
+    assert "c.yaml:" in str(refused.value) or "resources[0]" in str(refused.value)
