@@ -209,6 +209,87 @@ def test_what_cannot_be_said_is_named(parts: dict[str, str], missing: str, tmp_p
     assert f"#   items: {missing}" in text
 
 
+def test_a_key_that_nothing_reads_stands_against_a_stream(tmp_path: Path) -> None:
+    """At any depth, but in a parent, whose own it is; a parameter that went astray is none."""
+    odd = {
+        "file_uploader": {"more": "file_uploader: {type: FileUploader}"},
+        "fetch_properties_from_endpoint": {"asked": ", fetch_properties_from_endpoint: {a: 1}"},
+        "pagination_reset": {"retriever": "pagination_reset: {type: PaginationReset}"},
+        "clamping": {"more": "incremental_sync: {type: DatetimeBasedCursor, cursor_field: at, "
+                     "datetime_format: '%Y', start_datetime: '2021', clamping: {target: DAY}}"},
+    }  # fmt: skip
+    for key, parts in odd.items():
+        (one,) = imported(tmp_path, stream("items", **parts)).streams
+        assert [why for why in one.missing if why.startswith(f"{key} of a ")], (key, one)
+    assert "use_cache" not in resource(tmp_path, asked=", use_cache: true, clamping: ''")
+
+
+def test_what_the_source_does_to_its_records_is_told(tmp_path: Path) -> None:
+    """In a comment: a harvest keeps what came."""
+    text = "transformations: [{type: RemoveFields, field_pointers: [[a]]}, {type: AddFields}]"
+    (made,) = imported(tmp_path, stream("items", more=text)).texts.values()
+    assert "# the source changes its records afterwards: RemoveFields, AddFields" in made
+
+
+def test_fields_that_are_asked_for(tmp_path: Path) -> None:
+    """In one text where one request asks for all of them."""
+    asked = ", request_parameters: {fields: {type: QueryProperties, property_list: [a, b], %s}}"
+    one = resource(tmp_path, asked=asked % "always_include_properties: [id]")
+    assert one["params"] == {"fields": "id,a,b"}
+    chunks = "property_chunking: {property_limit_type: property_count, property_limit: 1}"
+    (named,) = imported(tmp_path, stream("items", asked=asked % chunks)).streams
+    assert named.missing == ("fields that are asked for in several requests (PropertyChunking)",)
+
+
+def test_a_product_of_routers(tmp_path: Path) -> None:
+    """Each value with each."""
+    inner = ", ".join(
+        f"{{type: ListPartitionRouter, cursor_field: {key}, values: [x, z], request_option: "
+        f"{{inject_into: request_parameter, field_name: {key}}}}}"
+        for key in ("a", "b")
+    )
+    router = f"{{type: CartesianProductStreamSlicer, stream_slicers: [{inner}]}}"
+    one = resource(tmp_path, retriever=f"partition_router: {router}")
+    assert one["partitions"] == {"a": ["x", "z"], "b": ["x", "z"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ("algorithm: HS256, header_prefix: Bearer", ""),
+        ("algorithm: HS384, header_prefix: Bearer", "a JWT signed by HS384"),
+        ("algorithm: HS256", "a JWT without the word Bearer before it"),
+        ("algorithm: HS256, base64_encode_secret_key: true", "a JWT whose key is encoded first"),
+        (
+            "algorithm: HS256, header_prefix: Bearer, jwt_headers: {kid: k, x: 1}",
+            "a JWT with headers",
+        ),
+    ],
+)
+def test_a_token_that_is_signed(change: str, missing: str, tmp_path: Path) -> None:
+    """As `jwt_bearer`, where that sends the same."""
+    scheme = (
+        "{type: JwtAuthenticator, secret_key: \"{{ config['api_key'] }}\", "
+        f"jwt_payload: {{iss: me, sub: you}}, additional_jwt_payload: {{a: 1}}, {change}}}"
+    )
+    (one,) = imported(tmp_path, stream("items", asked=f", authenticator: {scheme}")).streams
+    assert (one.missing[0] if one.missing else "").startswith(missing)
+    assert one.imported == (not missing)
+
+
+def test_budgets_of_requests(tmp_path: Path) -> None:
+    """Those of all requests are taken; one of some paths is told."""
+    path = tmp_path / "source.yaml"
+    policies = (
+        "{type: FixedWindowCallRatePolicy, call_limit: 3, period: PT1M}, "
+        "{type: MovingWindowCallRatePolicy, rates: [{limit: 9, interval: PT1H}], matchers: [{}]}"
+    )
+    path.write_text(f"{HEAD}\napi_budget: {{policies: [{policies}]}}\nstreams:\n{stream('items')}")
+    (text,) = import_file(path).texts.values()
+    assert 'rate_limit: [{requests: 3, per: "1m"}]' in text
+    assert "# the source has a budget of requests for some paths only, which is not taken" in text
+
+
 def test_the_command(tmp_path: Path) -> None:
     """It writes the files and prints what came; 3 where no stream did."""
     imported(tmp_path, stream("items"))

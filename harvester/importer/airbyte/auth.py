@@ -12,6 +12,8 @@ from harvester.importer.outcome import UnsaidError
 
 #: Stands for several ways to log in: each becomes a file of its own.
 SELECTIVE: Final = "selective"
+_SIGNED: Final = ("RS256", "ES256", "HS256")
+_JWT_SECONDS: Final = 1200  # where the source says nothing else
 
 
 def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any] | None:
@@ -43,7 +45,7 @@ def auth(authenticator: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any
                 {str(name): way for name, way in ways.items() if name != PARAMETERS}, texts
             )
         case "JwtAuthenticator":
-            raise UnsaidError("a JWT of one's own as the token (JwtAuthenticator)")
+            return _jwt(authenticator, texts)
         case _ if len(choice := _choice(authenticator)) > 1:
             return _ways(choice, texts)
         case _ if known := known_auth(authenticator, texts):
@@ -186,12 +188,52 @@ def _own(found: dict[str, Any], request: dict[str, Any], own: Mapping[str, Any] 
             raise UnsaidError(f"a login that is let in by {own['type']}")
 
 
+def _jwt(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """A token that is signed here and sent as it is."""
+    headers = {
+        **(authenticator.get("jwt_headers") or {}),
+        **(authenticator.get("additional_jwt_headers") or {}),
+    }
+    claims = {
+        **(authenticator.get("additional_jwt_payload") or {}),
+        **(authenticator.get("jwt_payload") or {}),
+    }
+    for part in (headers, claims):
+        part.pop(PARAMETERS, None)
+    against = {
+        "in another place than the header Authorization": authenticator.get("request_option"),
+        "whose key is encoded first": authenticator.get("base64_encode_secret_key"),
+        "with a passphrase": authenticator.get("passphrase"),
+        f"signed by {authenticator.get('algorithm')}": authenticator.get("algorithm")
+        not in _SIGNED,
+        "without the word Bearer before it": authenticator.get("header_prefix") != "Bearer",
+        "with headers of its own": {*headers} - {"kid", "typ"}
+        or headers.get("typ", "JWT") != "JWT",
+    }
+    if why := next((why for why, is_so in against.items() if is_so), None):
+        raise UnsaidError(f"a JWT {why} (JwtAuthenticator)")
+    found: dict[str, Any] = {"type": "jwt_bearer"}
+    found["key"] = _secret(authenticator, "secret_key", texts)
+    if (algorithm := authenticator.get("algorithm")) != "RS256":
+        found["algorithm"] = algorithm
+    named = {"key_id": headers.get("kid"), "issuer": claims.pop("iss", None),
+             "subject": claims.pop("sub", None), "audience": claims.pop("aud", None)}  # fmt: skip
+    found |= {name: texts.text(value) for name, value in named.items() if value}
+    if claims:
+        found["claims"] = texts.tree(claims)
+    seconds = texts.constant(authenticator.get("token_duration") or _JWT_SECONDS)
+    return {**found, "lifetime": f"{int(seconds)}s"}
+
+
 def _session(authenticator: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     login = authenticator.get("login_requester") or {}
     asked = authenticator.get("request_authentication") or {}
     if (login.get("authenticator") or {"type": "NoAuth"}).get("type") != "NoAuth":
         raise UnsaidError("a login request with credentials of its own")
-    base, path = str(texts.text(login.get("url_base") or "")), texts.text(login.get("path") or "")
+    if (authenticator.get("decoder") or {}).get("type", "JsonDecoder") != "JsonDecoder":
+        raise UnsaidError("a login whose answer is not JSON")
+    address = login.get("url_base") or login.get("url") or ""
+    base, path = str(texts.text(address)), texts.text(login.get("path") or "")
     request: dict[str, Any] = {"path": f"{base.rstrip('/')}/{str(path).lstrip('/')}".rstrip("/")}
     if login.get("http_method", "GET").upper() != "POST":
         request["method"] = "GET"

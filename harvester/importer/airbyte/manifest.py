@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from harvester.errors import ConfigError
 from harvester.importer.airbyte.auth import SELECTIVE
+from harvester.importer.airbyte.budgets import budgets
+from harvester.importer.airbyte.changes import changes_of
 from harvester.importer.airbyte.dynamic import expanded, streams_of
 from harvester.importer.airbyte.references import resolved
 from harvester.importer.airbyte.rules import chosen
@@ -108,6 +110,7 @@ class _Reading:
         if whole.get("type") == "StateDelegatingStream":
             return self._delegating(whole, name, above)
         found = translated(whole, name, self._spec)
+        found.notes += changes_of(node, self._tree)
         self._all.append((whole, found))
         for key, parent in found.parents.items():
             self._parent(found, key, parent, (*above, whole))
@@ -187,11 +190,13 @@ class _Reading:
                 clients.append((client, [one]))
             else:
                 among.append(one)
+        limits, untold = budgets(self._tree)
+        limited = {"rate_limit": limits} if limits else {}
         return [
             Group(
-                {"base_url": base_url, **({"auth": scheme} if scheme else {})},
+                {"base_url": base_url, **({"auth": scheme} if scheme else {}), **limited},
                 tuple(_ordered(one.resource) for one in found),
-                {one.name: tuple(one.notes) for one in found},
+                {one.name: (*one.notes, *untold) for one in found},
                 way,
             )
             for (base_url, auth), found in clients

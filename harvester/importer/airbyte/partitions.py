@@ -1,6 +1,6 @@
 """Turns partition routers into keys of `partitions`, and says which parents they need."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -22,7 +22,7 @@ class Routed:
 def routed(router: Any, texts: Texts) -> Routed:
     """The partition keys of a stream. Raises `UnsaidError`."""
     found = Routed()
-    for each in router if isinstance(router, list) else [router] if router else []:
+    for each in _each(router):
         match each.get("type"):
             case "ListPartitionRouter":
                 _list(found, each, texts.below(each))
@@ -34,6 +34,15 @@ def routed(router: Any, texts: Texts) -> Routed:
                 name = each.get("class_name", "")
                 raise UnsaidError(f"the partition router {kind} {name}".rstrip())
     return found
+
+
+def _each(router: Any) -> Iterator[Mapping[str, Any]]:
+    """The routers whose product is taken: those of a list, or of a component that says so."""
+    for each in router if isinstance(router, list) else [router] if router else []:
+        if each.get("type") == "CartesianProductStreamSlicer":
+            yield from _each(each.get("stream_slicers"))
+        else:
+            yield each
 
 
 def _grouped(found: Routed, router: Mapping[str, Any], texts: Texts) -> None:

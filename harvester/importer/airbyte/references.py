@@ -94,6 +94,11 @@ def _plain(node: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     return None if isinstance(found, Mapping) else found
 
 
+def merged(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A component with what its own `$ref` leads to, and no other. Raises `UnsaidError`."""
+    return _merged(node, root, 0)
+
+
 def _merged(node: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
     """A mapping with what its `$ref` leads to under its own keys."""
     if "$ref" not in node:

@@ -15,6 +15,7 @@ from harvester.importer.airbyte.partitions import Routed, routed
 from harvester.importer.airbyte.paths import dotted, selector
 from harvester.importer.airbyte.rules import rules
 from harvester.importer.airbyte.texts import Texts
+from harvester.importer.airbyte.unread import unread
 from harvester.importer.airbyte.windows import Intervals, intervals
 from harvester.importer.outcome import UnsaidError
 from harvester.values import dataclass
@@ -44,6 +45,7 @@ def translated(stream: Mapping[str, Any], name: str, spec: Mapping[str, Any]) ->
         found.missing.append(f"the retriever {kind}: {retriever.get('class_name')}")
         return found
     _Reading(found, stream, retriever, spec).read()
+    found.missing += [why for why in dict.fromkeys(unread(stream)) if why not in found.missing]
     return found
 
 
@@ -227,6 +229,7 @@ class _Reading:
     def _mapping(self, value: Any, key: str, texts: Texts) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise UnsaidError(f"{key} as one text")
+        value = {name: _properties(each) for name, each in value.items()}
         said: dict[str, Any] = texts.tree(value, typed=key == "request_body_json")
         return said
 
@@ -304,6 +307,26 @@ class _Reading:
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:
             self._found.resource["partitions"] = partitions
+
+
+def _properties(value: Any) -> Any:
+    """The names of fields that are asked for, in one text; anything else is as it was."""
+    if not isinstance(value, Mapping) or value.get("type") != "QueryProperties":
+        return value
+    listed, chunks = value.get("property_list"), value.get("property_chunking") or {}
+    if not isinstance(listed, list):
+        raise UnsaidError("names of fields that another request gives (QueryProperties)")
+    always = value.get("always_include_properties") or []
+    if chunks and not _fits(chunks, listed):
+        raise UnsaidError("fields that are asked for in several requests (PropertyChunking)")
+    return ",".join(dict.fromkeys(map(str, [*always, *listed])))
+
+
+def _fits(chunks: Mapping[str, Any], listed: list[Any]) -> bool:
+    limit = chunks.get("property_limit")
+    if not isinstance(limit, int) or chunks.get("property_limit_type") != "property_count":
+        return limit is None
+    return len(listed) <= limit
 
 
 def _is_named(key: str, used: str) -> bool:

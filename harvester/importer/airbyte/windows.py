@@ -162,7 +162,11 @@ def _step(given: Any, texts: Texts) -> str | None:
     """An ISO 8601 duration as the YAML writes it; of a variable one its default, or none."""
     if given is None:
         return None
-    text = re.sub(r"\{\{(.*?)\}\}", lambda found: _usual(found[0], texts), str(given))
+    return duration(re.sub(r"\{\{(.*?)\}\}", lambda found: _usual(found[0], texts), str(given)))
+
+
+def duration(text: str) -> str | None:
+    """An ISO 8601 duration as the YAML writes it; None for none. Raises `UnsaidError`."""
     found = _DURATION.fullmatch(text)
     if found is None:
         return None
