@@ -56,6 +56,14 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def chores(session: nox.Session) -> None:
+    """What a test of every change would wait for too long: the whole bench at small sizes, the
+    wheel on every Python of this machine, very wide tables.
+    """
+    _run(session, "pytest", "-q", "--chores", "-m", "chore")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """How fast, beside curl and others; `-- --quick` for a look."""
     _run(session, "tests.bench")

@@ -31,14 +31,33 @@ _MARKED = ("faults", "slow")
 _FAULT = re.compile(r"test_row_\d+_|test_\w*killed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--chores`: what a test of every change would wait for too long."""
+    parser.addoption("--chores", action="store_true", help="run the tests marked `chore` as well")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: one more than there are cores, since many tests wait for what they start."""
+    return len(os.sched_getaffinity(0)) + 1 if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer random examples in the fast half."""
     if "not slow" in str(config.getoption("markexpr")):
         hypothesis.settings.load_profile(QUICK)
+    if getattr(config.option, "dist", "no") == "load":  # -n: long ones at the end are shared, too
+        config.option.dist = "worksteal"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder that they lie in, and faults also by their name."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by the folder that they lie in, and faults also by their name; no chores unless
+    asked for.
+    """
+    if not config.getoption("chores"):
+        chores = [item for item in items if item.get_closest_marker("chore")]
+        config.hook.pytest_deselected(items=chores)
+        items[:] = [item for item in items if item not in chores]
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in _MARKED:
