@@ -6,7 +6,6 @@ but the fields: memory does not grow with the page.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import field
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -14,9 +13,7 @@ from harvester.config import Limits
 from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Side, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
-from harvester.page.namesakes import EACH
-from harvester.page.record_reader import Reader, record_reader
-from harvester.page.record_types import Wanted
+from harvester.page.frames import Comparison, Frame, RecordReading, State
 from harvester.page.scanner import Spare
 from harvester.values import dataclass
 
@@ -38,119 +35,6 @@ class Field:
 _NESTING: Final = {**dict.fromkeys(OPENING, 1), **dict.fromkeys(CLOSING, -1)}
 
 
-@dataclass(slots=True)
-class _Comparison:
-    """The target of a filter's left side: opens the element's aggregate when the values agree."""
-
-    where: Where
-    aggregate: Aggregate
-    take: Take = Take.FIRST
-
-    def put(self, value: Any) -> None:
-        if self.where.accepts(value):
-            self.aggregate.matched = True
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A path that is alive in a container: the segments left to match there, and its target."""
-
-    path: Path
-    target: Aggregate | _Comparison
-
-    def may_match(self, position: int) -> bool:
-        """Whether anything of an array from `position` on can make a difference."""
-        match self.path[0]:
-            case Key():
-                return False
-            case Index(index) if index < position:
-                return False
-        return isinstance(self.target, _Comparison) or not self.target.is_settled
-
-    @property
-    def aggregate(self) -> Aggregate:
-        """The aggregate that it is about."""
-        return self.target if isinstance(self.target, Aggregate) else self.target.aggregate
-
-    @property
-    def wanted(self) -> Wanted | None:
-        """What is wanted of each record of an array; None where it takes more than names."""
-        first, *rest = self.path
-        if not all(isinstance(part, Key | Every) for part in rest):
-            return None
-        names = tuple(part.name if isinstance(part, Key) else EACH for part in rest)
-        if not isinstance(first, Every if EACH in names else Every | Last):
-            return None
-        take = self.target.take
-        if isinstance(self.target, _Comparison):
-            return None
-        if not names and take is Take.COUNT and not self.counts_items:
-            return None
-        return Wanted(names, counted=take is Take.COUNT, exists=take is Take.EXISTS)
-
-    @property
-    def counts_items(self) -> bool:
-        """Whether each object in an array is one more record."""
-        return self.path == (Every(),) and self.target.take is Take.COUNT
-
-
-@dataclass(slots=True)
-class _Frame:
-    """An open container on the way to a field."""
-
-    is_map: bool
-    states: tuple[_State, ...]
-    position: str | int = -1
-    counting: list[Aggregate] = field(default_factory=list)  # each item here is one record
-    seen: set[str] = field(default_factory=set)  # keys that led on: no second time
-    # [-1]: newest element, parent
-    last: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
-    # filters decided at its end, parent
-    gates: list[tuple[Aggregate, Aggregate]] = field(default_factory=list)
-    reading: "_Reading | None" = None  # made when it is first asked for
-
-    def drop_settled(self, position: int) -> None:
-        """Let go of the paths that cannot match any more from `position` on, in an array."""
-        if not (self.is_map or all(state.may_match(position) for state in self.states)):
-            self.states = tuple(state for state in self.states if state.may_match(position))
-            self.reading = None
-
-    @property
-    def takes_last(self) -> bool:
-        """Whether nothing but the last item of this array counts."""
-        return all(isinstance(state.path[0], Last) for state in self.states)
-
-    def read_by(self) -> "_Reading":
-        """What reads all that is wanted of the records of this array."""
-        if self.reading is None:
-            self.reading = _Reading.of(self)
-        return self.reading
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """How the records of an array are read: `reader`, None where nothing reads all that is wanted,
-    gives a column for each of `states`; `counting` count the records.
-    """
-
-    reader: Reader | None
-    states: Sequence[_State]
-    counting: Sequence[_State]
-
-    @classmethod
-    def of(cls, frame: _Frame) -> "_Reading":
-        wanted = [(state, state.wanted) for state in frame.states]
-        reader = None
-        if not (frame.is_map or any(each is None for _, each in wanted)):
-            of_items = tuple(each for state, each in wanted if each and not state.counts_items)
-            reader = record_reader(of_items)
-        return cls(
-            reader,
-            [state for state in frame.states if not state.counts_items],
-            [state for state in frame.states if state.counts_items],
-        )
-
-
 class Matcher:
     """Events in, fields out. Knows nothing of bytes."""
 
@@ -159,7 +43,7 @@ class Matcher:
         self._paths = {item.name: item.path for item in fields}
         self._advisory = {item.name for item in fields if item.advisory}
         self._limits = limits
-        self._stack: list[_Frame] = []
+        self._stack: list[Frame] = []
         self._skipping = False  # a container was opened in which no path is alive
         self._builders: list[Builder] = []
 
@@ -211,14 +95,14 @@ class Matcher:
                     return Spare(at, partial(self._read, frame, reading))
         return None
 
-    def _read(self, frame: _Frame, reading: _Reading, array: bytes) -> bool:
+    def _read(self, frame: Frame, reading: RecordReading, array: bytes) -> bool:
         """Take the fields of whole records; False where the parser has to."""
         assert reading.reader  # noqa: S101  # what `spare` looked at
         columns = reading.reader.read(array, objects_only=bool(reading.counting))
-        if columns is None:
+        if columns is None or not reading.passed(columns):
             return False
         newest: list[tuple[Aggregate, Aggregate]] = []
-        for state, column in zip(reading.states, columns, strict=True):
+        for state, column in zip(reading.states, columns, strict=False):  # then filters'
             target = state.target
             assert isinstance(target, Aggregate)  # noqa: S101  # what `wanted` says
             if isinstance(state.path[0], Last):
@@ -285,14 +169,14 @@ class Matcher:
                 return
             states = self._step(frame, gates)
         else:
-            states = [_State(path, self._aggregates[name]) for name, path in self._paths.items()]
+            states = [State(path, self._aggregates[name]) for name, path in self._paths.items()]
         alive = tuple(state for state in states if state.path)
         targets = [state.target for state in states if not state.path]
         if event in OPENING:
             counting = self._open_targets(event, targets)
             if alive or counting or gates:
                 self._stack.append(
-                    _Frame(event == "start_map", alive, counting=counting, gates=gates)
+                    Frame(event == "start_map", alive, counting=counting, gates=gates)
                 )
                 if len(self._stack) > self._limits.depth:
                     self._refuse_depth()
@@ -307,9 +191,9 @@ class Matcher:
             for aggregate, parent in gates:  # a scalar element has no members to filter by
                 aggregate.merge_into(parent)
 
-    def _step(self, frame: _Frame, gates: list[tuple[Aggregate, Aggregate]]) -> list[_State]:
+    def _step(self, frame: Frame, gates: list[tuple[Aggregate, Aggregate]]) -> list[State]:
         """The states that are alive in (or end at) the child at `frame.position`."""
-        found: list[_State] = []
+        found: list[State] = []
         position = frame.position
         newest: list[tuple[Aggregate, Aggregate]] = []
         led_on: list[Aggregate] = []
@@ -319,26 +203,26 @@ class Matcher:
                 case Key(name):
                     if frame.is_map and name == position:
                         led_on.append(state.aggregate)
-                        found.append(_State(rest, target))
+                        found.append(State(rest, target))
                 case Index(index):
                     if not frame.is_map and index == position:
-                        found.append(_State(rest, target))
+                        found.append(State(rest, target))
                 case Every():
-                    found.append(_State(rest, target))
+                    found.append(State(rest, target))
                 case Last():
                     if not frame.is_map and isinstance(target, Aggregate):
                         aggregate = Aggregate(target.take, within=target.within)
                         aggregate.element = aggregate
                         newest.append((aggregate, target))
-                        found.append(_State(rest, aggregate))
+                        found.append(State(rest, aggregate))
                 case Where():
                     if isinstance(target, Aggregate):
                         aggregate = Aggregate(target.take, within=target.within, matched=False)
                         aggregate.element = target.element
                         gates.append((aggregate, target))
-                        found.append(_State(rest, aggregate))
+                        found.append(State(rest, aggregate))
                         found.append(
-                            _State(tuple(map(Key, segment.path)), _Comparison(segment, aggregate))
+                            State(tuple(map(Key, segment.path)), Comparison(segment, aggregate))
                         )
         if newest:
             frame.last = newest
@@ -348,7 +232,7 @@ class Matcher:
             frame.seen.add(str(position))
         return found
 
-    def _open_targets(self, event: str, targets: list[Aggregate | _Comparison]) -> list[Aggregate]:
+    def _open_targets(self, event: str, targets: list[Aggregate | Comparison]) -> list[Aggregate]:
         """Paths that end at a container: count it, or build it. Returns who counts its items."""
         counting = []
         for target in targets:
@@ -367,7 +251,7 @@ class Matcher:
             builder.event(event, value)
         self._builders[:] = [builder for builder in self._builders if not builder.finished]
 
-    def _leave(self, frame: _Frame) -> None:
+    def _leave(self, frame: Frame) -> None:
         for aggregate, parent in (*frame.last, *frame.gates):
             aggregate.merge_into(parent)
 

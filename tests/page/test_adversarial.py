@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harvester.config import Limits
 from harvester.errors import AttemptFailed
 from harvester.model import parse
-from harvester.page import Field, FieldParser, Take, matcher
+from harvester.page import Field, FieldParser, Take, frames
 from tests.bench.adversarial import ADVERSARIES
 from tests.examples import examples
 
@@ -31,7 +31,7 @@ def read(chunks: Iterable[bytes], fields: Iterable[Field]) -> Any:
 def by_events(chunks: Iterable[bytes], fields: Iterable[Field]) -> Any:
     """The same, with no reader of records."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(matcher, "record_reader", lambda _: None)
+        patched.setattr(frames, "record_reader", lambda _: None)
         return read(chunks, fields)
 
 

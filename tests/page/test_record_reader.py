@@ -31,7 +31,8 @@ PATHS = (
     "data[*].items[*].id", "data[*].items[*]", "data[*].user.items[*].id",
     "data[*].items[*].tag.id", "data[*].items[*].items[*]", "$[*].items[*].id",
     "data[-1]", "data[-1].items", "data[-1].items[-1].id", "data[-1].items[?@.id==3].id",
-    "data[?@.at=='b'].id", "data[*]['a b']", "$[*].id", "meta.next",
+    "data[?@.at=='b'].id", "data[?@.id==3].user.id", "data[?@.user.id=='7'].items",
+    "data[?@.id==1]", "data[?@.at==null]['a b']", "data[*]['a b']", "$[*].id", "meta.next",
 )  # fmt: skip
 HORIZON = Horizon(datetime(2021, 1, 1, tzinfo=UTC))
 SIDES = st.sampled_from((None, Side(HORIZON, beyond=False), Side(HORIZON, beyond=True)))
@@ -299,6 +300,30 @@ def test_most_records_are_read_without_events(monkeypatch: pytest.MonkeyPatch) -
         assert found["data"] == 5_000
         assert found.get("found") == expected, path
         assert parsed < len(text) / 20, path
+
+
+def test_records_that_a_filter_leaves_out_are_read_without_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only where one may hold for a record is its window the parser's."""
+    sent: list[int] = []
+    send = Parser.send
+
+    def counted(self: Parser, text: bytes) -> None:
+        sent.append(len(text))
+        send(self, text)
+
+    monkeypatch.setattr(Parser, "send", counted)
+    items = [f'{{"rel":"r{number}","href":"h{number}"}}' for number in range(20_000)]
+    for rel, href in (("next", None), ("r19999", "h19999")):
+        page = f'{{"data":[{",".join(items)}]}}'.encode()
+        wanted = [Field("next", parse(f"data[?@.rel=='{rel}'].href"))]
+        parser = FieldParser(wanted, Limits())
+        for at in range(0, len(page), 5_000):
+            parser.feed(page[at : at + 5_000])
+        assert parser.close() == ({"next": href} if href else {})
+        assert sum(sent) < len(page) / 10
+        sent.clear()
 
 
 def test_a_key_that_stands_twice_before_a_first_value_is_refused() -> None:
