@@ -1,6 +1,7 @@
 """All places that harvest partitions keep the sentences at the top of `engine.workers.contract`."""
 
 import contextlib
+import fcntl
 import functools
 import importlib
 import os
@@ -393,6 +394,42 @@ def test_a_dead_driver_takes_its_workers_along(tmp_path: Path) -> None:
         ended = run(line)
         assert ended.returncode == 0, ended.stderr
         assert sorted(each["cursor"] for each in server.asked) == [*"33334444"]
+
+
+def test_a_cluster_outlives_a_dead_driver(tmp_path: Path) -> None:
+    """One that others have begun: its workers leave the run and its folder, and a second run goes
+    on with the same.
+    """
+    gate = threading.Event()
+    scheduler = cluster().scheduler
+    assert scheduler is not None
+    with Scripted(_held(gate)) as server:
+        path = write_config(tmp_path, ITEMS.replace("http://127.0.0.1:1/", server.base_url))
+        out = tmp_path / "out"
+        line = [sys.executable, "-m", "harvester", "run", str(path), "--out", str(out)]
+        line += ["--scheduler", scheduler.address, "--set", shards(4)]
+        driver = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+        until(lambda: len(server.asked) == 12, 120)
+        driver.kill()
+        driver.wait()
+        time.sleep(4)  # the page that is on its way may still come
+        gate.set()
+        until(lambda: _is_left(out / ".workers"), 120)
+        ended = run(line)
+        assert ended.returncode == 0, ended.stderr
+        assert set(Counter(map(str, server.asked)).values()) <= {1, 2}
+    assert "Complete: 4 partitions, 16 pages" in ended.stdout + ended.stderr
+    assert verify(out).ok
+
+
+def _is_left(path: Path) -> bool:
+    """Whether no worker holds a folder."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

@@ -114,8 +114,7 @@ class Prepared(WorkerPlugin):
 
     def teardown(self, worker: Worker) -> None:
         """The run is over, or the worker is."""
-        if (part := _parts.pop(self._run, None)) is not None:
-            threading.Thread(target=part.close, name="leaving", daemon=True).start()
+        threading.Thread(target=_leave, args=(self._run,), name="leaving", daemon=True).start()
 
 
 class _Part(Questions):
@@ -170,6 +169,8 @@ class _Part(Questions):
                 self.flush()
             except HarvesterError:
                 self._stop.set()
+            if self._stop.is_set():  # also of a driver that is dead: its folder is free again
+                _leave(self._name)
 
     def _sent(self, message: Message) -> Any:
         """The answer to a message; `Interrupted` where there is no scheduler to give one."""
@@ -215,3 +216,10 @@ def _part(worker: Worker, run: str) -> _Part:
         if run not in _parts:
             _parts[run] = _Part(worker, run)
         return _parts[run]
+
+
+def _leave(run: str) -> None:
+    with _joining:
+        part = _parts.pop(run, None)
+    if part is not None:
+        part.close()
