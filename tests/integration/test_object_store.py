@@ -1,6 +1,7 @@
 """Harvests in an object store, by the command line, over HTTP: a real S3 server on loopback."""
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -17,9 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
+import pandas
 import pytest
 
-from harvester import harvest, load_config
+from harvester import harvest, iter_records, load_config, verify
 from harvester.store import ObjectStore
 from tests.object_servers import Azure
 from tests.s3_server import S3
@@ -138,15 +140,15 @@ def test_other_servers(request: pytest.FixtureRequest, tmp_path: Path, server: s
         assert place("run", "shop.yaml", "--max-pages", "4").returncode == 4
         ran = place.elsewhere("run", "shop.yaml")
         assert "Complete: 3 partitions, 21 pages, 54 records." in ran.stderr, ran.stderr
-        said = place("verify", place.url, "--deep", "--json")
-        assert json.loads(said.stdout) == {"ok": True, "parts": 21, "problems": []}, said.stderr
-        records = place.elsewhere("records", place.url).stdout.splitlines()
-        assert len(records) == 54
+        store = ObjectStore(place.url, there.options)
+        found = verify(store, deep=True)
+        assert (found.ok, found.parts) == (True, 21), found.problems
+        assert len([*iter_records(store)]) == 54
         assert len(api.asked) == 21
 
 
 def test_azure_as_it_is_written(azurite: Azure, tmp_path: Path) -> None:
-    """By keys of the YAML, by the portal's connection string; what is wrong is said by its name."""
+    """By keys of the YAML, by the portal's connection string; without any, one is named."""
     with Scripted(answer) as api:
         place = Place(tmp_path, azurite, api)
         place.env = {key: text for key, text in place.env.items() if not key.startswith("AZURE_")}
@@ -162,12 +164,6 @@ def test_azure_as_it_is_written(azurite: Azure, tmp_path: Path) -> None:
         connection = f"AccountName={account};AccountKey={key};BlobEndpoint={azurite.endpoint};"
         said = place("status", place.url, AZURE_STORAGE_CONNECTION_STRING=connection)
         assert said.returncode == 0, said.stderr
-        place.yaml.write_text(text.replace("account_name", "access_key_id"))
-        said = place("run", "shop.yaml", HUSH=key)
-        assert (said.returncode, "output.access_key_id does not go with" in said.stderr) == (
-            2,
-            True,
-        )
 
 
 def test_redo_in_the_bucket(place: Place) -> None:
@@ -209,6 +205,7 @@ def test_duckdb_reads_the_parts_by_glob(place: Place) -> None:
     for key, data in place.objects().items():
         if "/part-" in key:
             assert json.loads(gzip.decompress(data)), key
+            assert pandas.read_json(io.BytesIO(data), compression="gzip") is not None
 
 
 @pytest.mark.parametrize("after", [2, 9])

@@ -113,3 +113,19 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
                                           "secret_access_key": "b"})  # fmt: skip
     with pytest.raises(ConfigError, match="cannot be reached"):
         store.read("harvest.json")
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "told"),
+    [
+        ("az://c/x", {"access_key_id": "a"}, "output.access_key_id does not go with it: az://"),
+        ("s3://b/x", {"account_key": "a"}, "output.account_key does not go with it: s3://"),
+        ("gs://b/x", {"endpoint": "http://h"}, "output.endpoint does not go with it: gs://"),
+        ("az://c/x", {"account_name": "a", "account_key": "?"}, "is not one of Azure"),
+    ],
+)
+def test_options_of_another_store(url: str, options: dict[str, str], told: str) -> None:
+    """Refused by the name that they have in the YAML."""
+    with pytest.raises(ConfigError) as refused:
+        ObjectStore(url, options)
+    assert told in str(refused.value)
