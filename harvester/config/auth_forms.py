@@ -6,6 +6,7 @@ option that holds a secret is a `SecretText`: all that is done with secrets foll
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, get_args
 
 from pydantic import Field
@@ -48,6 +49,7 @@ AUTH_OPTIONS: tuple[type[AuthOptions], ...] = get_args(get_args(Auth)[0])
 """The same, as classes."""
 
 
+@cache
 def auth_secrets() -> frozenset[str]:
     """The options of any scheme that hold secrets."""
     return frozenset(name for options in AUTH_OPTIONS for name in secret_options(options))

@@ -15,7 +15,7 @@ from harvester.config import references
 from harvester.config.dotenv import beside
 from harvester.config.given import faults as given_faults
 from harvester.config.given import given
-from harvester.config.models import Config
+from harvester.config.models import Config, validated
 from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
@@ -43,7 +43,7 @@ def with_secrets(config: Config, written: Written, variables: Mapping[str, str])
         for key in way:
             branch = branch[key]
         branch[last] = value
-    return Config.model_validate(tree).with_env(variables, config.home)
+    return validated(tree).with_env(variables, config.home)
 
 
 def with_environment(config: Config, who: str) -> Config:

@@ -27,7 +27,7 @@ from harvester.config.explain import explain
 from harvester.config.filling import fill
 from harvester.config.given import faults as given_faults
 from harvester.config.given import given
-from harvester.config.models import Config
+from harvester.config.models import Config, validated
 from harvester.config.request_options import url_problem
 from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
@@ -142,7 +142,7 @@ def parse_resolved(resolved: Mapping[str, Any], source: str) -> Config:
     """
     document = Document(source, dict(resolved), {(): Place(source, 0, ())})
     try:
-        return Config.model_validate(document.tree)
+        return validated(document.tree)
     except ValidationError as error:
         raise ConfigError(list(explain(error, document))) from None
 
@@ -184,7 +184,7 @@ def _checked(document: Document, env: Mapping[str, str], home: Path | None) -> C
     fill(document, env)
     config: Config | None = None
     try:
-        config = Config.model_validate(document.tree)
+        config = validated(document.tree)
     except ValidationError as error:
         problems += explain(error, document)
     needed = list(references.variables(document.tree))

@@ -11,8 +11,10 @@ is made, so that neither a dump nor a repr of a configuration holds a secret of 
 The text under each attribute is its description in the JSON Schema (`schema`).
 """
 
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -221,11 +223,36 @@ class Config(Section):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what harvest.json says, without any secret; `with_env` brings the environment."""
-        return _unpickled, (type(self), self.reference_dict(), self._home)
+        return _unpickled, (self.reference_dict(), self._home)
 
 
-def _unpickled(kind: type[Config], tree: dict[str, Any], home: Path) -> Config:
-    return kind.model_validate(tree).with_env({}, home)
+def validated(tree: Any) -> Config:
+    """The configuration that a tree is; raises pydantic's ValidationError."""
+    if not Config.__pydantic_complete__:
+        with _no_plugins():
+            Config.model_rebuild()
+    return Config.model_validate(tree)
+
+
+@contextmanager
+def _no_plugins() -> Iterator[None]:
+    """Build validators without a look for plugins of pydantic: it opens the metadata of every
+    distribution that is installed, which takes longer than to build the validators.
+    """
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _unpickled(tree: dict[str, Any], home: Path) -> Config:
+    return validated(tree).with_env({}, home)
 
 
 def _ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> set[str]:

@@ -255,21 +255,6 @@ class ParentForm(Section):
         return self
 
 
-class CrawlForm(Section):
-    """Values that the resource's own pages lead to: folders, threads, graphs. Breadth first, each
-    value once in the whole harvest, in cycles too.
-    """
-
-    crawl: Annotated[tuple[PagePath, ...], Field(strict=False, min_length=1), OneOrMany()]
-    """Path into a page to the values that it leads to, such as `children[*].id`, or a list of
-    paths."""
-    seeds: "SeedForm"
-    """The values to begin with: a list, `{file: …}` or `{resource: …, field: …}`; or a list of all
-    of these, which lead into one walk."""
-    maximum_depth: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    """How many steps from the seeds are gone; 0 asks for the seeds only. Left out: to the end."""
-
-
 ListForm = Annotated[
     tuple[
         Annotated[Scalar, Reads(_value, {"type": ["string", "number", "boolean"]})],
@@ -314,6 +299,21 @@ SeedForm = Annotated[
 """What people write for the values that a crawl begins with."""
 
 
+class CrawlForm(Section):
+    """Values that the resource's own pages lead to: folders, threads, graphs. Breadth first, each
+    value once in the whole harvest, in cycles too.
+    """
+
+    crawl: Annotated[tuple[PagePath, ...], Field(strict=False, min_length=1), OneOrMany()]
+    """Path into a page to the values that it leads to, such as `children[*].id`, or a list of
+    paths."""
+    seeds: SeedForm
+    """The values to begin with: a list, `{file: …}` or `{resource: …, field: …}`; or a list of all
+    of these, which lead into one walk."""
+    maximum_depth: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """How many steps from the seeds are gone; 0 asks for the seeds only. Left out: to the end."""
+
+
 def _which(value: object) -> str | None:
     match value:
         case list() | tuple():
@@ -349,9 +349,6 @@ Form = Annotated[
     Discriminator(_which),
 ]
 """What people write for one key."""
-
-
-CrawlForm.model_rebuild()
 
 AnyForm = (
     tuple[Scalar, ...] | RangeForm | WindowForm | StretchForm | PrefixForm | FileForm | ParentForm
