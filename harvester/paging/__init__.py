@@ -1,83 +1,89 @@
 """Leads from a page to the next request: paginators, response rules, what proves an end."""
 
-from harvester.paging.body_texts import BodyTexts
-from harvester.paging.comparing import (
-    Shared,
-    is_sure,
-    key_of,
-    member_text,
-    shared,
-)
-from harvester.paging.contradictions import (
-    NeverThere,
-    at_the_end,
-    unread,
-)
-from harvester.paging.endpoint import (
-    Endpoint,
-    bare_request,
-    reference_values,
-)
-from harvester.paging.link_header import (
-    link_target,
-)
-from harvester.paging.page_fields import (
-    BEYOND,
-    CURSOR,
-    DELTA,
-    FIELDS,
-    LARGEST,
-    REACHED,
-    RUN_NOW,
-    RUN_START,
-    SMALLEST,
-    SPLIT_TOTAL,
-    TOTAL,
-)
-from harvester.paging.paginator import (
-    Done,
-    Page,
-    Paginator,
-)
-from harvester.paging.paginators import (
-    paginator_of,
-)
-from harvester.paging.paginators.job_files import (
-    file_cursor,
-    numbered,
-)
-from harvester.paging.recognition import (
-    MOST_ALIKE,
-    Recognition,
-)
-from harvester.paging.response_rules import (
-    announced_wait,
-    disguised_limit,
-    is_page,
-    judge,
-    known_waits,
-    rule_fields,
-)
-from harvester.paging.signs import (
-    MORE,
-    NEXTISH,
-    NO_MORE,
-    TOTAL_PAGES,
-    TOTALS,
-    Sign,
-    Unit,
-    envelope,
-    more_than,
-    of_body,
-    of_headers,
-    plain,
-)
-from harvester.paging.totals import (
-    beyond,
-    counted_in,
-    measured,
-    total_of,
-)
+from typing import TYPE_CHECKING
+
+from harvester.on_demand import names_of
+
+if TYPE_CHECKING:
+    from harvester.paging.body_texts import BodyTexts
+    from harvester.paging.comparing import (
+        Shared,
+        is_sure,
+        key_of,
+        member_text,
+        shared,
+    )
+    from harvester.paging.contradictions import (
+        NeverThere,
+        at_the_end,
+        unread,
+    )
+    from harvester.paging.endpoint import (
+        Endpoint,
+        bare_request,
+        reference_values,
+    )
+    from harvester.paging.link_header import (
+        link_target,
+    )
+    from harvester.paging.page_fields import (
+        BEYOND,
+        CURSOR,
+        DELTA,
+        FIELDS,
+        LARGEST,
+        REACHED,
+        RUN_NOW,
+        RUN_START,
+        SMALLEST,
+        SPLIT_TOTAL,
+        TOTAL,
+    )
+    from harvester.paging.paginator import (
+        Done,
+        Page,
+        Paginator,
+    )
+    from harvester.paging.paginators import (
+        paginator_of,
+    )
+    from harvester.paging.paginators.job_files import (
+        file_cursor,
+        numbered,
+    )
+    from harvester.paging.recognition import (
+        MOST_ALIKE,
+        Recognition,
+    )
+    from harvester.paging.response_rules import (
+        announced_wait,
+        disguised_limit,
+        is_page,
+        judge,
+        known_waits,
+        rule_fields,
+    )
+    from harvester.paging.signs import (
+        MORE,
+        NEXTISH,
+        NO_MORE,
+        TOTAL_PAGES,
+        TOTALS,
+        Sign,
+        Unit,
+        envelope,
+        more_than,
+        of_body,
+        of_headers,
+        plain,
+    )
+    from harvester.paging.totals import (
+        beyond,
+        counted_in,
+        measured,
+        total_of,
+    )
+
 
 __all__ = [
     "BEYOND",
@@ -135,3 +141,25 @@ __all__ = [
     "total_of",
     "unread",
 ]
+
+
+__getattr__ = names_of(
+    __name__,
+    {
+        "body_texts": "BodyTexts",
+        "comparing": "Shared is_sure key_of member_text shared",
+        "contradictions": "NeverThere at_the_end unread",
+        "endpoint": "Endpoint bare_request reference_values",
+        "link_header": "link_target",
+        "page_fields": "BEYOND CURSOR DELTA FIELDS LARGEST REACHED RUN_NOW RUN_START "
+        "SMALLEST SPLIT_TOTAL TOTAL",
+        "paginator": "Done Page Paginator",
+        "paginators": "paginator_of",
+        "paginators.job_files": "file_cursor numbered",
+        "recognition": "MOST_ALIKE Recognition",
+        "response_rules": "announced_wait disguised_limit is_page judge known_waits rule_fields",
+        "signs": "MORE NEXTISH NO_MORE TOTAL_PAGES TOTALS Sign Unit envelope more_than "
+        "of_body of_headers plain",
+        "totals": "beyond counted_in measured total_of",
+    },
+)

@@ -1,57 +1,63 @@
 """Plans which partitions there are, and in which order."""
 
-from harvester.planning.closed_windows import (
-    NOTABLE,
-    ServerClock,
-    closes_at,
-    end_of,
-    kept_early,
-    was_early,
-)
-from harvester.planning.counted_windows import CountedWindows
-from harvester.planning.crawling import (
-    Crawler,
-    crawl_key,
-    crawled,
-)
-from harvester.planning.deltas import delta_runs
-from harvester.planning.feed import (
-    Feed,
-)
-from harvester.planning.incremental import (
-    KEY,
-    Seen,
-    begun,
-    runs,
-)
-from harvester.planning.lists import Lists
-from harvester.planning.partition_values import (
-    Value,
-    copies_of,
-    inherited_values,
-    outside_values,
-    partition_records,
-    take_over,
-    values_of,
-)
-from harvester.planning.plans import (
-    Least,
-    Plan,
-    in_share,
-    known_count,
-    least,
-    plan,
-    shared,
-)
-from harvester.planning.split_partitions import (
-    SPLIT_DEPTH,
-    depth_of,
-    largest_total_above,
-)
-from harvester.planning.store_costs import (
-    StoreCost,
-    store_cost,
-)
+from typing import TYPE_CHECKING
+
+from harvester.on_demand import names_of
+
+if TYPE_CHECKING:
+    from harvester.planning.closed_windows import (
+        NOTABLE,
+        ServerClock,
+        closes_at,
+        end_of,
+        kept_early,
+        was_early,
+    )
+    from harvester.planning.counted_windows import CountedWindows
+    from harvester.planning.crawling import (
+        Crawler,
+        crawl_key,
+        crawled,
+    )
+    from harvester.planning.deltas import delta_runs
+    from harvester.planning.feed import (
+        Feed,
+    )
+    from harvester.planning.incremental import (
+        KEY,
+        Seen,
+        begun,
+        runs,
+    )
+    from harvester.planning.lists import Lists
+    from harvester.planning.partition_values import (
+        Value,
+        copies_of,
+        inherited_values,
+        outside_values,
+        partition_records,
+        take_over,
+        values_of,
+    )
+    from harvester.planning.plans import (
+        Least,
+        Plan,
+        in_share,
+        known_count,
+        least,
+        plan,
+        shared,
+    )
+    from harvester.planning.split_partitions import (
+        SPLIT_DEPTH,
+        depth_of,
+        largest_total_above,
+    )
+    from harvester.planning.store_costs import (
+        StoreCost,
+        store_cost,
+    )
+
 
 __all__ = [
     "KEY",
@@ -91,3 +97,22 @@ __all__ = [
     "values_of",
     "was_early",
 ]
+
+
+__getattr__ = names_of(
+    __name__,
+    {
+        "closed_windows": "NOTABLE ServerClock closes_at end_of kept_early was_early",
+        "counted_windows": "CountedWindows",
+        "crawling": "Crawler crawl_key crawled",
+        "deltas": "delta_runs",
+        "feed": "Feed",
+        "incremental": "KEY Seen begun runs",
+        "lists": "Lists",
+        "partition_values": "Value copies_of inherited_values outside_values partition_records "
+        "take_over values_of",
+        "plans": "Least Plan in_share known_count least plan shared",
+        "split_partitions": "SPLIT_DEPTH depth_of largest_total_above",
+        "store_costs": "StoreCost store_cost",
+    },
+)

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harvester.config import Config, Resource
 from harvester.errors import DataRefused, Malformed
 from harvester.model import Crawl, Partition, Spec, find, parse
 from harvester.page import JsonPages, format_of
-from harvester.planning.frontier import Frontier, Node
 from harvester.planning.partition_values import can_name, seed_values
 from harvester.store import Entry, Store, decoded, folder_of, is_done, is_usable, pages_of
+
+if TYPE_CHECKING:
+    from harvester.planning.frontier import Frontier, Node
 
 #: Gives the partitions of the resource that seeds come from, where they come from one.
 Parents = Callable[[], Iterable[Partition]]
@@ -38,7 +40,7 @@ class Crawler:
     """The crawl of one resource, over the values of a frontier."""
 
     def __init__(
-        self, store: Store, config: Config, resource: Resource, frontier: Frontier
+        self, store: Store, config: Config, resource: Resource, frontier: "Frontier"
     ) -> None:
         found = crawl_key(resource.partitions)
         if found is None:
@@ -52,16 +54,16 @@ class Crawler:
             replace(format_of(resource), selector=parse(path)) for path in self.spec.paths
         ]
 
-    def partition(self, node: Node) -> Partition:
+    def partition(self, node: "Node") -> Partition:
         """The partition of a value."""
         cased = (self.key,) if node.cased else ()
         return Partition(self._resource.name, {self.key: node.value}, {}, cased)
 
-    def folder(self, node: Node) -> str:
+    def folder(self, node: "Node") -> str:
         """Where the partition of a value lies."""
         return folder_of(self.store, self.partition(node))
 
-    def is_asked(self, node: Node) -> bool:
+    def is_asked(self, node: "Node") -> bool:
         """Whether a value lies no deeper than is gone."""
         most = self.spec.maximum_depth
         return most is None or node.depth <= most
@@ -69,6 +71,8 @@ class Crawler:
     def seed(self, parents: Parents, *, files: bool) -> None:
         """Begin with the seeds; anew, where they are not those that it was begun with."""
         known = self.frontier.seeds()
+        from harvester.planning.frontier import Frontier
+
         fresh = Frontier.copied(Path(), "")  # each seed once
         with fresh:
             values = seed_values(
@@ -83,7 +87,7 @@ class Crawler:
                 self.frontier.empty()
                 self.frontier.add((node.value for node in fresh), 0, 0)
 
-    def expand(self, node: Node) -> None:
+    def expand(self, node: "Node") -> None:
         """Add what the pages of a value led to."""
         self.frontier.add(self._found(self.partition(node)), node.number, node.depth + 1)
 
@@ -104,11 +108,11 @@ class Crawler:
                 self.expand(node)
             self.frontier.move_to(node.number, skipping=self.is_asked(node) and not harvested)
 
-    def is_done(self, node: Node) -> bool:
+    def is_done(self, node: "Node") -> bool:
         """Whether a value has been harvested."""
         return is_done(self.store, self.folder(node))
 
-    def _has_pages(self, node: Node) -> bool:
+    def _has_pages(self, node: "Node") -> bool:
         return is_usable(self.store, self.folder(node))
 
     def _found(self, partition: Partition) -> Iterator[Any]:
@@ -156,6 +160,8 @@ def crawled(
     store: Store, config: Config, resource: Resource, parents: Parents, *, files: bool = False
 ) -> Iterator[Crawler]:
     """The crawl of a resource as far as the folder tells; for readers, which change nothing."""
+    from harvester.planning.frontier import Frontier  # few harvests have a crawl
+
     with Frontier.copied(frontier_path(store, resource), question_of(resource)) as frontier:
         crawler = Crawler(store, config, resource, frontier)
         crawler.seed(parents, files=files)
@@ -176,8 +182,8 @@ def question_of(resource: Resource) -> str:
 
 
 def _side_by_side(
-    first: Iterator[Node], second: Iterator[Node]
-) -> Iterator[tuple[Node | None, Node | None]]:
+    first: Iterator["Node"], second: Iterator["Node"]
+) -> Iterator[tuple["Node | None", "Node | None"]]:
     while True:
         pair = next(first, None), next(second, None)
         if pair == (None, None):

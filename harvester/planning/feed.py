@@ -1,12 +1,15 @@
 """Hands out the partitions of a run: those planned, and those that others lead to as they end."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from harvester.config import Resource
 from harvester.model import LoopGuard, Partition, Shard, split_key
-from harvester.planning.crawl_walk import Walk
 from harvester.planning.crawling import crawl_key
 from harvester.planning.plans import Plan
+
+if TYPE_CHECKING:
+    from harvester.planning.crawl_walk import Walk
 
 
 class Feed:
@@ -99,6 +102,8 @@ class Feed:
                 continue
             self._later.remove(resource)
             followed = any(True for _ in self._plan.children_of(resource.name))
+            from harvester.planning.crawl_walk import Walk  # few harvests have a crawl
+
             walk = Walk(
                 self._plan.store,
                 self._plan.config,

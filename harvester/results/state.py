@@ -12,7 +12,6 @@ from harvester.paging import RUN_START, paginator_of
 from harvester.planning import Plan
 from harvester.results.last_run import read_last_run
 from harvester.results.part_checks import PartCheck, StoredPart, StoredProblem, Told
-from harvester.results.side_by_side import side_by_side
 from harvester.results.standing import KnownBefore, Standing
 from harvester.results.summary import Summary
 from harvester.store import (
@@ -121,6 +120,8 @@ def verify(out: Place, *, deep: bool = False, processes: int | None = None) -> V
         for resource in asked.config.resources
     }
     found = Verification()
+    from harvester.results.side_by_side import side_by_side  # only who verifies needs processes
+
     for problem in side_by_side(store, parts, walk.items(), processes):
         found.add(problem)
     found.parts = walk.parts

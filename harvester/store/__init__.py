@@ -1,138 +1,144 @@
 """Makes bytes durable, in order: parts, journal, manifest, and the names of all files."""
 
-from harvester.store.contract import (
-    Store,
-    Writer,
-)
-from harvester.store.counting import (
-    Span,
-    checkpoint_of,
-    entries_in,
-    span_of,
-)
-from harvester.store.entries import (
-    ACCEPTED,
-    CAPPED,
-    JOB_EMPTY,
-    JOB_MADE,
-    JOB_READY,
-    LED,
-    LIST_FROM,
-    REDONE,
-    RESTARTED,
-    SPLIT,
-    Checkpoint,
-    Entry,
-    Header,
-    Identity,
-    encode,
-    parsed,
-    sound,
-)
-from harvester.store.in_flight import (
-    read_mark,
-)
-from harvester.store.inside import (
-    TOKENS,
-    TOKENS_LOCK,
-    is_file,
-    opened,
-    reading,
-    refuse_detours,
-)
-from harvester.store.journal import (
-    Journal,
-)
-from harvester.store.journal_lines import (
-    JOURNAL,
-    has_generation,
-    read_checkpoint,
-    read_entries,
-    read_header,
-    read_last,
-    read_pages,
-    span,
-)
-from harvester.store.layout import (
-    place_of,
-)
-from harvester.store.local import (
-    LocalStore,
-    parts_on_disk,
-)
+from typing import TYPE_CHECKING
+
+from harvester.on_demand import names_of
+
+if TYPE_CHECKING:
+    from harvester.store.contract import (
+        Store,
+        Writer,
+    )
+    from harvester.store.counting import (
+        Span,
+        checkpoint_of,
+        entries_in,
+        span_of,
+    )
+    from harvester.store.entries import (
+        ACCEPTED,
+        CAPPED,
+        JOB_EMPTY,
+        JOB_MADE,
+        JOB_READY,
+        LED,
+        LIST_FROM,
+        REDONE,
+        RESTARTED,
+        SPLIT,
+        Checkpoint,
+        Entry,
+        Header,
+        Identity,
+        encode,
+        parsed,
+        sound,
+    )
+    from harvester.store.in_flight import (
+        read_mark,
+    )
+    from harvester.store.inside import (
+        TOKENS,
+        TOKENS_LOCK,
+        is_file,
+        opened,
+        reading,
+        refuse_detours,
+    )
+    from harvester.store.journal import (
+        Journal,
+    )
+    from harvester.store.journal_lines import (
+        JOURNAL,
+        has_generation,
+        read_checkpoint,
+        read_entries,
+        read_header,
+        read_last,
+        read_pages,
+        span,
+    )
+    from harvester.store.layout import (
+        place_of,
+    )
+    from harvester.store.local import (
+        LocalStore,
+        parts_on_disk,
+    )
+    from harvester.store.lock import (
+        Held,
+        Inode,
+        holder,
+        identity,
+    )
+    from harvester.store.manifest import (
+        ASIDE,
+        MANIFEST,
+        Asked,
+        Fingerprints,
+        Lost,
+        beside,
+        locked,
+        prepare,
+        read_asked,
+        refuse_later,
+        replan,
+    )
+    from harvester.store.memory import (
+        MemoryStore,
+    )
+    from harvester.store.object_mending import (
+        FoundPart,
+    )
+    from harvester.store.object_store import (
+        ObjectStore,
+    )
+    from harvester.store.object_writer import (
+        Fenced,
+        Overtaken,
+    )
+    from harvester.store.opening import (
+        Place,
+        store_at,
+    )
+    from harvester.store.parts import (
+        JSON_SUFFIX,
+        TEMPORARY,
+        DurableFile,
+        Part,
+        disk_errors,
+        json_document,
+        make_folder,
+        name_anew,
+        part_name,
+        part_number,
+        part_suffix,
+        remove_temporary,
+        sync_folder,
+        write_all,
+    )
+    from harvester.store.readers import (
+        entries_of,
+        folder_of,
+        generations_of,
+        header_of,
+        is_done,
+        is_usable,
+        lines_counting,
+        pages_in,
+        pages_of,
+        progress_of,
+        split_line,
+    )
+    from harvester.store.sharing import (
+        PartitionBusy,
+    )
+    from harvester.store.stored_pages import (
+        decoded,
+        decoded_chunks,
+    )
+
 from harvester.store.lock import NAME as LOCK
-from harvester.store.lock import (
-    Held,
-    Inode,
-    holder,
-    identity,
-)
-from harvester.store.manifest import (
-    ASIDE,
-    MANIFEST,
-    Asked,
-    Fingerprints,
-    Lost,
-    beside,
-    locked,
-    prepare,
-    read_asked,
-    refuse_later,
-    replan,
-)
-from harvester.store.memory import (
-    MemoryStore,
-)
-from harvester.store.object_mending import (
-    FoundPart,
-)
-from harvester.store.object_store import (
-    ObjectStore,
-)
-from harvester.store.object_writer import (
-    Fenced,
-    Overtaken,
-)
-from harvester.store.opening import (
-    Place,
-    store_at,
-)
-from harvester.store.parts import (
-    JSON_SUFFIX,
-    TEMPORARY,
-    DurableFile,
-    Part,
-    disk_errors,
-    json_document,
-    make_folder,
-    name_anew,
-    part_name,
-    part_number,
-    part_suffix,
-    remove_temporary,
-    sync_folder,
-    write_all,
-)
-from harvester.store.readers import (
-    entries_of,
-    folder_of,
-    generations_of,
-    header_of,
-    is_done,
-    is_usable,
-    lines_counting,
-    pages_in,
-    pages_of,
-    progress_of,
-    split_line,
-)
-from harvester.store.sharing import (
-    PartitionBusy,
-)
-from harvester.store.stored_pages import (
-    decoded,
-    decoded_chunks,
-)
 
 __all__ = [
     "ACCEPTED",
@@ -229,3 +235,36 @@ __all__ = [
     "sync_folder",
     "write_all",
 ]
+
+
+__getattr__ = names_of(
+    __name__,
+    {
+        "contract": "Store Writer",
+        "counting": "Span checkpoint_of entries_in span_of",
+        "entries": "ACCEPTED CAPPED JOB_EMPTY JOB_MADE JOB_READY LED LIST_FROM REDONE "
+        "RESTARTED SPLIT Checkpoint Entry Header Identity encode parsed sound",
+        "in_flight": "read_mark",
+        "inside": "TOKENS TOKENS_LOCK is_file opened reading refuse_detours",
+        "journal": "Journal",
+        "journal_lines": "JOURNAL has_generation read_checkpoint read_entries read_header "
+        "read_last read_pages span",
+        "layout": "place_of",
+        "local": "LocalStore parts_on_disk",
+        "lock": "Held Inode holder identity",
+        "manifest": "ASIDE MANIFEST Asked Fingerprints Lost beside locked prepare "
+        "read_asked refuse_later replan",
+        "memory": "MemoryStore",
+        "object_mending": "FoundPart",
+        "object_store": "ObjectStore",
+        "object_writer": "Fenced Overtaken",
+        "opening": "Place store_at",
+        "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors json_document "
+        "make_folder name_anew part_name part_number part_suffix "
+        "remove_temporary sync_folder write_all",
+        "readers": "entries_of folder_of generations_of header_of is_done is_usable "
+        "lines_counting pages_in pages_of progress_of split_line",
+        "sharing": "PartitionBusy",
+        "stored_pages": "decoded decoded_chunks",
+    },
+)

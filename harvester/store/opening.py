@@ -5,7 +5,6 @@ import os
 from harvester.model import Address, url_of
 from harvester.store.contract import Store
 from harvester.store.local import LocalStore
-from harvester.store.object_store import ObjectStore
 
 Place = Store | str | os.PathLike[str]
 """Where a harvest is: a store, the path of a folder, or a URL."""
@@ -18,5 +17,7 @@ def store_at(place: Place, *, fsync: bool = True, shard: str = "") -> Store:
     url = url_of(place)
     if url is None:
         return LocalStore(place, fsync=fsync, shard=shard)
+    from harvester.store.object_store import ObjectStore  # most harvests are in a folder
+
     options = place.options if isinstance(place, Address) else {}
     return ObjectStore(url, options, shard=shard)

@@ -22,9 +22,10 @@ from harvester.model import (
 )
 from harvester.patterns import pattern
 from harvester.planning import shared
-from harvester.results import Comparison, Doubles, Failure, ResourceSummary, Summary, kind_of
+from harvester.results import Failure, ResourceSummary, Summary, kind_of
 
 if TYPE_CHECKING:
+    from harvester.results import Comparison, Doubles
     from harvester.terminal.progress import Progress
 
 _MOST_FAILURES: Final = 10
@@ -290,7 +291,7 @@ def doubted(doubts: Sequence[DoubtGroup], columns: int | None) -> str:
     return "\n".join(["Doubts:", *(wrap(_doubt(group), columns, "  ") for group in doubts)])
 
 
-def doubled(found: Doubles) -> str:
+def doubled(found: "Doubles") -> str:
     """What `verify --keys` has counted of a resource."""
     key = " and ".join(found.key)
     line = f"{found.resource}: {number(found.records, 'record')}, {found.distinct:,} different"
@@ -307,7 +308,7 @@ def doubled(found: Doubles) -> str:
     return "\n  ".join(map(one_line, [line, *listed]))
 
 
-def compared(found: Comparison) -> str:
+def compared(found: "Comparison") -> str:
     """What `diff` has counted of a resource."""
     name = one_line(found.name)
     if not found.partitions:

@@ -5,6 +5,7 @@ The order below is the order of reading: a package may import only from the line
 
 import ast
 import graphlib
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import harvester
+from tests.api_server import Answer, ApiServer
 
 ROOT = Path(harvester.__file__).parent
 PACKAGE = "harvester"
@@ -181,6 +183,7 @@ def test_every_package_has_its_layer() -> None:
         "errors",
         "patterns",
         "values",
+        "on_demand",
         "descriptors",
         "handle",
         "__main__",
@@ -305,6 +308,46 @@ _NOT_FOR = {
     "plan YAML": ("harvester.export", "harvester.repair.repairing", "http.server", "duckdb"),
     "check YAML": ("harvester.export", "harvester.repair.repairing", "http.server", "webbrowser"),
 }
+
+
+#: What a run of a plain configuration must not wait for: what others name, and other commands.
+_NOT_FOR_A_RUN = (
+    "sqlite3", "multiprocessing", "http.server", "obstore", "pyarrow", "rich", "jinja2",
+    "concurrent.futures.process", "harvester.auth.schemes.bearer", "harvester.auth.schemes.oauth1",
+    "harvester.paging.paginators.offset", "harvester.engine.look",
+    "harvester.planning.frontier", "harvester.results.side_by_side", "harvester.config.schema",
+    "harvester.results.generations", "harvester.config.lint", "harvester.monitoring.web",
+    "harvester.export", "harvester.report",
+)  # fmt: skip
+
+
+def test_a_run_starts_light(tmp_path: Path) -> None:
+    """A run imports the variants that its YAML names, and nothing that another command needs."""
+    config, out = tmp_path / "a.yaml", str(tmp_path / "out")
+    with ApiServer(lambda asked: Answer([{"id": 1}])) as api:
+        config.write_text(
+            f"version: 1\nname: a\nclient: {{base_url: '{api.origin}/'}}\n"
+            "resources: [{name: r, path: r, paginator: {type: single_page}}]\n"
+        )
+        code = (
+            "import sys\nfrom harvester.cli import main\n"
+            f"sys.argv = ['harvester', 'run', {str(config)!r}, '--out', {out!r}]\n"
+            "try:\n    main()\nexcept SystemExit as left:\n    print('left with', left.code)\n"
+            f"print('imported:', *(set({_NOT_FOR_A_RUN!r}) & set(sys.modules)))"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            cwd=ROOT.parent,
+        )  # fmt: skip
+    assert run.stdout.splitlines()[-2:] == ["left with 0", "imported:"]
+
+
+@pytest.mark.parametrize("package", sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
+def test_packages_have_what_they_name(package: str) -> None:
+    """Each name of a package's `__all__` is there, also where its module is imported on demand."""
+    found = importlib.import_module(f"{PACKAGE}.{package}")
+    for name in getattr(found, "__all__", ()):
+        getattr(found, name)
 
 
 @pytest.mark.parametrize("command", _NOT_FOR)

@@ -27,13 +27,13 @@ from harvester.errors import PageRefused
 from harvester.model.jsonpath import parse
 from harvester.page.fields import Field, FieldParser, Take
 from harvester.paging.paginator import Done, Page, Paginator
-from harvester.paging.paginators import paginator_of
+from harvester.paging.paginators import all_paginators, paginator_of
 from harvester.paging.request_parts import RequestParts
 from harvester.store.entries import Checkpoint
 
 SIZE = 3  # the records of a full page
 URL = "https://api.example.org/items"
-MEMBERS = sorted(Paginator.registered, key=lambda options: options.__name__)
+MEMBERS = sorted(all_paginators(), key=lambda options: options.__name__)
 
 
 @dataclass(frozen=True)
