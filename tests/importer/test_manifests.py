@@ -421,6 +421,15 @@ def test_an_asynchronous_retriever_is_a_job(tmp_path: Path) -> None:
     }
 
 
+def test_a_wait_that_only_the_configuration_knows_is_told(tmp_path: Path) -> None:
+    """In a comment; the job is imported."""
+    wait = "polling_job_timeout: \"{{ config['minutes'] }}\"\n      type: AsyncRetriever"
+    found = imported(tmp_path, JOB.replace("type: AsyncRetriever", wait, 1))
+    assert [one.missing for one in found.streams] == [()]
+    (text,) = found.texts.values()
+    assert "# how long the source waits for a job is left to the default: {{ config" in text
+
+
 @pytest.mark.parametrize(
     ("before", "after", "missing"),
     [

@@ -84,6 +84,8 @@ def job_of(retriever: Mapping[str, Any], texts: Texts, read: ReadRequest) -> Job
     minutes = retriever.get("polling_job_timeout")
     if isinstance(minutes, int | float) and not isinstance(minutes, bool) and minutes > 0:
         poll["for"] = f"{minutes}m"
+    elif isinstance(minutes, str):
+        texts.notes.append(f"how long the source waits for a job is left to the default: {minutes}")
     return JobSaid(
         base, {"create": create, "poll": poll, "download": download}, "urls_path" in download
     )
