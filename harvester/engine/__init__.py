@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     )
     from harvester.engine.scheduler import (
         harvest,
+    )
+    from harvester.engine.shared_run import (
         running,
     )
     from harvester.engine.sources import (

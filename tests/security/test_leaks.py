@@ -369,9 +369,9 @@ def test_a_traceback_holds_no_secret(tmp_path: Path, fault: str) -> None:
     config = written(tmp_path, "http://127.0.0.1:1", "bearer")
     code = (
         f"import base64, sys, urllib.parse; sys.argv = ['harvester', 'run', {str(config)!r}]\n"
-        "import harvester.engine.scheduler as schedule, harvester.cli\n"
+        "import harvester.engine.shared_run as shared, harvester.cli\n"
         f"def broken(config, *more):\n    {fault}\n"
-        "schedule.sources_of = broken\n"
+        "shared.sources_of = broken\n"
         "harvester.cli.main()"
     )
     done = subprocess.run(
