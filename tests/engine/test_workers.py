@@ -407,7 +407,7 @@ def test_a_cluster_outlives_a_dead_driver(tmp_path: Path) -> None:
         path = write_config(tmp_path, ITEMS.replace("http://127.0.0.1:1/", server.base_url))
         out = tmp_path / "out"
         line = [sys.executable, "-m", "harvester", "run", str(path), "--out", str(out)]
-        line += ["--scheduler", scheduler.address, "--set", shards(4)]
+        line += ["--scheduler", str(scheduler.address), "--set", shards(4)]
         driver = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
         until(lambda: len(server.asked) == 12, 120)
         driver.kill()
