@@ -241,6 +241,30 @@ def test_fields_that_are_asked_for(tmp_path: Path) -> None:
     assert named.missing == ("fields that are asked for in several requests (PropertyChunking)",)
 
 
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", "data[*].lines.data"),
+        (", remain_original_record: true", None),
+        (", on_no_records: emit_parent", None),
+    ],
+)
+def test_records_inside_records(more: str, expected: str | None, tmp_path: Path) -> None:
+    """By the path to them, where nothing of the outer record is given with them."""
+    selector = (
+        "record_selector: {extractor: {type: DpathExtractor, field_path: [data], record_expander: "
+        f"{{type: RecordExpander, expand_records_from_field: [lines, data]{more}}}}}}}"
+    )
+    (whole,) = [
+        stream("items").replace(line, f"      {selector}")
+        for line in stream("items").splitlines()
+        if "record_selector" in line
+    ]
+    found = imported(tmp_path, whole)
+    assert found.streams[0].imported == (expected is not None)
+    assert all(f'data_selector: "{expected}"' in text for text in found.texts.values())
+
+
 def test_a_product_of_routers(tmp_path: Path) -> None:
     """Each value with each."""
     inner = ", ".join(

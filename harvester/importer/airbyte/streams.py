@@ -182,7 +182,8 @@ class _Reading:
             self._found.notes.append(f"the source keeps of these records: {shown}")
         texts = texts.below(extractor)
         keys = [texts.constant(key) for key in extractor.get("field_path") or ()]
-        return selector([key for key in keys if key not in ("", None)])
+        at = selector([key for key in keys if key not in ("", None)])
+        return _expanded(at, extractor.get("record_expander"), texts)
 
     def _request(self, texts: Texts) -> None:
         asked, resource = self._requester, self._found.resource
@@ -307,6 +308,17 @@ class _Reading:
                 self._found.missing.append(f"a partition value that no request names: {unused[0]}")
         if partitions:
             self._found.resource["partitions"] = partitions
+
+
+def _expanded(at: str, expander: Any, texts: Texts) -> str:
+    """The path to the records inside records, where these are what the source gives."""
+    if not expander:
+        return at
+    keys = [texts.constant(key) for key in expander.get("expand_records_from_field") or ()]
+    kept = expander.get("remain_original_record")
+    if kept or expander.get("on_no_records", "skip") != "skip" or not keys or "*" in keys:
+        raise UnsaidError("records inside records that are given with the outer one")
+    return f"{at.removesuffix('[*]')}[*].{dotted(keys)}"
 
 
 def _properties(value: Any) -> Any:

@@ -28,7 +28,7 @@ _READ: Final = {
         "request_parameters request_headers request_body_data request_body_json request_body",
         "RecordSelector": "extractor record_filter decoder schema_normalization "
         "transform_before_filtering",
-        "DpathExtractor": "field_path decoder schema_normalization",
+        "DpathExtractor": "field_path decoder schema_normalization record_expander",
         "RecordFilter": "condition",
         "DefaultPaginator": "pagination_strategy page_size_option page_token_option decoder "
         "url_base",
