@@ -105,6 +105,16 @@ def _unlike(value: object, walk: "_Walk") -> str:
     return unknown(str(walk.path[-1]), value, known)
 
 
+#: What may stand where nothing is called a type, by a member that only it has, or the first has.
+_FORMS: Final = {
+    "window": "a list of values, {range: [1, 100]} or {start: 2021-01-01, end: now, step: 1d}",
+    "plan": "the name of a resource that counts, or {resource: tweets_counts, start: from, end: "
+    "to, count: n}",
+    "value": "a value, {file: seeds.csv, column: id} or {resource: roots, field: id}",
+    "several": "a list such as [root], {file: seeds.csv, column: id} or {resource: roots, field: "
+    "id}",
+}
+
 #: Keys that people look for elsewhere, and where they stand.
 _HOMES: Final = {
     "restart_after": "the paginator of a resource (offset, page_number)",
@@ -160,18 +170,9 @@ class _Walk:
     def unknown_member(self) -> _Fault:
         """Say why a mapping is none of those that may stand here."""
         known = [str(tag) for tag in _members(_bare(self.kind))]
-        if "window" in known:
-            expected = (
-                "expected a list of values, {range: [1, 100]} or "
-                f"{{start: 2021-01-01, end: now, step: 1d}}, got {shown(self.value)}"
-            )
-            return self.path, expected, None
-        if "plan" in known:
-            expected = (
-                "expected the name of a resource that counts, or {resource: tweets_counts, start: "
-                f"from, end: to, count: n}}, got {shown(self.value)}"
-            )
-            return self.path, expected, None
+        for member, forms in _FORMS.items():
+            if member in known:
+                return self.path, f"expected {forms}, got {shown(self.value)}", None
         if not isinstance(self.value, dict):
             return self.path, f"expected a mapping with a type, got {kind(self.value)}", None
         path = (*self.path, "type")

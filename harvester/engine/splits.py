@@ -62,9 +62,8 @@ class Splits:
         if came < above:
             return False
         # Many totals are capped too: one that says just as many proves nothing, unless that of
-        # what was split for this one has been larger.
-        is_proof = total is not None and total == came and self._largest > above
-        return not is_proof and (came > above or total is None or total >= above)
+        # what was split for this one has been larger. One that says fewer than came is wrong.
+        return not (total == came and self._largest > above)
 
     def is_whole(self, entry: Entry, at: Checkpoint) -> bool:
         """Whether a page that leads on is the last: all that the API says it has has come, and it
