@@ -292,7 +292,7 @@ def make_folder(folder: Path, *, within: Path, fsync: bool = True) -> bool:
     """
     is_new = False
     place = str(within)
-    for level in str(folder).removeprefix(place).strip(os.sep).split(os.sep):
+    for level in folder.relative_to(within).parts:
         above, place = place, f"{place}/{level}"
         with disk_errors(Path(place)):
             try:
