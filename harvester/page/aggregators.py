@@ -128,15 +128,21 @@ class Matches:
         if side.horizon not in self._parted:
             values = self.values if self._texts else self._compared[0]
             if values and side.horizon.none_beyond(values, self._least, self._greatest):
-                parts = self, Matches(())
+                parts = None
             else:
                 near, beyond = side.horizon.part(self.values)
                 parts = Matches(near), Matches(beyond)
             self._parted[side.horizon] = parts
-        return self._parted[side.horizon][side.beyond]
+        found = self._parted[side.horizon]
+        if found is None:
+            return Matches(()) if side.beyond else self
+        return found[side.beyond]
 
     @cached_property
-    def _parted(self) -> dict[Horizon, tuple["Matches", "Matches"]]:
+    def _parted(self) -> dict[Horizon, tuple["Matches", "Matches"] | None]:
+        """The values on each side; None where none lies beyond. These do not hold themselves, or
+        each window would stay until the garbage collector came.
+        """
         return {}
 
     @cached_property

@@ -1,6 +1,8 @@
 """Fields inside records, read without events: the same as if the parser had read every byte."""
 
+import gc
 import json
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -180,6 +182,21 @@ def test_a_window_of_times_is_parted_as_each_of_them(values: list[Any]) -> None:
 def read(text: str, *wanted: Wanted) -> list[Column] | None:
     """The columns of records that stand in brackets."""
     return RecordReader(wanted).read(text.encode())
+
+
+def test_values_go_with_their_window() -> None:
+    """Nothing holds itself, so that memory is flat without the garbage collector."""
+    together = Matches(["2020-12-30", "2020-12-31"])
+    for beyond in (False, True):
+        together.on(Side(HORIZON, beyond=beyond))
+    assert together.on(Side(HORIZON, beyond=False)) is together
+    gone = weakref.ref(together)
+    gc.disable()
+    try:
+        del together
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_values_are_those_of_the_events() -> None:
