@@ -32,13 +32,13 @@ def member(
     registered: Mapping[Options, Member], options: Options, package: str, named: str
 ) -> Member:
     """What is registered for `options` by a module of `package`: by that which is `named` so, or
-    else by any.
+    else by any. It is asked for with each page: a folder is listed the first time only.
     """
-    modules = sorted(_modules(package), key=lambda name: (name != named, named not in name))
-    for name in modules:
-        if options in registered:
-            break
-        import_module(f"{package}.{name}")
+    if options not in registered:
+        for name in sorted(_modules(package), key=lambda name: (name != named, named not in name)):
+            import_module(f"{package}.{name}")
+            if options in registered:
+                break
     return registered[options]
 
 

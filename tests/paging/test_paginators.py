@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from harvester import on_demand
 from harvester.config import (
     Cursor,
     HeaderCursor,
@@ -229,6 +230,14 @@ def test_a_paginator_that_forgets_a_method_is_found(monkeypatch: pytest.MonkeyPa
     ]
     with pytest.raises(TypeError, match="following"):
         paginator_of(Toy())
+
+
+def test_a_paginator_is_looked_for_once(
+    member: type[PagingOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing the folder of all of them with each page was an eighth of what a small one cost."""
+    monkeypatch.setattr(on_demand, "iter_modules", lambda _: pytest.fail("looked for again"))
+    assert type(made(member)) is Paginator.registered[member]
 
 
 def test_a_type_has_one_paginator() -> None:
