@@ -21,8 +21,8 @@ from harvester.store import (
     Entry,
     Fingerprints,
     Header,
+    Survey,
     checkpoint_of,
-    folder_of,
 )
 
 _WORK_LEFT: Final = (CAPPED, SPLIT)  # what such a partition gave way to is looked at
@@ -31,17 +31,18 @@ _WORK_LEFT: Final = (CAPPED, SPLIT)  # what such a partition gave way to is look
 class Finished:
     """Tells which partitions of a run need no worker, and counts them in where its end reads on."""
 
-    def __init__(self, run: Run, known: KnownBefore) -> None:
+    def __init__(self, run: Run, known: KnownBefore, survey: Survey) -> None:
         self._run = run
+        self._survey = survey
         self._known = known
         self._resources = {item.name: item for item in run.config.resources}
         self._in_order = {item.name for item in run.config.resources if _is_in_order(item)}
 
-    def passed_over(self, partition: Partition) -> Checkpoint | None:
+    def passed_over(self, partition: Partition, folder: str) -> Checkpoint | None:
         """Where a partition stands that needs no worker; None for all others. Says that it is
         done.
         """
-        found = self._run.store.finished(folder := folder_of(self._run.store, partition))
+        found = self._survey.lines(folder)
         entries = self._without_work(partition, found) if found is not None else None
         in_order = partition.resource in self._in_order
         if in_order:

@@ -46,6 +46,7 @@ from harvester.store import (
     Header,
     Overtaken,
     PartitionBusy,
+    ReadAhead,
     folder_of,
     is_done,
     refuse_later,
@@ -60,7 +61,6 @@ class WorkedOff:
     def __init__(self, run: Run, feed: Feed, known: KnownBefore) -> None:
         self._feed = feed
         self._known = known
-        self._finished = Finished(run, known)
         self.by: HarvesterError | None = None
         self.paused = False
         self.failures = Failures()
@@ -77,22 +77,26 @@ class WorkedOff:
 
     def work_off(self, workers: Workers) -> None:
         """Harvest them all, or until something stops the run."""
-        with workers:
+        store = self._run.store
+        with store.survey() as survey, workers:
+            finished = Finished(self._run, self._known, survey)
+            ahead = ReadAhead(store, survey, self._feed.next)
             try:
-                while (partition := self._feed.next()) or self._active:
-                    if partition is None:  # until one that is active has children
+                while (found := ahead.next()) or self._active:
+                    if found is None:  # until one that is active has children
                         workers.begin()
                         self._gather(workers)
                         continue
+                    partition, folder = found
                     if self._run.stop.is_set():
                         self._cut_short = True
                         break
-                    if (at := self._finished.passed_over(partition)) is not None:
+                    if (at := finished.passed_over(partition, folder)) is not None:
                         self._tell_of_most(partition, at)
                         self._feed.finished(partition)
                         continue
                     if not self._looked:
-                        refuse_later(self._run.store)
+                        refuse_later(store)
                         self._looked = True
                     partition = with_beginning(self._run, partition, self._created_at)
                     self._submit(workers, partition)

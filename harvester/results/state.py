@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, cast
 
 from harvester.config import Resource
@@ -21,6 +22,7 @@ from harvester.store import (
     Entry,
     Header,
     Place,
+    ReadAhead,
     Span,
     Store,
     entries_in,
@@ -65,10 +67,15 @@ def status_beyond(known: KnownBefore, store: Store) -> Summary:
     noted = read_last_run(store)
     failed = {failure.key for failure in noted.listed}
     plan = Plan(asked.config, asked.planned_at, store)
-    for resource in asked.config.resources:
-        for partition in known.others(resource.name, plan.partitions(resource)):
-            folder = folder_of(store, partition)
-            known.standing.take(partition, folder, entries_of(store, folder), failed)
+    with store.survey(whole=True) as survey:
+        for resource in asked.config.resources:
+            others = known.others(resource.name, plan.partitions(resource))
+            ahead = ReadAhead(store, survey, partial(next, others, None))
+            while found := ahead.next():
+                partition, folder = found
+                lines = survey.lines(folder)
+                entries = entries_of(store, folder) if lines is None else entries_in(iter(lines))
+                known.standing.take(partition, folder, entries, failed)
     summary = known.standing.summary(noted)
     summary.shard = known.shard
     return summary

@@ -7,6 +7,7 @@ from harvester.on_demand import names_of
 if TYPE_CHECKING:
     from harvester.store.contract import (
         Store,
+        Survey,
         Writer,
     )
     from harvester.store.counting import (
@@ -181,6 +182,7 @@ __all__ = [
     "Place",
     "Span",
     "Store",
+    "Survey",
     "Writer",
     "beside",
     "checkpoint_of",
@@ -240,7 +242,7 @@ __all__ = [
 __getattr__ = names_of(
     __name__,
     {
-        "contract": "Store Writer",
+        "contract": "Store Survey Writer",
         "counting": "Span checkpoint_of entries_in span_of",
         "entries": "ACCEPTED CAPPED JOB_EMPTY JOB_MADE JOB_READY LED LIST_FROM REDONE "
         "RESTARTED SPLIT Checkpoint Entry Header Identity encode parsed sound",
@@ -262,6 +264,7 @@ __getattr__ = names_of(
         "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors json_document "
         "make_folder name_anew part_name part_number part_suffix "
         "remove_temporary sync_folder write_all",
+        "read_ahead": "ReadAhead",
         "readers": "entries_of folder_of generations_of header_of is_done is_usable "
         "lines_counting pages_in pages_of progress_of split_line",
         "sharing": "PartitionBusy",

@@ -21,6 +21,8 @@ A `Store`:
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
 - `finished` *may* give the `lines` of a partition that has its last page, and *must* give None
   wherever its `journal` would change or refuse anything, or be new.
+- `survey` *must* give of any partition, as it stood at some moment since the survey was begun, what
+  `finished` may give, or with `whole` what `lines` gives, or None; asked ahead or not.
 - `last` *must* be the last of the `lines` that is an entry, without reading all of them.
   `begins_again` *must* be true where one restarts the chain of cursors, and may be elsewhere.
 - `chunks` *must* give exactly the bytes of a committed part that its `sha256` is of, as a stream.
@@ -86,6 +88,19 @@ class Writer(Protocol):
         """Let the partition go."""
 
 
+class Survey(Protocol):
+    """Looks at many partitions. For the thread that has opened it."""
+
+    ahead: int
+    """How many it should be asked for before the turn of the first."""
+
+    def ask(self, folder: str) -> bool:
+        """Begin to look at a partition; False where it is known that nothing is there."""
+
+    def lines(self, folder: str) -> list[Header | Entry] | None:
+        """What is found, once; None where it is not known."""
+
+
 class Store(Protocol):
     """Keeps one harvest."""
 
@@ -147,6 +162,9 @@ class Store(Protocol):
 
     def finished(self, folder: str) -> list[Header | Entry] | None:
         """The lines of a partition that nothing is left to do for, if that is known at once."""
+
+    def survey(self, *, whole: bool = False) -> AbstractContextManager[Survey]:
+        """A look at many partitions, of those that are not finished only if `whole`."""
 
     def is_begun(self, folder: str) -> bool:
         """Whether anything of a partition lies in a folder, whatever its state."""

@@ -3,18 +3,20 @@
 import contextlib
 import os
 from collections.abc import Container, Iterable, Iterator
+from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from harvester.store import journal_lines as journals
 from harvester.store.claiming import locked, waiting_for
-from harvester.store.contract import OnEntry
+from harvester.store.contract import OnEntry, Survey
 from harvester.store.entries import Entry, Header
 from harvester.store.inside import opened, reading, refuse_detour, refuse_detours
 from harvester.store.journal import Journal
 from harvester.store.lock import NAME as LOCK
 from harvester.store.lock import Held, held
+from harvester.store.no_survey import NoSurvey
 from harvester.store.parts import (
     TEMPORARY,
     disk_errors,
@@ -192,6 +194,10 @@ class LocalStore:
         """The lines of a short journal with a last page, where all its parts are in place."""
         found = read_finished(f"{self._shown}/{folder}")
         return None if found is None else [*found.lines()]
+
+    def survey(self, *, whole: bool = False) -> AbstractContextManager[Survey]:
+        """Each by itself."""
+        return contextlib.nullcontext(NoSurvey(self, whole=whole))
 
     def is_begun(self, folder: str) -> bool:
         """Whether a journal lies there, or any part."""

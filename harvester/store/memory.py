@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from harvester.errors import ConfigError, DataRefused, FolderLocked, FolderLost
-from harvester.store.contract import OnEntry
+from harvester.store.contract import OnEntry, Survey
 from harvester.store.counting import entries_in
 from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.no_survey import NoSurvey
 from harvester.store.parts import JSON_SUFFIX, Part
 from harvester.values import dataclass
 
@@ -132,6 +133,10 @@ class MemoryStore:
     def finished(self, folder: str) -> list[Header | Entry] | None:
         """Not known at once."""
         return None
+
+    def survey(self, *, whole: bool = False) -> AbstractContextManager[Survey]:
+        """Each by itself."""
+        return contextlib.nullcontext(NoSurvey(self, whole=whole))
 
     def is_begun(self, folder: str) -> bool:
         """Whether there is such a partition."""

@@ -7,7 +7,7 @@ They save requests and are no truth: none is needed, and each can be built from 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -60,6 +60,42 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
         yield from pool.map(lambda each: _segment(bucket, folder, *each), segments)
         for start in range(0, len(tail), EACH):
             yield from pool.map(lambda found: part_lines(bucket, found), tail[start : start + EACH])
+
+
+def few_lines(
+    bucket: Bucket, folder: str, parts: list[Found], *, unfinished: bool
+) -> list[Header | Entry] | None:
+    """The header and the entries in a few parts, one after the other, the last one first.
+
+    Without `unfinished`, None where the last entry is not the end of a harvest, or where an entry
+    begins again. Raises as `committed` does.
+    """
+    tail = _in_order(bucket, folder, parts, 0)
+    if not tail:
+        return []
+    last = part_lines(bucket, tail[-1])
+    end = line_of(bucket, folder, last.lines[-1]) if last.lines else None
+    if not unfinished and not (isinstance(end, Entry) and end.done):
+        return None
+    lines = [line for found in tail[:-1] for line in part_lines(bucket, found).lines]
+    said = list(in_sequence(bucket, folder, (*lines, *last.lines)))
+    if not unfinished and any(isinstance(each, Entry) and each.restarts for each in said):
+        return None
+    return said
+
+
+def in_sequence(bucket: Bucket, folder: str, lines: Iterable[bytes]) -> Iterator[Header | Entry]:
+    """What lines say, the header first, then each entry in its place; else `DataRefused`."""
+    seq = 0
+    for line in lines:
+        said = line_of(bucket, folder, line)
+        if isinstance(said, Entry):
+            seq += 1
+            if said.seq != seq:
+                raise DataRefused(
+                    f"{bucket.place}/{folder}: page {said.seq} stands where {seq} belongs"
+                )
+        yield said
 
 
 def last_committed(bucket: Bucket, folder: str) -> Committed | None:

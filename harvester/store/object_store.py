@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,10 +19,17 @@ from typing import BinaryIO, Final
 from harvester.errors import ConfigError, DataRefused
 from harvester.store.bucket import Bucket
 from harvester.store.claiming import MANIFEST, waiting_for
-from harvester.store.contract import OnEntry
+from harvester.store.contract import OnEntry, Survey
 from harvester.store.entries import Entry, Header
 from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
-from harvester.store.object_lines import SEGMENTS, committed, last_committed, line_of, own_number
+from harvester.store.object_lines import (
+    SEGMENTS,
+    committed,
+    in_sequence,
+    last_committed,
+    line_of,
+    own_number,
+)
 from harvester.store.object_mending import ObjectMending
 from harvester.store.object_writer import INCOMING, ObjectWriter
 
@@ -176,21 +184,20 @@ class ObjectStore:
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""
-        seq = 0
-        for found in committed(self._bucket, folder):
-            for line in found.lines:
-                said = line_of(self._bucket, folder, line)
-                if isinstance(said, Entry):
-                    seq += 1
-                    if said.seq != seq:
-                        raise DataRefused(
-                            f"{self.place}/{folder}: page {said.seq} stands where {seq} belongs"
-                        )
-                yield said
+        lines = (line for found in committed(self._bucket, folder) for line in found.lines)
+        yield from in_sequence(self._bucket, folder, lines)
 
     def finished(self, folder: str) -> list[Header | Entry] | None:
         """Not known at once."""
         return None
+
+    def survey(self, *, whole: bool = False) -> AbstractContextManager[Survey]:
+        """One listing for all, and many requests at a time."""
+        from harvester.store.object_survey import (
+            ObjectSurvey,
+        )  # who reads one thing needs no sqlite3
+
+        return ObjectSurvey(self._bucket, whole=whole)
 
     def is_begun(self, folder: str) -> bool:
         """Whether any part lies there."""

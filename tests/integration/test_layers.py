@@ -67,6 +67,7 @@ ROOMS = {
     "duckdb": ("export.",),
     "sqlite3": (
         "planning.frontier",
+        "store.object_survey",
         "results.generations",
         "export.repeats",
         "replay.index",

@@ -21,7 +21,9 @@ import duckdb
 import pandas
 import pytest
 
-from harvester import harvest, iter_records, load_config, verify
+from harvester import Summary, harvest, iter_records, load_config, status, verify
+from harvester.errors import DataRefused
+from harvester.model import Shard
 from harvester.store import ObjectStore
 from tests.object_servers import Azure
 from tests.s3_server import S3
@@ -389,6 +391,66 @@ def test_what_a_page_costs(tmp_path: Path, s3: S3) -> None:
     # At the end of the run each partition is read once: its segments, and the parts behind them.
     behind = (pages + 1) % 100
     assert counts["GET"] + counts["LIST"] + counts["HEAD"] <= behind + 14, counts
+
+
+SHELVES = """
+version: 1
+name: shelves
+client: {base_url: "BASE"}
+concurrency: {partitions: 16}
+resources:
+  - name: items
+    path: items
+    params: {shelf: "{shelf}"}
+    partitions: {shelf: {range: [1, 200]}}
+    data_selector: data
+    paginator: {type: page_number, page_param: page, stop_after_short_page: true, page_size: 2}
+"""
+
+
+def test_what_finished_partitions_cost(tmp_path: Path, s3: S3) -> None:
+    """One listing for all, and one read each: in a rerun, of a share, and for `status`. What is
+    damaged, gone or not finished is found as ever.
+    """
+    counts = Counter[str]()
+    proxy = counting(s3.endpoint, counts)
+    options = {**s3.options, "endpoint": f"http://127.0.0.1:{proxy.server_port}"}
+    url = f"s3://{s3.bucket()}/counted"
+    bucket = ObjectStore(url, s3.options)._bucket
+    with Scripted(lambda _, asked: many(1, 1)) as api:
+        path = tmp_path / "shelves.yaml"
+        path.write_text(SHELVES.replace("BASE", api.base_url))
+        config = load_config(path)
+        assert harvest(config, out=ObjectStore(url, s3.options)).complete
+        assert len(api.asked) == 200
+
+        def again(shard: Shard | None = None) -> Summary:
+            return harvest(config, out=ObjectStore(url, options), shard=shard)
+
+        for name, look, partitions in (
+            ("run", again, 200),
+            ("status", lambda: status(ObjectStore(url, options)), 200),
+            ("share", lambda: again(shard=Shard(1, 4)), 50),
+        ):
+            counts.clear()
+            summary = look()
+            assert (summary.complete, summary.resources[0].records) == (True, partitions), name
+            assert counts["LIST"] <= 3 + 2 * (name == "share"), (name, counts)
+            assert counts["GET"] + counts["HEAD"] <= partitions + 20, (name, counts)
+        assert len(api.asked) == 200
+        bucket.delete("items/shelf=7/part-000001.json.gz")
+        sound = bucket.get("items/shelf=9/part-000001.json.gz") or b""
+        summary = status(ObjectStore(url, options))
+        assert (summary.resources[0].partitions.pending, summary.complete) == (1, False)
+        bucket.replace("items/shelf=9/part-000001.json.gz", sound[:-1] + b"?")
+        for look in (lambda: status(ObjectStore(url, options)), again):
+            with pytest.raises(DataRefused, match=r"shelf=9/part-000001\.json\.gz: holds no line"):
+                look()
+        bucket.replace("items/shelf=9/part-000001.json.gz", sound)
+        assert again().complete
+        assert {asked["shelf"] for asked in api.asked[200:]} == {"7"}
+    proxy.shutdown()
+    proxy.server_close()
 
 
 def many(page: int, pages: int) -> Reply:

@@ -7,6 +7,7 @@ import os
 import pkgutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,29 @@ def check_finished(make: Make) -> None:
     with make().journal(FOLDER, HEADER) as writer:
         writer.commit(entry(3, part=None, reason=REDONE, next=None), None)
     assert make().finished(FOLDER) is None
+
+
+def check_survey(make: Make) -> None:
+    """Nothing but what a reader of one partition finds, whether it is asked for ahead or not."""
+    folders = [f"items/shard={number}" for number in range(6)]
+    for number, folder in enumerate(folders[:5]):
+        header = replace(HEADER, partition={"shard": str(number)})
+        with make().journal(folder, header) as writer:
+            for seq in range(1, number + 1):
+                add(writer, seq, done=seq == number and number != 2)
+        if number == 4:
+            with make().journal(folder, header) as writer:
+                writer.commit(entry(5, part=None, reason=REDONE, next=None), None)
+    for whole in (False, True):
+        store = make()
+        with store.survey(whole=whole) as survey:
+            asked = [survey.ask(folder) for folder in folders[::2]]
+            found = {folder: survey.lines(folder) for folder in reversed(folders)}
+        assert asked[1:] == [True, True]
+        for number, folder in enumerate(folders):
+            lines = list(store.lines(folder))
+            is_done = number in (1, 3)
+            assert found[folder] in ((None, lines) if whole or is_done else (None,)), folder
 
 
 def check_resume(make: Make) -> None:

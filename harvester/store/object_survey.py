@@ -1,0 +1,183 @@
+"""Looks over all partitions in an object store: one listing, then many reads at a time.
+
+What a listing says is kept in a temporary database of SQLite, since there may be a million
+partitions, and their plan has another order than their names. It is believed of nothing but where
+to look: what is known of a partition is what its parts say, by the same proofs as always. Whatever
+is not plain (many parts, segments, a gap, damage, a store that fails) is not known, and whoever
+opens the partition by itself finds what there is to say.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Final, Self
+
+from harvester.errors import HarvesterError
+from harvester.store.bucket import Bucket, Found
+from harvester.store.entries import Entry, Header
+from harvester.store.object_lines import SEGMENTS, few_lines, own_number
+
+_AT_ONCE: Final = 32
+_AHEAD: Final = 128
+_MOST_PARTS: Final = 16  # of a partition that is looked at here
+_ANSWER: Final = 1000
+_TABLE: Final = "CREATE TABLE folders (folder TEXT PRIMARY KEY, parts TEXT) WITHOUT ROWID"
+_ADD: Final = """
+INSERT INTO folders VALUES (?, ?) ON CONFLICT DO UPDATE SET parts = NULL
+"""
+
+Lines = list[Header | Entry]
+
+
+class ObjectSurvey:
+    """What is there of the partitions below a URL, as it was when first asked; see `Survey`."""
+
+    ahead = _AHEAD
+
+    def __init__(self, bucket: Bucket, *, whole: bool) -> None:
+        self._bucket = bucket
+        self._whole = whole
+        self._listed: dict[str, bool] = {}
+        self._database: sqlite3.Connection | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: dict[str, Future[Lines | None]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._database is not None:
+            self._database.close()
+
+    def ask(self, folder: str) -> bool:
+        """Begin to read the ends of a partition's parts; whether there is anything of it."""
+        parts = self._parts(folder)
+        if not parts:
+            return parts is None
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="survey")
+        self._coming[folder] = self._pool.submit(self._read, folder, parts)
+        return True
+
+    def lines(self, folder: str) -> Lines | None:
+        """The lines of a partition, where they are known; of an unfinished one if `whole`."""
+        if coming := self._coming.pop(folder, None):
+            return coming.result()
+        parts = self._parts(folder)
+        if parts:
+            return self._read(folder, parts)
+        return [] if self._whole and parts is not None else None
+
+    def _read(self, folder: str, parts: list[Found]) -> Lines | None:
+        try:
+            return few_lines(self._bucket, folder, parts, unfinished=self._whole)
+        except HarvesterError:
+            return None
+
+    def _parts(self, folder: str) -> list[Found] | None:
+        """The parts of a partition; None where that is not known."""
+        top, _, below = folder.partition("/")
+        if not below:  # a partition by itself costs no less in this way
+            return None
+        if top not in self._listed:
+            self._listed[top] = self._list(top)
+        if not self._listed[top] or self._database is None:
+            return None
+        try:
+            query = "SELECT parts FROM folders WHERE folder = ?"
+            row = self._database.execute(query, (folder,)).fetchone()
+        except sqlite3.Error:
+            return None
+        if row is None:
+            return []
+        return None if row[0] is None else _unpacked(folder, row[0])
+
+    def _list(self, top: str) -> bool:
+        """List all below a name; whether that came to its end."""
+        try:
+            if self._database is None:
+                # Nameless: on the disk when it grows, and gone when it is closed.
+                self._database = sqlite3.connect("", isolation_level=None)
+                self._database.execute("PRAGMA journal_mode = OFF")
+                self._database.execute(_TABLE)
+            self._database.execute("BEGIN")
+            for answer in self._answers(top):
+                self._database.executemany(_ADD, answer)
+            self._database.execute("COMMIT")
+        except (sqlite3.Error, HarvesterError):
+            return False
+        return True
+
+    def _answers(self, top: str) -> Iterator[list[tuple[str, str | None]]]:
+        """The folders that each answer names, with what is there of them."""
+        now = _Folder("")
+        after: str | None = None
+        while True:
+            for answer in self._bucket.listing(top, after):
+                rows = []
+                for found in answer:
+                    folder = _folder(found.key)
+                    if folder != now.name:
+                        rows.append(now.row())
+                        now = _Folder(folder)
+                    now.add(found)
+                yield [row for row in rows if row[0]]
+                if now.is_long(answer[-1]):
+                    break
+            else:
+                break
+            after = f"{now.name}/part-:"  # behind all its parts, whose names go on with a digit
+        if now.name:
+            yield [now.row()]
+
+
+class _Folder:
+    """What a listing says of one folder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.count = 0
+        self._parts: list[Found] = []
+        self._is_plain = True
+
+    def add(self, found: Found) -> None:
+        """Take in what lies there."""
+        self.count += 1
+        if own_number(found.key, self.name) is None:
+            # Anything else but a segment is no reader's business.
+            self._is_plain &= not found.key.startswith(f"{self.name}/{SEGMENTS}/")
+        elif len(self._parts) <= _MOST_PARTS:
+            self._parts.append(found)
+
+    def is_long(self, last: Found) -> bool:
+        """Whether it is worth it to list on from behind its parts, of which `last` is one."""
+        return self.count >= _ANSWER and own_number(last.key, self.name) is not None
+
+    def row(self) -> tuple[str, str | None]:
+        """The folder and its parts; None where there are many."""
+        if len(self._parts) > _MOST_PARTS or not self._is_plain:
+            return self.name, None
+        begins = len(self.name) + 1
+        return self.name, "\n".join(f"{each.key[begins:]}\t{each.size}" for each in self._parts)
+
+
+def _folder(key: str) -> str:
+    """The partition that an object is of."""
+    folder, _, _ = key.rpartition("/")
+    return folder.removesuffix(f"/{SEGMENTS}")
+
+
+def _unpacked(folder: str, parts: str) -> list[Found]:
+    found = []
+    for line in parts.splitlines():
+        name, _, size = line.partition("\t")
+        found.append(Found(f"{folder}/{name}", int(size), ""))
+    return found

@@ -1,0 +1,45 @@
+"""Asks for partitions ahead of their turns, in the order of a plan.
+
+A store that is far away answers many such questions at a time, so that thousands of finished
+partitions take seconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from harvester.model import Partition
+from harvester.store.contract import Store, Survey
+from harvester.store.readers import folder_of
+from harvester.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    partition: Partition
+    folder: str
+    is_there: bool
+
+
+class ReadAhead:
+    """Gives partitions in the order of `give`, each with its folder, and has asked `survey` for
+    those behind it. No further than to one of which nothing is there: what comes behind that may
+    depend on what comes of it.
+    """
+
+    def __init__(self, store: Store, survey: Survey, give: Callable[[], Partition | None]) -> None:
+        self._store, self._survey, self._give = store, survey, give
+        self._asked: deque[_Asked] = deque()
+
+    def next(self) -> tuple[Partition, str] | None:
+        """The next partition and its folder; None where there is none for now."""
+        asked = self._asked
+        while not asked or (len(asked) <= self._survey.ahead and asked[-1].is_there):
+            partition = self._give()
+            if partition is None:
+                break
+            folder = folder_of(self._store, partition)
+            asked.append(_Asked(partition, folder, self._survey.ask(folder)))
+        if not asked:
+            return None
+        first = asked.popleft()
+        return first.partition, first.folder
