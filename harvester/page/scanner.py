@@ -218,7 +218,7 @@ class PageScanner:
         if self._base:
             self._grammar.leapt(size)
             self._skipped += size
-        elif self.spare and self.spare.keeps_last and found.ends_array:
+        elif self.spare and self.spare.keeps_last and found.may_end_array:
             if items == 1:
                 return at + size, 0
             size, items = found.size_without_last, items - 1

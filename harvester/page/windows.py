@@ -53,7 +53,7 @@ class Window:
 
     array: bytes
     items: Sequence[msgspec.Raw]
-    ends_array: bool = False  # whether no further item follows
+    may_end_array: bool = False  # whether the last of them may be that of the array
 
     @property
     def size(self) -> int:
@@ -195,7 +195,8 @@ def window(chunk: bytes, at: int, end: int) -> Window | None:
     """
     text = b"".join((b"[", memoryview(chunk)[at + 1 : end], b"]"))
     array, found = proven(text)
-    return Window(array, found, len(array) < len(text)) if found else None
+    found_all = len(array) - 1 == end - at  # not where the chunk ends first: `]` may come next
+    return Window(array, found, not found_all) if found else None
 
 
 def _closed(chunk: bytes, at: int, end: int, closers: bytes) -> Window | None:

@@ -1,10 +1,12 @@
 """Reads back what is committed of a partition, from any store."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Final
 
+from harvester.errors import DataRefused
 from harvester.model import Partition
 from harvester.store.contract import Store
 from harvester.store.counting import (
@@ -53,8 +55,10 @@ def lines_counting(store: Store, folder: str) -> Span:
 
 def pages_of(store: Store, folder: str) -> Iterator[Entry]:
     """The pages that count, in order; those of the generation before while one is harvested."""
-    first = [*islice(entries_of(store, folder), _FEW)]
-    if len(first) < _FEW:
+    first: list[Entry] = []
+    with suppress(DataRefused):  # said behind the pages that come before the damage
+        first = [*islice(entries_of(store, folder), _FEW)]
+    if 0 < len(first) < _FEW:
         return counting_pages(lambda: iter(first), span_of(first))
     return counting_pages(partial(entries_of, store, folder), lines_counting(store, folder))
 

@@ -135,6 +135,9 @@ def verdict(kind: type[FieldParser], wanted: Sequence[Field], chunks: Sequence[b
 @example([["1", " ", "2"]], [Field("a", parse("data[*]"), Take.LAST)], [], ",", False, None)
 @example([['{"id":1}'] * 9, ['{"id":1}'] * 9], [Field("a", parse("data[3].id"), Take.LAST)],
          [], ",", False, None)  # fmt: skip
+@example([['{"items":[{"id":0},{"id":0}]}', '{"items":[{"id":1},{"id":1}]}']],
+         [Field("a", parse("data[-1].items[-1].id"), Take.LAST)],
+         [70], ",\n ", False, None)  # fmt: skip  # a chunk ends before the array's bracket
 def test_the_same_as_with_every_byte_parsed(
     groups: list[list[str]], fields: list[Field], borders: list[int], separator: str, root: bool,
     damage: tuple[int, str] | None,
