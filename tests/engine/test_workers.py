@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client
+from distributed import Client, Scheduler
 
 import harvester.engine.workers
 from harvester import harvest, iter_records, load_config, verify
@@ -415,11 +415,21 @@ def test_a_cluster_outlives_a_dead_driver(tmp_path: Path) -> None:
         time.sleep(4)  # the page that is on its way may still come
         gate.set()
         until(lambda: _is_left(out / ".workers"), 120)
+        until(lambda: not cluster().run_on_scheduler(_runs_there), 120)
         ended = run(line)
         assert ended.returncode == 0, ended.stderr
+        assert not cluster().run_on_scheduler(_runs_there)
         assert set(Counter(map(str, server.asked)).values()) <= {1, 2}
     assert "Complete: 4 partitions, 16 pages" in ended.stdout + ended.stderr
     assert verify(out).ok
+
+
+def _runs_there(dask_scheduler: Scheduler) -> list[str]:
+    """What a scheduler has of runs: coordinators, and what prepares workers."""
+    names = [*dask_scheduler.plugins, *dask_scheduler.worker_plugins]
+    return [each for each in names if each.startswith("harvester-")] + list(
+        vars(dask_scheduler).get("_harvester_runs", ())
+    )
 
 
 def _is_left(path: Path) -> bool:

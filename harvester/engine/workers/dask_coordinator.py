@@ -2,7 +2,8 @@
 
 It has the budgets, so that it lives as long as the engine does: a worker that cannot reach it sends
 nothing more. The driver looks several times a second, takes what workers told, and brings tokens;
-one that was not heard of for `DRIVER_S` is dead, and its workers are told to end.
+one that was not heard of for `DRIVER_S` is dead, and its workers are told to end. Where the
+scheduler has lost its client, too, nothing of the run stays there.
 """
 
 import asyncio
@@ -40,17 +41,23 @@ _AGAIN_S: Final = 0.2
 _UNHEARD: Final = "the run's first process is not heard of"
 _MOST_WAITING: Final = 2000  # batches that the driver has not taken: workers wait then
 _WAIT_S: Final = 0.02
+_LOOK_FOR_DRIVER_S: Final = 0.5
 
 
 class Coordinator(SchedulerPlugin):
     """The coordinator of one run; several runs may share a scheduler."""
 
     def __init__(
-        self, spec: RunSpec, ages: dict[str, list[list[float]]], patience_s: float = DRIVER_S
+        self,
+        spec: RunSpec,
+        ages: dict[str, list[list[float]]],
+        client: str,
+        patience_s: float = DRIVER_S,
     ) -> None:
-        """A driver that was not heard of for `patience_s` is dead."""
+        """`client` is the driver's; a driver that was not heard of for `patience_s` is dead."""
         self.name = f"{HANDLER}-{spec.run}"
         self._spec, self._ages, self._patience_s = spec, ages, patience_s
+        self._client = client
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin to answer."""
@@ -84,6 +91,28 @@ class Coordinator(SchedulerPlugin):
         """The run is over."""
         self._scheduler.__dict__["_harvester_runs"].pop(self._spec.run, None)
 
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """The driver's connection is gone: it comes again within its patience, or never."""
+        if client == self._client:
+            self._clearing = asyncio.get_running_loop().create_task(self._clear_up())
+
+    async def _clear_up(self) -> None:
+        """Let nothing stay of a run whose driver could not see to it."""
+        while not self._is_over:
+            await asyncio.sleep(_LOOK_FOR_DRIVER_S)
+        if self._client not in self._scheduler.clients:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Let nothing of the run stay in the scheduler and its workers, which then hear that it is
+        over.
+        """
+        await self.close()
+        if self.name in self._scheduler.plugins:
+            self._scheduler.remove_plugin(self.name)
+        if self.name in self._scheduler.worker_plugins:
+            await self._scheduler.unregister_worker_plugin(None, self.name)
+
     def _paces_told(self, scope: str, pace: float | None) -> None:
         self._paces[scope] = pace
 
@@ -104,6 +133,9 @@ class Coordinator(SchedulerPlugin):
                 return self._look(message)
             case Beat():
                 return await self._beat(message)
+            case Asked(what="over"):
+                await self.leave()
+                return Answer(0)
             case Asked() if self._is_over:
                 return Answer(0, error=Interrupted("interrupted"))
             case Asked(what="spec"):

@@ -11,7 +11,16 @@ from distributed import Client
 
 from harvester.engine.workers.dask_coordinator import HANDLER
 from harvester.engine.workers.driver import Driver
-from harvester.engine.workers.frames import Alive, Answer, Look, Looked, Wanted, decoded, encoded
+from harvester.engine.workers.frames import (
+    Alive,
+    Answer,
+    Asked,
+    Look,
+    Looked,
+    Wanted,
+    decoded,
+    encoded,
+)
 from harvester.errors import RunStopped
 
 _GONE_S: Final = 15.0
@@ -76,13 +85,11 @@ class CoordinatorLink:
         """The run is over."""
         self._closed.set()
         self._lender.shutdown()
-        name = f"{HANDLER}-{self._run}"
         with contextlib.suppress(Exception):  # a cluster that is gone needs no clearing up
             self._sent(Look(True))
-            self._client.unregister_worker_plugin(name)
-            self._client.unregister_scheduler_plugin(name)
+            self._sent(Asked(0, "over", ()))
 
-    def _sent(self, message: Look | Alive) -> Any:
+    def _sent(self, message: Look | Alive | Asked) -> Any:
         ask = getattr(self._client.scheduler, HANDLER)
         given = {"run": self._run, "message": encoded(message)}
         data = self._client.sync(ask, callback_timeout=_GONE_S, **given)

@@ -117,11 +117,13 @@ class DaskWorkers:
         self._run.store.share(self._spec.run)
         refuse_unfit(self._client, self._link.where, self._run.store, self._spec.run)
         self._spec = replace(self._spec, processes=processes_of(self._client))
-        prepared = Prepared(self._spec.run, is_ours=self._is_ours)
-        insisted(lambda: self._client.register_plugin(prepared) or True)
         patience_s = _OURS_S if self._is_ours else DRIVER_S
         ages = self._driver.limit.ages()
-        self._client.register_plugin(Coordinator(self._spec, ages, patience_s))
+        # First, since it clears the other up, too, if this process dies in between.
+        of_run = Coordinator(self._spec, ages, self._client.id, patience_s)
+        self._client.register_plugin(of_run)
+        prepared = Prepared(self._spec.run, is_ours=self._is_ours)
+        insisted(lambda: self._client.register_plugin(prepared) or True)
         self._note(self._link.look(stop=False))
         self._link.start()
         self._looking.start()
