@@ -15,7 +15,6 @@ from typing import Any, Final, NoReturn
 import typer
 
 from harvester import __version__
-from harvester.cli import declaring, examples, harvesting, importing, mending, standing, using
 from harvester.cli.app import app
 from harvester.cli.completing import for_shell
 from harvester.errors import (
@@ -28,17 +27,7 @@ from harvester.errors import (
 from harvester.model import number, one_line
 from harvester.terminal import leave, lose, open_missing, say, still
 
-__all__ = [
-    "app",
-    "declaring",
-    "examples",
-    "harvesting",
-    "importing",
-    "main",
-    "mending",
-    "standing",
-    "using",
-]
+__all__ = ["app", "main"]
 
 _DAMAGED: Final = 5
 _INTERRUPTED: Final = 130

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, get_args
 
-from pydantic import Field
-
 from harvester.config.auth_options import AuthOptions
+from harvester.config.deferred import ByType
 from harvester.config.hmac_auth import Hmac
 from harvester.config.login_auth import (
     OAuth2AuthorizationCode,
@@ -41,7 +40,7 @@ Auth = Annotated[
     | OAuth1
     | Hmac
     | AwsSigV4,
-    Field(discriminator="type"),
+    ByType(),
 ]
 """Any of them, told apart by `type`."""
 

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from harvester.config.deferred import ByType
 from harvester.config.options import (
     JSONSchema,
     OneOrMany,
@@ -196,7 +197,7 @@ class OrJustType:
 
 FormatConfig = Annotated[
     JsonFormat | JsonLinesFormat | CsvFormat | XmlFormat | RawFormat,
-    Field(discriminator="type"),
+    ByType(),
     OrJustType(),
 ]
 """Any of them, told apart by `type`."""

@@ -11,10 +11,8 @@ is made, so that neither a dump nor a repr of a configuration holds a secret of 
 The text under each attribute is its description in the JSON Schema (`schema`).
 """
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,6 +21,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from harvester.config.auth_forms import auth_secrets
 from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import Client
+from harvester.config.deferred import built
 from harvester.config.options import (
     Name,
     Section,
@@ -228,27 +227,8 @@ class Config(Section):
 
 def validated(tree: Any) -> Config:
     """The configuration that a tree is; raises pydantic's ValidationError."""
-    if not Config.__pydantic_complete__:
-        with _no_plugins():
-            Config.model_rebuild()
-    return Config.model_validate(tree)
-
-
-@contextmanager
-def _no_plugins() -> Iterator[None]:
-    """Build validators without a look for plugins of pydantic: it opens the metadata of every
-    distribution that is installed, which takes longer than to build the validators.
-    """
-    name = "PYDANTIC_DISABLE_PLUGINS"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    config: Config = built(Config).model_validate(tree)
+    return config
 
 
 def _unpickled(tree: dict[str, Any], home: Path) -> Config:

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from harvester.config import quantities
+from harvester.config import deferred, quantities
 from harvester.config.wording import KeyPath, shown
 from harvester.model import Key, parse
 from harvester.patterns import pattern
@@ -43,6 +43,18 @@ class Section(BaseModel):
         module is imported. A validator takes milliseconds to build, and not every command needs it.
         """
         return cls.model_construct(**given)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Leave a section within another one until there is one."""
+        return deferred.schema_of(cls, source, handler)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JSONSchema:
+        """Give the section's, also where it was left."""
+        return deferred.json_schema_of(cls, schema, handler)
 
 
 class SectionError(ValueError):

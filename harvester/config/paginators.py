@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from harvester.config.deferred import ByType
 from harvester.config.options import (
     BodyPath,
     Count,
@@ -393,7 +394,7 @@ PaginatorConfig = Annotated[
     | HeaderLink
     | Keyset
     | JobFiles,
-    Field(discriminator="type"),
+    ByType(),
 ]
 """Any of them, told apart by `type`."""
 

@@ -1,5 +1,6 @@
 """The command line, in processes of its own: exit codes, JSON, streams, signals, messages."""
 
+import importlib
 import json
 import os
 import re
@@ -15,8 +16,9 @@ from threading import Event
 from typing import Any
 
 import pytest
+import typer.main
 
-from harvester import __version__
+from harvester import __version__, cli
 from harvester.cli import app
 from harvester.emulator import UNLIMITED, Emulator
 from harvester.store import manifest as folder
@@ -24,11 +26,8 @@ from tests.support import ENVIRONMENT, ITEMS, SEARCH, Reply, Scripted, chain, wr
 
 REPOSITORY = Path(__file__).parents[2]
 HARVESTER = (sys.executable, "-m", "harvester")
-COMMANDS = [
-    command.name or command.callback.__name__
-    for command in app.registered_commands
-    if command.callback
-]
+GROUP: Any = typer.main.get_command(app)
+COMMANDS = list(GROUP.commands)
 
 
 def harvester(
@@ -111,6 +110,22 @@ def test_bad_usage_exits_2_with_a_hint(arguments: list[str], tmp_path: Path) -> 
     assert done.stdout == ""
     assert "Error: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_command_is_listed() -> None:
+    """A command that its module declares, and the list of commands does not name, has no name."""
+    package = Path(cli.__file__).parent
+    for module in package.glob("[a-z]*.py"):
+        importlib.import_module(f"harvester.cli.{module.stem}")
+    declared = [
+        (info.name or info.callback.__name__, info.callback.__module__)
+        for info in app.registered_commands
+        if info.callback
+    ]
+    listed = [(name, GROUP.commands[name].callback.__module__) for name in COMMANDS]
+    assert sorted(declared) == sorted(listed)
+    with pytest.raises(KeyError):
+        GROUP.commands["no-such-command"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -318,7 +318,7 @@ _NOT_FOR_A_RUN = (
     "harvester.paging.paginators.offset", "harvester.engine.look",
     "harvester.planning.frontier", "harvester.results.side_by_side", "harvester.config.schema",
     "harvester.results.generations", "harvester.config.lint", "harvester.monitoring.web",
-    "harvester.export", "harvester.report",
+    "harvester.export", "harvester.report", "harvester.cli.using", "harvester.cli.declaring",
 )  # fmt: skip
 
 
