@@ -210,7 +210,7 @@ class PageReader:
                 return ended
             page = self._page(response, fields, part, place)
             only = place.number == 1 and not self._resource.key and self._is_only(place, page)
-            sight = look.sight() if page.records and not only else None
+            sight = look.sight(parser.first_records) if page.records and not only else None
             paging = self._paging(page, pages)
             part.hand_over()
             return PageResult(

@@ -11,11 +11,12 @@ from harvester.config import Limits
 from harvester.page.aggregators import Take as Take
 from harvester.page.aggregators import as_number as as_number
 from harvester.page.aggregators import extreme as extreme
+from harvester.page.keys import Record
 from harvester.page.matcher import Field as Field
 from harvester.page.matcher import Matcher
 from harvester.page.parser import Parser
 from harvester.page.scanner import PageScanner, Parse, Skipped, Spare, Step
-from harvester.page.small_pages import MOST_BYTES, small_pages
+from harvester.page.small_pages import MOST_BYTES, Whole, small_pages
 from harvester.page.small_pages import Fields as Fields
 
 _OPENING: Final = (b"{", b"[")
@@ -38,6 +39,7 @@ class FieldParser:
         self._small = small if small and small.is_trusted else None
         self._held: list[bytes] = []  # of a page that may be small
         self._size = 0
+        self._whole: Whole | None = None
 
     @property
     def control_characters(self) -> int:
@@ -66,11 +68,18 @@ class FieldParser:
             self._held = []
             found = self._small.read(text, self._limits)
             if found is not None:
-                return found
+                self._whole = found
+                return found.fields
             self._take(self._begun().feed(text))
         self._take(self._begun().close())
         self._parser.close()
         return self._matcher.results()
+
+    def first_records(self, most: int) -> Sequence[Record]:
+        """The records that end within the first `most` bytes, once the page is closed; none where
+        they have not been told apart.
+        """
+        return self._whole.first_records(most) if self._whole else ()
 
     def _begun(self) -> PageScanner:
         """The scanner, with the parser and the matcher, which are made where they are needed."""

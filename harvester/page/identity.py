@@ -8,7 +8,7 @@ hash of the first record's key, one of all of them in any order, and the smalles
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -31,6 +31,10 @@ SAMPLED: Final = 1024
 SAMPLED_UNKEYED: Final = 256
 _BOM: Final = b"\xef\xbb\xbf"
 _64_BITS: Final = (1 << 64) - 1
+
+
+def _none(_: int) -> Sequence[Record]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Look:
         self._head = b""
         self._is_cut = False
         self._count: _Count | None = None
+        self._known: Sequence[Record] = ()
 
     def over(self, chunks: Iterable[bytes]) -> None:
         """Draw all chunks of the page, and look at them on the way; raises what they raise."""
@@ -125,14 +130,20 @@ class Look:
                 count.add(keys.of(batch), batch)
         self._count = count
 
-    def sight(self) -> Sight | None:
-        """What was seen, once the page is known to be sound; None where there are no records."""
+    def sight(self, first: Callable[[int], Sequence[Record]] = _none) -> Sight | None:
+        """What was seen, once the page is known to be sound; None where there are no records.
+
+        `first` gives the records that end within so many bytes of the page, if somebody who has
+        read it knows them.
+        """
         if self._count is not None:
             return self._count.sight()
         text = self._head.removeprefix(_BOM)
         self._head = b""
         if b"\n" in text or b"\r" in text:  # as `elements` does: they are no part of a record
             text = text.translate(None, b"\r\n")
+        elif self._is_cut:
+            self._known = first(_HEAD_BYTES)
         keys = self._keys(text)
         found = None if self._is_cut else keys.in_page(text, self._identity.selector)
         records: Sequence[Record] = ()
@@ -151,8 +162,10 @@ class Look:
             self._by = identity.guessed(self._records(text))
         return identity.named(self._by)
 
-    def _records(self, text: bytes) -> list[Record]:
+    def _records(self, text: bytes) -> Sequence[Record]:
         """The records in the head of the page, as far as they are whole."""
+        if len(self._known) > 1:  # a single one may say that there is none
+            return self._known
         found: list[Record] = []
         with contextlib.suppress(DataRefused):
             for batch in iter_batches((text[:_HEAD_BYTES],), self._identity.selector):

@@ -49,6 +49,11 @@ class FieldReader(Protocol):
     def close(self) -> dict[str, Any]:
         """The fields that were found, by name. Raises as `feed` does."""
 
+    def first_records(self, most: int) -> Sequence[Record]:
+        """The records that end within the first `most` bytes of the text, once it is closed; none
+        where they have not been told apart on the way.
+        """
+
 
 @dataclass(frozen=True)
 class PageFormat(ABC, Generic[Options]):

@@ -15,8 +15,10 @@ looked for in what is left without the records, in none of which a field ends:
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Final
 
@@ -31,7 +33,7 @@ from harvester.page.brackets import Brackets, outside_strings
 from harvester.page.guard import Guard
 from harvester.page.matcher import Field
 from harvester.page.utf8 import UTF8Check
-from harvester.page.windows import Window
+from harvester.page.windows import Window, opening
 from harvester.patterns import pattern
 from harvester.values import dataclass
 
@@ -80,6 +82,25 @@ def small_pages(fields: Sequence[Field]) -> "SmallPages | None":
     return _made(tuple(fields)) if all(map(_is_plain, fields)) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What was read of a whole page: its fields, and its records, the first of which begins at
+    `start`. Where there is more than a comma between two of them, `start` is not known.
+    """
+
+    fields: dict[str, Any]
+    records: Sequence[msgspec.Raw]
+    start: int | None
+
+    def first_records(self, most: int) -> Sequence[msgspec.Raw]:
+        """The records that end within the first `most` bytes; none where that is not known."""
+        start, sizes = self.start, [*accumulate(map(len, self.records))]
+        if start is None:
+            return ()
+        ends = bisect_right(range(len(sizes)), most, key=lambda at: start + sizes[at] + at)
+        return self.records[:ends]
+
+
 class SmallPages:
     """Reads some fields out of whole pages; may be shared by threads. Raises `Doubt` where they are
     more than names to values, and to one array of records.
@@ -113,8 +134,8 @@ class SmallPages:
         """Whether it is worth another look."""
         return self._doubts < _MOST_DOUBTS
 
-    def read(self, text: bytes, limits: Limits) -> dict[str, Any] | None:
-        """The fields of a whole page, as the parser would give them; None where it must read it."""
+    def read(self, text: bytes, limits: Limits) -> Whole | None:
+        """A whole page, its fields as the parser would give them; None where it must read it."""
         try:
             found = self._read(text, limits)
         except (Doubt, AttemptFailed, AttributeError, *UNPROVEN):
@@ -123,7 +144,7 @@ class SmallPages:
         self._doubts = 0
         return found
 
-    def _read(self, text: bytes, limits: Limits) -> dict[str, Any]:
+    def _read(self, text: bytes, limits: Limits) -> Whole:
         guard = Guard(string_bytes=limits.string_bytes, number_chars=limits.number_chars)
         page = self._decode(text)
         records = self._found(page)
@@ -133,7 +154,7 @@ class SmallPages:
         for place in self._places:
             if (value := place.value(page, limits)) is not _ABSENT:
                 found[place.field.name] = value
-        start, end = self._span(text, records)
+        start, end, packed = self._span(text, records)
         frame = text[:start] + text[end:]
         if _ESCAPED.search(frame) or not self._are_single(frame):
             raise Doubt
@@ -142,14 +163,17 @@ class SmallPages:
             window = Window(text[start - 1 : end + 1], records)
             if records and not window.nests_within(room):
                 raise Doubt
-            _check_depth(frame, guard, limits.depth)
+            if opening(frame) > limits.depth:
+                _check_depth(frame, guard, limits.depth)
         utf8 = UTF8Check()
         utf8.feed(text)
         utf8.close()
-        return found
+        return Whole(found, records, start if packed else None)
 
-    def _span(self, text: bytes, records: Sequence[msgspec.Raw]) -> tuple[int, int]:
-        """Where the records stand in the page, the brackets around them left out."""
+    def _span(self, text: bytes, records: Sequence[msgspec.Raw]) -> tuple[int, int, bool]:
+        """Where the records stand in the page, the brackets around them left out, and whether
+        nothing but a comma is between each.
+        """
         start = 0
         if self._records:
             name = b'"%b"' % self._records[-1].encode()
@@ -164,11 +188,11 @@ class SmallPages:
             # comma between each, is they.
             size = sum(map(len, records)) + len(records) - 1
             if end - start == size and text.startswith(first, start):
-                return start, end
+                return start, end, True
         whole = bytes(self._found(self._decode_whole(text)))
         if not text.startswith(whole, start - 1):
             raise Doubt
-        return start, start + len(whole) - 2
+        return start, start + len(whole) - 2, False
 
     def _are_single(self, frame: bytes) -> bool:
         """Whether no name on a way stands twice in one object."""

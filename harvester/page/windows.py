@@ -88,7 +88,7 @@ class Window:
         ):
             usual = 0
         return longest <= usual or all(
-            _opening(bytes(item)) <= levels
+            opening(bytes(item)) <= levels
             for item, length in zip(self.items, lengths, strict=True)
             if length > usual
         )
@@ -118,8 +118,8 @@ def _longest_with(arrays: int, levels: int) -> int:
     return deepest - arrays * (_OBJECT_BYTES - _ARRAY_BYTES)
 
 
-def _opening(item: bytes) -> int:
-    """How many opening brackets stand in an item, those in strings too."""
+def opening(item: bytes) -> int:
+    """How many opening brackets stand in a text, those in strings too: it nests no deeper."""
     return item.count(b"[") + item.count(b"{")
 
 

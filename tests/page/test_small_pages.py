@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, Final
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from harvester.config import Limits
 from harvester.errors import AttemptFailed
 from harvester.model import parse
-from harvester.page import Field, FieldParser, Fields, Take
+from harvester.page import ALL, Field, FieldParser, Fields, Identity, Take
 from harvester.page.small_pages import MOST_BYTES, small_pages
 
 LIMITS: Final = Limits(depth=6, number_chars=20, string_bytes=4000, cursor_bytes=40)
+
+_HEAD: Final = 64 * 1024
 
 
 def wanted(records: str = "data", **others: Field) -> Fields:
@@ -117,7 +120,9 @@ def test_names_may_come_again_elsewhere() -> None:
     fields = wanted(next=Field("next", parse("links.next.href")))
     text = b'{"data":[],"links":{"self":{"href":"/1"},"next":{"href":"/2"}}}'
     assert fields.small is not None
-    assert fields.small.read(text, LIMITS) == {"records": 0, "next": "/2"}
+    found = fields.small.read(text, LIMITS)
+    assert found is not None
+    assert found.fields == {"records": 0, "next": "/2"}
     again = text.replace(b'"/2"}', b'"/2","href":"/3"}')
     assert fields.small.read(again, LIMITS) is None
 
@@ -193,6 +198,32 @@ def any_page(rng: random.Random) -> bytes:
     return page
 
 
+@pytest.mark.parametrize("by", [None, "id", "", "no.such"])
+def test_the_records_of_a_small_page_are_not_cut_out_again(by: str | None) -> None:
+    """They are those that a walk through the first 64 KiB finds, wherever these end."""
+    fields = wanted(cursor=CURSOR)
+    assert fields.small is not None
+    many = [f'{{"id":{at},"t":"{"t" * (at % 7)}"}}' for at in range(3200)]
+    lists = [(many, others) for others in range(0, 24, 1 if by == "id" else 8)]
+    lists += [(few, 0) for few in (many[:3], ["[]", "null", *many], ["null"], ["{}", "1"])]
+    met = set()
+    for (records, others), blank in product(lists, ("", "\n")):
+        begun = f'{{"x":"{"x" * others}","data":[{blank}{",".join(records)}],'
+        rest = "y" * max(0, 66_000 - len(begun))
+        text = f'{begun}"y":"{rest}","meta":{{"next":"t"}}}}'.encode()
+        parser = FieldParser(fields, Limits())
+        fields.small._doubts = 0
+        looks = [Identity(parse("data"), []).look(by, ALL) for _ in range(2)]
+        for look in looks:
+            look.over([text])
+        parser.feed(text)
+        parser.close()
+        first = parser.first_records(_HEAD)
+        met.add((text.find(bytes(first[-1])) + len(bytes(first[-1])) if first else 0) - _HEAD)
+        assert looks[0].sight(parser.first_records) == looks[1].sight()
+    assert by != "id" or {-1, 0} <= met
+
+
 def test_any_page_is_read_alike() -> None:
     """Of pages of all kinds the short way gives what the parser does, or nothing."""
     rng, taken = random.Random(7), 0
@@ -205,7 +236,7 @@ def test_any_page_is_read_alike() -> None:
             if found is None:
                 continue
             taken += 1
-            told = {name: (type(value), value) for name, value in found.items()}
+            told = {name: (type(value), value) for name, value in found.fields.items()}
             assert (told, 0) == read(fields, text, small=False), text
             json.loads(text, strict=False)
     assert taken > 800

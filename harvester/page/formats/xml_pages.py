@@ -15,6 +15,7 @@ from harvester.config import Limits, XmlFormat
 from harvester.model import Every, Index, Key, Path
 from harvester.page.fields import Field, FieldParser
 from harvester.page.formats.xml_stream import TEXT, XmlStream
+from harvester.page.keys import Record
 from harvester.page.page_format import FieldReader, PageFormat, Translator
 from harvester.patterns import pattern
 
@@ -42,6 +43,10 @@ class _Texts:
     def close(self) -> dict[str, Any]:
         """The fields, by name."""
         return {name: _text_of(value) for name, value in self._parser.close().items()}
+
+    def first_records(self, most: int) -> Sequence[Record]:
+        """See `FieldReader`."""
+        return self._parser.first_records(most)
 
 
 class XmlPages(PageFormat[XmlFormat], options=XmlFormat):
