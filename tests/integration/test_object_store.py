@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -427,11 +427,12 @@ def test_what_finished_partitions_cost(tmp_path: Path, s3: S3) -> None:
         def again(shard: Shard | None = None) -> Summary:
             return harvest(config, out=ObjectStore(url, options), shard=shard)
 
-        for name, look, partitions in (
+        looks: list[tuple[str, Callable[[], Summary], int]] = [
             ("run", again, 200),
             ("status", lambda: status(ObjectStore(url, options)), 200),
             ("share", lambda: again(shard=Shard(1, 4)), 50),
-        ):
+        ]
+        for name, look, partitions in looks:
             counts.clear()
             summary = look()
             assert (summary.complete, summary.resources[0].records) == (True, partitions), name
