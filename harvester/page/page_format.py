@@ -167,6 +167,10 @@ class PageFormat(ABC, Generic[Options]):
 
 def has_suffix(text: str) -> bool:
     """Whether the names of some format's parts end so."""
+    if any(text == each.suffix for each in PageFormat.registered.values()):
+        return True
+    import harvester.page.formats  # noqa: F401  # who only reads names may not have had it yet
+
     return any(text == each.suffix for each in PageFormat.registered.values())
 
 

@@ -15,7 +15,7 @@ from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import FORMAT, Entry, Header, parsed, sound, unpacked
 from harvester.store.parts import part_number
-from harvester.store.trailer import text_at_end
+from harvester.store.trailer import text_at_end, trailer
 from harvester.values import dataclass
 
 #: So many parts a segment has at first, and at most.
@@ -30,11 +30,15 @@ _FEW: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """Lines of a part, or of all parts up to `number`; `epoch` is that of who put a part."""
+    """Lines of a part, or of all parts up to `number`; `epoch` is that of who put a part, `found`
+    the part itself, and `before` what was read of it that lies before its lines.
+    """
 
     number: int
     lines: tuple[bytes, ...]
     epoch: str | None = None
+    found: Found | None = None
+    before: bytes = b""
 
 
 def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
@@ -50,7 +54,7 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
     parts = first
     if not is_all:
         parts = list(_flat(bucket.listing(folder, after=f"{folder}/part-{at:06d}~")))
-    tail = _in_order(bucket, folder, parts, at)
+    tail = in_order(bucket, folder, parts, at)
     jobs = len(segments) + len(tail)
     if jobs <= _FEW:
         yield from (_segment(bucket, folder, *each) for each in segments)
@@ -60,28 +64,6 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
         yield from pool.map(lambda each: _segment(bucket, folder, *each), segments)
         for start in range(0, len(tail), EACH):
             yield from pool.map(lambda found: part_lines(bucket, found), tail[start : start + EACH])
-
-
-def few_lines(
-    bucket: Bucket, folder: str, parts: list[Found], *, unfinished: bool
-) -> list[Header | Entry] | None:
-    """The header and the entries in a few parts, one after the other, the last one first.
-
-    Without `unfinished`, None where the last entry is not the end of a harvest, or where an entry
-    begins again. Raises as `committed` does.
-    """
-    tail = _in_order(bucket, folder, parts, 0)
-    if not tail:
-        return []
-    last = part_lines(bucket, tail[-1])
-    end = line_of(bucket, folder, last.lines[-1]) if last.lines else None
-    if not unfinished and not (isinstance(end, Entry) and end.done):
-        return None
-    lines = [line for found in tail[:-1] for line in part_lines(bucket, found).lines]
-    said = list(in_sequence(bucket, folder, (*lines, *last.lines)))
-    if not unfinished and any(isinstance(each, Entry) and each.restarts for each in said):
-        return None
-    return said
 
 
 def in_sequence(bucket: Bucket, folder: str, lines: Iterable[bytes]) -> Iterator[Header | Entry]:
@@ -111,18 +93,20 @@ def last_committed(bucket: Bucket, folder: str) -> Committed | None:
 
 def part_lines(bucket: Bucket, found: Found) -> Committed:
     """The lines at the end of a part."""
-    end = bucket.get(found.key, max(0, found.size - _TAIL_BYTES), found.size)
-    text = text_at_end(end or b"")
+    end = bucket.get(found.key, max(0, found.size - _TAIL_BYTES), found.size) or b""
+    text = text_at_end(end)
     if text is None and found.size > _TAIL_BYTES:
-        text = text_at_end(bucket.get(found.key) or b"")
+        end = bucket.get(found.key) or b""
+        text = text_at_end(end)
     if text is None:
         raise DataRefused(
             f"{bucket.place}/{found.key}: holds no line of a journal: no part of a harvest, or "
             "damaged; `harvester verify` tells what else is"
         )
     epoch, *lines = text.splitlines(keepends=True)
-    name = found.key.rsplit("/", 1)[-1]
-    return Committed(part_number(name) or 0, tuple(lines), epoch.decode().strip())
+    number = part_number(found.key.rsplit("/", 1)[-1]) or 0
+    before = end[-_TAIL_BYTES : -len(trailer(text))]
+    return Committed(number, tuple(lines), epoch.decode().strip(), found, before)
 
 
 def segment_name(folder: str, first: int, last: int) -> str:
@@ -178,7 +162,7 @@ def _covering(
     return taken, at
 
 
-def _in_order(bucket: Bucket, folder: str, parts: list[Found], at: int) -> list[Found]:
+def in_order(bucket: Bucket, folder: str, parts: list[Found], at: int) -> list[Found]:
     """The parts behind number `at`; `DataRefused` where one is missing or there twice."""
     tail = []
     numbered = ((own_number(found.key, folder), found.key, found) for found in parts)

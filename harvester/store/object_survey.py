@@ -16,18 +16,41 @@ from typing import Final, Self
 from harvester.errors import HarvesterError
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import Entry, Header
-from harvester.store.object_lines import SEGMENTS, few_lines, own_number
+from harvester.store.object_lines import (
+    SEGMENTS,
+    in_order,
+    in_sequence,
+    line_of,
+    own_number,
+    part_lines,
+)
+from harvester.store.object_recap import Seal, repeated
+from harvester.values import dataclass
 
 _AT_ONCE: Final = 32
 _AHEAD: Final = 128
-_MOST_PARTS: Final = 16  # of a partition that is looked at here
+_MOST_READ: Final = 16  # parts of a partition that are read one by one here
+_MOST_PARTS: Final = 99  # of one whose last part may repeat the lines of the others
 _ANSWER: Final = 1000
-_TABLE: Final = "CREATE TABLE folders (folder TEXT PRIMARY KEY, parts TEXT) WITHOUT ROWID"
+_TABLE: Final = """
+CREATE TABLE folders (folder TEXT PRIMARY KEY, seal TEXT, parts TEXT) WITHOUT ROWID
+"""
 _ADD: Final = """
-INSERT INTO folders VALUES (?, ?) ON CONFLICT DO UPDATE SET parts = NULL
+INSERT INTO folders VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET parts = NULL
 """
 
 Lines = list[Header | Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What is to be read of a partition: its parts, or only the `last` of many; `seal` is of those
+    before that.
+    """
+
+    parts: list[Found]
+    is_all: bool = True
+    seal: str = ""
 
 
 class ObjectSurvey:
@@ -59,31 +82,51 @@ class ObjectSurvey:
 
     def ask(self, folder: str) -> bool:
         """Begin to read the ends of a partition's parts; whether there is anything of it."""
-        parts = self._parts(folder)
-        if not parts:
-            return parts is None
+        listed = self._listed_of(folder)
+        if listed is None or not listed.parts:
+            return listed is None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="survey")
-        self._coming[folder] = self._pool.submit(self._read, folder, parts)
+        self._coming[folder] = self._pool.submit(self._read, folder, listed)
         return True
 
     def lines(self, folder: str) -> Lines | None:
         """The lines of a partition, where they are known; of an unfinished one if `whole`."""
         if coming := self._coming.pop(folder, None):
             return coming.result()
-        parts = self._parts(folder)
-        if parts:
-            return self._read(folder, parts)
-        return [] if self._whole and parts is not None else None
+        listed = self._listed_of(folder)
+        if listed is not None and listed.parts:
+            return self._read(folder, listed)
+        return [] if self._whole and listed is not None else None
 
-    def _read(self, folder: str, parts: list[Found]) -> Lines | None:
+    def _read(self, folder: str, listed: _Listed) -> Lines | None:
         try:
-            return few_lines(self._bucket, folder, parts, unfinished=self._whole)
+            return self._lines(folder, listed)
         except HarvesterError:
             return None
 
-    def _parts(self, folder: str) -> list[Found] | None:
-        """The parts of a partition; None where that is not known."""
+    def _lines(self, folder: str, listed: _Listed) -> Lines | None:
+        """What the parts say, the last one first; an unfinished partition's only if `whole`."""
+        bucket = self._bucket
+        parts = in_order(bucket, folder, listed.parts, 0) if listed.is_all else listed.parts
+        last = part_lines(bucket, parts[-1])
+        end = line_of(bucket, folder, last.lines[-1]) if last.lines else None
+        is_done = isinstance(end, Entry) and end.done
+        if not is_done and not self._whole:
+            return None
+        before = repeated(last.before, listed.seal) if last.number > 1 else ()
+        if before is None:
+            if not listed.is_all:
+                return None
+            before = tuple(line for found in parts[:-1] for line in part_lines(bucket, found).lines)
+        lines = list(in_sequence(bucket, folder, (*before, *last.lines)))
+        if self._whole:
+            return lines
+        begins_again = any(isinstance(each, Entry) and each.restarts for each in lines)
+        return lines if isinstance(lines[0], Header) and not begins_again else None
+
+    def _listed_of(self, folder: str) -> _Listed | None:
+        """What there is of a partition; None where that is not known."""
         top, _, below = folder.partition("/")
         if not below:  # a partition by itself costs no less in this way
             return None
@@ -92,13 +135,13 @@ class ObjectSurvey:
         if not self._listed[top] or self._database is None:
             return None
         try:
-            query = "SELECT parts FROM folders WHERE folder = ?"
+            query = "SELECT seal, parts FROM folders WHERE folder = ?"
             row = self._database.execute(query, (folder,)).fetchone()
         except sqlite3.Error:
             return None
         if row is None:
-            return []
-        return None if row[0] is None else _unpacked(folder, row[0])
+            return _Listed([])
+        return None if row[1] is None else _unpacked(folder, *row)
 
     def _list(self, top: str) -> bool:
         """List all below a name; whether that came to its end."""
@@ -116,7 +159,7 @@ class ObjectSurvey:
             return False
         return True
 
-    def _answers(self, top: str) -> Iterator[list[tuple[str, str | None]]]:
+    def _answers(self, top: str) -> Iterator[list[tuple[str, str, str | None]]]:
         """The folders that each answer names, with what is there of them."""
         now = _Folder("")
         after: str | None = None
@@ -144,29 +187,37 @@ class _Folder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.count = 0
-        self._parts: list[Found] = []
+        self.count = self._parts_count = 0
+        self._seal = Seal()
+        self._parts: list[Found] = []  # the first ones, then the last one alone
         self._is_plain = True
 
     def add(self, found: Found) -> None:
         """Take in what lies there."""
         self.count += 1
-        if own_number(found.key, self.name) is None:
+        number = own_number(found.key, self.name)
+        if number is None:
             # Anything else but a segment is no reader's business.
             self._is_plain &= not found.key.startswith(f"{self.name}/{SEGMENTS}/")
-        elif len(self._parts) <= _MOST_PARTS:
-            self._parts.append(found)
+            return
+        if self._parts:
+            self._seal.add(self._parts[-1])
+        self._parts_count += 1
+        self._is_plain &= number == self._parts_count <= _MOST_PARTS
+        if len(self._parts) > _MOST_READ:
+            self._parts.pop()
+        self._parts.append(found)
 
     def is_long(self, last: Found) -> bool:
         """Whether it is worth it to list on from behind its parts, of which `last` is one."""
         return self.count >= _ANSWER and own_number(last.key, self.name) is not None
 
-    def row(self) -> tuple[str, str | None]:
-        """The folder and its parts; None where there are many."""
-        if len(self._parts) > _MOST_PARTS or not self._is_plain:
-            return self.name, None
+    def row(self) -> tuple[str, str, str | None]:
+        """The folder, the seal of its parts but the last, its parts; None where it is not plain."""
+        parts = self._parts[-1:] if self._parts_count > _MOST_READ else self._parts
         begins = len(self.name) + 1
-        return self.name, "\n".join(f"{each.key[begins:]}\t{each.size}" for each in self._parts)
+        told = "\n".join(f"{each.key[begins:]}\t{each.size}" for each in parts)
+        return self.name, str(self._seal), told if self._is_plain else None
 
 
 def _folder(key: str) -> str:
@@ -175,9 +226,10 @@ def _folder(key: str) -> str:
     return folder.removesuffix(f"/{SEGMENTS}")
 
 
-def _unpacked(folder: str, parts: str) -> list[Found]:
+def _unpacked(folder: str, seal: str, parts: str) -> _Listed:
     found = []
     for line in parts.splitlines():
         name, _, size = line.partition("\t")
         found.append(Found(f"{folder}/{name}", int(size), ""))
-    return found
+    is_all = len(found) != 1 or own_number(found[0].key, folder) == 1
+    return _Listed(found, is_all, seal)

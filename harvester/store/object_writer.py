@@ -3,7 +3,8 @@
 - Page n *must* be committed by one put of `part-n`, where there is none: nothing else commits, no
   part is ever overwritten or removed. Its name is the fence, for ever.
 - The part ends in its lines: the epoch of the writer, with part 1 the header, lines without a page
-  that stand before it, its own.
+  that stand before it, its own. The last one repeats, before these, those of the parts before it
+  (`object_recap`).
 - Part n *must* be put only by who has read or made part n-1, and asked with the cursor that leads
   from it. One put at a time; fetches may run ahead.
 - A put that is refused is looked at: nothing there: again; of my own epoch: it was mine, and the
@@ -26,7 +27,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from harvester.errors import DataRefused, DiskError, PartitionFailed
-from harvester.store.bucket import Bucket, Taken
+from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Checkpoint, Entry, Header, encode, packed, unpacked
 from harvester.store.object_lines import (
@@ -38,6 +39,7 @@ from harvester.store.object_lines import (
     part_lines,
     segment_name,
 )
+from harvester.store.object_recap import Seal, recap
 from harvester.store.parts import JSON_SUFFIX, Part, part_name, part_suffix
 from harvester.store.trailer import trailer
 
@@ -73,11 +75,13 @@ class ObjectWriter:
         self._held: list[Entry] = []  # lines without a page, which go with the next one
         self._is_over = False  # a put failed, or this writer was overtaken
         self._suffix = JSON_SUFFIX
+        self._seal = Seal()  # of the parts so far
         newest = ""
         for found in committed(bucket, folder):
             for line in found.lines:
                 self._replay(line, on_entry, accepted)
             self._number = found.number
+            self._seal.add(found.found)
             if found.epoch is None:
                 self._segmented = found.number
             else:
@@ -192,26 +196,30 @@ class ObjectWriter:
         if number == 1:
             lines.insert(0, encode(self._header))
         text = b"".join(lines)
+        ends = self._held[-1].done
         self._held = []  # whatever comes of this put, it is the only one that these lines are in
         self._is_over = True
-        self._create(f"{self._folder}/{name}", part, trailer(self._epoch.encode() + b"\n" + text))
+        repeats = number > 1 and ends and not self._segmented
+        before = recap(self._seal, b"".join(self._recent)) if repeats else b""
+        end = before + trailer(self._epoch.encode() + b"\n" + text)
+        self._seal.add(self._create(f"{self._folder}/{name}", part, end))
         self._is_over = False
         self._number = number
         self._recent.append(text)
         self._compact()
 
-    def _create(self, name: str, part: Part | None, end: bytes) -> None:
+    def _create(self, name: str, part: Part | None, end: bytes) -> Found | None:
+        """Put a part where there is none; what is there now, if its version was said."""
         for again in range(_TRIES):
             try:
                 if part is not None and part.described().stored_bytes > LARGE_BYTES:
                     self._stage(name, part, end)
-                else:
-                    body = packed(b"") if part is None else Path(part.so_far()).read_bytes()
-                    self._bucket.create(name, body + end)
-                return
+                    return None
+                body = packed(b"") if part is None else Path(part.so_far()).read_bytes()
+                return self._bucket.create(name, body + end)
             except Taken:
                 if self._is_mine(name):
-                    return
+                    return None
                 time.sleep(_WAIT_S * again)
         raise DiskError(
             f"{self._bucket.place}/{name}: the store goes on refusing this object, and yet it is "

@@ -127,7 +127,7 @@ def gap_overlooked(patch: Patch) -> None:
     def bug(bucket: Bucket, folder: str, parts: list[Found], at: int) -> list[Found]:
         return [found for found in parts if (object_lines.own_number(found.key, folder) or 0) > at]
 
-    patch.setattr(object_lines, "_in_order", bug)
+    patch.setattr(object_lines, "in_order", bug)
 
 
 def copied_over(patch: Patch) -> None:

@@ -4,6 +4,8 @@ import errno
 import gzip
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,13 @@ def test_folders_are_made_with_all_levels(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="file"):
         make_folder(tmp_path / "file" / "a", within=tmp_path)
+
+
+def test_parts_are_known_by_name_before_any_page_is_read() -> None:
+    """In a process that has had no use for a page format yet."""
+    code = (
+        "from harvester.store import part_number as number; "
+        "print([number(f'part-000007.{end}') for end in ('json.gz', 'csv.gz', 'json.gz.damaged')])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[7, 7, None]\n"
