@@ -5,6 +5,8 @@ left at least a period ago. So no window of the server's, wherever it begins, ho
 One `RateLimit` is shared by every worker of a run.
 """
 
+import contextlib
+import math
 import re
 import threading
 import time
@@ -30,6 +32,7 @@ PACED: Final = "the pace that the server bears"
 
 _MILLISECONDS: Final = 1e11  # a larger reset is epoch milliseconds,
 _MOST_SCOPES: Final = 100_000
+_MOST_PROMISED: Final = 10_000  # whose tickets are known
 _AT: Final = "\t"  # no resource's name has it
 _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
 
@@ -38,13 +41,15 @@ _EPOCH: Final = 1e9  # a larger one epoch seconds, any other seconds from now
 class Wait:
     """How long to wait from now, in seconds, and why; `asked` by the server, or a budget's.
 
-    `promised`: the request has its place in every budget, at the end of the wait.
+    `promised`: the request has its place in every budget, at the end of the wait; by its `ticket`
+    the place is given back.
     """
 
     seconds: float
     reason: str
     asked: bool = True
     promised: bool = False
+    ticket: int = 0
 
 
 def at_host(scope: str, host: str) -> str:
@@ -124,39 +129,70 @@ class RateLimit:
         self._of_hosts: dict[str, list[_Log]] = {}
         self._held: dict[str, tuple[float, str]] = {}
         self._paces = {name: Pace() for name in resources} if adaptive else {}
+        self._ticket = 0
+        self._promised: dict[int, list[tuple[_Log, float]]] = {}  # the latest, by their tickets
 
     def take(self, scope: str) -> Wait | None:
         """Take one request from every budget; where one has none left, take nothing and say how
         long to wait before asking again.
         """
-        return self.promise(scope, 0.0)
-
-    def promise(self, scope: str, within_s: float) -> Wait | None:
-        """The same, but a moment that is at most `within_s` ahead is promised, and kept for whoever
-        asks; a server's wish to wait binds all that is not promised yet.
-        """
         with self._lock:
             now = self._clock()
-            logs = self._logs[scope] if scope in self._logs else self._logs_at(scope)
-            scope = scope.partition(_AT)[0]
-            until, reason = self._held.get(scope, (now, ""))
-            longest = Wait(until - now, reason)
-            pace = self._paces.get(scope)
-            if pace and (wait := pace.wait_s(now)) > longest.seconds:
-                longest = Wait(wait, PACED, asked=False)
-            for log in logs:
-                wait = log.wait_s(now)
-                if wait > longest.seconds:
-                    longest = Wait(wait, str(log), asked=False)
-            if longest.seconds > within_s:
-                return longest
-            if pace:
-                pace.leave(now + longest.seconds)
-            for log in logs:
-                log.sent.append(now + longest.seconds)
-                if self._recent and log.ring:
-                    log.ring.note(self._recent.now() + longest.seconds)
-            return replace(longest, promised=True) if longest.seconds > 0 else None
+            logs, wait = self._wait(scope, now)
+            if wait.seconds > 0:
+                return wait
+            self._let_go(scope, logs, now, 0.0)
+            return None
+
+    def promise(self, scope: str, within_s: float, late_s: float, missed: int = 0) -> Wait:
+        """The same, but a moment that is at most `within_s` ahead is promised, and kept for whoever
+        asks, who may be `late_s` later than that. `missed` is the ticket of one that was promised
+        and that nobody came for. A server's wish to wait binds all that is not promised yet.
+        """
+        with self._lock:
+            self._give_back(missed)
+            now = self._clock()
+            logs, wait = self._wait(scope, now)
+            if wait.seconds > within_s:
+                return wait
+            self._ticket += 1
+            self._promised[self._ticket] = self._let_go(scope, logs, now + wait.seconds, late_s)
+            if len(self._promised) > _MOST_PROMISED:
+                del self._promised[next(iter(self._promised))]
+            return replace(wait, promised=True, ticket=self._ticket)
+
+    def _wait(self, scope: str, now: float) -> "tuple[list[_Log], Wait]":
+        """The budgets of a request, and how long it has to wait. The lock is held."""
+        logs = self._logs[scope] if scope in self._logs else self._logs_at(scope)
+        scope = resource_of(scope)
+        until, reason = self._held.get(scope, (now, ""))
+        longest = Wait(max(0.0, until - now), reason)
+        pace = self._paces.get(scope)
+        if pace and (wait := pace.wait_s(now)) > longest.seconds:
+            longest = Wait(wait, PACED, asked=False)
+        for log in logs:
+            wait = log.wait_s(now)
+            if wait > longest.seconds:
+                longest = Wait(wait, str(log), asked=False)
+        return logs, longest
+
+    def _let_go(
+        self, scope: str, logs: "Sequence[_Log]", at: float, late_s: float
+    ) -> "list[tuple[_Log, float]]":
+        """Note that a request leaves then, or so much later. The lock is held."""
+        if pace := self._paces.get(resource_of(scope)):
+            pace.leave(at)
+        ahead_s = at - self._clock()
+        for log in logs:
+            if self._recent and log.ring:
+                log.ring.note(self._recent.now() + ahead_s)
+        return [(log, log.let_go(at, late_s)) for log in logs]
+
+    def _give_back(self, ticket: int) -> None:
+        """Take a request that has not left out of the budgets. The lock is held."""
+        for log, latest in self._promised.pop(ticket, ()):
+            with contextlib.suppress(ValueError):
+                log.sent.remove(latest)
 
     def _logs_at(self, scope: str) -> "list[_Log]":
         """The budgets of a resource, and those of the host that it goes to."""
@@ -218,7 +254,7 @@ class RateLimit:
 
 
 class _Log:
-    """The times of the last N requests."""
+    """The latest times at which the last N requests may have left, in order."""
 
     def __init__(self, budget: Budget, ring: Ring | None, margin_s: float) -> None:
         self._budget = budget
@@ -226,11 +262,17 @@ class _Log:
         self.ring = ring
         self.host = ""  # whose budget it is
         self.sent: deque[float] = deque(maxlen=budget.requests)
+        self._promised = -math.inf  # the last moment: they stay in order
+
+    def let_go(self, at: float, late_s: float) -> float:
+        """A request leaves then, or so much later; gives the latest time that is noted for it."""
+        self._promised = at
+        latest = max(at + late_s, self.sent[-1] if self.sent else -math.inf)
+        self.sent.append(latest)
+        return latest
 
     def wait_s(self, now: float) -> float:
-        latest = (
-            self.sent[-1] - now if self.sent else 0.0
-        )  # promised to another: they stay in order
+        latest = self._promised - now
         if len(self.sent) < self._budget.requests:
             return max(latest, 0.0)
         return max(latest, self.sent[0] + self._per - now)

@@ -16,19 +16,22 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from distributed import Client, Scheduler
 
 import harvester.engine.workers
 from harvester import harvest, iter_records, load_config, verify
-from harvester.config import Config, OAuth2RefreshToken
+from harvester.config import Budget, Config, OAuth2RefreshToken
 from harvester.engine import Event, PageCommitted, PartitionDone, PartitionStarted, Warned
 from harvester.engine.workers import ThreadWorkers, Workers, dask_client, dask_fitness
 from harvester.engine.workers.in_processes import ProcessWorkers
+from harvester.engine.workers.line import Line
 from harvester.engine.workers.on_dask import DaskWorkers
+from harvester.engine.workers.shared_limit import SharedLimit
 from harvester.errors import ConfigError, FolderLocked, FolderLost, Interrupted, RunStopped
+from harvester.http import RateLimit, Wait
 from harvester.results import Summary
 from harvester.store import LocalStore, MemoryStore
 from tests.api_server import Answer, ApiServer, Asked
@@ -212,6 +215,33 @@ def test_one_budget(tmp_path: Path, member: type) -> None:
     # A busy machine may let a request arrive a moment late: then the next comes the sooner.
     assert all(later - first > 0.9 for first, later in zip(came, came[6:], strict=False))
     assert len([at for at in came if held[0] + 0.5 < at < held[0] + 0.9]) <= 1
+
+
+class _SlowLine:
+    """A way to budgets by which each answer takes its time."""
+
+    def __init__(self, limit: RateLimit, answers_s: float) -> None:
+        self.limit, self.answers_s, self.asked = limit, answers_s, 0
+
+    def take(self, scope: str, late_s: float, missed: int) -> Wait:
+        """The answer comes late."""
+        self.asked += 1
+        wait = self.limit.promise(scope, 1.0, late_s, missed)
+        time.sleep(self.answers_s)
+        return wait
+
+
+def test_a_moment_that_is_missed_is_asked_for_again() -> None:
+    """A request never leaves later than its moment was noted for, and no request of the budget is
+    lost by that; nor is a worker held up for good where each answer takes longer than that.
+    """
+    budgets = RateLimit([Budget(requests=3, per=86_400)], {"a": ()})
+    line = _SlowLine(budgets, 0.1)
+    shared = SharedLimit(cast("Line", line), ["a"], ["a"])
+    assert [shared.take("a") for _ in range(3)] == [None] * 3
+    assert line.asked > 3
+    assert (wait := shared.take("a")) is not None
+    assert wait.seconds > 86_000
 
 
 @each_member

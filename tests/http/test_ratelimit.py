@@ -401,3 +401,37 @@ def test_hosts_have_budgets_of_their_own() -> None:
     assert wait.reason == "per_host budget of slow.example, 1 per 10 s"
     clock.now = 10.0
     assert waits("slow.example", "b") == [0, 10, 10]
+
+
+# --- Promised moments ----------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(0, 1), st.booleans()), max_size=60))
+@examples(200)
+def test_promised_moments_may_be_missed_or_late(steps: Sequence[tuple[float, float, bool]]) -> None:
+    """No window holds more than the budget, however late each request is for its moment within
+    what it asked for; one that nobody came for is nobody's once it is given back.
+    """
+    clock = Clock()
+    rates = limit(clock, [budget(3, 1.0)])
+    left: list[float] = []
+    missed = 0
+    for passes, late_s, comes in steps:
+        clock.now += passes
+        wait = rates.promise("a", 1.0, late_s, missed)
+        if wait.promised and comes:
+            left.append(clock.now + wait.seconds + late_s * passes / 2)
+        missed = 0 if comes else wait.ticket
+    left.sort()
+    assert all(later - first > 1 - 1e-9 for first, later in zip(left, left[3:], strict=False))
+
+
+def test_a_missed_moment_spends_nothing() -> None:
+    """A day's quota is there in full, however often somebody comes too late."""
+    clock = Clock()
+    rates = limit(clock, [budget(3, 86_400)])
+    ticket = 0
+    for _ in range(50):
+        ticket = rates.promise("a", 1.0, 0.0, ticket).ticket
+    assert [rates.take("a") for _ in range(2)] == [None, None]
+    assert rates.take("a") == Wait(86_400, "rate_limit of 3 per 86400 s", asked=False)

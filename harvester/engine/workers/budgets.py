@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from harvester.engine.workers.line import HORIZON_S
+from harvester.engine.workers.line import HORIZON_S, KEPT_S
 from harvester.http import RateLimit, Wait
 
 #: Hears of the pace of a resource, which binds all workers; None: nobody is held back any more.
@@ -17,9 +17,9 @@ class Budgets:
         self._limit = limit
         self._tell_pace = tell_pace
 
-    def take(self, scope: str) -> Wait | None:
+    def take(self, scope: str, late_s: float, missed: int) -> Wait:
         """A moment for a request."""
-        return self._limit.promise(scope, HORIZON_S)
+        return self._limit.promise(scope, HORIZON_S, max(0.0, late_s - KEPT_S), missed)
 
     def hold(self, scope: str, wait: Wait) -> None:
         """Promise no moment before the wait is over."""

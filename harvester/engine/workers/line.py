@@ -21,6 +21,8 @@ HORIZON_S = 1.0
 #: Added to each period of a budget: requests of several processes arrive less evenly than they are
 #: let go. With none, 31 of 240 were refused.
 MARGIN_S = 0.05
+#: Of the margin, what a thread may come late for its moment; the rest is the way to the server.
+KEPT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ class Batch:
 class Line(Protocol):
     """A worker's way to who drives the run. Every method may be called by any thread."""
 
-    def take(self, scope: str) -> Wait | None:
-        """A moment for the next request of a resource that has budgets."""
+    def take(self, scope: str, late_s: float, missed: int) -> Wait:
+        """A moment for the next request of a resource that has budgets, which may be `late_s`
+        late for it; `missed` is the ticket of the moment that it was too late for, or 0.
+        """
 
     def hold(self, scope: str, wait: Wait) -> None:
         """Let no request of a resource leave, of any worker, before the wait is over."""
@@ -79,9 +83,9 @@ class Questions(ABC):
     def _ask(self, what: str, *given: Any) -> Any:
         """What the method of that name gives there; raises what it raises."""
 
-    def take(self, scope: str) -> Wait | None:
+    def take(self, scope: str, late_s: float, missed: int) -> Wait:
         """See `Line`."""
-        found: Wait | None = self._ask("take", scope)
+        found: Wait = self._ask("take", scope, late_s, missed)
         return found
 
     def slow_down(self, scope: str, age_s: float, wait_s: float) -> tuple[bool, float | None]:

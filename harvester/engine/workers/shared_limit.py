@@ -5,10 +5,26 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from harvester.engine.workers.line import Line
+from harvester.engine.workers.line import KEPT_S, Line
 from harvester.http import RateLimit, Wait, resource_of
+from harvester.values import dataclass
 
-_KEPT_S = 0.25  # how late a thread may come for a moment that it was promised
+_LATEST_S = 15.0  # that a thread may be late for a moment that it was promised
+_CALMER = 0.98  # by moments that were kept, less is allowed for
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A moment, as early as it may be by this clock, and how late a request may be for it."""
+
+    scope: str
+    at: float
+    late_s: float
+    ticket: int
+
+    @property
+    def is_kept(self) -> bool:
+        return time.monotonic() - self.at <= self.late_s
 
 
 class SharedLimit:
@@ -25,7 +41,8 @@ class SharedLimit:
         self._paces: dict[str, float | None] = {}  # of those whose server has asked for fewer
         self._answered: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
-        self._promises = threading.local()  # each thread's: of which resource, and for when
+        self._promises = threading.local()  # each thread's
+        self._late_s = KEPT_S
 
     def take(self, scope: str) -> Wait | None:
         """A moment for the next request; None: now."""
@@ -37,20 +54,29 @@ class SharedLimit:
             with self._lock:
                 self._left[resource] += 1
             return None
-        if self._is_promised(scope):
-            return None
-        wait = self._line.take(scope)
-        if wait is not None and wait.promised:
-            self._promises.made = scope, time.monotonic() + wait.seconds
-        return wait
+        return self._moment(scope)
 
-    def _is_promised(self, scope: str) -> bool:
-        """Whether the moment that this thread was promised has come; one that it missed, since a
-        server has asked to wait, is lost.
+    def _moment(self, scope: str) -> Wait | None:
+        """None where the moment that this thread was promised has come. One that it is too late
+        for, be it since a server has asked to wait or this machine is busy, is given back, and
+        for the next it may be later.
         """
-        promised, at = getattr(self._promises, "made", (None, 0.0))
-        self._promises.made = None, 0.0
-        return promised == scope and -0.02 < time.monotonic() - at < _KEPT_S
+        promise: _Promise | None = getattr(self._promises, "made", None)
+        self._promises.made = None
+        while True:
+            if promise is not None and promise.scope == scope and promise.is_kept:
+                self._late_s = max(KEPT_S, promise.late_s * _CALMER)
+                return None
+            if promise is not None:
+                self._late_s = min(_LATEST_S, 2 * promise.late_s)
+            late_s, asked_at = self._late_s, time.monotonic()
+            wait = self._line.take(scope, late_s, promise.ticket if promise else 0)
+            if not wait.promised:
+                return wait
+            promise = _Promise(scope, asked_at + wait.seconds, late_s, wait.ticket)
+            if wait.seconds > 0:
+                self._promises.made = promise
+                return wait
 
     def hold(self, scope: str, wait: Wait) -> None:
         """Bind every worker, this one at once."""
