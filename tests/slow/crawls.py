@@ -81,21 +81,23 @@ def tree(folder: Path, nodes: int, kills: int) -> list[str]:
     cpu, began = used(), time.monotonic()
     with Scripted(test_trees.Graph(edges)) as server:
         line = command(path, server.base_url, out, "concurrency.partitions=1")
-        for kill in range(kills):
-            most = (kill + 1) * nodes // (kills + 1)
-            process = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-            while len(server.asked) < most and process.poll() is None:
-                time.sleep(0.001)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            say(f"kill {kill + 1}: {len(server.asked):,} requests")
-        done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, check=False)
+        memory = 0.0
+        for kill in range(kills + 1):
+            most = (kill + 1) * nodes // (kills + 1) if kill < kills else sys.maxsize
+            done = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+            while len(server.asked) < most and done.poll() is None:
+                memory = max(memory, resident(done.pid))
+                time.sleep(0.005)
+            if done.poll() is None:
+                done.send_signal(signal.SIGKILL)
+            done.wait()
+            say(f"run {kill + 1}: {len(server.asked):,} requests, at most {memory:.0f} MB")
         asked = [each["id"] for each in server.asked]
     cpu, took = used() - cpu, time.monotonic() - began
     expected = list(test_trees.breadth_first(edges, ["n0"]))
     found = [json.loads(record)["of"] for record in iter_records(out)]
     say(f"{len(found):,} nodes, {len(asked):,} requests, {kills} kills, "
-          f"{cpu:.0f} s of CPU, {took:.0f} s, at most {peak():.0f} MB")  # fmt: skip
+          f"{cpu:.0f} s of CPU, {took:.0f} s, at most {memory:.0f} MB")  # fmt: skip
     return [
         what
         for what, holds in (
@@ -227,8 +229,18 @@ def used() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
+def resident(pid: int) -> float:
+    """The memory that a process has now, in MB; 0 where it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / _MB
+    except (OSError, IndexError):
+        return 0.0
+
+
 def peak() -> float:
-    """The most memory that one of them took, in MB."""
+    """The most memory that one of them took, in MB; not below that of this process, from which it
+    was begun (Linux counts what stood before the new program was loaded, too).
+    """
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
