@@ -14,19 +14,20 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 from harvester.results.part_checks import PartCheck, StoredPart, StoredProblem, Told
-from harvester.store import LocalStore, Store
+from harvester.store import LocalStore, ObjectStore, Store
 
 Item = StoredProblem | StoredPart
 _Slim = tuple[str, str, str, int, str | None, int, int]
 _MOST_ITEMS: Final = 512  # of a batch
 _MOST_BYTES: Final = 16 << 20
 _MOST_PROCESSES: Final = 64
+_AT_ONCE: Final = 16
 _DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG
 _work: "tuple[Store, Mapping[str, PartCheck]] | None" = None  # of a process that was forked
 
@@ -38,6 +39,9 @@ def side_by_side(
     processes: int | None = None,
 ) -> Iterator[StoredProblem]:
     """The problems among `items`, and those of the parts among them, in their order."""
+    if isinstance(store, ObjectStore):
+        yield from _checked_far_away(store, checks, items)
+        return
     count = _cores() if processes is None else processes
     batches = _batches(items)
     first = next(batches, [])
@@ -114,6 +118,23 @@ def _checked(
         problems = checks[item.resource].problems(store, item.folder, item.part)
         found += [StoredProblem(path, problem) for problem in problems]
     return found
+
+
+def _checked_far_away(
+    store: Store, checks: Mapping[str, PartCheck], items: Iterator[Item]
+) -> Iterator[StoredProblem]:
+    """The same of an object store, which answers many at a time: most of a look is waiting."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify") as pool:
+        coming: deque[Future[list[StoredProblem]]] = deque()
+        try:
+            for item in items:
+                coming.append(pool.submit(_checked, store, checks, [item]))
+                if len(coming) > 2 * _AT_ONCE:
+                    yield from coming.popleft().result()
+            while coming:
+                yield from coming.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _cores() -> int:

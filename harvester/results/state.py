@@ -21,6 +21,7 @@ from harvester.store import (
     Asked,
     Entry,
     Header,
+    ObjectStore,
     Place,
     ReadAhead,
     Span,
@@ -151,19 +152,32 @@ class _Walk:
     def items(self) -> Iterator[StoredProblem | StoredPart]:
         """Problems, and parts of which it is not known yet."""
         store = self._store
-        for partition in _known(store, self._asked, self._asked.planned_until):
-            try:
-                folder = folder_of(store, partition)
-            except DataRefused as error:
-                yield StoredProblem(partition.path, str(error))
-                continue
-            for name, said in self._checks[partition.resource].problems(store, folder, partition):
-                if isinstance(said, Entry):
-                    yield StoredPart(partition.resource, folder, Told.by(said))
-                else:
-                    yield StoredProblem(f"{folder}/{name}", said)
-            self.parts += self._checks[partition.resource].parts
-            self.journals += self._checks[partition.resource].is_begun
+        with store.survey() as survey:
+            known = _known(store, self._asked, self._asked.planned_until)
+            ahead = ReadAhead(store, survey, partial(next, known, None))
+            while True:
+                try:
+                    found = ahead.next()
+                except DataRefused as error:
+                    yield StoredProblem(ahead.at.path if ahead.at else "", str(error))
+                    continue
+                if found is None:
+                    return
+                partition, folder = found
+                yield from self._of(partition, folder, survey.lines(folder))
+
+    def _of(
+        self, partition: Partition, folder: str, whole: list[Header | Entry] | None
+    ) -> Iterator[StoredProblem | StoredPart]:
+        """Those of one partition; `whole` are its lines if it is finished, nearly always."""
+        check = self._checks[partition.resource]
+        for name, said in check.problems(self._store, folder, partition, whole):
+            if isinstance(said, Entry):
+                yield StoredPart(partition.resource, folder, Told.by(said))
+            else:
+                yield StoredProblem(f"{folder}/{name}", said)
+        self.parts += check.parts
+        self.journals += check.is_begun
 
 
 class _Check:
@@ -177,13 +191,16 @@ class _Check:
         self._by_link = bool(incremental and incremental.delta_path and not incremental.param)
 
     def problems(
-        self, store: Store, folder: str, partition: Partition
+        self,
+        store: Store,
+        folder: str,
+        partition: Partition,
+        whole: list[Header | Entry] | None,
     ) -> Iterator[tuple[str, str | Entry]]:
         """File and problem, or a part that is to be looked at, and its line."""
         journal = JOURNAL
         parts = 0
         before: Entry | None = None
-        whole = store.finished(folder)  # nearly always, and then one look was enough
         try:
             header = header_of(store, folder) if whole is None else cast("Header", whole[0])
             if header is None:
@@ -242,6 +259,9 @@ def _strangers(store: Store, asked: Asked, journals: int) -> Iterator[str]:
 
 def folders_with_pages(store: Store, below: str = "") -> Iterator[str]:
     """The folders that hold pages, in order, but for those put aside."""
+    if isinstance(store, ObjectStore):  # where one listing is enough
+        yield from (name for name in store.begun() if not name.startswith(f"{ASIDE}/"))
+        return
     for name in sorted(store.levels(below)):
         if name == ASIDE:
             continue

@@ -199,6 +199,12 @@ class ObjectStore:
 
         return ObjectSurvey(self._bucket, whole=whole)
 
+    def begun(self) -> Iterator[str]:
+        """The folders that hold parts, by one listing."""
+        from harvester.store.object_survey import begun
+
+        yield from begun(self._bucket)
+
     def is_begun(self, folder: str) -> bool:
         """Whether any part lies there."""
         first = next(self._bucket.listing(folder), [])

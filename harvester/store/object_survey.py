@@ -152,34 +152,12 @@ class ObjectSurvey:
                 self._database.execute("PRAGMA journal_mode = OFF")
                 self._database.execute(_TABLE)
             self._database.execute("BEGIN")
-            for answer in self._answers(top):
-                self._database.executemany(_ADD, answer)
+            for answer in _folders(self._bucket, top):
+                self._database.executemany(_ADD, [folder.row() for folder in answer])
             self._database.execute("COMMIT")
         except (sqlite3.Error, HarvesterError):
             return False
         return True
-
-    def _answers(self, top: str) -> Iterator[list[tuple[str, str, str | None]]]:
-        """The folders that each answer names, with what is there of them."""
-        now = _Folder("")
-        after: str | None = None
-        while True:
-            for answer in self._bucket.listing(top, after):
-                rows = []
-                for found in answer:
-                    folder = _folder(found.key)
-                    if folder != now.name:
-                        rows.append(now.row())
-                        now = _Folder(folder)
-                    now.add(found)
-                yield [row for row in rows if row[0]]
-                if now.is_long(answer[-1]):
-                    break
-            else:
-                break
-            after = f"{now.name}/part-:"  # behind all its parts, whose names go on with a digit
-        if now.name:
-            yield [now.row()]
 
 
 class _Folder:
@@ -208,6 +186,11 @@ class _Folder:
             self._parts.pop()
         self._parts.append(found)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether it holds any part itself."""
+        return self._parts_count > 0
+
     def is_long(self, last: Found) -> bool:
         """Whether it is worth it to list on from behind its parts, of which `last` is one."""
         return self.count >= _ANSWER and own_number(last.key, self.name) is not None
@@ -218,6 +201,35 @@ class _Folder:
         begins = len(self.name) + 1
         told = "\n".join(f"{each.key[begins:]}\t{each.size}" for each in parts)
         return self.name, str(self._seal), told if self._is_plain else None
+
+
+def begun(bucket: Bucket) -> Iterator[str]:
+    """The folders that hold parts, in order."""
+    for answer in _folders(bucket, ""):
+        yield from (folder.name for folder in answer if folder.has_parts)
+
+
+def _folders(bucket: Bucket, top: str) -> Iterator[list[_Folder]]:
+    """What is listed below a name: the folders that end in each answer."""
+    now = _Folder("")
+    after: str | None = None
+    while True:
+        for answer in bucket.listing(top, after):
+            ended = []
+            for found in answer:
+                folder = _folder(found.key)
+                if folder != now.name:
+                    ended.append(now)
+                    now = _Folder(folder)
+                now.add(found)
+            yield [each for each in ended if each.name]
+            if now.is_long(answer[-1]):
+                break
+        else:
+            break
+        after = f"{now.name}/part-:"  # behind all its parts, whose names go on with a digit
+    if now.name:
+        yield [now]
 
 
 def _folder(key: str) -> str:

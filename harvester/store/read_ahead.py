@@ -7,6 +7,7 @@ partitions take seconds.
 from collections import deque
 from collections.abc import Callable
 
+from harvester.errors import DataRefused
 from harvester.model import Partition
 from harvester.store.contract import Store, Survey
 from harvester.store.readers import folder_of
@@ -16,7 +17,7 @@ from harvester.values import dataclass
 @dataclass(frozen=True, slots=True)
 class _Asked:
     partition: Partition
-    folder: str
+    folder: str | DataRefused
     is_there: bool
 
 
@@ -29,17 +30,30 @@ class ReadAhead:
     def __init__(self, store: Store, survey: Survey, give: Callable[[], Partition | None]) -> None:
         self._store, self._survey, self._give = store, survey, give
         self._asked: deque[_Asked] = deque()
+        self.at: Partition | None = None  # that was given last, or whose folder was refused
 
     def next(self) -> tuple[Partition, str] | None:
-        """The next partition and its folder; None where there is none for now."""
+        """The next partition and its folder; None where there is none for now.
+
+        Raises `DataRefused`, in its turn, where the way to its folder leads out of the store.
+        """
         asked = self._asked
         while not asked or (len(asked) <= self._survey.ahead and asked[-1].is_there):
             partition = self._give()
             if partition is None:
                 break
-            folder = folder_of(self._store, partition)
-            asked.append(_Asked(partition, folder, self._survey.ask(folder)))
+            asked.append(self._ask(partition))
         if not asked:
             return None
         first = asked.popleft()
+        self.at = first.partition
+        if isinstance(first.folder, DataRefused):
+            raise first.folder
         return first.partition, first.folder
+
+    def _ask(self, partition: Partition) -> _Asked:
+        try:
+            folder = folder_of(self._store, partition)
+        except DataRefused as error:
+            return _Asked(partition, error, is_there=False)
+        return _Asked(partition, folder, self._survey.ask(folder))

@@ -447,6 +447,10 @@ def test_what_finished_partitions_cost(tmp_path: Path, s3: S3) -> None:
             assert counts["LIST"] <= 3 + 2 * (name == "share"), (name, counts)
             assert counts["GET"] + counts["HEAD"] <= partitions + 12, (name, counts)
         assert len(api.asked) == 250
+        counts.clear()
+        assert verify(ObjectStore(url, options)).as_dict()["parts"] == 250
+        assert counts["LIST"] <= 4, counts
+        assert counts["GET"] + counts["HEAD"] <= 200 + 250 + 8, counts  # each part is looked at
         bucket.delete("items/shelf=7/part-000001.json.gz")
         sound = bucket.get("items/shelf=9/part-000001.json.gz") or b""
         summary = status(ObjectStore(url, options))
@@ -455,7 +459,14 @@ def test_what_finished_partitions_cost(tmp_path: Path, s3: S3) -> None:
         for look in (lambda: status(ObjectStore(url, options)), again):
             with pytest.raises(DataRefused, match=r"shelf=9/part-000001\.json\.gz: holds no line"):
                 look()
+        assert [each.path for each in verify(ObjectStore(url, options)).problems] == [
+            "items/shelf=9/journal.jsonl"
+        ]
         bucket.replace("items/shelf=9/part-000001.json.gz", sound)
+        bucket.create("items/shelf=201/part-000001.json.gz", sound)
+        assert [each.path for each in verify(ObjectStore(url, options)).problems] == [
+            "items/shelf=201"
+        ]
         assert again().complete
         assert {asked["shelf"] for asked in api.asked[250:]} == {"7"}
     proxy.shutdown()
