@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final
 
-from urllib3.util.connection import is_connection_dropped
-
 from harvester.http.connection import StrictResponse
 from harvester.http.request import Request
 from harvester.patterns import pattern
@@ -100,8 +98,7 @@ class KeptAlive:
             return None
         connection = self.pool._get_conn()
         sock = connection.sock
-        if sock is None or is_connection_dropped(connection):
-            connection.close()
+        if sock is None:  # not connected, or found dropped by the pool just now
             self.pool._put_conn(connection)
             return None
         response = None

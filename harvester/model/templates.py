@@ -17,6 +17,7 @@ from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from harvester.model.moments import moment_of
@@ -72,7 +73,7 @@ class Template:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a string; TemplateError where a brace is neither a reference nor doubled."""
-        return cls(tuple(parts_of(text)))
+        return cls(_parts(text))
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -91,6 +92,11 @@ class Template:
         if any(value is ABSENT for value in values):
             return ABSENT
         return "".join(map(as_text, values))
+
+
+@lru_cache(maxsize=256)  # each page is asked for with the same few
+def _parts(text: str) -> tuple[str | Reference, ...]:
+    return tuple(parts_of(text))
 
 
 def strings(tree: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -37,6 +37,9 @@ _NAME_SAFE: Final = "$@:!*(),/~"
 _ENCODED: Final = pattern("(%[0-9A-Fa-f]{2})")
 _TEXT: Final = "text/plain; charset=utf-8"
 _FULL_URL: Final = pattern("https?://", re.IGNORECASE)
+#: What is encoded nowhere, and a URL without a query, which taking it apart would not change.
+_UNRESERVED: Final = pattern("[A-Za-z0-9_.~-]*+")
+_BARE: Final = pattern('https?://[a-z0-9.-]++(?::[0-9]++)?/[!-"$->@-~]*+')
 _HARMLESS_HEADERS: Final = {
     "User-Agent": f"harvester/{__version__}",
     # gzip only: its end and CRC can be checked, and its bytes are the part file.
@@ -138,7 +141,8 @@ class Endpoint:
         content, kind = body
         sign = None
         sent = {"Accept": format_of(self.resource).accept, **_sent_with(kind)}
-        if self.origins.check(url):
+        trusted = self.origins.check(url)
+        if trusted:
             sent = _merged(sent, self.headers, headers, credentials.headers)
             params = with_params(params, credentials.params)
             sign = credentials.sign
@@ -158,7 +162,6 @@ class Endpoint:
         elsewhere = None
         if method == "GET":
             elsewhere = partial(self._elsewhere, headers, credentials)
-        trusted = self.origins.check(url)
         asked = _with_query(url, params)
         return Request(method, asked, sent, content, idempotent, sign, elsewhere, trusted)
 
@@ -281,6 +284,8 @@ def _quoted(text: str, safe: str, *, raw: bool) -> str:
 
 def _climbs(path: str) -> int:
     """How many segments of a path are `.` or `..`."""
+    if "." not in path and "%" not in path:
+        return 0
     # Requests writes an encoded dot plain, and what it makes of one is what counts.
     segments = path.partition("?")[0].replace("%2e", ".").replace("%2E", ".").split("/")
     return sum(segment in (".", "..") for segment in segments)
@@ -303,6 +308,9 @@ def _without(url: str, names: Collection[str]) -> str:
 
 def _with_query(url: str, params: list[tuple[str, str]]) -> str:
     """`url` with those parameters that it does not have yet: none is ever repeated."""
+    if _BARE.fullmatch(url):
+        query = _encoded(params)
+        return f"{url}?{query}" if query else url
     parts = urlsplit(url)
     present = _names(parts.query)
     missing = _encoded(pair for pair in params if pair[0] not in present)
@@ -314,7 +322,11 @@ def _encoded(params: Iterable[tuple[str, str]]) -> str:
     """A query, its names as they are spelled where RFC 3986 lets them stand: there are servers
     that know `$top` and `%24top` as two names, and one of them is ignored.
     """
-    return "&".join(f"{quote(name, safe=_NAME_SAFE)}={quote_plus(text)}" for name, text in params)
+    return "&".join(
+        f"{name if _UNRESERVED.fullmatch(name) else quote(name, safe=_NAME_SAFE)}="
+        f"{text if _UNRESERVED.fullmatch(text) else quote_plus(text)}"
+        for name, text in params
+    )
 
 
 def _names(query: str) -> set[str]:

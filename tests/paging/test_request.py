@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from harvester.http.request import Credentials, Request
 from harvester.model.partitions import Partition
 from harvester.model.window import Window
 from harvester.paging.endpoint import Endpoint
+from harvester.paging.endpoint import _with_query as with_query
 from tests.auth.granted import credentials
 from tests.yaml_texts import config
 
@@ -600,3 +601,15 @@ def test_no_repr_shows_a_secret() -> None:
         for shown in (repr(made), str(made), repr(request), str(request)):
             assert "s3cret" not in shown
     assert "s3cret" not in repr(config(SECRETIVE, AUTH))
+
+
+@pytest.mark.parametrize("path", ["", "a/b.json", "a:b;c=1/@me", "..a/%2e%41/", "é", "//x", "a b"])
+@pytest.mark.parametrize("host", ["api.example.org", "API.example.org:8080", "[::1]:80", "a_b"])
+def test_a_plain_url_gets_its_query_as_any_other(host: str, path: str) -> None:
+    """It is not taken apart for that, and letters are not encoded: the same comes of it."""
+    url = f"https://{host}/{path}"
+    for params in ([], [("a", "b c"), ("$x", "é&=+/~"), ("a", "")], [("", "x"), ("n[0]", "-._~9")]):
+        query = "&".join(f"{quote(name, safe='$@:!*(),/~')}={quote_plus(v)}" for name, v in params)
+        assert with_query(url, params) == urlsplit(f"{url}?{query}").geturl()
+        assert with_query(f"{url}?", params) == with_query(f"{url}#f", params)
+        assert with_query(f"{url}?", params) == with_query(url, params)
