@@ -1,10 +1,10 @@
 """The `client` part of the YAML: where the API is, and how to behave towards it."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from harvester.config.auth_forms import Auth
+from harvester.config.deferred import Elsewhere
 from harvester.config.options import (
     Count,
     Duration,
@@ -21,6 +21,11 @@ from harvester.config.options import (
     Text,
 )
 from harvester.config.request_options import Headers
+
+if TYPE_CHECKING:
+    from harvester.config.auth_forms import Auth
+else:
+    Auth = Annotated[Any, Elsewhere("harvester.config.auth_forms", "Auth")]
 
 
 class Timeout(Section):

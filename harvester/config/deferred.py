@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
+from importlib import import_module
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
 
 JSONSchema = dict[str, Any]
@@ -70,6 +72,46 @@ class ByType:
         return handler(schema)
 
 
+class Elsewhere:
+    """Marks what a value is by the module and the name of its type; the module is imported when
+    there is such a value.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    @property
+    def form(self) -> Any:
+        """The type."""
+        return getattr(import_module(self._module), self._name)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        if isinstance(self.form, type):
+            return TypeAdapter(self.form)
+        with _no_plugins():
+            return TypeAdapter(self.form, config=ConfigDict(strict=True))
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Leave the check to the type's own."""
+        return core_schema.no_info_plain_validator_function(
+            lambda value: self._adapter.validate_python(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value, info: self._adapter.dump_python(value, **_asked_for(info)),
+                info_arg=True,
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JSONSchema:
+        """What the type allows."""
+        return handler(core_schema.chain_schema([self._adapter.core_schema]))
+
+
 def types_of(section: Any) -> list[str]:
     """The values of `type` that mean this section."""
     return list(get_args(section.model_fields["type"].annotation))
@@ -87,13 +129,17 @@ def _later(section: Any) -> CoreSchema:
 
 
 def _dump(value: BaseModel, info: Any) -> Any:
-    return value.model_dump(
-        mode=info.mode,
-        by_alias=info.by_alias,
-        exclude_unset=info.exclude_unset,
-        exclude_defaults=info.exclude_defaults,
-        exclude_none=info.exclude_none,
-    )
+    return value.model_dump(**_asked_for(info))
+
+
+def _asked_for(info: Any) -> dict[str, Any]:
+    return {
+        "mode": info.mode,
+        "by_alias": info.by_alias,
+        "exclude_unset": info.exclude_unset,
+        "exclude_defaults": info.exclude_defaults,
+        "exclude_none": info.exclude_none,
+    }
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from harvester.config.auth_forms import may_break
 from harvester.config.secret_commands import printed, why_not
 from harvester.config.wording import KeyPath
 from harvester.model import Reference, Scope, TemplateError, command_of, file_of, render
@@ -49,7 +48,7 @@ def faults(
             yield path, f"{what} {missing()}"
         elif not values[name]:
             yield path, f"{what} is empty"
-        elif (_ODD if may_break(path) else _CONTROL).search(values[name]):
+        elif (_ODD if _may_break(path) else _CONTROL).search(values[name]):
             yield path, f"{what} holds a line break or control character"
         elif _SURROGATE.search(values[name]):  # how Python hands on bytes that are no UTF-8
             yield path, f"{what} is not UTF-8 text"
@@ -64,6 +63,15 @@ def _told(name: str) -> tuple[str, Callable[[], str]]:
     if (file := file_of(name)) is not None:
         return f"the file {file}", lambda: f"cannot be read: {_read(file)}"
     return f"the environment variable {name}", lambda: "is not set"
+
+
+def _may_break(path: KeyPath) -> bool:
+    """Whether the text at a place of the YAML may have several lines."""
+    if path[:2] != ("client", "auth"):
+        return False
+    from harvester.config.auth_forms import may_break
+
+    return may_break(path)
 
 
 def _untyped(reference: Reference, values: Mapping[str, str]) -> str | None:

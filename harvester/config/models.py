@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from harvester.config.auth_forms import auth_secrets
 from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import Client
 from harvester.config.deferred import built
@@ -202,8 +201,10 @@ class Config(Section):
         client = tree["client"]
         if "proxy" in client:
             client["proxy"] = re.sub("//[^/@]*@", f"//{MASK}@", client["proxy"])
-        of_auth = auth_secrets()
         if "auth" in client:  # also where a token is asked for with parameters of these names
+            from harvester.config.auth_forms import auth_secrets
+
+            of_auth = auth_secrets()
             client["auth"] = _masked(client["auth"], lambda n: n in of_auth or is_secret_name(n))
         for section, part in (
             (client, "headers"),

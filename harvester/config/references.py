@@ -12,7 +12,6 @@ Anywhere else braces are text, and `{env.…}` there is a mistake.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from harvester.config.auth_forms import auth_references
 from harvester.config.wording import KeyPath, listed, nearest
 from harvester.model import (
     OF_THE_RUN,
@@ -33,7 +32,6 @@ REQUEST_PARTS: Final = (
 _ENVIRONMENT_ONLY: Final[tuple[KeyPath, ...]] = (
     ("client", "base_url"),
     ("client", "headers"),
-    *(("client", "auth", key) for key in auth_references()),
     ("client", "ca_bundle"),
     ("client", "proxy"),
     ("output", "path"),
@@ -143,6 +141,10 @@ def _cannot_be_left_out(reference: Reference, path: KeyPath) -> str | None:
 
 
 def _environment_only(path: KeyPath) -> bool:
+    if path[:2] == ("client", "auth"):
+        from harvester.config.auth_forms import auth_references
+
+        return any(path[2:3] == (name,) for name in auth_references())
     return any(path[: len(place)] == place for place in _ENVIRONMENT_ONLY)
 
 

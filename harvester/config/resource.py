@@ -6,17 +6,17 @@ Which keys do not go together is said by `resource_faults`.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from harvester.config.client import Budget
 from harvester.config.coming_back import Incremental, Refresh
+from harvester.config.deferred import Elsewhere
 from harvester.config.formats import (
     FormatConfig,
     JsonFormat,
 )
-from harvester.config.job import Job, with_pages_of_job
 from harvester.config.named_counts import without_usual_count
 from harvester.config.options import (
     KeyName,
@@ -32,7 +32,6 @@ from harvester.config.paginators import (
     SinglePage,
 )
 from harvester.config.parent_members import with_members
-from harvester.config.partition_forms import PartitionSpec
 from harvester.config.references import references_in
 from harvester.config.request_options import Headers, JsonBody, Parameters, URLPath
 from harvester.config.resource_faults import resource_faults
@@ -44,6 +43,13 @@ from harvester.model import (
     FromResource,
     split_key,
 )
+
+if TYPE_CHECKING:
+    from harvester.config.job import Job
+    from harvester.config.partition_forms import PartitionSpec
+else:
+    Job = Annotated[Any, Elsewhere("harvester.config.job", "Job")]
+    PartitionSpec = Annotated[Any, Elsewhere("harvester.config.partition_forms", "PartitionSpec")]
 
 
 class NextRequest(Section):
@@ -204,7 +210,10 @@ class Resource(Section):
         """Take `url` for the path, what a job's pages are asked for with, and of a parent's record
         what the request names.
         """
-        tree = with_pages_of_job(tree)
+        if isinstance(tree, Mapping) and isinstance(tree.get("job"), Mapping):
+            from harvester.config.job import with_pages_of_job
+
+            tree = with_pages_of_job(tree)
         if isinstance(tree, Mapping) and tree.get("url") is not None:
             if tree.get("path"):
                 raise SectionError([(("url",), "stands in the place of path; take one out")])

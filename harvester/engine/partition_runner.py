@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.engine.assignment import Assignment
 from harvester.engine.attempts import Attempts, Run, heed
@@ -20,7 +20,6 @@ from harvester.engine.commits import Commits
 from harvester.engine.events import Doubted, PageCommitted, PartitionStarted, Warned
 from harvester.engine.fetching import Exchanged, session_of
 from harvester.engine.giving_way import GivingWay
-from harvester.engine.jobs import Jobs
 from harvester.engine.page_reader import NewPart, Place
 from harvester.engine.page_result import Asked, PageResult
 from harvester.engine.past_lines import PastLines
@@ -51,6 +50,9 @@ from harvester.store import (
     entries_of,
     folder_of,
 )
+
+if TYPE_CHECKING:
+    from harvester.engine.jobs import Jobs
 
 
 def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
@@ -134,9 +136,7 @@ class Pages:
         self._turns = Turns(self.resource, self._secrets, run.now, self._stops_at())
         first, link = self._secrets.conceal(self._paginator.first_cursor()), self._past.link
         self._first = self._secrets.conceal(link) if link else first
-        self._jobs: Jobs | None = None
-        if self.resource.job is not None:
-            self._jobs = Jobs(run, self._source, partition, self._turns, self._attempts)
+        self._jobs = self._jobs_of(run, partition)
         refresh = self.resource.refresh
         conditional = refresh is not None and refresh.conditional
         self._former = Former(run.store, partition, self.resource) if conditional else None
@@ -153,6 +153,13 @@ class Pages:
         self.fingerprints = run.fingerprints.get(partition.resource, today)
         self._writer: Writer | None = None
         self.new_part: NewPart = _none_yet
+
+    def _jobs_of(self, run: Run, partition: Partition) -> "Jobs | None":
+        if self.resource.job is None:
+            return None
+        from harvester.engine import jobs  # few resources have one
+
+        return jobs.Jobs(run, self._source, partition, self._turns, self._attempts)
 
     def _stops_at(self) -> Any:
         """The value of `stop_before` in this partition."""

@@ -49,7 +49,6 @@ from harvester.results import (
 )
 from harvester.store import (
     Asked,
-    ObjectStore,
     Place,
     Store,
     folder_of,
@@ -202,15 +201,17 @@ def _store_of(place: Place, config: Config, shard: Shard | None) -> Store:
 
 def _refuse_files(store: Store, config: Config, resources: Sequence[Resource]) -> None:
     """Refuse pages that no line of a journal can stand behind, before any is asked for."""
-    if not isinstance(store, ObjectStore):
+    refused = next((each.name for each in resources if not format_of(each).is_gzipped), None)
+    if refused is None:
         return
-    for resource in resources:
-        if not format_of(resource).is_gzipped:
-            raise ConfigError(
-                f"{config.place_of(resource.name, 'format')}: files are kept as they came, and an "
-                "object store keeps the lines of the journal behind each page, in its gzip: "
-                f"harvest {resource.name!r} into a folder (--out DIR --resource {resource.name})"
-            )
+    from harvester.store import ObjectStore  # most harvests are in a folder
+
+    if isinstance(store, ObjectStore):
+        raise ConfigError(
+            f"{config.place_of(refused, 'format')}: files are kept as they came, and an "
+            "object store keeps the lines of the journal behind each page, in its gzip: "
+            f"harvest {refused!r} into a folder (--out DIR --resource {refused})"
+        )
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:

@@ -21,7 +21,6 @@ from harvester.store import (
     Asked,
     Entry,
     Header,
-    ObjectStore,
     Place,
     ReadAhead,
     Span,
@@ -259,6 +258,8 @@ def _strangers(store: Store, asked: Asked, journals: int) -> Iterator[str]:
 
 def folders_with_pages(store: Store, below: str = "") -> Iterator[str]:
     """The folders that hold pages, in order, but for those put aside."""
+    from harvester.store import ObjectStore  # most harvests are in a folder
+
     if isinstance(store, ObjectStore):  # where one listing is enough
         yield from (name for name in store.begun() if not name.startswith(f"{ASIDE}/"))
         return

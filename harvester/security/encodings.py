@@ -6,7 +6,6 @@ by sign, each of which may be plain or encoded in any way.
 """
 
 import base64
-import html
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -171,7 +170,9 @@ def _any_sign(run: str, following: str, behind: str) -> str:
         most = f"{len(run)}}}" if following == "+" else f"{len(run) + _MORE_BLANKS}}}+"
         return f"{blank}{{1,{most}"
     ways = f"(?i:{escaped}|{hexadecimal})|{re.escape(sign)}"
-    if (entity := html.escape(sign)) != sign:
+    from html import escape  # its table of entities takes a millisecond to import
+
+    if (entity := escape(sign)) != sign:
         ways = f"{re.escape(entity)}|&#0*+{ord(sign)};|(?i:&#x0*+{ord(sign):x};)|{ways}"
     return rf"{behind}\\*+(?:{ways})"
 

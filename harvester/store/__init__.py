@@ -94,10 +94,6 @@ if TYPE_CHECKING:
     from harvester.store.object_store import (
         ObjectStore,
     )
-    from harvester.store.object_writer import (
-        Fenced,
-        Overtaken,
-    )
     from harvester.store.opening import (
         Place,
         store_at,
@@ -132,6 +128,8 @@ if TYPE_CHECKING:
         split_line,
     )
     from harvester.store.sharing import (
+        Fenced,
+        Overtaken,
         PartitionBusy,
     )
     from harvester.store.stored_pages import (
@@ -259,7 +257,6 @@ __getattr__ = names_of(
         "memory": "MemoryStore",
         "object_mending": "FoundPart",
         "object_store": "ObjectStore",
-        "object_writer": "Fenced Overtaken",
         "opening": "Place store_at",
         "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors json_document "
         "make_folder name_anew part_name part_number part_suffix "
@@ -267,7 +264,7 @@ __getattr__ = names_of(
         "read_ahead": "ReadAhead",
         "readers": "entries_of folder_of generations_of header_of is_done is_usable "
         "lines_counting pages_in pages_of progress_of split_line",
-        "sharing": "PartitionBusy",
+        "sharing": "Fenced Overtaken PartitionBusy",
         "stored_pages": "decoded decoded_chunks",
     },
 )

@@ -41,6 +41,7 @@ from harvester.store.object_lines import (
 )
 from harvester.store.object_recap import Seal, recap
 from harvester.store.parts import JSON_SUFFIX, Part, part_name, part_suffix
+from harvester.store.sharing import Fenced, Overtaken
 from harvester.store.trailer import trailer
 
 LARGE_BYTES: Final = 64 << 20
@@ -48,14 +49,6 @@ INCOMING: Final = ".incoming"
 _MOST_PARTS: Final = 999_999  # the next one would be listed before this one
 _TRIES: Final = 10
 _WAIT_S: Final = 0.05
-
-
-class Overtaken(PartitionFailed):
-    """A writer that was believed dead has put the part that was to be this one's."""
-
-
-class Fenced(PartitionFailed):
-    """A newer writer has this partition."""
 
 
 class ObjectWriter:

@@ -33,6 +33,14 @@ class PartitionBusy(PartitionFailed):
     """Another worker still has this partition."""
 
 
+class Overtaken(PartitionFailed):
+    """A writer that was believed dead has put the part that was to be this one's."""
+
+
+class Fenced(PartitionFailed):
+    """A newer writer has this partition."""
+
+
 def share(out: Path, run: str, shard: str = "") -> None:
     """Let workers of `run` in, once none of another run is there; its lock is held, or that of its
     share of the harvest.

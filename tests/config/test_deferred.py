@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from harvester.config.client import Client
 from harvester.config.deferred import types_of
 from harvester.config.options import Section
 from harvester.config.paginators import Cursor, PaginatorConfig
 from harvester.config.resource import Resource
+from harvester.config.static_auth import Bearer
 
 _YAML = """
 version: 1
@@ -82,6 +84,31 @@ def test_dumps_are_whole() -> None:
     )
     dumped = again.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     assert dumped["next_request"] == {"json": {"a": 1}}
+
+
+def test_what_lies_elsewhere_is_what_it_would_be() -> None:
+    """The types of another module: their faults, their places, and what a dump holds."""
+    client: dict[str, Any] = {"base_url": "http://127.0.0.1:9/"}
+    made = Client.model_validate({**client, "auth": {"type": "bearer", "token": "{env.T}"}})
+    assert isinstance(made.auth, Bearer)
+    assert made.model_dump(mode="json", exclude_defaults=True)["auth"] == {
+        "type": "bearer",
+        "token": "{env.T}",
+    }
+    for auth, fault in (
+        ({"type": "bearer", "token": ""}, ("string_too_short", ("auth", "bearer", "token"))),
+        ({"type": "bear"}, ("union_tag_invalid", ("auth",))),
+        ("bearer", ("model_attributes_type", ("auth",))),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            Client.model_validate({**client, "auth": auth})
+        assert [(each["type"], each["loc"]) for each in caught.value.errors()] == [fault]
+    assert Client.model_validate({**client, "auth": None}).auth is None
+    sliced = Resource.model_validate({"name": "r", "path": "{q}", "partitions": {"q": [1, "b"]}})
+    assert sliced.model_dump(mode="json")["partitions"] == {"q": [1, "b"]}
+    with pytest.raises(ValidationError) as caught:
+        Resource.model_validate({"name": "r", "path": "{q}", "partitions": {"q": {"range": [1]}}})
+    assert caught.value.errors()[0]["loc"] == ("partitions", "q", "range", "range")
 
 
 def test_a_union_by_itself() -> None:

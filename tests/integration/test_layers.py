@@ -319,6 +319,8 @@ _NOT_FOR_A_RUN = (
     "harvester.planning.frontier", "harvester.results.side_by_side", "harvester.config.schema",
     "harvester.results.generations", "harvester.config.lint", "harvester.monitoring.web",
     "harvester.export", "harvester.report", "harvester.cli.using", "harvester.cli.declaring",
+    "harvester.config.auth_forms", "harvester.config.partition_forms", "harvester.config.job",
+    "harvester.engine.jobs", "harvester.store.object_store", "harvester.store.object_writer",
 )  # fmt: skip
 
 
