@@ -18,6 +18,7 @@ from harvester.page.body import (
     PIECE_BYTES,
     STORED_PIECE_BYTES,
     Came,
+    inflated,
     is_supported,
     refuse_bomb,
     tee,
@@ -288,3 +289,60 @@ def test_a_bomb_that_is_cut_is_none() -> None:
     """It ends before it has done harm."""
     cut = tee([compressed(bytes(10 << 20))[:-20]], ["gzip"], LIMITS)
     refuse_bomb(cut, ["gzip"], Came(1, 1000), LIMITS)
+
+
+def member(data: bytes, level: int, strategy: int = 0, flags: int = 0, more: bytes = b"") -> bytes:
+    """A gzip member of that kind of blocks, with those flags, and what they announce."""
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 8, strategy)
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(5) + b"\xff" + more
+    end = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return head + deflate.compress(data) + deflate.flush() + end
+
+
+def by_zlib(data: bytes) -> bytes | None:
+    """What zlib reads in a gzip body, members and zero padding; None where it is not whole."""
+    found, met = b"", False
+    while data and not (met and not data.strip(b"\0")):
+        inflater = zlib.decompressobj(zlib.MAX_WBITS + 16)
+        try:
+            found += inflater.decompress(data)
+        except zlib.error:
+            return None
+        if not inflater.eof:
+            return None
+        data, met = inflater.unused_data, True
+    return found if met else None
+
+
+@pytest.mark.parametrize("most", [5, PIECE_BYTES])
+@pytest.mark.parametrize(
+    "body",
+    [
+        member(JSON[:300], 6),
+        member(JSON[:300], 6, zlib.Z_FIXED),
+        member(JSON[:60], 0),
+        member(JSON[:100], 9, flags=8, more=b"name\0") + member(JSON[100:200], 1),
+        member(JSON[:50], 6) + member(b"", 6, flags=4, more=b"\6\0BC\2\0\x1b\0") + bytes(3),
+    ],
+    ids=["dynamic", "fixed", "stored", "two", "empty with an extra field, padded"],
+)
+def test_whatever_is_damaged_is_judged_as_by_zlib(body: bytes, most: int) -> None:
+    """Every bit flipped, every cut: the same verdict, the same bytes, in pieces of any size. But
+    reserved flags, which zlib refuses, say nothing about what the server meant.
+    """
+
+    def read(data: bytes) -> bytes | None:
+        try:
+            pieces = [decoded for _, decoded in inflated([data], most)]
+        except PageRejected:
+            return None
+        assert max(map(len, pieces)) <= most
+        return b"".join(pieces)
+
+    flags = [at + 3 for at in range(len(body)) if body.startswith(b"\x1f\x8b\x08", at)]
+    assert read(body) == by_zlib(body) is not None
+    for at, bit in itertools.product(range(len(body)), range(8)):
+        flipped = body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
+        reserved = at in flags and bit >= 5
+        assert read(flipped) == by_zlib(body if reserved else flipped), (at, bit)
+        assert read(body[:at]) == by_zlib(body[:at]), at
