@@ -3,10 +3,22 @@
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 
-from harvester.engine.events import AttemptLost, Event, PageCommitted, Waiting
+from harvester.engine.events import (
+    AttemptLost,
+    Event,
+    PageCommitted,
+    PartitionDone,
+    PartitionLost,
+    PartitionPaused,
+    PartitionStarted,
+    Waiting,
+)
+from harvester.model import Partition
 from harvester.results import RunStatistics, ThisRun, count, kind_of
+from harvester.store import Checkpoint
 
 _speaking = threading.local()
 
@@ -34,7 +46,8 @@ class RunCounter:
     """Collects the statistics of one run from its events. `since` is when the run began.
 
     A wait counts for as long as it lasted: until the next event of the thread that waits (several
-    may be at one partition), or the run's end.
+    may be at one partition), or the run's end. What a worker has kept and not told of before it
+    died is known when another takes its partition up.
     """
 
     def __init__(
@@ -49,6 +62,8 @@ class RunCounter:
         self._began = clock()
         self._waiting: dict[Hashable, tuple[float, float, str]] = {}  # by thread
         self._run = ThisRun(since)
+        self._kept: dict[str, Checkpoint] = {}  # of partitions under way in other processes
+        self.untold: Counter[str] = Counter()  # pages of each resource
 
     def take(self, event: Event) -> None:
         """Count an event in."""
@@ -57,10 +72,18 @@ class RunCounter:
         match event:
             case PageCommitted():
                 entry = event.entry
-                self._run.pages += entry.part is not None
-                self._run.records += entry.records
-                self._run.bytes += entry.bytes
-                self._run.stored_bytes += entry.stored_bytes
+                pages = int(entry.part is not None)
+                self._add(pages, entry.records, entry.bytes, entry.stored_bytes)
+                if self._kept and (kept := self._kept.get(event.partition.path)):
+                    kept.pages += pages
+                    kept.records += entry.records
+                    kept.bytes += entry.bytes
+                    kept.stored_bytes += entry.stored_bytes
+            case PartitionStarted():
+                self._start(event.partition, event.checkpoint)
+            case PartitionDone() | PartitionPaused() | PartitionLost():
+                if self._kept:
+                    self._kept.pop(event.partition.path, None)
             case Waiting():
                 self._waiting[who] = (self._clock(), event.seconds, event.reason)
             case AttemptLost():
@@ -68,6 +91,24 @@ class RunCounter:
                 count(self._counted.errors, kind, 1)
                 why = f"retrying: {kind}"
                 self._waiting[who] = (self._clock(), event.wait_s, why)
+
+    def _add(self, pages: int, records: int, size: int, stored: int) -> None:
+        run = self._run
+        run.pages += pages
+        run.records += records
+        run.bytes += size
+        run.stored_bytes += stored
+
+    def _start(self, partition: Partition, at: Checkpoint) -> None:
+        """A worker takes a partition up: what is kept beyond what was told, one had that died."""
+        if not hasattr(_speaking, "who"):
+            return
+        had = self._kept.get(partition.path)
+        if had is not None and (pages := at.pages - had.pages) > 0:
+            self.untold[partition.resource] += pages
+            more = (at.records - had.records, at.bytes - had.bytes)
+            self._add(pages, *more, at.stored_bytes - had.stored_bytes)
+        self._kept[partition.path] = at.copy()
 
     def close(self) -> RunStatistics:
         """The statistics, once the run has ended."""

@@ -134,6 +134,7 @@ def harvest(
             raise ended.by
         store.look()
         statistics = counter.close()
+        run.requests.update(counter.untold)  # each took one at least
         try:
             if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
                 asked = replan(store, asked, there)

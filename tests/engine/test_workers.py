@@ -476,7 +476,9 @@ def _is_left(path: Path) -> bool:
 def test_a_dask_worker_may_die(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
 ) -> None:
-    """Its nanny begins another; no page comes twice, and none is asked for more than twice."""
+    """Its nanny begins another; no page comes twice, and none is asked for more than twice. That is
+    said.
+    """
     monkeypatch.setattr("harvester.engine.workers.on_dask._SILENT_S", 3.0)
     gate = threading.Event()
     client = cluster()
@@ -492,10 +494,12 @@ def test_a_dask_worker_may_die(
 
         killing = threading.Thread(target=kill)
         killing.start()
-        summary = harvest_by(DaskWorkers, wanted, tmp_path / "out")
+        seen: list[Event] = []
+        summary = harvest_by(DaskWorkers, wanted, tmp_path / "out", on_event=seen.append)
         killing.join()
         assert Counter(Counter(map(str, server.asked)).values()) == {1: 14, 2: 2}
     assert summary.complete
+    assert any("is gone; others take up" in e.message for e in seen if isinstance(e, Warned))
     assert verify(tmp_path / "out").ok
 
 

@@ -4,11 +4,20 @@ import json
 from pathlib import Path
 
 from harvester import harvest
-from harvester.engine.events import AttemptLost, Event, PartitionLost, RunStarted, Waiting
-from harvester.engine.run_counter import RunCounter
+from harvester.engine.events import (
+    AttemptLost,
+    Event,
+    PartitionDone,
+    PartitionLost,
+    PartitionStarted,
+    RunStarted,
+    Waiting,
+)
+from harvester.engine.run_counter import RunCounter, speaking_for
 from harvester.model.partitions import Partition
 from harvester.results.last_run import LAST_RUN, read_statistics
 from harvester.results.run_statistics import MOST_KINDS, OTHERS, RunStatistics, kind_of
+from harvester.store import Checkpoint
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
 
@@ -43,6 +52,26 @@ def test_a_wait_counts_as_long_as_it_lasted() -> None:
         "retrying: the server answered 503": 10,
     }
     assert found.errors == {"the server answered 503": 1}
+
+
+def test_what_a_dead_worker_had_not_told_counts() -> None:
+    """Another process takes its partition up, with pages that no event told of; what a run before
+    had kept is none of this one's.
+    """
+    one = Partition("items", {"id": 1})
+    counter = RunCounter("2021-01-01T00:00:00.000Z")
+    for worker, at in (
+        ("a", Checkpoint(pages=5, records=50)),
+        ("b", Checkpoint(pages=8, records=75)),
+    ):
+        with speaking_for(worker, 0.0):
+            counter.take(PartitionStarted(one, at))
+    with speaking_for("b", 0.0):
+        counter.take(PartitionDone(one, Checkpoint()))
+        counter.take(PartitionStarted(one, Checkpoint(pages=20)))
+    counter.close()
+    found = counter.this_run(1, 0)
+    assert (found.pages, found.records, counter.untold) == (3, 25, {"items": 3})
 
 
 def test_kinds() -> None:

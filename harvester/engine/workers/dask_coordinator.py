@@ -83,6 +83,7 @@ class Coordinator(SchedulerPlugin):
         self._stop = False
         self._looked = self._alive = time.monotonic()
         self._beats: dict[str, tuple[float, str, int, int]] = {}
+        self._lost: list[str] = []
         runs: dict[str, Coordinator] = scheduler.__dict__.setdefault("_harvester_runs", {})
         runs[self._spec.run] = self
         scheduler.handlers[HANDLER] = _handler(runs)
@@ -95,6 +96,11 @@ class Coordinator(SchedulerPlugin):
         """The driver's connection is gone: it comes again within its patience, or never."""
         if client == self._client:
             self._clearing = asyncio.get_running_loop().create_task(self._clear_up())
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **more: Any) -> None:
+        """A worker is gone, or is taken for dead."""
+        if self._beats.pop(worker, None) is not None:
+            self._lost.append(worker)
 
     async def _clear_up(self) -> None:
         """Let nothing stay of a run whose driver could not see to it."""
@@ -173,6 +179,8 @@ class Coordinator(SchedulerPlugin):
         """A worker lives, and tells what happened."""
         while len(self._told) > _MOST_WAITING and not self._is_over:
             await asyncio.sleep(_WAIT_S)
+        if beat.worker not in self._scheduler.workers:  # its partitions are others' by now
+            return Heard(True, (), ())
         self._beats[beat.worker] = time.monotonic(), beat.host, beat.pid, beat.groups
         self._told.append((beat.worker, beat.batch))
         self._ended_paces += self._budgets.count(beat.batch.left, beat.batch.answered)
@@ -201,6 +209,7 @@ class Coordinator(SchedulerPlugin):
         let_go, self._let_go = self._let_go, []
         ended, self._ended_paces = self._ended_paces, []
         accepted, self._accepted = self._accepted, []
+        lost, self._lost = self._lost, []
         workers: Sequence[Any] = tuple(self._scheduler.workers.values())
         there = {each.address for each in workers}  # a process that has died is another's number
         beats = self._beats = {at: each for at, each in self._beats.items() if at in there}
@@ -213,6 +222,7 @@ class Coordinator(SchedulerPlugin):
             {each.address: each.nthreads for each in workers if each.status.name == "running"},
             tuple(Life(host, pid, groups, now - at) for at, host, pid, groups in beats.values()),
             given_up,
+            tuple(lost),
         )
 
 

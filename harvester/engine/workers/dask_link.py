@@ -27,6 +27,11 @@ _GONE_S: Final = 15.0
 _ALIVE_S: Final = 0.5
 
 
+def _why(error: Exception) -> str:
+    """What Dask says of a connection, without the connection's own description."""
+    return str(error).rpartition(">: ")[2].strip() or type(error).__name__
+
+
 class CoordinatorLink:
     """The driver's way to the coordinator of its run. One thread looks."""
 
@@ -59,7 +64,7 @@ class CoordinatorLink:
             found = self._sent(Look(stop, lent))
         except Exception as error:
             raise RunStopped(
-                f"{self.where} is gone ({str(error) or type(error).__name__}); every page "
+                f"{self.where} is gone ({_why(error)}); every page "
                 "committed so far is safe, and the same command goes on"
             ) from error
         if not isinstance(found, Looked):

@@ -147,7 +147,8 @@ class Life:
 class Looked:
     """What there is for the driver: what workers told, the requests that were let go, tokens that
     are wanted, resources whose pace has ended, tokens that were taken, the threads of each worker,
-    and its process, once that has joined the run. `given_up`: the driver was taken for dead.
+    and its process, once that has joined the run. `given_up`: the driver was taken for dead. `lost`
+    are the workers that had joined, and are gone.
     """
 
     told: tuple[tuple[str, Batch], ...]
@@ -158,6 +159,7 @@ class Looked:
     threads: Mapping[str, int]
     lives: tuple[Life, ...]
     given_up: bool
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,20 +320,27 @@ class DaskWorkers:
         self._threads_of = found.threads
         if self._is_ours:
             self._kill_silent(found.lives)
+        for worker in () if self._run.stop.is_set() else found.lost:
+            self._warn(f"the worker {worker} is gone; others take up what it had")
         if found.threads or not self._groups:
             self._empty_at = math.inf
         elif self._empty_at == math.inf:
             self._empty_at = now
         elif now - self._empty_at > _EMPTY_S:
             self._empty_at = now + _SAID_AGAIN_S
-            resource = next(iter(self._groups.values()))[0].assignment.partition.resource
-            told = f"{self._link.where} has no worker now; this goes on when one comes"
-            self._run.emit(Warned(Partition(resource, {}), told))
+            self._warn(f"{self._link.where} has no worker now; this goes on when one comes")
         if self._run.stop.is_set():
             self._stopped_at = min(self._stopped_at, now)
             alive = any(each.groups and each.silent_s < _DEAF_S for each in found.lives)
             if now - self._stopped_at > (_ENDING_S if alive else _DEAF_S):
                 self._give_all_up()
+
+    def _warn(self, told: str) -> None:
+        """Say what concerns all that is under way, if anything is."""
+        with self._lock:
+            group = next(iter(self._groups.values()), None)
+        if group is not None:
+            self._run.emit(Warned(Partition(group[0].assignment.partition.resource, {}), told))
 
     def _give_all_up(self) -> None:
         """Nobody is at work who could still end it."""
