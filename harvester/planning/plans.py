@@ -7,7 +7,7 @@ folder has no children yet, and first runs only.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from harvester.config import Budget, Config, Resource, listed
@@ -29,7 +29,16 @@ from harvester.planning.open_partitions import at_first_run, closed_specs, with_
 from harvester.planning.partition_values import outside_values
 from harvester.planning.split_partitions import parts_of, with_parts
 from harvester.security import Secrets
-from harvester.store import Place, folder_of, is_done, is_usable, read_asked, store_at
+from harvester.store import (
+    Place,
+    ReadAhead,
+    folder_of,
+    has_end,
+    is_done,
+    is_usable,
+    read_asked,
+    store_at,
+)
 from harvester.values import dataclass
 
 
@@ -167,9 +176,14 @@ class Plan:
 
     def finished(self, name: str) -> Iterator[Partition]:
         """The partitions of resource `name` whose records are complete."""
-        for partition in self.partitions(self._resources[name]):
-            if is_usable(self.store, folder_of(self.store, partition)):
-                yield partition
+        known = self.partitions(self._resources[name])
+        with self.store.survey(whole=True) as survey:
+            ahead = ReadAhead(self.store, survey, partial(next, known, None))
+            while found := ahead.next():
+                partition, folder = found
+                lines = survey.lines(folder)
+                if is_usable(self.store, folder) if lines is None else has_end(lines):
+                    yield partition
 
     def seed_parents(self, resource: Resource) -> Parents:
         """Gives the partitions whose records hold the seeds of a crawl."""

@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         entries_of,
         folder_of,
         generations_of,
+        has_end,
         header_of,
         is_done,
         is_usable,
@@ -192,6 +193,7 @@ __all__ = [
     "entries_of",
     "folder_of",
     "generations_of",
+    "has_end",
     "has_generation",
     "header_of",
     "holder",
@@ -262,7 +264,7 @@ __getattr__ = names_of(
         "make_folder name_anew part_name part_number part_suffix "
         "remove_temporary sync_folder write_all",
         "read_ahead": "ReadAhead",
-        "readers": "entries_of folder_of generations_of header_of is_done is_usable "
+        "readers": "entries_of folder_of generations_of has_end header_of is_done is_usable "
         "lines_counting pages_in pages_of progress_of split_line",
         "sharing": "Fenced Overtaken PartitionBusy",
         "stored_pages": "decoded decoded_chunks",

@@ -148,7 +148,7 @@ class ObjectSurvey:
         try:
             if self._database is None:
                 # Nameless: on the disk when it grows, and gone when it is closed.
-                self._database = sqlite3.connect("", isolation_level=None)
+                self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
                 self._database.execute("PRAGMA journal_mode = OFF")
                 self._database.execute(_TABLE)
             self._database.execute("BEGIN")

@@ -1,6 +1,6 @@
 """Reads back what is committed of a partition, from any store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -98,3 +98,11 @@ def is_usable(store: Store, folder: str) -> bool:
     if is_done(store, folder):
         return True
     return store.begins_again(folder) and any(line.done for line in entries_of(store, folder))
+
+
+def has_end(lines: Iterable[Header | Entry]) -> bool:
+    """The same of all the lines of a partition."""
+    entries = [*entries_in(iter(lines))]
+    if not entries or entries[-1].done:
+        return bool(entries)
+    return any(line.restarts for line in entries) and any(line.done for line in entries)
