@@ -98,11 +98,13 @@ def compare(first: Path, origin: str, again: Path, replay: Replay) -> None:
 
 #: Links within records are played back as they were, so these lead to the API itself.
 WITH_LINKED_FILES = ("zenodo_files",)
+#: Each run asks up to its own second.
+UP_TO_NOW = ("okta_system_log",)
 
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in CONFIGS if path.stem not in WITH_LINKED_FILES],
+    [path for path in CONFIGS if path.stem not in WITH_LINKED_FILES + UP_TO_NOW],
     ids=lambda path: path.stem,
 )
 def test_every_config_is_harvested_again(path: Path, tmp_path: Path) -> None:

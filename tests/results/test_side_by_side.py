@@ -36,7 +36,8 @@ side_by_side.PartCheck.problems = problems
 print(verify(sys.argv[1], processes=3).parts)
 """
 WAITING = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started by
 from harvester import verify
 from harvester.results import side_by_side
 side_by_side._MOST_ITEMS = 2
