@@ -91,6 +91,11 @@ def peak_mb(sample: Sample) -> float:
     return sample.peak_bytes / _MB
 
 
+def cpu_s(sample: Sample) -> float:
+    """CPU, user and system, in seconds."""
+    return sample.cpu_s
+
+
 def _difference(
     one: Callable[[Rounds], float | None], other: Callable[[Rounds], float | None]
 ) -> Callable[[Rounds], float | None]:
@@ -472,6 +477,8 @@ def b8(ground: Ground) -> Case:
     journal = out / "tweets" / "journal.jsonl"
     before = journal.stat().st_size
     facts = ground.facts()
+    one = ground.folder / "one_page.yaml"
+    ground.config("search", "{of: 1}").rename(one)
 
     def resume() -> Sample:
         ground.ask("forget")
@@ -484,6 +491,7 @@ def b8(ground: Ground) -> Case:
 
     version, imported = f"{OURS} --version", "python -c 'import requests'"
     status, first_request = f"{OURS} status", f"{OURS} run, until its first request"
+    one_page = f"{OURS} run, one page"
     python = ground.python
     return Case(
         f"start-up; and {count:,} committed pages",
@@ -492,11 +500,18 @@ def b8(ground: Ground) -> Case:
                 imported, lambda: ground.run(python, "-c", "import requests"), 1, sizes.starts
             ),
             Contender(version, lambda: ground.run(*ground.harvester, "--version"), 1, sizes.starts),
+            Contender(
+                one_page,
+                lambda: ground.harvest(one, pages=1, records=facts["page_records"]),
+                1,
+                sizes.starts,
+            ),
             Contender(status, lambda: ground.run(*ground.harvester, "status", str(out))),
             Contender(first_request, resume),
         ],
         [
             Target(f"--version ≤ 2.5 × {imported}", ratio(version, imported), 2.5),
+            Target("run of one page: CPU ≤ 0.3 s", median(one_page, cpu_s), 0.3, unit=" s"),
             Target(f"status on {count:,} pages < 1 s", median(status), 1.0, unit=" s"),
             Target("resuming there < 1 s", median(first_request), 1.0, unit=" s"),
         ],
