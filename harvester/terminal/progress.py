@@ -124,6 +124,9 @@ class Progress:
 
     def _start(self, event: PartitionStarted) -> None:
         at, partition = event.checkpoint, event.partition
+        if had := self._found(partition):
+            self._take_up(had, at)
+            return
         paging = self._paging[partition.resource]
         active = Active(
             partition,
@@ -141,6 +144,19 @@ class Progress:
             self._slots[self._slots.index(None)] = active
         else:
             self._slots.append(active)
+
+    def _take_up(self, had: Active, at: Checkpoint) -> None:
+        """Another worker goes on with what one had that died, which may have kept more pages than
+        it has told of.
+        """
+        self.new_pages += max(0, at.live_pages - had.pages)
+        self.new_records += max(0, at.records - had.records)
+        self.pages += at.live_pages - had.pages
+        self.records += at.records - had.records
+        self.bytes += at.bytes - had.bytes
+        self.stored_bytes += at.stored_bytes - had.stored_bytes
+        had.update(at)
+        had.arrived, had.until = 0, 0.0
 
     def _count_kept(self, at: Checkpoint) -> None:
         self.pages += at.live_pages

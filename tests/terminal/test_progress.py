@@ -39,6 +39,21 @@ def test_pages_of_earlier_runs_are_told_apart_from_new_ones() -> None:
     assert (progress.new_pages, progress.new_records) == (2, 6)
 
 
+def test_a_partition_that_another_worker_takes_up_counts_once() -> None:
+    """One worker died with two pages told and one untold; another goes on behind them."""
+    story = Story()
+    story.commit(story.start("a"), 2)
+    kept = Checkpoint()
+    for number in (1, 2, 3):
+        kept.add(entry(number, part="p"))
+    again = story.start("a", kept)
+    progress = story.progress
+    assert (progress.pages, progress.records, progress.new_pages) == (3, 9, 3)
+    assert len(progress.active()) == 1
+    story.commit(again, done=True)
+    assert (progress.pages, progress.new_records, progress.active()) == (4, 12, [])
+
+
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
     """Bytes on their way count as they come, and not a second time when the page is committed."""
     story = Story()
