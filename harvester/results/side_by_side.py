@@ -128,7 +128,12 @@ def _checked_far_away(
         coming: deque[Future[list[StoredProblem]]] = deque()
         try:
             for item in items:
-                coming.append(pool.submit(_checked, store, checks, [item]))
+                try:
+                    coming.append(pool.submit(_checked, store, checks, [item]))
+                except RuntimeError:  # where no thread is to be had
+                    while coming:
+                        yield from coming.popleft().result()
+                    yield from _checked(store, checks, [item])
                 if len(coming) > 2 * _AT_ONCE:
                     yield from coming.popleft().result()
             while coming:

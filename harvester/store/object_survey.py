@@ -10,6 +10,7 @@ opens the partition by itself finds what there is to say.
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -87,7 +88,8 @@ class ObjectSurvey:
             return listed is None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="survey")
-        self._coming[folder] = self._pool.submit(self._read, folder, listed)
+        with suppress(RuntimeError):  # where no thread is to be had, it is read in its turn
+            self._coming[folder] = self._pool.submit(self._read, folder, listed)
         return True
 
     def lines(self, folder: str) -> Lines | None:

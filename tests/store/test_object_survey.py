@@ -106,3 +106,12 @@ def test_long_partitions_and_others_beside_them(store: ObjectStore) -> None:
         assert survey.lines("items/shard=b") == list(store.lines("items/shard=b"))
         assert not survey.ask("items/shard=c")
         assert survey.lines("items/shard=c") is None
+
+
+def test_where_no_thread_is_to_be_had(store: ObjectStore) -> None:
+    """Each is read in its turn."""
+    finish(store, 2)
+    error = RuntimeError("can't start new thread")
+    with patch("threading.Thread.start", side_effect=error), store.survey() as survey:
+        assert survey.ask(FOLDER)
+        assert survey.lines(FOLDER) == list(store.lines(FOLDER))
