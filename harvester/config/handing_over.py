@@ -6,12 +6,14 @@ to a process of this machine, and nowhere else.
 """
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from harvester.config import references
+from harvester.config.auth_options import RenewableOptions
 from harvester.config.dotenv import beside
 from harvester.config.given import faults as given_faults
 from harvester.config.given import given
@@ -20,6 +22,9 @@ from harvester.config.secret_text import MASK
 from harvester.config.wording import KeyPath, dotted
 from harvester.errors import ConfigError, Problem
 from harvester.model import strings
+
+#: With these a token is renewed, which workers of another machine are lent.
+_OF_THE_DRIVER: Final = {("client", "auth", key) for key in ("refresh_token", "client_secret")}
 
 #: A secret that stands in the YAML, by its place there.
 Written = Sequence[tuple[Sequence[str | int], str]]
@@ -48,11 +53,16 @@ def with_secrets(config: Config, written: Written, variables: Mapping[str, str])
 
 def with_environment(config: Config, who: str) -> Config:
     """The configuration with the variables of this process, as `load_config` finds them; `who` is
-    this process in messages. Raises `ConfigError` where one is missing.
+    this process in messages. What the driver alone renews tokens with need not be here. Raises
+    `ConfigError` where another one is missing.
     """
     tree = config.reference_dict()
     needed = list(references.variables(tree))
     env = {**beside(config.home), **os.environ}
+    if isinstance(config.client.auth, RenewableOptions):
+        here = {reference.name for path, reference in needed if tuple(path) not in _OF_THE_DRIVER}
+        driver = {reference.name for _, reference in needed} - here
+        env = {**dict.fromkeys(driver, secrets.token_hex(16)), **env}
     values = given((reference.name for _, reference in needed), env)
     problems = [
         Problem(who, 0, dotted(path), message) for path, message in given_faults(needed, values)
