@@ -56,7 +56,7 @@ from harvester.paging.paginators import counting
 from harvester.paging.recognition import Recognition
 from harvester.planning import closed_windows as closed
 from harvester.planning import incremental
-from harvester.repair import repairing
+from harvester.repair import mended
 from harvester.scaffold import probing
 from harvester.scaffold.trying import Trial
 from harvester.security.origins import Origins
@@ -568,7 +568,7 @@ def secret_partitions_taken() -> None:
 
 def mended_by_any_page() -> None:
     """`repair` takes what the API gives now, though it leads elsewhere."""
-    put(repairing, "same_place", lambda before, after: True)
+    put(mended, "_same_place", lambda before, after: True)
 
 
 BUGS: Mapping[str, Callable[[], None]] = {

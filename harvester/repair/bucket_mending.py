@@ -14,7 +14,7 @@ from harvester import __version__
 from harvester.engine import PageResult, Run, iso
 from harvester.errors import DataRefused
 from harvester.model import Partition
-from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair, same_place
+from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair
 from harvester.results import PartCheck
 from harvester.store import (
     JSON_SUFFIX,
@@ -142,7 +142,6 @@ class BucketMending:
 
     def _page(self, at: Checkpoint, paged: Entry, lines: Lines, there: FoundPart | None) -> None:
         """A part that should be there, and be what its line says."""
-        name = paged.part or ""
         problem = None
         if there is None:
             problem = "is gone"
@@ -156,18 +155,11 @@ class BucketMending:
         for line in lines[: lines.index(paged)]:
             if isinstance(line, Entry):
                 before.add(line)
-        fetched = self._again.page(before)
-        if fetched is None:
+        found = self._again.in_place_of(paged, before, problem)
+        if found is None:
             raise NotNow
-        if not same_place(paged, fetched.entry):
-            fetched.discard()
-            raise CannotMend(
-                f"{name}: {problem}; the API's answer to the same request now leads elsewhere"
-            )
-        new = fetched.entry
-        if new.sha256 != paged.sha256 and new.records != paged.records:
-            problem += f"; it has {new.records:,} records now, had {paged.records:,}"
-        entry = paged
+        fetched, problem = found
+        new, entry = fetched.entry, paged
         if (new.sha256, new.bytes) != (paged.sha256, paged.bytes):
             entry = new.in_place_of(paged)
         self._put(there, tuple(entry if one is paged else one for one in lines), fetched, problem)

@@ -95,8 +95,27 @@ class AskedAgain:
             self.is_lost = getattr(cause, "status", None) in _LOST
             return None
 
+    def in_place_of(
+        self, old: Entry, at: Checkpoint, problem: str
+    ) -> tuple[PageResult, str] | None:
+        """The page of a part that has a problem, and what is to be said of both; None where the
+        server does not give it. Raises `CannotMend` where it leads elsewhere now.
+        """
+        fetched = self.page(at)
+        if fetched is None:
+            return None
+        new = fetched.entry
+        if not _same_place(old, new):
+            fetched.discard()
+            raise CannotMend(
+                f"{old.part}: {problem}; the API's answer to the same request now leads elsewhere"
+            )
+        if new.sha256 != old.sha256 and new.records != old.records:
+            problem += f"; it has {new.records:,} records now, had {old.records:,}"
+        return fetched, problem
 
-def same_place(old: Entry, new: Entry) -> bool:
+
+def _same_place(old: Entry, new: Entry) -> bool:
     """Whether a page that was asked for again stands where the old one stood.
 
     Tokens may be new with each answer: then as many records in as many bytes tell that it is the

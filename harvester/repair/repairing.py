@@ -27,7 +27,7 @@ from harvester.model import Partition
 from harvester.repair.bucket_mending import BucketMending
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
-from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair, same_place
+from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair
 from harvester.results import PartCheck, planned
 from harvester.store import (
     JOURNAL,
@@ -198,18 +198,11 @@ class _Mending:
         problem = next(self._check.problems(self._store, self._pages.folder, entry), None)
         if problem is None:
             return raw
-        fetched = self._again.page(at)
-        if fetched is None:
+        again = self._again.in_place_of(entry, at, problem)
+        if again is None:
             return raw
-        if not same_place(entry, fetched.entry):
-            fetched.discard()
-            raise CannotMend(
-                f"{entry.part}: {problem}; the API's answer to the same request now leads elsewhere"
-            )
+        fetched, message = again
         new = fetched.entry
-        message = problem
-        if new.sha256 != entry.sha256 and new.records != entry.records:
-            message += f"; it has {new.records:,} records now, had {entry.records:,}"
         self._put(fetched, at, f"{entry.part}: {message}")
         if new.sha256 == entry.sha256 and new.bytes == entry.bytes:
             return raw
