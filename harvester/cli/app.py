@@ -20,7 +20,8 @@ _SECTIONS: Final = {
     "importing": ("Before a harvest", "import"),
     "mending": ("A way back", "repair redo"),
     "standing": ("A harvest", "status watch healthcheck verify"),
-    "using": ("After a harvest", "records diff export copy sql report serve"),
+    "using": ("After a harvest", "records diff sql report serve"),
+    "exporting": ("After a harvest", "export copy"),
 }
 _TITLES: Final = ("Before a harvest", "A harvest", "After a harvest", "A way back")
 _HOMES: Final = {name: home for home, (_, names) in _SECTIONS.items() for name in names.split()}

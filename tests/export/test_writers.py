@@ -21,13 +21,13 @@ from openpyxl.utils.escape import unescape
 from pyarrow import feather
 
 import harvester.export
-from harvester.cli import using
+from harvester.cli import exporting
 from harvester.errors import ConfigError
 from harvester.export import WRITERS, Rows, Writer, export
 from tests.export.test_export import harvest_of, lines_of, names_in
 
 #: What the help of `harvester export` says of its target.
-TARGETS = signature(using.export).parameters["target"].annotation.__metadata__[0].help
+TARGETS = signature(exporting.export).parameters["target"].annotation.__metadata__[0].help
 README = Path(__file__).parents[2] / "README.md"
 VALUES: list[Any] = [
     None, True, False, 0, -1, 2**53 + 1, 2**63, 10**40, 0.5, -1e300, "", " ", "null", "5", "ä😀",
