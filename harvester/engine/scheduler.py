@@ -30,7 +30,6 @@ from harvester.errors import (
     FolderLost,
 )
 from harvester.model import Address, OpenWindows, Partition, Shard, Windows, place_of_text
-from harvester.page import format_of
 from harvester.planning import (
     NOTABLE,
     Feed,
@@ -98,7 +97,6 @@ def harvest(
         )
     chosen = _chosen(config, resources)
     store = _store_of(out or config.folder, config, shard)
-    _refuse_files(store, config, chosen)
     secrets = secrets_of(config)
     stop = stop or threading.Event()
     with store.claim():
@@ -198,21 +196,6 @@ def _store_of(place: Place, config: Config, shard: Shard | None) -> Store:
         if isinstance(place, Address) and not place.options:
             place = place.reached(config.store_options)
     return store_at(place, fsync=config.output.fsync, shard=shard.label if shard else "")
-
-
-def _refuse_files(store: Store, config: Config, resources: Sequence[Resource]) -> None:
-    """Refuse pages that no line of a journal can stand behind, before any is asked for."""
-    refused = next((each.name for each in resources if not format_of(each).is_gzipped), None)
-    if refused is None:
-        return
-    from harvester.store import ObjectStore  # most harvests are in a folder
-
-    if isinstance(store, ObjectStore):
-        raise ConfigError(
-            f"{config.place_of(refused, 'format')}: files are kept as they came, and an "
-            "object store keeps the lines of the journal behind each page, in its gzip: "
-            f"harvest {refused!r} into a folder (--out DIR --resource {refused})"
-        )
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:

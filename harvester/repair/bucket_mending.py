@@ -26,6 +26,7 @@ from harvester.store import (
     Part,
     Span,
     folder_of,
+    is_raw,
     lines_counting,
     part_name,
     span_of,
@@ -151,6 +152,9 @@ class BucketMending:
             problem = next(self._check.problems(self._store, self._folder, paged), None)
         if problem is None:
             return
+        if self._only_lines_are_lost(paged, there):
+            self._put(there, lines, None, "its lines were lost")
+            return
         before = copy(at)
         for line in lines[: lines.index(paged)]:
             if isinstance(line, Entry):
@@ -163,6 +167,12 @@ class BucketMending:
         if (new.sha256, new.bytes) != (paged.sha256, paged.bytes):
             entry = new.in_place_of(paged)
         self._put(there, tuple(entry if one is paged else one for one in lines), fetched, problem)
+
+    def _only_lines_are_lost(self, paged: Entry, there: FoundPart | None) -> bool:
+        """Whether it is a file that is sound, beside a part that is not."""
+        if not is_raw(paged.part or "") or (there is not None and there.lines is not None):
+            return False
+        return not any(self._check.problems(self._store, self._folder, paged))
 
     def _lost(self, at: Checkpoint, there: FoundPart | None) -> None:
         """A part whose line nothing says: the page that the one before leads to."""

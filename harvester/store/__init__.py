@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         DurableFile,
         Part,
         disk_errors,
+        is_raw,
         json_document,
         make_folder,
         name_anew,
@@ -200,6 +201,7 @@ __all__ = [
     "identity",
     "is_done",
     "is_file",
+    "is_raw",
     "is_usable",
     "json_document",
     "lines_counting",
@@ -260,7 +262,7 @@ __getattr__ = names_of(
         "object_mending": "FoundPart",
         "object_store": "ObjectStore",
         "opening": "Place store_at",
-        "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors json_document "
+        "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors is_raw json_document "
         "make_folder name_anew part_name part_number part_suffix "
         "remove_temporary sync_folder write_all",
         "read_ahead": "ReadAhead",

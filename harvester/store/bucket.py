@@ -14,6 +14,9 @@ from harvester.values import dataclass
 Got = TypeVar("Got")
 
 _STREAMED_BYTES: Final = 1 << 16
+#: The most that a store copies by itself (S3, Azure); what is larger goes through this machine.
+MOST_COPIED_BYTES: Final = 5 * 10**9
+_PIECE_BYTES: Final = 8 << 20
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 #: Of credentials; some stores say it with 400.
@@ -83,6 +86,30 @@ class Bucket:
             target,
         )
 
+    def copy(self, name: str, target: str, size: int) -> bool:
+        """Copy an object of so many bytes in the place of what is there; False where there is no
+        such object.
+        """
+        import obstore
+
+        client, key, goal = self._client, self.key(name), self.key(target)
+
+        def copy() -> bool:
+            try:
+                if size > MOST_COPIED_BYTES:
+                    stream = obstore.get(client, key).stream(min_chunk_size=_PIECE_BYTES)
+                    with obstore.open_writer(client, goal, buffer_size=_PIECE_BYTES) as writer:
+                        for piece in stream:
+                            writer.write(piece)
+                else:
+                    obstore.copy(client, key, goal)
+            except _not_found() as error:
+                self._refuse_no_bucket(error)
+                return False
+            return True
+
+        return self._asked(copy, target)
+
     def upload(self, name: str, file: Any) -> None:
         """Put what a file holds, piece by piece, in the place of what is there."""
         import obstore
@@ -131,8 +158,8 @@ class Bucket:
 
         return self._asked(head, name)
 
-    def chunks(self, name: str, size: int) -> Iterator[bytes]:
-        """The first `size` bytes of an object as a stream. Raises FileNotFoundError."""
+    def chunks(self, name: str, size: int | None = None) -> Iterator[bytes]:
+        """An object, or its first `size` bytes, as a stream. Raises FileNotFoundError."""
         import obstore
 
         def begin() -> Any:
@@ -144,7 +171,7 @@ class Bucket:
                 raise FileNotFoundError(2, "no such object", f"{self.place}/{name}") from error
 
         stream = iter(self._asked(begin, name).stream(min_chunk_size=_STREAMED_BYTES))
-        if not size:
+        if size == 0:
             return
         while chunk := self._asked(lambda: next(stream, None), name):
             yield bytes(chunk)

@@ -14,7 +14,7 @@ from typing import Final
 from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import FORMAT, Entry, Header, parsed, sound, unpacked
-from harvester.store.parts import part_number
+from harvester.store.parts import is_raw, part_number
 from harvester.store.trailer import text_at_end, trailer
 from harvester.values import dataclass
 
@@ -115,9 +115,12 @@ def segment_name(folder: str, first: int, last: int) -> str:
 
 
 def own_number(key: str, folder: str) -> int | None:
-    """The number of a part that lies in `folder` itself; None for anything else."""
+    """The number of a part that lies in `folder` itself; None for anything else, and for a file
+    that a part commits.
+    """
     name = key[len(folder) + 1 :]
-    return part_number(name) if key.startswith(f"{folder}/") and "/" not in name else None
+    is_own = key.startswith(f"{folder}/") and "/" not in name
+    return part_number(name) if is_own and not is_raw(name) else None
 
 
 def line_of(bucket: Bucket, folder: str, line: bytes) -> Header | Entry:

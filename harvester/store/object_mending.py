@@ -3,7 +3,8 @@
 A part that is gone leaves its name free: it *must* be put where there is none, as any other. One
 that is damaged *must* be replaced as that very version only, so that its name is never free, and
 stays beside as `part-n.json.gz.damaged`. Segments that repeat lines which are no longer so *must*
-go; whoever writes next builds them again.
+go; whoever writes next builds them again. Of a page that is a file, that file is put anew with a
+part of another epoch, whatever of the two is damaged, and then takes its place.
 """
 
 import os
@@ -16,8 +17,10 @@ from typing import Final
 from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.entries import Entry, Header, encode, packed, unpacked
+from harvester.store.object_files import StagedFile
 from harvester.store.object_lines import SEGMENTS, line_of, own_number, part_lines
-from harvester.store.parts import Part
+from harvester.store.object_writer import LARGE_BYTES
+from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
 from harvester.store.trailer import trailer
 from harvester.values import dataclass
 
@@ -102,9 +105,24 @@ class ObjectMending:
         """Put a part with its lines where it is gone, or in the place of a damaged one; what that
         is called now. Raises `DataRefused` where somebody else has put it meanwhile.
         """
-        text = b"".join(encode(line) for line in lines)
-        body = packed(b"") if part is None else Path(part.so_far()).read_bytes()
         epoch = f"{time.time_ns() // 1000:016x}-{os.urandom(6).hex()}"
+        if not is_raw(name):
+            return self._put(number, name, lines, part, epoch)
+        file = StagedFile(self._bucket, self._folder, name, epoch)
+        if part is not None:
+            file.put(part)
+        is_sound = (there := self.part(number)) is not None and there.lines is not None
+        kept = self._put(number, self._name_of(number), lines, None, epoch, keep=not is_sound)
+        if part is not None:
+            kept = self._named(file, part.described().stored_bytes) or kept
+        return kept
+
+    def _put(
+        self, number: int, name: str, lines: Sequence[Header | Entry], page: Part | None,
+        epoch: str, *, keep: bool = True,
+    ) -> str | None:  # fmt: skip
+        text = b"".join(encode(line) for line in lines)
+        body = packed(b"") if page is None else Path(page.so_far()).read_bytes()
         data = body + trailer(epoch.encode() + b"\n" + text)
         key = f"{self._folder}/{name}"
         was = self._parts.get(number)
@@ -113,7 +131,7 @@ class ObjectMending:
             if was is None:
                 self._bucket.create(key, data)
             else:
-                kept = self._kept(was)
+                kept = self._kept(was) if keep else None
                 self._bucket.replace(key, data, was.tag)
         except Taken:
             raise DataRefused(
@@ -122,12 +140,32 @@ class ObjectMending:
         self._forget(number)
         return kept
 
+    def _name_of(self, number: int) -> str:
+        """What the part is called that commits a file: as the one before it."""
+        near = min(self._parts, key=lambda each: (each > number, abs(each - number)), default=0)
+        suffix = part_suffix(self._parts[near].key.rsplit("/", 1)[-1]) if near else JSON_SUFFIX
+        return part_name(number, suffix)
+
+    def _named(self, file: StagedFile, size: int) -> str | None:
+        """Give a file its name; what one that lay there is called now."""
+        target = f"{self._folder}/{file.part}"
+        was = self._bucket.head(target)
+        kept = self._kept(was) if was else None
+        if not file.name(size):
+            raise DataRefused(
+                f"{self._bucket.place}/{target}: something has removed it meanwhile; run again"
+            )
+        return kept
+
     def _kept(self, found: Found) -> str:
-        data = self._bucket.get(found.key) or b""
+        data = None if found.size > LARGE_BYTES else self._bucket.get(found.key) or b""
         for number in range(_MOST_KEPT):
             name = found.key + DAMAGED + (f".{number}" if number else "")
             try:
-                self._bucket.create(name, data)
+                if data is None:
+                    self._bucket.copy_anew(found.key, name)
+                else:
+                    self._bucket.create(name, data)
             except Taken:
                 continue
             return name

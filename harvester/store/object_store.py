@@ -22,6 +22,7 @@ from harvester.store.claiming import MANIFEST, waiting_for
 from harvester.store.contract import OnEntry, Survey
 from harvester.store.entries import Entry, Header
 from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
+from harvester.store.object_files import STAGED, file_chunks, sweep_staged
 from harvester.store.object_lines import (
     SEGMENTS,
     committed,
@@ -32,6 +33,7 @@ from harvester.store.object_lines import (
 )
 from harvester.store.object_mending import ObjectMending
 from harvester.store.object_writer import INCOMING, ObjectWriter
+from harvester.store.parts import is_raw
 
 _SCRATCH: Final = "scratch"
 
@@ -82,7 +84,10 @@ class ObjectStore:
             try:
                 if self._lock == LOCK and not self._has_shares():
                     self._sweep()
+                is_left = sweep_staged(self._bucket)
                 yield
+                if is_left:  # by a killed run; what this one has put tells what becomes of it
+                    sweep_staged(self._bucket)
             finally:
                 self._lease = None
                 shutil.rmtree(self._scratch(), ignore_errors=True)
@@ -163,7 +168,7 @@ class ObjectStore:
     def levels(self, name: str) -> Iterator[str]:
         """The names of what has objects below it, but for what belongs to a partition."""
         for level in self._bucket.levels(name):
-            if level not in (SEGMENTS, INCOMING):
+            if level not in (SEGMENTS, INCOMING, STAGED):
                 yield level
 
     def reach(self, folder: str) -> None:
@@ -224,7 +229,9 @@ class ObjectStore:
 
     def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
         """The bytes of a page, without the lines behind it."""
-        yield from self._bucket.chunks(f"{folder}/{part}", stored_bytes)
+        if is_raw(part):
+            return file_chunks(self._bucket, folder, part)
+        return self._bucket.chunks(f"{folder}/{part}", stored_bytes)
 
     def mending(self, folder: str) -> ObjectMending:
         """What `repair` needs of a partition."""

@@ -12,6 +12,7 @@
   it (`Overtaken`); of a newer one: this writer yields (`Fenced`).
 - A put of which nobody knows what came of it ends the writer; who opens next sees.
 - Epochs are times, but later than every one met. Clocks say who yields, never what is kept.
+- The page of a part may be a file that is kept as it is, beside it (`object_files`).
 - A part above `LARGE_BYTES` is put under `.incoming/` piece by piece and copied to its name, where
   there is none: the copy is the commit.
 """
@@ -30,6 +31,7 @@ from harvester.errors import DataRefused, DiskError, PartitionFailed
 from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Checkpoint, Entry, Header, encode, packed, unpacked
+from harvester.store.object_files import beside, name_last
 from harvester.store.object_lines import (
     EACH,
     HIGHEST,
@@ -40,7 +42,7 @@ from harvester.store.object_lines import (
     segment_name,
 )
 from harvester.store.object_recap import Seal, recap
-from harvester.store.parts import JSON_SUFFIX, Part, part_name, part_suffix
+from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
 from harvester.store.sharing import Fenced, Overtaken
 from harvester.store.trailer import trailer
 
@@ -69,7 +71,7 @@ class ObjectWriter:
         self._is_over = False  # a put failed, or this writer was overtaken
         self._suffix = JSON_SUFFIX
         self._seal = Seal()  # of the parts so far
-        newest = ""
+        newest, last = "", None
         for found in committed(bucket, folder):
             for line in found.lines:
                 self._replay(line, on_entry, accepted)
@@ -80,10 +82,13 @@ class ObjectWriter:
             else:
                 newest = max(newest, found.epoch)
                 self._recent.append(b"".join(found.lines))
+                last = found
         newest = newest or self._last_epoch()
         after = int(newest[:16], 16) + 1 if newest else 0
         self._epoch = f"{max(time.time_ns() // 1000, after):016x}-{os.urandom(6).hex()}"
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
+        if last is not None:
+            name_last(bucket, folder, last, self.checkpoint.part)
         self._compact()  # what a writer that was killed has left undone
 
     def _last_epoch(self) -> str:
@@ -125,7 +130,7 @@ class ObjectWriter:
 
     def _take(self, entry: Entry) -> None:
         self.fingerprint = entry.accepts or self.fingerprint
-        if entry.part is not None:
+        if entry.part is not None and not is_raw(entry.part):
             self._suffix = part_suffix(entry.part)
         self.checkpoint.add(entry)
 
@@ -145,11 +150,6 @@ class ObjectWriter:
 
     def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
         """A local file for page `number`, which goes to the store when it is committed."""
-        if not suffix.endswith(".gz"):
-            raise PartitionFailed(
-                f"{self._bucket.place}/{self._folder}: files are kept as they are in a local "
-                "folder only, since lines have no place behind them; harvest this into a folder"
-            )
         ahead = number - self.checkpoint.pages
         return Part(self._scratch, self._number + ahead, suffix, fsync=False)
 
@@ -184,7 +184,6 @@ class ObjectWriter:
                 f"{self._bucket.place}/{self._folder}: has {_MOST_PARTS:,} parts, the most that a "
                 "partition can have in an object store; divide it into smaller ones"
             )
-        name = part_name(number, self._suffix) if part is None else part.described().name
         lines = [encode(entry) for entry in self._held]
         if number == 1:
             lines.insert(0, encode(self._header))
@@ -195,7 +194,10 @@ class ObjectWriter:
         repeats = number > 1 and ends and not self._segmented
         before = recap(self._seal, b"".join(self._recent)) if repeats else b""
         end = before + trailer(self._epoch.encode() + b"\n" + text)
-        self._seal.add(self._create(f"{self._folder}/{name}", part, end))
+        with beside(self._bucket, self._folder, self._epoch, part) as page:
+            # A file's part is called like one without a page: both may be put as the same number.
+            name = page.described().name if page else part_name(number, self._suffix)
+            self._seal.add(self._create(f"{self._folder}/{name}", page, end))
         self._is_over = False
         self._number = number
         self._recent.append(text)

@@ -51,6 +51,11 @@ def part_suffix(name: str) -> str:
     return name[name.find(".") :] if "." in name else ""
 
 
+def is_raw(name: str) -> bool:
+    """Whether a part is a file as it came, without gzip, by its name."""
+    return not name.endswith(".gz")
+
+
 #: What the system says where a folder lies in a file's place, a file or a link in a folder's.
 _IN_THE_WAY: Final = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 #: File systems that have no hard links: FAT and exFAT, some in user space, some of the network.

@@ -10,7 +10,7 @@ from harvester.errors import PageRejected
 from harvester.page import STORED_PIECE_BYTES, inflated
 from harvester.store.contract import Store
 from harvester.store.inside import opened
-from harvester.store.parts import TEMPORARY, part_suffix
+from harvester.store.parts import TEMPORARY, is_raw, part_suffix
 
 _READ_BYTES: Final = 64 * 1024
 
@@ -33,7 +33,7 @@ def decoded_chunks(path: Path | str) -> StoredChunks:
     gzip is damaged or cut.
     """
     name = str(path).removesuffix(TEMPORARY).rpartition("/")[2]
-    return StoredChunks(_read(path, is_gzip=name.endswith(".gz")), name)
+    return StoredChunks(_read(path, is_gzip=not is_raw(name)), name)
 
 
 def _read(path: Path | str, *, is_gzip: bool) -> Iterator[bytes]:
@@ -45,7 +45,7 @@ def decoded(store: Store, folder: str, part: str, stored_bytes: int) -> StoredCh
     """The same of a committed part, from its store."""
     blocks = store.chunks(folder, part, stored_bytes)
     shown = f"{store.place}/{folder}/{part}"
-    return StoredChunks(_decoded(blocks, shown, is_gzip=part.endswith(".gz")), part)
+    return StoredChunks(_decoded(blocks, shown, is_gzip=not is_raw(part)), part)
 
 
 def _decoded(blocks: Iterator[bytes], shown: Path | str, *, is_gzip: bool) -> Iterator[bytes]:

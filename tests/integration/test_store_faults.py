@@ -173,7 +173,6 @@ def test_a_bucket_with_versions(place: Place) -> None:
     [
         ('path: "URL', 'path: "gcs://bucket/x', "write gs://BUCKET/PREFIX"),
         ('path: "URL', 'path: "hdfs://host/x', "give a folder, or s3://"),
-        ("data_selector: data", "format: raw", "resources[0].format: files are kept as they came"),
     ],
 )
 def test_what_no_object_store_takes(
@@ -182,8 +181,6 @@ def test_what_no_object_store_takes(
     """Refused before anything is asked, with the key that says it."""
     text = YAML.replace(old, new).replace("URL", moto.place())
     text = text.replace("BASE", "http://127.0.0.1:9/")
-    if "raw" in new:
-        text = text.replace("type: page_number, page_param: page", "type: single_page")
     path = tmp_path / "c.yaml"
     path.write_text(text)
     place = ObjectStore(moto.place(), moto.options)

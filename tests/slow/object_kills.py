@@ -27,6 +27,8 @@ SHAPES: Final[dict[str, tuple[Shape, int | None]]] = {
     "5 pages": (partial(Case, 5), None),
     "3 pages and a line without one": (partial(Case, 3, bare_end=True), None),
     "3 pages, each staged and copied": (partial(Case, 3), 0),
+    "3 files": (partial(Case, 3, files=True), None),
+    "2 files and a line without one": (partial(Case, 2, files=True, bare_end=True), None),
 }
 
 
@@ -48,10 +50,10 @@ def faults(name: str, shape: Shape, large: int | None) -> None:
     )
 
 
-def turns(pages: int, depth: int, large: int | None) -> None:
+def turns(pages: int, depth: int, large: int | None, *, files: bool = False) -> None:
     """Two writers, by each placing of so many switches."""
     begun, ends = time.process_time(), Counter[str]()
-    shape = partial(Case, pages)
+    shape = partial(Case, pages, files=files)
     with small(large_bytes=large):
         steps = 2 * moments(shape)
         for count in range(1, depth + 1):
@@ -59,24 +61,25 @@ def turns(pages: int, depth: int, large: int | None) -> None:
                 ends["/".join(sorted(race(shape(), {*switches}).values()))] += 1
     told = ", ".join(f"{name} {count:,}" for name, count in sorted(ends.items()))
     say(
-        f"two writers, {pages} pages{', staged' if large == 0 else ''}, each placing of up to "
+        f"two writers, {pages} {'files' if files else 'pages'}"
+        f"{', staged' if large == 0 else ''}, each placing of up to "
         f"{depth} switches over {steps} steps: {ends.total():,} harvests ({told}); "
         f"{time.process_time() - begun:.0f} s"
     )
 
 
-def by_chance(dice: random.Random, count: int) -> None:
+def by_chance(dice: random.Random, count: int, *, files: bool = False) -> None:
     """Two writers by random turns, half of the time with a kill."""
     begun, ends = time.process_time(), Counter[str]()
-    shape = partial(Case, 4)
+    shape = partial(Case, 4, files=files)
     with small():
         steps = 2 * moments(shape)
         for _ in range(count):
             ends["/".join(sorted(random_race(shape(), dice, steps).values()))] += 1
     told = ", ".join(f"{name} {each:,}" for name, each in sorted(ends.items()))
     say(
-        f"two writers, random turns, every second with a kill: {count:,} harvests ({told}); "
-        f"{time.process_time() - begun:.0f} s"
+        f"two writers{' of files' if files else ''}, random turns, every second with a kill: "
+        f"{count:,} harvests ({told}); {time.process_time() - begun:.0f} s"
     )
 
 
@@ -96,7 +99,9 @@ def main() -> None:
     turns(2, 3, None)
     turns(4, 2, None)
     turns(2, 2, 0)
+    turns(2, 2, None, files=True)
     by_chance(dice, 3000)
+    by_chance(dice, 3000, files=True)
     say("every record once, in one chain, with the bytes that its line says")
 
 

@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 
 from harvester.errors import DiskError
-from harvester.store import Entry, Fenced, Overtaken, Part, object_lines, object_store
+from harvester.store import (
+    Entry,
+    Fenced,
+    Overtaken,
+    Part,
+    object_files,
+    object_lines,
+    object_store,
+)
 from harvester.store import object_writer as writing
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import encode, packed
+from harvester.store.object_files import StagedFile
 from harvester.store.object_lines import Committed
 from harvester.store.object_writer import ObjectWriter
 from harvester.store.parts import part_name, part_number
@@ -162,6 +171,78 @@ def line_kept_for_later(patch: Patch) -> None:
     patch.setattr(ObjectWriter, "commit", bug)
 
 
+def named_before_its_part(patch: Patch) -> None:
+    """A file has its name before the part that commits it."""
+    put = StagedFile.put
+
+    def bug(self: StagedFile, part: Part) -> None:
+        put(self, part)
+        self.name(part.described().stored_bytes)
+
+    patch.setattr(StagedFile, "put", bug)
+
+
+def swept_though_committed(patch: Patch) -> None:
+    """The sweep removes all that is staged."""
+
+    def bug(bucket: Bucket) -> bool:
+        for answer in bucket.listing(object_files.STAGED):
+            for found in answer:
+                bucket.delete(found.key)
+        return False
+
+    patch.setattr(object_files, "sweep_staged", bug)
+
+
+def swept_though_it_may_be_committed(patch: Patch) -> None:
+    """The sweep removes what no part commits yet, while its writer is just about to put that."""
+    swept = object_files._swept
+
+    def bug(bucket: Bucket, found: Found) -> bool:
+        if not swept(bucket, found):
+            bucket.delete(found.key)
+        return True
+
+    patch.setattr(object_files, "_swept", bug)
+
+
+def staged_files_are_not_read(patch: Patch) -> None:
+    """Who reads looks for a file under its name only."""
+
+    def bug(bucket: Bucket, folder: str, part: str) -> Any:
+        return bucket.chunks(f"{folder}/{part}")
+
+    patch.setattr(object_store, "file_chunks", bug)
+
+
+def last_file_not_named(patch: Patch) -> None:
+    """Who opens a partition, and each run, leave the last file where a killed writer left it."""
+    patch.setattr(writing, "name_last", lambda *_: None)
+    patch.setattr(object_files, "sweep_staged", lambda bucket: False)
+
+
+def staged_under_one_name(patch: Patch) -> None:
+    """Two writers of one page stage it under one name."""
+    place = property(lambda self: f".staged/all/{self.folder}/{self.part}")
+    patch.setattr(StagedFile, "_staged", place)
+
+
+def removed_where_nobody_knows(patch: Patch) -> None:
+    """What is staged is removed where the answer of the commit was lost."""
+    create = ObjectWriter._create
+
+    def bug(self: ObjectWriter, name: str, part: Part | None, end: bytes) -> Any:
+        try:
+            return create(self, name, part, end)
+        except DiskError:
+            for answer in self._bucket.listing(f"{object_files.STAGED}/{self._epoch}"):
+                for found in answer:
+                    self._bucket.delete(found.key)
+            raise
+
+    patch.setattr(ObjectWriter, "_create", bug)
+
+
 #: Each with the check that must fail.
 BUGS: Mapping[Callable[[Patch], None], str] = {
     not_create_only: "two_at_once",
@@ -178,4 +259,11 @@ BUGS: Mapping[Callable[[Patch], None], str] = {
     staged_never_swept: "every_single_fault_of_large_parts",
     swept_with_parts: "every_single_fault",
     line_kept_for_later: "every_single_fault",
+    named_before_its_part: "every_single_fault_of_files",
+    swept_though_committed: "every_single_fault_of_files",
+    swept_though_it_may_be_committed: "two_with_files",
+    staged_files_are_not_read: "every_single_fault_of_files",
+    last_file_not_named: "every_single_fault_of_files",
+    staged_under_one_name: "two_with_files",
+    removed_where_nobody_knows: "every_single_fault_of_files",
 }

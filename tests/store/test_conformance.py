@@ -274,6 +274,43 @@ def check_restart(make: Make) -> None:
     assert [line.seq for line in pages_of(make(), FOLDER)] == [5]
 
 
+def check_files(make: Make) -> None:
+    """A page that is a file is kept byte by byte, whatever it holds, and lines without one between;
+    `finished` and `survey` know it as any other.
+    """
+    bodies = [b"%PDF-1", b"", gzip.compress(b"{}"), b"\x1f\x8bnot gzip", bytes(6_000_000)]
+    again = {"next": None, "records": 0, "bytes": 0, "status": 0}
+    seq = 0
+    for number, body in enumerate(bodies, 1):
+        with make().journal(FOLDER, HEADER) as writer:
+            assert writer.checkpoint.pages == number - 1
+            with writer.part(number, ".bin") as part:
+                part.write(body)
+                part.hand_over()
+            stored = part.described()
+            assert stored.name.endswith(".bin")
+            size, digest = stored.stored_bytes, stored.sha256
+            line = entry(seq + 1, part=stored.name, stored_bytes=size, sha256=digest)
+            writer.commit(line.but(done=number == len(bodies)), part)
+            seq += 1
+            if number == 3:
+                writer.commit(entry(seq + 1, reason=RESTARTED, **again), None)
+                seq += 1
+    store = make()
+    found = [line for line in entries_of(store, FOLDER) if line.part]
+    for line, body in zip(found, bodies, strict=True):
+        assert line.part is not None
+        assert b"".join(store.chunks(FOLDER, line.part, line.stored_bytes)) == body
+    assert [line.part for line in pages_of(store, FOLDER)] == [line.part for line in found[3:]]
+    assert is_done(store, FOLDER)
+    with store.survey(whole=True) as survey:
+        assert survey.lines(FOLDER) in (None, [*store.lines(FOLDER)])
+    assert store.beyond(FOLDER) == []
+    with make().claim(lost=True):
+        pass
+    assert [*make().levels("")] == ["items"]
+
+
 def check_other_question(make: Make) -> None:
     """Another partition, or another question, is refused, and changes nothing."""
     with make().journal(FOLDER, HEADER) as writer:

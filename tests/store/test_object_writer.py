@@ -49,6 +49,25 @@ def every_single_fault_of_large_parts() -> None:
                 kill(Case(3), [(moment, fault)])
 
 
+def every_single_fault_of_files() -> None:
+    """The same where each page is a file that is kept as it is, with and without a bare end."""
+    with small():
+        for shape in (partial(Case, 3, files=True), partial(Case, 2, files=True, bare_end=True)):
+            for moment in range(1, moments(shape) + 1):
+                for fault in FAULTS:
+                    kill(shape(), [(moment, fault)])
+
+
+def two_with_files() -> None:
+    """Two writers of files, each of which begins with a sweep, too."""
+    dice = random.Random(13)
+    shape = partial(Case, 3, files=True)
+    with small():
+        steps = 2 * moments(shape)
+        for _ in range(120):
+            random_race(shape(), dice, steps)
+
+
 def some_pairs() -> None:
     """Whoever goes on is ended, too."""
     dice = random.Random(7)
@@ -111,7 +130,7 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     check.__name__: check
     for check in (
         every_single_fault, every_single_fault_of_large_parts, some_pairs, two_at_once,
-        a_part_that_is_gone, a_clock_that_goes_back,
+        every_single_fault_of_files, two_with_files, a_part_that_is_gone, a_clock_that_goes_back,
     )
 }  # fmt: skip
 
@@ -148,6 +167,30 @@ def test_a_put_that_failed_is_not_made_good_without_its_page() -> None:
         assert case.write(lambda *_: None) == "done"
         case.check_whole()
         case.remove()
+
+
+@pytest.mark.parametrize("first_is_file", [True, False])
+def test_a_file_and_no_page_have_one_name_to_fence(first_is_file: bool) -> None:
+    """One writer gets a file, the other is told that there is none: the second has to yield."""
+    with small():
+        file, nothing = Case(1, files=True), Case(0, bare_end=True)
+        nothing.url = file.url
+        cases = (file, nothing) if first_is_file else (nothing, file)
+        writers = [case.opened(Bucket(file.url)) for case in cases]
+        cases[0].page(writers[0])
+        with pytest.raises((Overtaken, Fenced)):
+            cases[1].page(writers[1])
+        there = [found.key for answer in Bucket(file.url).listing("") for found in answer]
+        wanted = [f"{FOLDER}/part-000001.bin"] * first_is_file
+        assert there == [*wanted, f"{FOLDER}/part-000001.json.gz"]
+        for case in (file, nothing):
+            case.remove()
+
+
+def test_a_file_that_no_store_copies_goes_through_this_machine() -> None:
+    """Above what a store copies by itself."""
+    with small(), patch("harvester.store.bucket.MOST_COPIED_BYTES", 3):
+        kill(Case(2, files=True), [])
 
 
 def test_a_fault_is_where_it_is_said() -> None:
