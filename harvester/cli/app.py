@@ -14,7 +14,8 @@ from harvester.terminal import answer
 #: The sections of the first help page, by the modules that hold their commands; in the order in
 #: which somebody needs them. A module is imported when one of its commands is asked for.
 _SECTIONS: Final = {
-    "declaring": ("Before a harvest", "init check login plan schema"),
+    "drafting": ("Before a harvest", "init"),
+    "declaring": ("Before a harvest", "check login plan schema"),
     "examples": ("Before a harvest", "examples"),
     "harvesting": ("A harvest", "run demo"),
     "importing": ("Before a harvest", "import"),
