@@ -231,10 +231,19 @@ class Attempts(WaitingPolicy):
         if self.count == 1:
             self._run.reach.refuse_lost(origin_in(request.url))
 
+    def sent(self) -> None:
+        """The budgets hear of it,"""
+        self._run.limit.sent()
+
+    def over(self) -> None:
+        """And that no answer is awaited."""
+        self._run.limit.answered()
+
     def answered(self, request: Request) -> None:
         """Somebody is there; and the folder is still the run's, since the last commit may be long
         ago.
         """
+        self._run.limit.answered()
         self._run.reach.answered(origin_in(request.url))
         self._run.store.look()
 

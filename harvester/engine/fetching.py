@@ -83,8 +83,14 @@ class WaitingPolicy:
     def asking(self, request: Request) -> None:
         """A request is made, and about to leave."""
 
+    def sent(self) -> None:
+        """A request has been written."""
+
     def answered(self, request: Request) -> None:
         """The head of an answer has come."""
+
+    def over(self) -> None:
+        """What had its turn has been answered, or will not be."""
 
     def failed(self, request: Request, error: AttemptFailed | RunStopped) -> None:
         """It came to nothing; raises another error where there is a better one."""
@@ -121,6 +127,8 @@ def fetch_page(
         else:
             access.accepted(used)
             return exchanged
+        finally:
+            policy.over()
     raise AssertionError("the last renewal has raised")
 
 
@@ -150,7 +158,7 @@ def _exchanged(
     sent = transport.requests
     began = channel.clock()
     timeout = channel.timeout
-    watch = Watch(channel.clock, began + timeout.page, timeout.read, policy.stopping)
+    watch = Watch(channel.clock, began + timeout.page, timeout.read, policy.stopping, policy.sent)
     further = partial(policy.turn, _nothing)
     try:
         with transport.open(request, watch, channel.cookies, further) as response:

@@ -44,12 +44,15 @@ _CHUNK_SIZE = pattern(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What bounds an exchange. `deadline` is a value of `clock`; `stopping` is asked often."""
+    """What bounds an exchange. `deadline` is a value of `clock`; `stopping` is asked often, and
+    `sent` called when a request has been written.
+    """
 
     clock: Callable[[], float]
     deadline: float
     read_timeout_s: float
     stopping: Callable[[], bool]
+    sent: Callable[[], None] = lambda: None
 
 
 _watch: ContextVar[Watch] = ContextVar("watch")
@@ -167,6 +170,7 @@ class StrictResponse(http.client.HTTPResponse):
     pairs: list[tuple[str, str]]
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        _watch.get().sent()
         super().__init__(_Opened(sock), *args, **options)  # type: ignore[arg-type]  # all it asks for
 
     def _read_status(self) -> tuple[str, int, str]:

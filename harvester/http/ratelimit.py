@@ -1,17 +1,16 @@
 """Limits the rate of requests: by the budgets of the YAML, and by what the server says.
 
-A budget of N requests per period is a sliding log: a request may leave when the N-th last one
-left at least a period ago. So no window of the server's, wherever it begins, holds more than N.
+A budget of N requests per period is a sliding log: a request may leave when the N-th last one was
+counted at least a period ago, for which `sent` and `answered` say when each was on its way. So no
+window of the server's, wherever it begins, holds more than N.
 One `RateLimit` is shared by every worker of a run.
 """
 
-import contextlib
-import math
 import re
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +21,7 @@ from typing import Any, Final, Protocol
 from harvester.config import Budget
 from harvester.http.pace import Pace
 from harvester.http.recent_requests import SHARED, History, Recent, Ring
+from harvester.http.sliding_log import Answers, Lateness, Leaving, SlidingLog
 from harvester.model import seconds_in
 from harvester.patterns import pattern
 from harvester.values import dataclass
@@ -73,6 +73,12 @@ class Limit(Protocol):
     def take(self, scope: str) -> Wait | None:
         """None: now. A wait is followed by asking again."""
 
+    def sent(self) -> None:
+        """The request that this thread was let go with has been written."""
+
+    def answered(self) -> None:
+        """The head of its answer has come, or there will be none."""
+
     def hold(self, scope: str, wait: Wait) -> None:
         """Let no request of `scope` leave before the wait is over."""
 
@@ -116,11 +122,13 @@ class RateLimit:
 
         def logs(scope: str, budgets: Sequence[Budget]) -> list[_Log]:
             rings = recent.rings.get(scope, []) if recent else []
-            logs = [_Log(budget, ring, margin_s) for budget, ring in zip_longest(budgets, rings)]
-            for log in logs:
-                if recent and log.ring:
-                    log.sent.extend(clock() - age for age in recent.ages(log.ring))
-            return logs
+            return [
+                _Log(budget, ring, margin_s, before(ring))
+                for budget, ring in zip_longest(budgets, rings)
+            ]
+
+        def before(ring: Ring | None) -> list[float]:
+            return [clock() - age for age in recent.ages(ring)] if recent and ring else []
 
         shared = logs(SHARED, client)
         self._logs = {name: [*shared, *logs(name, budgets)] for name, budgets in resources.items()}
@@ -129,6 +137,9 @@ class RateLimit:
         self._of_hosts: dict[str, list[_Log]] = {}
         self._held: dict[str, tuple[float, str]] = {}
         self._paces = {name: Pace() for name in resources} if adaptive else {}
+        self._answers: dict[str, Answers] = defaultdict(Answers)
+        self._lateness = Lateness()
+        self._mine = _Mine()
         self._ticket = 0
         self._promised: dict[int, list[tuple[_Log, float]]] = {}  # the latest, by their tickets
 
@@ -137,12 +148,49 @@ class RateLimit:
         long to wait before asking again.
         """
         with self._lock:
-            now = self._clock()
+            now, mine = self._clock(), self._mine
+            if mine.leaving is not None:  # that was not sent, or lost its answer
+                self._end(now if mine.leaving.sent else mine.leaving.taken)
+            if mine.until is not None and now >= mine.until:
+                self._lateness.seen(now - mine.until, now)
             logs, wait = self._wait(scope, now)
+            mine.until = now + wait.seconds if wait.seconds > 0 else None
             if wait.seconds > 0:
                 return wait
-            self._let_go(scope, logs, now, 0.0)
+            self._note(scope, logs, now)
+            if logs:
+                mine.leaving, mine.logs = Leaving(now, self._answers[resource_of(scope)]), logs
+                for log in logs:
+                    log.begin(mine.leaving)
             return None
+
+    def sent(self) -> None:
+        """The request of this thread has been written."""
+        if self._mine.leaving is not None:
+            self._mine.leaving.sent = self._clock()
+
+    def answered(self) -> None:
+        """The head of its answer has come, or there will be none."""
+        leaving = self._mine.leaving
+        if leaving is None:
+            return
+        with self._lock:
+            now = self._clock()
+            faster_s = 0.0 if leaving.sent is None else leaving.answers.came(now - leaving.sent)
+            if faster_s > 0.0:  # so all before were later than it seemed
+                seen_s = self._lateness.within_s(now)
+                for log in self._mine.logs:
+                    log.later(min(faster_s, log.late_s(seen_s)))
+            self._end(now)
+
+    def _end(self, now: float) -> None:
+        """The request of this thread has been answered, or was lost. The lock is held."""
+        mine = self._mine
+        if mine.leaving is not None:
+            seen_s = self._lateness.within_s(now)
+            for log in mine.logs:
+                log.end(mine.leaving, mine.leaving.noted(now, log.late_s(seen_s)))
+        mine.leaving, mine.logs = None, ()
 
     def promise(self, scope: str, within_s: float, late_s: float, missed: int = 0) -> Wait:
         """The same, but a moment that is at most `within_s` ahead is promised, and kept for whoever
@@ -156,7 +204,9 @@ class RateLimit:
             if wait.seconds > within_s:
                 return wait
             self._ticket += 1
-            self._promised[self._ticket] = self._let_go(scope, logs, now + wait.seconds, late_s)
+            at = now + wait.seconds
+            self._note(scope, logs, at)
+            self._promised[self._ticket] = [(log, log.promise(at, late_s)) for log in logs]
             if len(self._promised) > _MOST_PROMISED:
                 del self._promised[next(iter(self._promised))]
             return replace(wait, promised=True, ticket=self._ticket)
@@ -170,29 +220,26 @@ class RateLimit:
         pace = self._paces.get(scope)
         if pace and (wait := pace.wait_s(now)) > longest.seconds:
             longest = Wait(wait, PACED, asked=False)
+        seen_s = self._lateness.within_s(now)
         for log in logs:
-            wait = log.wait_s(now)
+            wait = log.wait_s(now, seen_s)
             if wait > longest.seconds:
                 longest = Wait(wait, str(log), asked=False)
         return logs, longest
 
-    def _let_go(
-        self, scope: str, logs: "Sequence[_Log]", at: float, late_s: float
-    ) -> "list[tuple[_Log, float]]":
-        """Note that a request leaves then, or so much later. The lock is held."""
+    def _note(self, scope: str, logs: Sequence["_Log"], at: float) -> None:
+        """Note that a request leaves then: its pace, and on disk. The lock is held."""
         if pace := self._paces.get(resource_of(scope)):
             pace.leave(at)
         ahead_s = at - self._clock()
         for log in logs:
             if self._recent and log.ring:
                 log.ring.note(self._recent.now() + ahead_s)
-        return [(log, log.let_go(at, late_s)) for log in logs]
 
     def _give_back(self, ticket: int) -> None:
         """Take a request that has not left out of the budgets. The lock is held."""
         for log, latest in self._promised.pop(ticket, ()):
-            with contextlib.suppress(ValueError):
-                log.sent.remove(latest)
+            log.give_back(latest)
 
     def _logs_at(self, scope: str) -> "list[_Log]":
         """The budgets of a resource, and those of the host that it goes to."""
@@ -253,33 +300,28 @@ class RateLimit:
         return self._paces[scope].per_s if scope in self._paces else None
 
 
-class _Log:
-    """The latest times at which the last N requests may have left, in order."""
+class _Log(SlidingLog):
+    """The requests of one budget, here and on disk."""
 
-    def __init__(self, budget: Budget, ring: Ring | None, margin_s: float) -> None:
+    def __init__(
+        self, budget: Budget, ring: Ring | None, margin_s: float, before: Iterable[float]
+    ) -> None:
+        super().__init__(budget.requests, budget.per + margin_s, before)
         self._budget = budget
-        self._per = budget.per + margin_s
         self.ring = ring
         self.host = ""  # whose budget it is
-        self.sent: deque[float] = deque(maxlen=budget.requests)
-        self._promised = -math.inf  # the last moment: they stay in order
-
-    def let_go(self, at: float, late_s: float) -> float:
-        """A request leaves then, or so much later; gives the latest time that is noted for it."""
-        self._promised = at
-        latest = max(at + late_s, self.sent[-1] if self.sent else -math.inf)
-        self.sent.append(latest)
-        return latest
-
-    def wait_s(self, now: float) -> float:
-        latest = self._promised - now
-        if len(self.sent) < self._budget.requests:
-            return max(latest, 0.0)
-        return max(latest, self.sent[0] + self._per - now)
 
     def __str__(self) -> str:
         what = f"per_host budget of {self.host}," if self.host else "rate_limit of"
         return f"{what} {self._budget.requests} per {self._budget.per:g} s"
+
+
+class _Mine(threading.local):
+    """What a thread waits for, and its request that is on its way, with the budgets of that."""
+
+    until: float | None = None
+    leaving: Leaving | None = None
+    logs: Sequence[_Log] = ()
 
 
 def server_wait(headers: Mapping[str, str], now_epoch: float) -> float | None:

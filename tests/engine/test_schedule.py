@@ -28,6 +28,7 @@ from harvester.errors import (
 )
 from harvester.model.partitions import Partition, partitions_of
 from harvester.results.summary import MOST_FAILURES
+from tests.slow.waiting import waiting
 from tests.support import ITEMS, Reply, Scripted, chain, config
 
 SHARDS = "resources.items.partitions.shard="
@@ -53,6 +54,29 @@ def test_workers_run_in_parallel(tmp_path: Path) -> None:
         asked = config(tmp_path, ITEMS, server.base_url, shards(10), "concurrency.partitions=5")
         assert harvest(asked, out=tmp_path / "out").complete
         assert len(server.asked) == 20
+
+
+def test_a_budget_holds_where_threads_are_late(tmp_path: Path) -> None:
+    """A thread that keeps the interpreter busy makes each of the others late, at every step."""
+    over = threading.Event()
+
+    def busy() -> None:
+        while not over.is_set():
+            sum(range(1000))
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        with waiting(pages=6, records=1, latency_s=0.02) as api:
+            budget = "client.rate_limit=[{requests: 30, per: 1s}]"
+            asked = config(
+                tmp_path, ITEMS, api.base_url, shards(12), "concurrency.partitions=12", budget
+            )
+            assert harvest(asked, out=tmp_path / "out").complete
+            assert api.counted("moments")["busiest"] == 30
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_concurrency_may_be_given(tmp_path: Path) -> None:

@@ -78,6 +78,12 @@ class SharedLimit:
                 self._promises.made = promise
                 return wait
 
+    def sent(self) -> None:
+        """In time for its moment: what a thread may be late, and the way, are in the margin."""
+
+    def answered(self) -> None:
+        """Which says nothing further."""
+
     def hold(self, scope: str, wait: Wait) -> None:
         """Bind every worker, this one at once."""
         self._held.hold(scope, wait)
