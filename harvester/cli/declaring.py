@@ -184,6 +184,7 @@ def plan(
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from datetime import UTC, datetime
 
+    from harvester.config import RawFormat
     from harvester.planning import least, store_cost
     from harvester.planning import plan as planned
 
@@ -194,7 +195,9 @@ def plan(
     every = planned(declared, now=now, shard=mine)
     listed = ((item.resource, item.title, item.labels) for item in every)
     total = sum(need.partitions for need in needs)
-    cost = store_cost(declared.folder, total)
+    raw = {each.name for each in declared.resources if isinstance(each.format, RawFormat)}
+    files = sum(need.partitions for need in needs if need.resource in raw)
+    cost = store_cost(declared.folder, total, files if raw else None)
     if as_json:
         print_plan(
             declared.name,

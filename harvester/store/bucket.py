@@ -17,6 +17,7 @@ _STREAMED_BYTES: Final = 1 << 16
 #: The most that a store copies by itself (S3, Azure); what is larger goes through this machine.
 MOST_COPIED_BYTES: Final = 5 * 10**9
 _PIECE_BYTES: Final = 8 << 20
+_PIECES: Final = 3  # in memory, of each object that is put
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 #: Of credentials; some stores say it with 400.
@@ -114,7 +115,12 @@ class Bucket:
         """Put what a file holds, piece by piece, in the place of what is there."""
         import obstore
 
-        self._asked(lambda: obstore.put(self._client, self.key(name), file), name)
+        self._asked(
+            lambda: obstore.put(
+                self._client, self.key(name), file, chunk_size=_PIECE_BYTES, max_concurrency=_PIECES
+            ),
+            name,
+        )
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""

@@ -491,6 +491,14 @@ def test_plan_says_what_it_costs(tmp_path: Path, s3: S3) -> None:
     store = json.loads(told.stdout)["store"]
     assert (store["puts_per_page"], store["dollars_per_million_pages"]) == (1.0111, 5.06)
     assert store["least_puts"] == 3 + 8
+    raw = text.replace("  data_selector: data\n", "").replace("URL", f"s3://{s3.bucket()}/x")
+    single = "name: all\n    format: raw\n    paginator: {type: single_page}\n"
+    path.write_text(raw.replace("name: all\n", single))
+    told = subprocess.run([sys.executable, "-m", "harvester", "plan", str(path)],
+                          capture_output=True, text=True, check=True, env=env)  # fmt: skip
+    said = " ".join(told.stdout.split())
+    assert "13 PUTs at least" in said, said
+    assert "1.011 PUT (a file as it came 3.011) and no GET" in said
     path.write_text(text.replace("URL", "out"))
     told = subprocess.run([sys.executable, "-m", "harvester", "plan", str(path), "--json"],
                           capture_output=True, text=True, check=True, env=env)  # fmt: skip

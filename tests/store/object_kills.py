@@ -108,11 +108,14 @@ class Case:
     def __post_init__(self) -> None:
         self.api = Api(self.pages)
         self.scratch = Path(tempfile.mkdtemp(prefix="kills-"))
+        self._parts: list[Part] = []
 
     def remove(self) -> None:
         """Leave nothing behind."""
         from harvester.store import clients
 
+        for part in self._parts:  # a writer that is killed here leaves its file open
+            part.discard()
         shutil.rmtree(self.scratch, ignore_errors=True)
         clients._MEMORY.pop(self.url.split("/")[2], None)
 
@@ -154,6 +157,7 @@ class Case:
         hook("fetch", "", True)
         done = following is None and not self.bare_end
         part = _part(writer, at.pages + 1, _body(page, serial), is_file=self.files)
+        self._parts.append(part)
         stored = part.described()
         line = entry(
             at.seq + 1, part=stored.name, stored_bytes=stored.stored_bytes, sha256=stored.sha256,
