@@ -84,7 +84,7 @@ def check(
     found = []
     for count, seen in enumerate(check_live(declared), start=1):
         found.append(seen)
-        tick(f"asked {count} of {len(declared.resources)}: {seen.resource}")
+        tick(f"asked {count} of {len(declared.declared)}: {seen.resource}")
     tick("")
     answer(f"\n{seen_table(found, stdout_columns())}")
     if failed := sum(seen.failed for seen in found):
@@ -191,7 +191,7 @@ def plan(
     mine = share(shard)
     declared, _ = loaded(config, base_url=base_url, set_=set_)
     now = datetime.now(UTC)
-    needs = [least(declared, resource, now, shard=mine) for resource in declared.resources]
+    needs = [least(declared, resource, now, shard=mine) for resource in declared.declared]
     every = planned(declared, now=now, shard=mine)
     listed = ((item.resource, item.title, item.labels) for item in every)
     total = sum(need.partitions for need in needs)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from harvester.config.coming_back import (
         Incremental,
     )
+    from harvester.config.embedded import (
+        Embedded,
+        Inside,
+    )
     from harvester.config.folder import (
         folder_named_in,
     )
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
         OAuth2Login,
     )
     from harvester.config.models import (
+        AnyResource,
         Config,
     )
     from harvester.config.output import (
@@ -165,6 +170,7 @@ __all__ = [
     "AUTH_OPTIONS",
     "JOB",
     "AllowedHost",
+    "AnyResource",
     "ApiKey",
     "Auth",
     "AuthOptions",
@@ -177,6 +183,7 @@ __all__ = [
     "Config",
     "CsvFormat",
     "Cursor",
+    "Embedded",
     "FormatConfig",
     "FormatOptions",
     "HeaderCursor",
@@ -186,6 +193,7 @@ __all__ = [
     "HttpBasic",
     "HttpDigest",
     "Incremental",
+    "Inside",
     "Job",
     "JobCreate",
     "JobDownload",
@@ -262,6 +270,7 @@ __getattr__ = names_of(
         "auth_options": "AuthOptions RenewableOptions",
         "client": "AllowedHost Budget Client Limits Retry Timeout",
         "coming_back": "Incremental",
+        "embedded": "Embedded Inside",
         "folder": "folder_named_in",
         "formats": "CsvFormat FormatConfig FormatOptions JsonFormat JsonLinesFormat "
         "RawFormat XmlFormat",
@@ -272,7 +281,7 @@ __getattr__ = names_of(
         "lint": "lints",
         "load": "load_config parse_config parse_resolved reopen",
         "login_auth": "OAuth2AuthorizationCode OAuth2DeviceCode OAuth2Login",
-        "models": "Config",
+        "models": "AnyResource Config",
         "output": "Concurrency Output",
         "paginators": "Cursor HeaderCursor HeaderLink JobFiles JsonLink Keyset Offset "
         "PageNumber PaginatorConfig PagingOptions RestartAfter SinglePage",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from harvester.config.models import Config
+from harvester.config.wording import dotted
 from harvester.model import (
     Crawl,
     FromFile,
@@ -47,6 +48,18 @@ def changed_partitions(
         for key, spec in old.partitions.items():
             if problem := _not_grown(spec, planned_at, new.partitions[key], moment):
                 yield f"{place}.{key}: {problem}"
+        for at, parents in old.records_named:
+            if parents.pages_of and (problem := _moved(parents.resource, before, now)):
+                yield f"resources.{old.name}.{dotted(at)}: {problem}"
+
+
+def _moved(name: str, before: Config, now: Config) -> str | None:
+    """Why the records of an embedded resource, which have children, are others than before."""
+    old, new = (
+        [each.inside.written() for each in found.chain]
+        for found in (before.named(name), now.named(name))
+    )
+    return None if old == new else f"the records of {name!r} stand elsewhere: inside was {old[-1]}"
 
 
 def _not_grown(

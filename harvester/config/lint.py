@@ -49,7 +49,7 @@ def lints(path: Path, config: Config) -> list[Problem]:
     """Everything suspicious in `config`, each with its line in the file at `path`."""
     document = read(path.read_text(encoding="utf-8"), str(path))
     found = list(_client(config))
-    for index, resource in enumerate(config.resources):
+    for index, resource in config.placed:
         for below, message in _resource(resource):
             found.append((("resources", index, *below), message))
     return sorted(document.problem(place, message) for place, message in found)

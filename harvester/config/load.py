@@ -244,7 +244,7 @@ def _merge_defaults(document: Document) -> None:
     ]  # looked for once: there may be a thousand resources
     resources = tree.get("resources")
     for index, resource in enumerate(resources if isinstance(resources, list) else ()):
-        if isinstance(resource, dict):
+        if isinstance(resource, dict) and "inside" not in resource:
             for below in _merge(defaults, resource):
                 for path, place in places:
                     if path[: len(below)] == below:

@@ -12,15 +12,16 @@ The text under each attribute is its description in the JSON Schema (`schema`).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from harvester.config.auth_options import RenewableOptions
 from harvester.config.client import Client
-from harvester.config.deferred import built
+from harvester.config.deferred import Elsewhere, built
 from harvester.config.options import (
     Name,
     Section,
@@ -41,6 +42,22 @@ from harvester.model import (
 )
 from harvester.security import is_secret_name, masked_url
 
+if TYPE_CHECKING:
+    from harvester.config.embedded import Embedded
+else:
+    Embedded = Annotated[Any, Elsewhere("harvester.config.embedded", "Embedded")]
+
+
+def _which(value: object) -> str:
+    return "embedded" if isinstance(value, Mapping) and "inside" in value else "resource"
+
+
+AnyResource = Annotated[
+    Annotated[Resource, Tag("resource")] | Annotated[Embedded, Tag("embedded")],
+    Discriminator(_which),
+]
+"""What stands in `resources`: told apart by `inside`."""
+
 
 class Config(Section):
     """A harvest, as declared in one YAML file."""
@@ -51,8 +68,10 @@ class Config(Section):
     """The name of the harvest."""
     client: Client
     """The API: where it is, and how to behave towards it."""
-    resources: Annotated[tuple[Resource, ...], Field(strict=False, min_length=1)]
-    """The endpoints to harvest."""
+    declared: Annotated[
+        tuple[AnyResource, ...], Field(strict=False, min_length=1, alias="resources")
+    ]
+    """The endpoints to harvest, and records inside records that are resources of their own."""
     concurrency: Concurrency = Concurrency.as_it_is()
     """How much is harvested at once."""
     output: Output = Output.as_it_is()
@@ -60,6 +79,17 @@ class Config(Section):
 
     _env: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _home: Path = PrivateAttr(default_factory=Path)
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The endpoints to harvest."""
+        return tuple(each for each in self.declared if isinstance(each, Resource))
+
+    @cached_property
+    def embedded(self) -> "tuple[Embedded, ...]":
+        """The resources without a request, which stand inside the records of others."""
+        found: Any = (each for each in self.declared if not isinstance(each, Resource))
+        return tuple(found)
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -101,10 +131,28 @@ class Config(Section):
             options["virtual_hosted_style_request"] = "true"
         return options
 
+    def named(self, name: str) -> AnyResource:
+        """The resource of this name."""
+        return next(each for each in self.declared if each.name == name)
+
+    def harvested(self, name: str) -> Resource:
+        """The endpoint whose pages hold the records of a resource. Raises `KeyError`."""
+        found = next((each for each in self.declared if each.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found.source
+
     def place_of(self, resource: str, key: str) -> str:
         """Where a key of a resource stands in the YAML, for messages."""
-        index = next(at for at, one in enumerate(self.resources) if one.name == resource)
+        index = next(at for at, one in enumerate(self.declared) if one.name == resource)
         return f"resources[{index}].{key}"
+
+    @property
+    def placed(self) -> Iterator[tuple[int, Resource]]:
+        """The endpoints, each with its place among all that are declared."""
+        for index, each in enumerate(self.declared):
+            if isinstance(each, Resource):
+                yield index, each
 
     def with_env(self, env: Mapping[str, str], home: Path | None = None) -> Self:
         """Give the same configuration with the values of the variables that it names."""
@@ -112,6 +160,18 @@ class Config(Section):
         copy._env = dict(env)
         copy._home = home or self._home
         return copy
+
+    @model_validator(mode="after")
+    def _embedded_are_held(self) -> Self:
+        if len(self.resources) == len(self.declared):
+            return self
+        from harvester.config.embedded import connect
+
+        places = {each.name: index for index, each in enumerate(self.declared)}
+        found = connect({each.name: each for each in self.declared})
+        if faults := [(("resources", places[name], *at), why) for name, at, why in found]:
+            raise SectionError(faults)
+        return self
 
     @model_validator(mode="after")
     def _can_renew(self) -> Self:
@@ -122,7 +182,7 @@ class Config(Section):
         )
         faults: list[tuple[KeyPath, str]] = [
             (("resources", index, "response_actions", number, "action"), message)
-            for index, resource in enumerate(self.resources)
+            for index, resource in self.placed
             for number, rule in enumerate(resource.response_actions)
             if rule.action == "reauth" and not isinstance(auth, RenewableOptions)
         ]
@@ -154,24 +214,26 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parents_exist(self) -> Self:
-        named = {item.name: item for item in self.resources}
+        named = {item.name: item for item in self.declared}
         parents = {
             item.name: [*item.above, *filter(None, [item.planned_from])] for item in self.resources
         }
         faults: list[tuple[KeyPath, str]] = []
-        for index, resource in enumerate(self.resources):
+        for index, resource in self.placed:
             if (counted := resource.planned_from) is not None:
                 found = split_key(resource.partitions)
                 where = ("resources", index, "partitions", found[0] if found else "", "plan_from")
                 if counted not in named:
                     faults.append((where, unknown("resource", counted, list(named))))
+                elif not isinstance(named[counted], Resource):
+                    faults.append((where, f"{counted!r} is embedded: it asks for nothing"))
                 elif resource.name in _ancestors(counted, parents):
                     faults.append((where, f"{counted!r} waits for {resource.name!r} itself"))
             for at, spec in resource.records_named:
                 place: KeyPath = ("resources", index, *at, "resource")
                 if spec.resource not in named:
                     faults.append((place, unknown("resource", spec.resource, list(named))))
-                elif resource.name in _ancestors(spec.resource, parents):
+                elif resource.name in _ancestors(spec.source, parents):
                     faults.append((place, f"{resource.name!r} is its own ancestor"))
             known = [key for name in resource.parent_names if name in named
                      for key in named[name].partition_keys]  # fmt: skip
@@ -195,7 +257,9 @@ class Config(Section):
         Equal configurations give equal dicts; `load.parse_resolved` reads one back.
         """
         tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        for resource, written in zip(self.resources, tree["resources"], strict=True):
+        for resource, written in zip(self.declared, tree["resources"], strict=True):
+            if not isinstance(resource, Resource):
+                continue
             if resource.method == "GET" and resource.has_body and resource.sends_body:
                 written["method"] = "GET"  # its default, and written all the same: see sends_body
         client = tree["client"]

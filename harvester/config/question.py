@@ -81,7 +81,11 @@ def shapes(config: Config) -> dict[str, dict[str, Any]]:
     base_url counts by its path only: an API may move to another host in the middle of a harvest.
     """
     tree = config.reference_dict()
-    return {written["name"]: _shape(config, tree, written) for written in tree["resources"]}
+    return {
+        written["name"]: _shape(config, tree, written)
+        for written in tree["resources"]
+        if "inside" not in written  # which asks for nothing
+    }
 
 
 def shape(config: Config, resource: Resource) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def former_fingerprints(config: Config) -> dict[str, str]:
     return {
         written["name"]: fingerprint(_shape(config, tree, written, former=True))
         for written in tree["resources"]
+        if "inside" not in written
     }
 
 

@@ -45,6 +45,7 @@ from harvester.model import (
 )
 
 if TYPE_CHECKING:
+    from harvester.config.embedded import Embedded
     from harvester.config.job import Job
     from harvester.config.partition_forms import PartitionSpec
 else:
@@ -131,6 +132,16 @@ class Resource(Section):
     time, an epoch, or an id that holds one, such as `meta.oldest_id`. Shown, never acted upon."""
 
     @property
+    def source(self) -> Self:
+        """The resource whose pages hold its records: itself."""
+        return self
+
+    @property
+    def chain(self) -> tuple["Embedded", ...]:
+        """Through what its records are found in its pages' records: nothing."""
+        return ()
+
+    @property
     def partition_keys(self) -> list[str]:
         """The keys of its partitions; those of parents that belong to them, too."""
         run = ("run",) if self.incremental else ()
@@ -145,8 +156,10 @@ class Resource(Section):
 
     @property
     def parent_names(self) -> list[str]:
-        """The resources whose records give the values of partition keys, each once."""
-        return list(dict.fromkeys(spec.resource for spec in self.parents.values()))
+        """The resources whose pages hold the records that give the values of partition keys, each
+        once.
+        """
+        return list(dict.fromkeys(spec.source for spec in self.parents.values()))
 
     @property
     def inherited(self) -> list[str]:
@@ -156,9 +169,9 @@ class Resource(Section):
 
     @property
     def seeds_from(self) -> list[str]:
-        """The resources whose records give the values that a crawl begins with, each once."""
+        """The resources whose pages hold the values that a crawl begins with, each once."""
         found = [
-            place.resource
+            place.source
             for spec in self.partitions.values()
             if isinstance(spec, Crawl)
             for place in spec.seed_places
@@ -187,7 +200,7 @@ class Resource(Section):
     @property
     def above(self) -> list[str]:
         """The resources that are harvested first: parents, and where seeds come from."""
-        return list(dict.fromkeys(spec.resource for _, spec in self.records_named))
+        return list(dict.fromkeys(spec.source for _, spec in self.records_named))
 
     @property
     def request_parts(self) -> dict[str, Any]:

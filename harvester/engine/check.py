@@ -12,18 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harvester.auth import Access
-from harvester.config import Config, Resource, listed
+from harvester.config import AnyResource, Config, Resource, listed
 from harvester.engine.fetching import Channel, session_of
-from harvester.engine.look import Look, Seen
+from harvester.engine.look import Look, Seen, keys_of
 from harvester.engine.sources import secrets_of, sources_of
 from harvester.http import RateLimit, Transport
 from harvester.model import FromResource, Outside, Partition, partitions_of
-from harvester.page import format_of
+from harvester.page import Inside, Record, format_of
 from harvester.planning import (
     Value,
     begun,
     delta_runs,
     inherited_values,
+    inside_of,
     outside_values,
     plan,
     runs,
@@ -72,6 +73,7 @@ def check_live(
                 seen = look.seen(partition)
                 pages.update((resource.name, (path, partition)) for path in own.iterdir())
                 yield seen
+                yield from _embedded_in(config, resource, pages)
         finally:
             access.close()
             transport.close()
@@ -79,6 +81,31 @@ def check_live(
 
 _Parent = tuple[Path, Partition]
 """A page that was seen, and the partition that it is of."""
+
+
+def _records(resource: AnyResource, page: Path) -> "tuple[Iterator[Record], Inside | None]":
+    """The records that a resource has in a page, and what they were looked for in."""
+    records: Iterator[Record] = format_of(resource.source).records(decoded_chunks(page))
+    inside = inside_of(resource)
+    return (inside.of(records) if inside else records), inside
+
+
+def _embedded_in(
+    config: Config, resource: Resource, pages: Mapping[str, "_Parent"]
+) -> Iterator[Seen]:
+    """What the page that was seen of a resource holds of those that are embedded in it."""
+    for each in config.embedded:
+        if each.source.name != resource.name:
+            continue
+        if resource.name not in pages:
+            yield Seen(each.name, error=f"no page of {resource.name} was seen, which would hold it")
+            continue
+        found, inside = _records(each, pages[resource.name][0])
+        first = next(found, None)
+        count = sum(1 for _ in found) + (first is not None)
+        told = (inside.told,) if inside and inside.told else ()
+        keys = keys_of(bytes(first)) if first is not None else None
+        yield Seen(each.name, records=count, keys=keys, notes=told, inside=each.inside.resource)
 
 
 def _not_asked(resource: Resource) -> Seen:
@@ -108,13 +135,12 @@ def _first_partition(
         return next(plan(config, resources=(resource.name,), now=now), None)
     if not pages.keys() >= set(resource.parent_names):
         return None
-    named = {each.name: each for each in config.resources}
     from_file = outside_values(config.folder, config, resource)
 
     def values(spec: Outside) -> Iterable[Value]:
         if isinstance(spec, FromResource):
-            page, parent = pages[spec.resource]
-            records = format_of(named[spec.resource]).records(decoded_chunks(page))
+            page, parent = pages[spec.source]
+            records, _ = _records(config.named(spec.resource), page)
             above = inherited_values(resource, parent)
             found = values_of(spec, records, spec.resource)
             return ((value, {**included, **above}) for value, included in found)

@@ -4,7 +4,6 @@ The pages are asked for and read by the same code as in a harvest, with as much 
 has who sits and waits.
 """
 
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +45,8 @@ class Seen:
     is none); `next` is the next cursor in words; `rate_limit` what the server said is left;
     `asked` are the URLs, without secrets; `second` says what came of the next page, `total` what
     the page claims, `ends` what would end the partition; `notes` say what is odd, and `wrong` what
-    would keep a harvest from going well.
+    would keep a harvest from going well; `inside` names the resource in whose page it was looked
+    for, where nothing is asked.
     """
 
     resource: str
@@ -64,6 +64,7 @@ class Seen:
     ends: str = ""
     notes: tuple[str, ...] = ()
     wrong: str | None = None
+    inside: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -229,15 +230,18 @@ class Look(WaitingPolicy):
     def _keys(self, path: Path) -> tuple[str, ...] | None:
         """The keys of the first record, read on its own."""
         records = format_of(self._resource).records(decoded_chunks(path))
-        for record in itertools.islice(records, 1):
-            value: Any = json.loads(record)
-            return tuple(value) if isinstance(value, dict) else None
-        return None
+        return next((keys_of(record) for record in records), None)
 
     def _next(self, following: Any | Done) -> str:
         if isinstance(following, Done):
             return f"none: the partition is done ({following.reason})"
         return self._secrets.redact(as_text(following))
+
+
+def keys_of(record: bytes) -> tuple[str, ...] | None:
+    """The keys of a record; None where it is no object."""
+    value: Any = json.loads(record)
+    return tuple(value) if isinstance(value, dict) else None
 
 
 def _odd(resource: Resource, kept: PageResult, *, done: bool) -> Iterator[str]:

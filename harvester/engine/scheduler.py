@@ -199,8 +199,9 @@ def _store_of(place: Place, config: Config, shard: Shard | None) -> Store:
 
 
 def _chosen(config: Config, names: Sequence[str]) -> list[Resource]:
-    known = {resource.name: resource for resource in config.resources}
+    known = {resource.name: resource.source for resource in config.declared}
     for name in names:
         if name not in known:
             raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
-    return [resource for name, resource in known.items() if not names or name in names]
+    wanted = {known[name].name for name in names or known}  # the pages that hold an embedded one
+    return [resource for resource in config.resources if resource.name in wanted]

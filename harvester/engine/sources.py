@@ -67,7 +67,7 @@ def sources_of(config: Config, secrets: Secrets, salt: str = "") -> dict[str, So
             _names_now(resource),
             CountedWindows(config, resource) if resource.planned_from else None,
         )
-        for index, resource in enumerate(config.resources)
+        for index, resource in config.placed
     }
 
 

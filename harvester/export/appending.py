@@ -14,7 +14,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.config import Resource
+from harvester.config import AnyResource
 from harvester.errors import ConfigError
 from harvester.export.casting import CastColumn, Casting
 from harvester.export.choice import Choice, refuse_unmet
@@ -50,8 +50,9 @@ class Wish:
     append: bool
     force: bool
 
-    def options(self) -> dict[str, Any]:
+    def options(self, resource: AnyResource) -> dict[str, Any]:
         """What must be the same each time, as JSON has it."""
+        inside = [each.inside.written() for each in resource.chain]
         check = hmac.new(self.choice.secret, b"harvester", hashlib.sha256).hexdigest()[:16]
         return {
             "partition": dict(self.partition),
@@ -63,6 +64,7 @@ class Wish:
             "hash_key": check if self.choice.hashed and self.keyed else "",
             "cast": self.cast,
             "partition_by": list(self.partition_by),
+            **({"inside": inside} if inside else {}),
         }
 
 
@@ -102,7 +104,12 @@ def is_growing(
 
 
 def grow(
-    store: Store, asked: Asked, target: Path, found: Sequence[Resource], wish: Wish, on_step: OnStep
+    store: Store,
+    asked: Asked,
+    target: Path,
+    found: Sequence[AnyResource],
+    wish: Wish,
+    on_step: OnStep,
 ) -> Grown:
     """Bring `target` up to date; see `exporting.export`."""
     in_tables = target.name.lower().endswith(DuckDB.suffix) and not wish.partition_by
@@ -130,7 +137,7 @@ def ParquetFolderOf(target: Path, folder: Path, by: Sequence[str]) -> GrowingTar
     return ParquetFolder(target, folder, by)
 
 
-def _refuse(target: Path, found: Sequence[Resource], wish: Wish, *, in_tables: bool) -> None:
+def _refuse(target: Path, found: Sequence[AnyResource], wish: Wish, *, in_tables: bool) -> None:
     """Raise `ConfigError` for what cannot be added to, before anything is read."""
     if not target.parent.is_dir():
         raise ConfigError(f"{target}: there is no folder {target.parent}")
@@ -157,7 +164,7 @@ def _holds(target: Path) -> bool:
     return not target.is_dir() or any(target.iterdir())
 
 
-def _named(found: Sequence[Resource]) -> Sequence[tuple[Resource, str]]:
+def _named(found: Sequence[AnyResource]) -> Sequence[tuple[AnyResource, str]]:
     """Each resource with a name for its table: its own, unless another differs by case only."""
     names: list[str] = []
     for resource in found:
@@ -183,12 +190,13 @@ class _Growth:
     unmet: list[frozenset[tuple[str, str]] | None] = field(default_factory=list)
     any_partition: bool = False
 
-    def take(self, number: int, resource: Resource, name: str) -> None:
+    def take(self, number: int, resource: AnyResource, name: str) -> None:
         """Add what is new of a resource."""
         force = self.wish.force or not self.wish.append
         before = self.place.ledger(name, force=force)
         if before is not None:
-            before.refuse_others(self.target, self.asked.name, self.wish.options())
+            options = self.wish.options(resource)
+            before.refuse_others(self.target, self.asked.name, options)
         snapshot = self._snapshot(resource, number, before)
         if before is not None and snapshot.gone:
             self._say_anew(resource, _gone(sorted(snapshot.gone)))
@@ -213,7 +221,7 @@ class _Growth:
         if self.ledgers:
             self.place.commit(self.ledgers)
 
-    def _snapshot(self, resource: Resource, number: int, before: Ledger | None) -> Snapshot:
+    def _snapshot(self, resource: AnyResource, number: int, before: Ledger | None) -> Snapshot:
         file = self.folder / f"pages-{number}.jsonl"
         held = before.held if before else {}
         return Snapshot(self.store, self.asked, resource, self.wish.partition, file, held)
@@ -266,7 +274,7 @@ class _Growth:
         ledger = Ledger(
             self.asked.name,
             snapshot.name,
-            self.wish.options(),
+            self.wish.options(snapshot.resource),
             columns,
             rows.known,
             appends=told.appends + 1 if told else 1,
@@ -289,7 +297,7 @@ class _Growth:
             before.appends += 1
             self.ledgers.append((name, before))
 
-    def _say_anew(self, resource: Resource | str, why: str) -> None:
+    def _say_anew(self, resource: AnyResource | str, why: str) -> None:
         name = resource if isinstance(resource, str) else resource.name
         self.done.notes.append(f"{name}: written anew, since {why}")
 

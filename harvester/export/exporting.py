@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
-from harvester.config import Resource
+from harvester.config import AnyResource
 from harvester.errors import ConfigError
 from harvester.export.appending import Wish, grow, is_growing
 from harvester.export.casting import CastColumn, Casting
@@ -144,7 +144,7 @@ class _Export:
                         file.add(name, rows)
                 self.done.records[snapshot.name] = rows.count
                 self.done.repeated += rows.repeated
-                self.done.notes += [*rows.notes, *filter(None, [snapshot.lists.told])]
+                self.done.notes += [*rows.notes, *filter(None, snapshot.told)]
                 self.done.casts += casting.told() if casting else ()
                 unmet.append(rows.unmet)
         refuse_unmet(unmet)
@@ -160,7 +160,7 @@ def _refuse_cast(target: Path, writer: type[Writer]) -> None:
         )
 
 
-def _refuse_several(target: Path, writer: type[Writer], found: Sequence[Resource]) -> None:
+def _refuse_several(target: Path, writer: type[Writer], found: Sequence[AnyResource]) -> None:
     """Raise `ConfigError` for several resources where the target holds one."""
     if writer.holds_several or len(found) == 1:
         return

@@ -121,7 +121,7 @@ class ResourceRows:
             for block in islice(found, HEAD_BLOCKS):
                 self._observe(block.chosen(self._chooser))
                 looked_at += len(block)
-            several = looked_at < self._snapshot.records
+            several = bool(self._snapshot.inside) or looked_at < self._snapshot.records
             if self._repeats or (several and not self._samples_are_alike()):
                 for block in found:
                     self._observe(block.chosen(self._chooser))
@@ -233,19 +233,18 @@ class ResourceRows:
         self._check_keys(repeats)
 
     def _blocks(self, phase: str) -> Iterator[Block]:
-        snapshot, count, reported = self._snapshot, 0, 0
+        snapshot, reported = self._snapshot, 0
         builder = BlockBuilder()
         self._phase = phase
         self._tell(0)
         for page in snapshot:
             for records in snapshot.records_of(page):
-                count += len(records)
                 yield from builder.add(page.values, page.fetched_at, records)
-                if count - reported >= _STEP_RECORDS:
-                    reported = count
-                    self._tell(count)
+                if snapshot.passed - reported >= _STEP_RECORDS:
+                    reported = snapshot.passed
+                    self._tell(reported)
         yield from builder.rest()
-        self._tell(count)
+        self._tell(snapshot.passed)
 
     def _tell(self, records: int) -> None:
         self._on_step(Step(self._phase, self._snapshot.name, records, self._snapshot.records))

@@ -6,18 +6,21 @@ chain of cursors may begin again. So the pages are noted once, in a file, and me
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from harvester.config import Resource
+from harvester.config import AnyResource
 from harvester.errors import ConfigError, DataRefused, Malformed
 from harvester.export.ledger import Held
 from harvester.model import Partition
 from harvester.page import Record, format_of
-from harvester.planning import Lists
+from harvester.planning import Lists, inside_of
 from harvester.results import planned
 from harvester.store import Asked, Place, decoded, folder_of, pages_of, store_at
 from harvester.values import dataclass
+
+_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +47,24 @@ class Snapshot:
     """
 
     def __init__(
-        self, out: Place, asked: Asked, resource: Resource, wanted: Mapping[str, str],
+        self, out: Place, asked: Asked, resource: AnyResource, wanted: Mapping[str, str],
         file: Path, before: Mapping[str, Held] | None = None,
     ) -> None:  # fmt: skip
         self.name = resource.name
+        self.resource = resource
         self.keys = resource.partition_keys
         self.partitions = self.pages = self.records = 0
         self._store = store = store_at(out)
         self._file = file
-        self._format = format_of(resource)
+        self._format = format_of(resource.source)
+        self.inside = inside_of(resource)
+        self.passed = 0  # records of pages that were gone through, embedded ones in them or not
         self.held: dict[str, Held] = {}
         before = before or {}
         self.gone = set(before)
-        self.lists = Lists(resource)
+        self.lists = Lists(resource.source)
         with file.open("w", encoding="utf-8") as notes:
-            for partition in planned(store, asked, (resource.name,)):
+            for partition in planned(store, asked, (resource.source.name,)):
                 labels = partition.labels
                 if not all(labels[key] == value for key, value in wanted.items()):
                     continue
@@ -84,10 +90,15 @@ class Snapshot:
                 if held.pages:
                     self.held[folder] = held
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a person should know of what was left out, or not found."""
+        return (self.lists.told, self.inside.told if self.inside else "")
+
     def __iter__(self) -> Iterator[CommittedPage]:
         """The pages in plan order, then page order."""
         values: Mapping[str, Any] = {}
-        self.lists.left_out = 0
+        self.lists.left_out = self.passed = 0
         with self._file.open(encoding="utf-8") as notes:
             for line in notes:
                 noted = json.loads(line)
@@ -108,9 +119,10 @@ class Snapshot:
             chunks = decoded(self._store, page.folder, page.part, page.stored_bytes)
             for records in self._format.batches(chunks, page.records):
                 count += len(records)
+                self.passed += len(records)
                 new = [*self.lists.new(records)] if self.lists.overlap else records
                 if not page.is_known:
-                    yield new
+                    yield from self._found_in(new)
         except (Malformed, OSError, ValueError) as error:
             raise DataRefused(f"{shown}: {error}; see `harvester verify`") from error
         if count != page.records:
@@ -119,10 +131,21 @@ class Snapshot:
                 "`harvester verify --deep`"
             )
 
+    def _found_in(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+        """The records of the resource in those of a page, some at a time."""
+        if self.inside is None:
+            yield records
+            return
+        found = self.inside.of(records)
+        while batch := [*islice(found, _BATCH)]:
+            yield batch
 
-def chosen(asked: Asked, resources: Sequence[str], wanted: Mapping[str, str]) -> Sequence[Resource]:
+
+def chosen(
+    asked: Asked, resources: Sequence[str], wanted: Mapping[str, str]
+) -> Sequence[AnyResource]:
     """The resources to export. Raises `ConfigError` for a choice that cannot match."""
-    known = {resource.name: resource for resource in asked.config.resources}
+    known = {resource.name: resource for resource in asked.config.declared}
     for name in resources:
         if name not in known:
             raise ConfigError(f"no resource {name!r} here; there are {', '.join(known)}")

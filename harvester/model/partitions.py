@@ -80,7 +80,8 @@ class FromResource:
     """Values from another resource's records, the parents: the value at `field` (a path into a
     record) of each. `include` names further paths, by the reference that each answers; `only` are
     conditions on a record, which all hold of the parents that count. `batch` puts so many values
-    into one `Batch`.
+    into one `Batch`. `pages_of` is the resource whose pages hold the records, where these are
+    embedded in another one's.
     """
 
     resource: str
@@ -88,6 +89,12 @@ class FromResource:
     include: tuple[tuple[str, str], ...] = ()
     only: tuple[Condition, ...] = ()
     batch: int | None = None
+    pages_of: str = ""
+
+    @property
+    def source(self) -> str:
+        """The resource that is harvested before there are such values."""
+        return self.pages_of or self.resource
 
 
 #: What the name of a value begins with that is the parent's own: `parent.org`. Such a value belongs

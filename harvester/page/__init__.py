@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         Sight,
         digest,
     )
+    from harvester.page.inside import (
+        Inside,
+    )
     from harvester.page.keys import (
         Keys,
         Record,
@@ -76,6 +79,7 @@ __all__ = [
     "FieldReader",
     "Fields",
     "Identity",
+    "Inside",
     "JsonPages",
     "Keys",
     "PageFormat",
@@ -115,6 +119,7 @@ __getattr__ = names_of(
         "formats.json_pages": "JsonPages",
         "formats.undeclared": "UndeclaredPages begins_as",
         "identity": "SAMPLED SAMPLED_UNKEYED Identity Sight digest",
+        "inside": "Inside",
         "keys": "Keys Record parsed_keys",
         "page_format": "FieldReader PageFormat Translator content_type_of has_suffix named_by",
         "records": "iter_elements",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Value,
         copies_of,
         inherited_values,
+        inside_of,
         outside_values,
         partition_records,
         take_over,
@@ -83,6 +84,7 @@ __all__ = [
     "end_of",
     "in_share",
     "inherited_values",
+    "inside_of",
     "kept_early",
     "known_count",
     "largest_total_above",
@@ -109,8 +111,8 @@ __getattr__ = names_of(
         "feed": "Feed",
         "incremental": "KEY Seen begun runs",
         "lists": "Lists",
-        "partition_values": "Value copies_of inherited_values outside_values partition_records "
-        "take_over values_of",
+        "partition_values": "Value copies_of inherited_values inside_of outside_values "
+        "partition_records take_over values_of",
         "plans": "Least Plan in_share known_count least plan shared",
         "split_partitions": "SPLIT_DEPTH depth_of largest_total_above",
         "store_costs": "StoreCost store_cost",

@@ -14,9 +14,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from harvester.config import Config, Resource
+from harvester.config import AnyResource, Config, Resource
 from harvester.errors import ConfigError, DataRefused, Malformed, Problem
 from harvester.model import (
     PARENT,
@@ -48,6 +48,9 @@ from harvester.store import (
     store_at,
 )
 from harvester.values import dataclass
+
+if TYPE_CHECKING:
+    from harvester.page import Inside
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 
@@ -146,7 +149,7 @@ def seed_values(
                 pairs = _merged(copy, config.home / spec.path, spec) if files else copy.values()
                 yield from (value for value, _ in pairs)
             case FromResource():
-                own = (parent for parent in parents() if parent.resource == spec.resource)
+                own = (parent for parent in parents() if parent.resource == spec.source)
                 found = _from_records(out, config, resource, spec, own)
                 yield from (value for value, _ in found)
             case _:
@@ -156,36 +159,49 @@ def seed_values(
 def partition_records(
     out: Place,
     partition: Partition,
-    resource: Resource,
+    resource: AnyResource,
     *,
     lines: bool = False,
     generation: int | None = None,
     lists: Lists | None = None,
+    inside: "Inside | None" = None,
 ) -> Iterator[bytes]:
     """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
     as JSON Lines, in blocks of whole lines. `generation` counts from 1: the last one where there
     are not so many; None is the newest.
-    `lists` counts the records that came again where a list was begun anew, and are left out.
+    `lists` counts the records that came again where a list was begun anew, and are left out;
+    `inside` says what was looked through for those that are embedded.
     """
     store = store_at(out)
     folder = folder_of(store, partition)
-    pages = format_of(resource)
+    pages = format_of(resource.source)
     cut = pages.lines if lines else pages.records
-    lists = lists or Lists(resource)
+    lists = lists or Lists(resource.source)
+    inside = inside or inside_of(resource)
     for entry in _pages(store, folder, generation):
         part = f"{store.place}/{folder}/{entry.part}"
         try:
             stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
-            if not lists.overlap:
+            if not (lists.overlap or inside):
                 yield from cut(stream, entry.records)
                 continue
             lists.enter(folder, entry.list_from)
             for batch in pages.batches(stream, entry.records):
-                new = map(bytes, lists.new(batch))
+                kept = lists.new(batch) if lists.overlap else batch
+                new = map(bytes, inside.of(kept) if inside else kept)
                 yield from (b"".join(line + b"\n" for line in new),) if lines else new
         except (Malformed, DataRefused, OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error
+
+
+def inside_of(resource: AnyResource) -> "Inside | None":
+    """The way to the records of a resource in those of its pages; None where they are the same."""
+    if not resource.chain:
+        return None
+    from harvester.page import Inside  # few harvests have any
+
+    return Inside(resource.chain)
 
 
 def _pages(store: Store, folder: str, generation: int | None) -> Iterator[Entry]:
@@ -325,7 +341,7 @@ def _from_records(
     """The values of the records of parents' partitions, in their order; with what is named of the
     parents' own partition values.
     """
-    above = next(each for each in config.resources if each.name == spec.resource)
+    above = config.named(spec.resource)
     store = store_at(out)
     for parent in parents:
         own = inherited_values(resource, parent)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
-from harvester.config import Budget, Config, Resource, listed
+from harvester.config import AnyResource, Budget, Config, Resource, listed
 from harvester.errors import DataRefused
 from harvester.model import (
     LoopGuard,
@@ -57,8 +57,9 @@ def plan(
     that cannot be read, and `DataRefused`.
     """
     known = Plan(config, now or datetime.now(UTC), out or config.folder, files=True)
+    wanted = {config.harvested(name).name for name in resources}
     for resource in config.resources:
-        if not resources or resource.name in resources:
+        if not wanted or resource.name in wanted:
             yield from in_share(known.partitions(resource, following=True), shard)
 
 
@@ -224,7 +225,7 @@ class Plan:
             yield from self._product(resource, {})
             return
         for key, spec in resource.parents.items():
-            if spec.resource == parent.resource:
+            if spec.source == parent.resource:
                 yield from self._product(resource, {key: parent})
 
     def _product(self, resource: Resource, fixed: Mapping[str, Partition]) -> Iterator[Partition]:
@@ -232,7 +233,7 @@ class Plan:
             if not fixed:
                 return ()
             spec = resource.parents[key]
-            return (fixed[key],) if key in fixed else self.finished(spec.resource)
+            return (fixed[key],) if key in fixed else self.finished(spec.source)
 
         values = outside_values(self.store, self.config, resource, parents, files=self._files)
         specs = self._specs(resource)
@@ -268,7 +269,8 @@ class Least:
     """The least that a resource takes, as fast as the budgets allow: one request a partition, more
     where a job is made.
 
-    `after` names the parents whose records will add partitions that are not known yet.
+    `after` names the parents whose records will add partitions that are not known yet; `inside` the
+    resource whose records hold those of one that asks for nothing.
     """
 
     resource: str
@@ -276,6 +278,7 @@ class Least:
     requests: int
     seconds: float
     after: str | None = None
+    inside: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form that `plan --json` prints, `partitions` without their list."""
@@ -285,12 +288,13 @@ class Least:
             "least_requests": self.requests,
             "least_seconds": round(self.seconds, 3),
         }
-        return value if self.after is None else {**value, "after": self.after}
+        also = {"after": self.after, "inside": self.inside}
+        return {**value, **{key: each for key, each in also.items() if each is not None}}
 
 
 def least(
     config: Config,
-    resource: Resource,
+    resource: AnyResource,
     now: datetime,
     out: Place | None = None,
     shard: Shard | None = None,
@@ -298,6 +302,8 @@ def least(
     """The least number of requests and seconds that a resource needs, as far as is known; `shard`
     alone, with its share of the budgets.
     """
+    if not isinstance(resource, Resource):
+        return Least(resource.name, 0, 0, 0.0, inside=resource.inside.resource)
     known = Plan(config, now, out or config.folder, files=True)
     partitions = known_count(known, resource, shard)
     budgets = [

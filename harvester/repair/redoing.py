@@ -56,16 +56,17 @@ def begin_again(
     begun = Begun()
     secrets = secrets_of(config)
     now = iso(datetime.now(UTC))
-    known = {resource.name: resource for resource in config.resources}
+    known = {resource.name: resource for resource in config.declared}
     for name in resources:
         if name not in known:
             raise ConfigError(f"--resource {name}: {unknown('resource', name, known)}")
+    harvested = tuple(dict.fromkeys(known[name].source.name for name in resources))
     store = store_at(out, fsync=config.output.fsync)
     with store.claim():
         asked = prepare(store, config, datetime.now(UTC))
         ways = sources_of(config, secrets, asked.salt)
         matched = False
-        for item in planned(store, asked, tuple(resources)):
+        for item in planned(store, asked, harvested):
             if not all(item.labels.get(key) == value for key, value in (partition or {}).items()):
                 continue
             matched = True

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from harvester.config import Resource
+from harvester.config import AnyResource
 from harvester.errors import ConfigError
 from harvester.model import JSONPathError
 from harvester.page import Keys, digest, parsed_keys
@@ -59,7 +59,7 @@ def doubles(out: Place, key: Sequence[str] = ()) -> list[Doubles]:
     Reads only. Raises `ConfigError` where there is no key, `DataRefused`, `DiskError`.
     """
     asked = read_asked(out)
-    chosen = [(resource, key or resource.key) for resource in asked.config.resources]
+    chosen = [(resource, key or resource.key) for resource in asked.config.declared]
     if not any(paths for _, paths in chosen):
         raise ConfigError(
             "--keys: no resource has a key; add `key: id` to the YAML and run it, or say --key id"
@@ -73,7 +73,7 @@ def doubles(out: Place, key: Sequence[str] = ()) -> list[Doubles]:
         ]
 
 
-def _counted(out: Place, resource: Resource, paths: Sequence[str], spill: Path) -> Doubles:
+def _counted(out: Place, resource: AnyResource, paths: Sequence[str], spill: Path) -> Doubles:
     try:
         keys = Keys(parsed_keys(paths))
     except JSONPathError as error:
@@ -81,7 +81,7 @@ def _counted(out: Place, resource: Resource, paths: Sequence[str], spill: Path) 
     found = Doubles(resource.name, list(paths))
     files = _Files(spill)
     partitions = array("Q")
-    for number, partition in enumerate(planned(out, read_asked(out), (resource.name,))):
+    for number, partition in enumerate(planned(out, read_asked(out), (resource.source.name,))):
         partitions.append(0)
         behind = number.to_bytes(4, "big")
         records = partition_records(out, partition, resource)
@@ -112,8 +112,10 @@ def _count(items: Sequence[bytes], found: Doubles, partitions: "array[int]") -> 
         before = item
 
 
-def _listed(out: Place, resource: Resource, partitions: "array[int]") -> Iterator[dict[str, Any]]:
-    names = planned(out, read_asked(out), (resource.name,))
+def _listed(
+    out: Place, resource: AnyResource, partitions: "array[int]"
+) -> Iterator[dict[str, Any]]:
+    names = planned(out, read_asked(out), (resource.source.name,))
     for partition, number in zip(names, partitions, strict=False):
         if number:
             yield {"partition": dict(partition.labels), "duplicates": number}

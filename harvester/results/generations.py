@@ -13,7 +13,7 @@ from dataclasses import field
 from itertools import islice
 from typing import Any, Final, Literal
 
-from harvester.config import Resource, unknown
+from harvester.config import AnyResource, unknown
 from harvester.errors import ConfigError
 from harvester.model import JSONPathError, Partition, find, parse
 from harvester.page import Keys, parsed_keys
@@ -102,7 +102,7 @@ class GenerationDiff:
         self._wanted = dict(partition or {})
         self._key = tuple(key)
         self._generations = (old, new)
-        known = {resource.name: resource for resource in self._asked.config.resources}
+        known = {resource.name: resource for resource in self._asked.config.declared}
         for name in resources:
             if name not in known:
                 raise ConfigError(f"{self._store.place}: {unknown('resource', name, known)}")
@@ -126,7 +126,7 @@ class GenerationDiff:
                 raise ConfigError(f"--key: {error}") from None
             counted = Comparison(resource.name)
             self.comparisons.append(counted)
-            for partition in planned(self._store, self._asked, (resource.name,)):
+            for partition in planned(self._store, self._asked, (resource.source.name,)):
                 labels = partition.labels
                 if all(labels.get(name) == value for name, value in self._wanted.items()):
                     found = True
@@ -136,7 +136,7 @@ class GenerationDiff:
             raise ConfigError(f"{self._store.place}: there is no partition {pairs}")
 
     def _of_partition(
-        self, resource: Resource, partition: Partition, keys: Keys, counted: Comparison
+        self, resource: AnyResource, partition: Partition, keys: Keys, counted: Comparison
     ) -> Iterator[Difference]:
         number = len(generations_of(self._store, folder_of(self._store, partition)))
         old, new = (_place(each, number) for each in self._generations)
@@ -154,13 +154,13 @@ class GenerationDiff:
                 yield Difference("gone", resource.name, partition.labels, shown, record, None)
 
     def _records(
-        self, resource: Resource, partition: Partition, generation: int, keys: Keys
+        self, resource: AnyResource, partition: Partition, generation: int, keys: Keys
     ) -> Iterator[tuple[bytes | None, bytes]]:
         records = partition_records(self._store, partition, resource, generation=generation)
         while batch := [*islice(records, _BATCH)]:
             yield from zip(keys.of(batch), batch, strict=True)
 
-    def _shown(self, resource: Resource, record: bytes) -> Any:
+    def _shown(self, resource: AnyResource, record: bytes) -> Any:
         """The key of a record, as it stands there: several paths give a list."""
         value = json.loads(record)
         paths = self._key or resource.key
@@ -169,7 +169,7 @@ class GenerationDiff:
 
     def _remember(
         self,
-        resource: Resource,
+        resource: AnyResource,
         partition: Partition,
         keys: Keys,
         generation: int,
@@ -185,7 +185,7 @@ class GenerationDiff:
 
     def _compared(
         self,
-        resource: Resource,
+        resource: AnyResource,
         partition: Partition,
         keys: Keys,
         generation: int,

@@ -1,5 +1,6 @@
 """Puts a harvest's numbers into a small HTML table, as notebooks show a value."""
 
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -27,9 +28,9 @@ def harvest_table(out: Path) -> str:
     return f"{caption}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _rows(summary: Summary) -> list[tuple[str, ...]]:
-    return [
-        (
+def _rows(summary: Summary) -> Iterator[tuple[str, ...]]:
+    for item in summary.resources:
+        yield (
             item.name,
             f"{item.partitions.complete:,} of {item.partitions.total:,}",
             f"{item.pages:,}",
@@ -37,8 +38,8 @@ def _rows(summary: Summary) -> list[tuple[str, ...]]:
             size(item.bytes),
             size(item.stored_bytes),
         )
-        for item in summary.resources
-    ]
+    for each in summary.embedded:
+        yield (each.name, f"inside {each.inside}", "", "", "", "")
 
 
 def _state(summary: Summary, out: Path) -> str:

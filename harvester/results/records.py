@@ -3,13 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from harvester.config import unknown
+from harvester.config import AnyResource, unknown
 from harvester.errors import ConfigError
 from harvester.model import JSONPathError, Partition, parse
 from harvester.page import iter_elements
-from harvester.planning import Lists, partition_records
+from harvester.planning import Lists, inside_of, partition_records
 from harvester.results.state import planned
-from harvester.store import Place, Store, folder_of, generations_of, read_asked, store_at
+from harvester.store import (
+    Asked,
+    Place,
+    Store,
+    folder_of,
+    generations_of,
+    read_asked,
+    store_at,
+)
 
 _MOST_NAMED: Final = 1000  # values of a key among which to look for the one that was meant
 
@@ -71,7 +79,7 @@ def _cut(
     generation: int | None,
 ) -> Iterator[bytes]:
     asked = read_asked(store)
-    known = {resource.name: resource for resource in asked.config.resources}
+    known = {resource.name: resource for resource in asked.config.declared}
     for name in resources:
         if name not in known:
             raise ConfigError(f"{store.place}: {unknown('resource', name, known)}")
@@ -83,28 +91,37 @@ def _cut(
     others: dict[str, dict[str, None]] = {key: {} for key in partition}
     found = not partition
     most = 0
-    lists = {resource.name: Lists(resource) for resource in chosen}
-    for planned_one in planned(store, asked, tuple(resources)):
+    lists = {resource.name: Lists(resource.source) for resource in chosen}
+    inside = {resource.name: inside_of(resource) for resource in chosen}
+    for resource, planned_one in _planned(store, asked, chosen):
         if _is_wanted(planned_one, partition):
             found = True
-            resource = known[planned_one.resource]
             if generation is not None:
                 most = max(most, len(generations_of(store, folder_of(store, planned_one))))
             yield from partition_records(
                 store, planned_one, resource, lines=lines, generation=generation,
-                lists=lists[resource.name],
+                lists=lists[resource.name], inside=inside[resource.name],
             )  # fmt: skip
         elif not found:
             for key, label in planned_one.labels.items():
                 if key in others and len(others[key]) < _MOST_NAMED:
                     others[key][label] = None
-    for note in filter(None, (each.told for each in lists.values())):
+    for note in filter(None, (each.told for each in (*lists.values(), *inside.values()) if each)):
         on_note(note)
     if not found:
         raise ConfigError(_no_such(store.place, partition, others))
     if generation is not None and generation > most:
         has = "no generation" if not most else f"{most} generation{'s' * (most > 1)} at most"
         raise ConfigError(f"{store.place}: --generation {generation}: there are {has}")
+
+
+def _planned(
+    store: Store, asked: Asked, chosen: Iterable[AnyResource]
+) -> Iterator[tuple[AnyResource, Partition]]:
+    """The partitions of each resource; those of an embedded one are those of the pages."""
+    for resource in chosen:
+        for partition in planned(store, asked, (resource.source.name,)):
+            yield resource, partition
 
 
 def _no_such(out: str, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:

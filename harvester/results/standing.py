@@ -11,7 +11,14 @@ from harvester.model import Doubts, Partition, Shard
 from harvester.planning import Plan, end_of, in_share, kept_early, was_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
-from harvester.results.summary import MOST_FAILURES, Failures, ResourceSummary, Summary, WaitingFor
+from harvester.results.summary import (
+    MOST_FAILURES,
+    EmbeddedState,
+    Failures,
+    ResourceSummary,
+    Summary,
+    WaitingFor,
+)
 from harvester.results.whole_run import WholeRun
 from harvester.store import Asked, Checkpoint, Entry, Store
 
@@ -90,7 +97,14 @@ class Standing:
             since=self._since,
             gaps=self._gaps.listed,
             waiting=self._waiting,
+            embedded=list(self._embedded()),
         )
+
+    def _embedded(self) -> Iterator[EmbeddedState]:
+        for each in self._asked.config.embedded:
+            counts = self._numbers[each.source.name].partitions
+            complete = counts.complete == counts.total
+            yield EmbeddedState(each.name, each.inside.resource, complete)
 
 
 class KnownBefore:

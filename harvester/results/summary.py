@@ -117,6 +117,17 @@ class WaitingFor:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddedState:
+    """A resource whose records stand inside those of another: nothing is stored for it, and it is
+    complete where the pages that hold it are.
+    """
+
+    name: str
+    inside: str
+    complete: bool
+
+
 @dataclass(slots=True)
 class Failures:
     """The failures of a run: how many there were, by resource, and the first of them in words."""
@@ -167,6 +178,7 @@ class Summary:
     since: str | None = None  # when the last page, or the last word, of any partition was kept
     gaps: list[Gap] = field(default_factory=list)  # windows above the cap; failures too
     waiting: list[WaitingFor] = field(default_factory=list)  # for jobs; the first of them
+    embedded: list[EmbeddedState] = field(default_factory=list)  # in the pages of other resources
     run: ThisRun | None = None  # what the run did that gave this; None where there was none
     strict: bool = False  # whether a doubt is as bad as a failure
     shard: Shard | None = None  # the share that all this is of; None: of the whole
@@ -230,6 +242,8 @@ class Summary:
             "failures": [asdict(item) for item in self.failures],
             "doubts": [group.as_dict() for group in self.doubts],
         }
+        if self.embedded:
+            value["embedded"] = [asdict(each) for each in self.embedded]
         if self.shard is not None:
             value["shard"] = str(self.shard)
         if self.elsewhere:

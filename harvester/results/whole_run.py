@@ -24,6 +24,7 @@ class WholeRun:
 
     def __init__(self, out: Place, config: Config) -> None:
         self._out = out
+        self._config = config
         self._resources = {resource.name: resource for resource in config.resources}
         self._led = {
             name: NeverThere(paginator_of(r.paginator)) for name, r in self._resources.items()
@@ -46,7 +47,7 @@ class WholeRun:
                 doubt, partitions = found
                 doubts.add(name, {}, doubt, partitions)
             for key, spec in resource.parents.items():
-                parent = self._with_records.get(spec.resource)
+                parent = self._with_records.get(spec.source)
                 if parent is not None and name not in self._planned:
                     for childless in self._without_field(key, spec, parent):
                         doubts.add(name, {}, childless, 0)
@@ -55,7 +56,7 @@ class WholeRun:
         """That the parents' records, the first of them, do not have what children are named by:
         not even null, which says that there are none.
         """
-        parents = self._resources[parent.resource]
+        parents = self._config.named(spec.resource)
         field, looked_at = parse(spec.field), 0
         for record in islice(partition_records(self._out, parent, parents), _MOST_RECORDS):
             looked_at += 1
@@ -66,6 +67,6 @@ class WholeRun:
                 return
         yield Doubt(
             "parent_field",
-            f"no partition, since none of {looked_at:,} records of {parent.resource} has "
+            f"no partition, since none of {looked_at:,} records of {parents.name} has "
             f"anything at {spec.field} (partitions.{key}.field): is it spelled so?",
         )

@@ -78,6 +78,10 @@ def _row(seen: "Seen") -> tuple[str, ...]:
     title = one_line(seen.partition or seen.resource)
     if seen.error is not None:
         return (title, str(seen.status or "none"), "failed", "", "", "")
+    if seen.inside is not None:
+        keys = ", ".join(seen.keys) if seen.keys is not None else "not an object"
+        first = one_line(keys) if seen.records else "none"
+        return (title, "no request", f"{seen.records:,}", first, f"inside {seen.inside}", "")
     keys = ", ".join(seen.keys) if seen.keys is not None else ""
     return (
         title,

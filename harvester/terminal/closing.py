@@ -144,6 +144,7 @@ def resources(summary: Summary, columns: int | None) -> str:
     if not items:
         return ""
     total = [_row(item) for item in items]
+    total += [(each.name, f"inside {each.inside}", "", "", "", "") for each in summary.embedded]
     header = ("resource", "partitions", "pages", "records", "JSON", "on disk")
     return table(header, total, columns)
 

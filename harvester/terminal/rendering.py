@@ -65,6 +65,8 @@ def needs_text(needs: Iterable["Least"]) -> str:
     header = ("resource", "partitions", "least requests", "least time")
     rows = [
         (need.resource, _known(need), f"{need.requests:,}", duration(need.seconds))
+        if need.inside is None
+        else (need.resource, _known(need), "none", "")
         for need in needs
     ]
     return table(header, rows, stdout_columns())
@@ -72,6 +74,8 @@ def needs_text(needs: Iterable["Least"]) -> str:
 
 def _known(need: "Least") -> str:
     """How many partitions are known, and whose records will add to them."""
+    if need.inside is not None:
+        return f"inside {need.inside}"
     if need.after is None:
         return f"{need.partitions:,}"
     more = f"after {need.after}"
@@ -112,13 +116,16 @@ def resources_text(config: "Config") -> str:
     """The table of `check`."""
     from datetime import UTC, datetime
 
+    from harvester.config import Resource
     from harvester.planning import least
 
     now = datetime.now(UTC)
     auth = config.client.auth.type if config.client.auth else "none"
     rows = [
         (item.name, item.paginator.type, _known(least(config, item, now)), auth)
-        for item in config.resources
+        if isinstance(item, Resource)
+        else (item.name, "no request", f"inside {item.inside.resource}", "")
+        for item in config.declared
     ]
     return table(("resource", "paginator", "partitions", "auth"), rows, stdout_columns())
 

@@ -143,7 +143,7 @@ COUNTS = (
 def test_an_idiom_is_what_the_loader_takes(text: str, instance: str) -> None:
     """Each row's YAML is a resource as it stands, and its file exists and uses the same type."""
     entry = text[1:-1] if text.startswith("{") else text
-    selector = "" if re.search("data_selector|rows_path", entry) else "data_selector: $, "
+    selector = "" if re.search("data_selector|rows_path|inside", entry) else "data_selector: $, "
     config = parse_config(
         "version: 1\nname: idiom\nclient: {base_url: 'https://api.example.org/'}\nresources:\n"
         "  - {name: parents, path: parents, data_selector: $}\n"
