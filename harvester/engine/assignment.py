@@ -4,7 +4,7 @@ Locks, sockets, clocks and credentials are made where the assignment runs.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from harvester.config import Config
 from harvester.model import Partition
@@ -16,11 +16,17 @@ from harvester.values import dataclass
 class Assignment:
     """One partition to harvest. `header` is that of its journal, with the fingerprint of what is
     asked; `stop_at` is the number of pages to pause at, where `max_pages` was counted before.
+    `is_new`: nobody is known to have begun it, so that it may be opened without a look.
     """
 
     partition: Partition
     header: Header
     stop_at: int | None = None
+    is_new: bool = False
+
+    def again(self) -> "Assignment":
+        """The same for another worker: the one before may have begun it."""
+        return replace(self, is_new=False) if self.is_new else self
 
 
 @dataclass(frozen=True, slots=True)

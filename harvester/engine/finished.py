@@ -7,13 +7,12 @@ is left to a worker, which then finds the same as it always did.
 
 from typing import Final, cast
 
-from harvester.config import Resource
 from harvester.engine.attempts import Run, heed
+from harvester.engine.counted_in import CountedIn
 from harvester.engine.events import PartitionDone
 from harvester.engine.refreshing import is_due
-from harvester.model import OpenWindows, Partition, split_key
-from harvester.planning import crawl_key, end_of, was_early
-from harvester.results import KnownBefore
+from harvester.model import Partition
+from harvester.planning import end_of, was_early
 from harvester.store import (
     CAPPED,
     SPLIT,
@@ -29,14 +28,13 @@ _WORK_LEFT: Final = (CAPPED, SPLIT)  # what such a partition gave way to is look
 
 
 class Finished:
-    """Tells which partitions of a run need no worker, and counts them in where its end reads on."""
+    """Tells which partitions of a run need no worker, and has them counted in."""
 
-    def __init__(self, run: Run, known: KnownBefore, survey: Survey) -> None:
+    def __init__(self, run: Run, counted_in: CountedIn, survey: Survey) -> None:
         self._run = run
         self._survey = survey
-        self._known = known
+        self._counted_in = counted_in
         self._resources = {item.name: item for item in run.config.resources}
-        self._in_order = {item.name for item in run.config.resources if _is_in_order(item)}
 
     def passed_over(self, partition: Partition, folder: str) -> Checkpoint | None:
         """Where a partition stands that needs no worker; None for all others. Says that it is
@@ -44,18 +42,14 @@ class Finished:
         """
         found = self._survey.lines(folder)
         entries = self._without_work(partition, found) if found is not None else None
-        in_order = partition.resource in self._in_order
-        if in_order:
-            self._known.next(partition.resource, known=entries is not None)
+        place = self._counted_in.place(partition)
         if entries is None:
+            self._counted_in.begun(partition, place)
             return None
         last = next((entry for entry in reversed(entries) if entry.part is not None), None)
         if last is not None:
             heed(self._run, partition.resource, last)
-        if in_order:
-            at = self._known.standing.take(partition, folder, entries)
-        else:
-            at = checkpoint_of(entries)
+        at = self._counted_in.passed_over(partition, place, folder, entries)
         self._run.emit(PartitionDone(partition, at))
         return at
 
@@ -83,13 +77,3 @@ class Finished:
             return True
         accepted = self._run.fingerprints.get(partition.resource, Fingerprints((fingerprint,)))
         return header.fingerprint in accepted
-
-
-def _is_in_order(resource: Resource) -> bool:
-    """Whether a run takes the partitions of a resource in the order of its plan, and none appears
-    among them while it is on.
-    """
-    specs = resource.partitions
-    if resource.parents or resource.incremental or split_key(specs) or crawl_key(specs):
-        return False
-    return not any(isinstance(spec, OpenWindows) for spec in specs.values())

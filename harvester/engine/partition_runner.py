@@ -65,7 +65,11 @@ def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
     pages = Pages(run, partition)
     with (
         run.store.journal(
-            pages.folder, assignment.header, pages.remember, accepted=pages.fingerprints
+            pages.folder,
+            assignment.header,
+            pages.remember,
+            accepted=pages.fingerprints,
+            is_new=assignment.is_new,
         ) as writer,
         pages.put_into(writer),
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,

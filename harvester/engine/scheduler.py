@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from harvester.config import Config, Resource, unknown
+from harvester.engine.counted_in import FirstLines
 from harvester.engine.events import (
     Event,
     OnEvent,
@@ -106,8 +107,11 @@ def harvest(
         workers = concurrency or config.concurrency.partitions
         counter = RunCounter(iso(datetime.now(UTC)))
 
+        first = FirstLines()
+
         def noted(event: Event) -> None:
             counter.take(event)
+            first.take(event)
             on_event(event)
 
         with running(config, store, asked, secrets, workers, max_pages, noted, stop, shard) as run:
@@ -126,7 +130,7 @@ def harvest(
                     run.emit(Warned(Partition(name, {}), note))
             with contextlib.closing(Feed(plan, chosen, shard)) as feed:
                 known = KnownBefore(Standing(store, asked), shard)
-                ended = WorkedOff(run, feed, known)
+                ended = WorkedOff(run, feed, known, first)
                 ended.work_off(workers_of(run, asked.salt, workers, executor))
         if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
             raise ended.by

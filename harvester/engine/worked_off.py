@@ -13,6 +13,7 @@ from harvester import __version__
 from harvester.engine.assignment import Assignment
 from harvester.engine.attempts import Run
 from harvester.engine.beginnings import with_beginning
+from harvester.engine.counted_in import CountedIn, FirstLines
 from harvester.engine.events import (
     PartitionDone,
     PartitionLost,
@@ -58,8 +59,9 @@ _MOST_OPENED: Final = 5  # times that a partition is opened anew behind a writer
 class WorkedOff:
     """Hands partitions to workers, and gathers how they ended."""
 
-    def __init__(self, run: Run, feed: Feed, known: KnownBefore) -> None:
+    def __init__(self, run: Run, feed: Feed, known: KnownBefore, first: FirstLines) -> None:
         self._feed = feed
+        self._counted_in = CountedIn(run.config, known, first)
         self._known = known
         self.by: HarvesterError | None = None
         self.paused = False
@@ -79,7 +81,7 @@ class WorkedOff:
         """Harvest them all, or until something stops the run."""
         store = self._run.store
         with store.survey() as survey, workers:
-            finished = Finished(self._run, self._known, survey)
+            finished = Finished(self._run, self._counted_in, survey)
             ahead = ReadAhead(store, survey, self._feed.next)
             try:
                 while (found := ahead.next()) or self._active:
@@ -98,8 +100,9 @@ class WorkedOff:
                     if not self._looked:
                         refuse_later(store)
                         self._looked = True
+                    names_now = self._run.sources[partition.resource].names_now
                     partition = with_beginning(self._run, partition, self._created_at)
-                    self._submit(workers, partition)
+                    self._submit(workers, partition, is_new=ahead.is_new and not names_now)
                     if len(self._active) >= workers.slots:
                         workers.begin()
                         self._gather(workers)
@@ -121,8 +124,9 @@ class WorkedOff:
             partition.resource, partition.labels, fingerprint, __version__, self._created_at
         )
 
-    def _submit(self, workers: Workers, partition: Partition) -> None:
-        future = workers.submit(Assignment(partition, self._header(partition)))
+    def _submit(self, workers: Workers, partition: Partition, *, is_new: bool = False) -> None:
+        assignment = Assignment(partition, self._header(partition), is_new=is_new)
+        future = workers.submit(assignment)
         self._active[future] = partition
         future.add_done_callback(self._ended.put)
 
@@ -151,12 +155,18 @@ class WorkedOff:
             else:
                 if checkpoint.done:
                     self._tell_of_most(partition, checkpoint)
+                    self._counted_in.ended(partition, checkpoint)
                     self._run.emit(PartitionDone(partition, checkpoint))
                     self._feed.finished(partition)
                 else:
-                    self._feed.left(partition)
+                    self._left(partition)
                     self.paused = True
                     self._run.emit(PartitionPaused(partition, checkpoint))
+
+    def _left(self, partition: Partition) -> None:
+        """A partition ended without its last page."""
+        self._counted_in.left(partition)
+        self._feed.left(partition)
 
     def _open_anew(self, workers: Workers, partition: Partition, error: Overtaken) -> None:
         """A writer that was believed dead has put a page: go on behind it."""
@@ -171,7 +181,7 @@ class WorkedOff:
 
     def _leave(self, partition: Partition, error: PartitionFailed) -> None:
         """Another machine has a partition: that is no failure, and nothing of it is lost."""
-        self._feed.left(partition)
+        self._left(partition)
         self.elsewhere += 1
         told = f"left to another machine, which goes on with it: {error}"
         self._run.emit(Warned(partition, told))
@@ -202,15 +212,16 @@ class WorkedOff:
         if not self._waiting:
             self._run.emit(Warned(partition, str(error)))
         self._waiting = True
-        self._feed.left(partition)
+        self._left(partition)
         self._run.emit(PartitionPaused(partition, Checkpoint()))
 
     def _fail(self, partition: Partition, error: PartitionFailed) -> None:
         if is_done(
             self._run.store, folder_of(self._run.store, partition)
         ):  # a gap: what there is may lead on
+            self._counted_in.left(partition)
             self._feed.finished(partition)
         else:
-            self._feed.left(partition)
+            self._left(partition)
         self.failures.add(Failure(partition.resource, partition.labels, str(error), error.cursor))
         self._run.emit(PartitionLost(partition, str(error)))

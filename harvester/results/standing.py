@@ -1,13 +1,14 @@
 """Adds partitions up to where a whole harvest stands: numbers, failures, gaps, doubts.
 
-A run looks at each finished partition once, to pass it over, and counts it in there and then. At
-its end only the others are read again: of a hundred thousand that were all finished, none.
+A run looks at each finished partition once, to pass it over, and counts it in there and then; so it
+does what it brings to its end. At the end of the run only the others are read: of a hundred
+thousand that were all finished, none.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from harvester.model import Doubts, Partition, Shard
+from harvester.model import Doubts, LoopGuard, Partition, Shard
 from harvester.planning import Plan, end_of, in_share, kept_early, was_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
@@ -50,14 +51,25 @@ class Standing:
         for entry in entries:
             first = first or entry
             at.add(entry)
+        is_early = False
+        if at.done and first is not None and (end := end_of(partition)) is not None:
+            # Nearly always one line is enough.
+            is_early = was_early(first, end) and kept_early(self._store, folder, partition)
+        return self.add(partition, at, failed, is_early=is_early)
+
+    def add(
+        self,
+        partition: Partition,
+        at: Checkpoint,
+        failed: Collection[tuple[str, ...]] = (),
+        *,
+        is_early: bool = False,
+    ) -> Checkpoint:
+        """Count one in that stands there; `is_early`: asked for before its window had closed."""
         for split, doubt in self._gaps.sums(partition, at):
             self._doubts.add(split.resource, split.labels, doubt)
         is_gap = self._gaps.take(partition, at)
-        done = at.done and not is_gap
-        if done and first is not None and (end := end_of(partition)) is not None:
-            # Nearly always one line is enough.
-            done = not (was_early(first, end) and kept_early(self._store, folder, partition))
-        at.done = done
+        at.done = done = at.done and not is_gap and not is_early
         if at.at is not None and (self._since is None or at.at > self._since):
             self._since = at.at
         is_open = False
@@ -109,7 +121,8 @@ class Standing:
 
 class KnownBefore:
     """Which partitions a run has counted into `standing` already: a bit each, by their places in
-    the plans of their resources. Of a `shard`, only what is in it has a place.
+    the plans of their resources, or a digest by their names where there is no such place. Of a
+    `shard`, only what is in it has a place.
     """
 
     def __init__(self, standing: Standing, shard: Shard | None = None) -> None:
@@ -118,22 +131,33 @@ class KnownBefore:
         self._bits: dict[str, bytearray] = {}
         self._planned: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
+        self._named: dict[str, LoopGuard] = {}
         self.is_whole = False  # whether the plans were gone through to their ends
 
-    def next(self, resource: str, *, known: bool) -> None:
-        """Take note of the next partition in a resource's plan."""
+    def next(self, resource: str) -> int:
+        """The place of the next partition in a resource's plan."""
         place = self._planned[resource]
         self._planned[resource] = place + 1
-        if not known:
-            return
+        return place
+
+    def know(self, resource: str, place: int) -> None:
+        """Take note that the partition of a place is counted in."""
         bits = self._bits.setdefault(resource, bytearray())
         bits.extend(b"\0" * (place // 8 + 1 - len(bits)))
         bits[place // 8] |= 1 << place % 8
         self._known[resource] += 1
 
+    def know_by_name(self, partition: Partition) -> None:
+        """The same of one without a place."""
+        named = self._named.setdefault(partition.resource, LoopGuard(forgets=False))
+        named.add(partition.path)
+
     def others(self, resource: str, partitions: Iterator[Partition]) -> Iterator[Partition]:
         """Those of `partitions`, in the order of the plan, that are not known."""
         partitions = in_share(partitions, self.shard)
+        if (named := self._named.get(resource)) is not None:
+            yield from (each for each in partitions if each.path not in named)
+            return
         bits = self._bits.get(resource)
         if bits is None:
             yield from partitions

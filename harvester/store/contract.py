@@ -16,7 +16,8 @@ A `Store`:
 - `reach` *must* raise `DataRefused` where the way to a folder leads out of the store.
 - `journal` *must* give the one writer of a partition, which has replayed all committed pages, in
   order, to `on_entry`; it *must* refuse, and change nothing, where the header is another one's,
-  a line is damaged, or a committed part is gone.
+  a line is damaged, or a committed part is gone. With `is_new` it *may* take for granted that
+  there is none; where there is, it *must* raise `Overtaken` or `Fenced` instead of committing.
 - `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
 - `finished` *may* give the `lines` of a partition that has its last page, and *must* give None
@@ -151,10 +152,12 @@ class Store(Protocol):
         on_entry: OnEntry = ...,
         accepted: Container[str] = ...,
         any_parts: bool = ...,
+        is_new: bool = ...,
     ) -> Writer:
         """The writer of a partition; `accepted` are fingerprints that it may have, too.
 
         `any_parts`: parts may be missing or damaged, since they are about to be superseded.
+        `is_new`: nobody is known to have begun it, as a `survey` of this run found.
         """
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:

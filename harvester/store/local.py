@@ -152,17 +152,18 @@ class LocalStore:
         on_entry: OnEntry = lambda entry: None,
         accepted: Container[str] = (),
         any_parts: bool = False,
+        is_new: bool = False,
     ) -> Journal:
         """The partition's journal, recovered; its folder is made where there is none."""
         path = self.root / folder
         self.look()
-        is_new = False
+        made = False  # a look costs next to nothing, whatever `is_new` says
         if not os.path.exists(f"{path}/{journals.JOURNAL}"):  # noqa: PTH110  # sooner
-            is_new = make_folder(path, within=self.root, fsync=self._fsync)
+            made = make_folder(path, within=self.root, fsync=self._fsync)
         return Journal.open(
             path,
             header,
-            is_new=is_new,
+            is_new=made,
             fsync=self._fsync,
             on_entry=on_entry,
             accepted=accepted,

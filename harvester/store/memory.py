@@ -109,6 +109,7 @@ class MemoryStore:
         on_entry: OnEntry = lambda entry: None,
         accepted: Container[str] = (),
         any_parts: bool = False,
+        is_new: bool = False,
     ) -> "MemoryWriter":
         """The writer of a partition."""
         kept = self._partitions.get(folder) or _Partition()

@@ -181,11 +181,14 @@ class ObjectStore:
         on_entry: OnEntry = lambda entry: None,
         accepted: Container[str] = (),
         any_parts: bool = False,
+        is_new: bool = False,
     ) -> ObjectWriter:
         """The writer of a partition."""
         scratch = self._scratch()
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return ObjectWriter(self._bucket, folder, header, on_entry, accepted, scratch)
+        return ObjectWriter(
+            self._bucket, folder, header, on_entry, accepted, scratch, is_new=is_new
+        )
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""

@@ -11,6 +11,9 @@
   answer was lost; of an older one: whoever was believed dead went on, so open anew and go on behind
   it (`Overtaken`); of a newer one: this writer yields (`Fenced`).
 - A put of which nobody knows what came of it ends the writer; who opens next sees.
+- A partition that nobody is known to have begun is opened without a look (`is_new`). The put of its
+  first part finds out where that is wrong, by the rule above; where that part has no page, and so
+  may have another name than the other's, a look comes first.
 - Epochs are times, but later than every one met. Clocks say who yields, never what is kept.
 - The page of a part may be a file that is kept as it is, beside it (`object_files`).
 - A part above `LARGE_BYTES` is put under `.incoming/` piece by piece and copied to its name, where
@@ -38,6 +41,7 @@ from harvester.store.object_lines import (
     committed,
     last_committed,
     line_of,
+    own_number,
     part_lines,
     segment_name,
 )
@@ -58,7 +62,7 @@ class ObjectWriter:
 
     def __init__(
         self, bucket: Bucket, folder: str, header: Header, on_entry: OnEntry,
-        accepted: Container[str], scratch: Path,
+        accepted: Container[str], scratch: Path, *, is_new: bool = False,
     ) -> None:  # fmt: skip
         self.checkpoint = Checkpoint()
         self.lost = 0
@@ -72,7 +76,8 @@ class ObjectWriter:
         self._suffix = JSON_SUFFIX
         self._seal = Seal()  # of the parts so far
         newest, last = "", None
-        for found in committed(bucket, folder):
+        self._is_guess = is_new  # until a put has shown it
+        for found in () if is_new else committed(bucket, folder):
             for line in found.lines:
                 self._replay(line, on_entry, accepted)
             self._number = found.number
@@ -191,6 +196,8 @@ class ObjectWriter:
         ends = self._held[-1].done
         self._held = []  # whatever comes of this put, it is the only one that these lines are in
         self._is_over = True
+        if part is None and self._is_guess:
+            self._look_for_first()
         repeats = number > 1 and ends and not self._segmented
         before = recap(self._seal, b"".join(self._recent)) if repeats else b""
         end = before + trailer(self._epoch.encode() + b"\n" + text)
@@ -198,10 +205,17 @@ class ObjectWriter:
             # A file's part is called like one without a page: both may be put as the same number.
             name = page.described().name if page else part_name(number, self._suffix)
             self._seal.add(self._create(f"{self._folder}/{name}", page, end))
-        self._is_over = False
+        self._is_over = self._is_guess = False
         self._number = number
         self._recent.append(text)
         self._compact()
+
+    def _look_for_first(self) -> None:
+        """Find out whether another run has begun this partition, by a part of whatever name."""
+        there = next(self._bucket.listing(self._folder), [])
+        first = next((one for one in there if own_number(one.key, self._folder) == 1), None)
+        if first is not None:
+            self._is_mine(first.key)
 
     def _create(self, name: str, part: Part | None, end: bytes) -> Found | None:
         """Put a part where there is none; what is there now, if its version was said."""

@@ -31,6 +31,7 @@ class ReadAhead:
         self._store, self._survey, self._give = store, survey, give
         self._asked: deque[_Asked] = deque()
         self.at: Partition | None = None  # that was given last, or whose folder was refused
+        self.is_new = False  # whether nothing is known to be there of that
 
     def next(self) -> tuple[Partition, str] | None:
         """The next partition and its folder; None where there is none for now.
@@ -46,7 +47,7 @@ class ReadAhead:
         if not asked:
             return None
         first = asked.popleft()
-        self.at = first.partition
+        self.at, self.is_new = first.partition, not first.is_there
         if isinstance(first.folder, DataRefused):
             raise first.folder
         return first.partition, first.folder

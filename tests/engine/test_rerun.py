@@ -129,10 +129,17 @@ def test_a_finished_partition_that_is_damaged_is_refused(
 def test_what_was_counted_in_is_not_read_again(done: Sequence[int], whole: bool) -> None:
     """Each partition is taken once, wherever in the plan those lie that were known."""
     known = KnownBefore(cast("Standing", None))
-    for place in range(40 if whole else 30):
-        known.next("items", known=place in done)
+    places = [known.next("items") for _ in range(40 if whole else 30)]
+    for place in reversed(done):  # as they come to their ends
+        if place in places:
+            known.know("items", place)
     known.is_whole = whole
     all_of_them = [Partition("items", {"id": place}) for place in range(40)]
     seen = set(done) if whole else {place for place in done if place < 30}
     rest = [each.values["id"] for each in known.others("items", iter(all_of_them))]
     assert rest == [place for place in range(40) if place not in seen]
+    for place in done:
+        known.know_by_name(Partition("children", {"id": place}))
+    children = [Partition("children", {"id": place}) for place in range(40)]
+    rest = [each.values["id"] for each in known.others("children", iter(children))]
+    assert rest == [place for place in range(40) if place not in done]

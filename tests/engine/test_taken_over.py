@@ -18,17 +18,22 @@ def asked_for(asked: Mapping[str, str]) -> int:
     return int(asked.get("cursor") or 1)
 
 
-@pytest.mark.parametrize(("most", "code", "kept"), [(None, 0, 4), (2, 4, 3)])
+@pytest.mark.parametrize(
+    ("begins", "most", "code", "kept"),
+    [(2, None, 0, 4), (2, 2, 4, 3), (1, None, 0, 4), (1, 2, 4, 2)],
+)
 def test_a_newer_run_takes_a_partition_over(
-    tmp_path: Path, most: int | None, code: int, kept: int
+    tmp_path: Path, begins: int, most: int | None, code: int, kept: int
 ) -> None:
-    """The older one leaves it: nothing failed, and no page is there twice."""
+    """The older one leaves it: nothing failed, and no page is there twice. Where the newer one
+    begins before the first page is put, both had found that nobody had begun the partition.
+    """
     url = f"memory://{tmp_path.name}-fenced/here"
     pages, newer, told = chain(4), list[Summary](), list[Event]()
     once = threading.Event()
 
     def respond(path: str, asked: Mapping[str, str]) -> Reply:
-        if asked_for(asked) == 2 and not once.is_set():
+        if asked_for(asked) == begins and not once.is_set():
             once.set()
             store = ObjectStore(url, shard="second")  # whose lock is another one
             newer.append(harvest(yaml, out=store, max_pages=most))

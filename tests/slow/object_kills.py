@@ -29,6 +29,9 @@ SHAPES: Final[dict[str, tuple[Shape, int | None]]] = {
     "3 pages, each staged and copied": (partial(Case, 3), 0),
     "3 files": (partial(Case, 3, files=True), None),
     "2 files and a line without one": (partial(Case, 2, files=True, bare_end=True), None),
+    "3 pages, each writer guessing": (partial(Case, 3, guessing=(0, 1, 2)), None),
+    "2 files, each writer guessing": (partial(Case, 2, files=True, guessing=(0, 1, 2)), None),
+    "a line without a page, guessing": (partial(Case, 0, True, guessing=(0, 1, 2)), None),
 }
 
 
@@ -50,19 +53,23 @@ def faults(name: str, shape: Shape, large: int | None) -> None:
     )
 
 
-def turns(pages: int, depth: int, large: int | None, *, files: bool = False) -> None:
-    """Two writers, by each placing of so many switches."""
+def turns(
+    pages: int, depth: int, large: int | None, guessing: tuple[int, ...] = (), *,
+    files: bool = False,
+) -> None:  # fmt: skip
+    """Two writers, by each placing of so many switches; those `guessing` take it for new."""
     begun, ends = time.process_time(), Counter[str]()
-    shape = partial(Case, pages, files=files)
+    shape = partial(Case, pages, bare_end=not pages, guessing=guessing, files=files)
     with small(large_bytes=large):
         steps = 2 * moments(shape)
         for count in range(1, depth + 1):
             for switches in itertools.combinations(range(1, steps + 1), count):
                 ends["/".join(sorted(race(shape(), {*switches}).values()))] += 1
     told = ", ".join(f"{name} {count:,}" for name, count in sorted(ends.items()))
+    how = ("", ", one guessing", ", both guessing")[len(guessing)]
     say(
         f"two writers, {pages} {'files' if files else 'pages'}"
-        f"{', staged' if large == 0 else ''}, each placing of up to "
+        f"{', staged' if large == 0 else ''}{how}, each placing of up to "
         f"{depth} switches over {steps} steps: {ends.total():,} harvests ({told}); "
         f"{time.process_time() - begun:.0f} s"
     )
@@ -100,6 +107,9 @@ def main() -> None:
     turns(4, 2, None)
     turns(2, 2, 0)
     turns(2, 2, None, files=True)
+    for guessing in ((0, 1), (0,), (1,)):
+        turns(2, 3, None, guessing)
+        turns(0, 4, None, guessing)
     by_chance(dice, 3000)
     by_chance(dice, 3000, files=True)
     say("every record once, in one chain, with the bytes that its line says")

@@ -98,11 +98,13 @@ class Api:
 class Case:
     """One partition on a store of its own. `bare_end`: the last line has no page. `files`: its
     pages are files that are kept as they are, and each writer begins with a sweep, as a run does.
+    `guessing`: the writers, by their numbers, that take it for one that nobody has begun.
     """
 
     pages: int
     bare_end: bool = False
     files: bool = False
+    guessing: Collection[int] = ()
     url: str = field(default_factory=lambda: f"memory://kills-{os.urandom(6).hex()}/deep")
 
     def __post_init__(self) -> None:
@@ -119,13 +121,15 @@ class Case:
         shutil.rmtree(self.scratch, ignore_errors=True)
         clients._MEMORY.pop(self.url.split("/")[2], None)
 
-    def write(self, hook: Hook) -> str:
+    def write(self, hook: Hook, number: int = 0) -> str:
         """Harvest to the end as the engine does; how it ended: `done`, `fenced`."""
         bucket = Watched(self.url, hook)
+        is_new = number in self.guessing
         while True:
             if self.files:
                 object_files.sweep_staged(bucket)
-            writer = self.opened(bucket)
+            writer = self.opened(bucket, is_new=is_new)
+            is_new = False
             try:
                 while not writer.checkpoint.done:
                     self.page(writer, hook)
@@ -141,9 +145,9 @@ class Case:
             writer.close()
             return "done"
 
-    def opened(self, bucket: Bucket) -> ObjectWriter:
+    def opened(self, bucket: Bucket, *, is_new: bool = False) -> ObjectWriter:
         """A writer of the partition."""
-        return ObjectWriter(bucket, FOLDER, HEADER, lambda _: None, (), self.scratch)
+        return ObjectWriter(bucket, FOLDER, HEADER, lambda _: None, (), self.scratch, is_new=is_new)
 
     def page(self, writer: Writer, hook: Hook = lambda *_: None) -> None:
         """Fetch and commit the next page, or the last line."""
@@ -278,16 +282,16 @@ def kill(case: Case, faults: Faults) -> int:
     """Let a writer be ended by each fault in turn, and one more end the harvest. How often a page
     was asked for at most.
     """
-    for moment, fault in faults:
+    for number, (moment, fault) in enumerate(faults):
         with suppress(Killed, DiskError):
-            end = case.write(killed_at(moment, fault))
+            end = case.write(killed_at(moment, fault), number)
             assert end == "done", f"{end}, and nobody else was there"
         case.check_whole(to_the_end=False)
-    assert case.write(lambda *_: None) == "done"
+    assert case.write(lambda *_: None, len(faults)) == "done"
     case.check_whole()
     case.swept()
     case.remove()
-    most = max(case.api.asked.values())
+    most = max(case.api.asked.values(), default=0)
     assert most <= 1 + len(faults), f"a page was asked for {most} times"
     return most
 
@@ -325,7 +329,7 @@ class Turns:
         with self._changed:
             self._wait(me)
         try:
-            ends[me] = case.write(self.hook(me))
+            ends[me] = case.write(self.hook(me), me)
         except Killed:
             ends[me] = "killed"
         except BaseException as error:

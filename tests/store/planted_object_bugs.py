@@ -243,6 +243,31 @@ def removed_where_nobody_knows(patch: Patch) -> None:
     patch.setattr(ObjectWriter, "_create", bug)
 
 
+def guess_believed(patch: Patch) -> None:
+    """Who took a partition for new goes on so, though its first part was refused."""
+    is_mine = ObjectWriter._is_mine
+    patch.setattr(
+        ObjectWriter, "_is_mine", lambda self, name: self._is_guess or is_mine(self, name)
+    )
+
+
+def guess_put_over(patch: Patch) -> None:
+    """The first part of a partition that is taken for new is put over whatever is there."""
+    create = ObjectWriter._create
+
+    def bug(self: ObjectWriter, name: str, part: Part | None, end: bytes) -> Found | None:
+        if self._is_guess:
+            self._bucket.delete(name)
+        return create(self, name, part, end)
+
+    patch.setattr(ObjectWriter, "_create", bug)
+
+
+def guess_of_a_name(patch: Patch) -> None:
+    """A part without a page is looked for by the name that it would have."""
+    patch.setattr(ObjectWriter, "_look_for_first", lambda self: None)
+
+
 #: Each with the check that must fail.
 BUGS: Mapping[Callable[[Patch], None], str] = {
     not_create_only: "two_at_once",
@@ -266,4 +291,7 @@ BUGS: Mapping[Callable[[Patch], None], str] = {
     last_file_not_named: "every_single_fault_of_files",
     staged_under_one_name: "two_with_files",
     removed_where_nobody_knows: "every_single_fault_of_files",
+    guess_believed: "two_at_once_on_a_guess",
+    guess_put_over: "two_at_once_on_a_guess",
+    guess_of_a_name: "a_page_of_another_name",
 }

@@ -4,6 +4,7 @@ All moments of a small harvest are tried here, and a sample of pairs and of two 
 `python -m tests.slow.object_kills` tries all of those, and says how many.
 """
 
+import gzip
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from harvester.errors import DataRefused, DiskError, HarvesterError
-from harvester.store import Fenced, Overtaken
+from harvester.store import Fenced, ObjectStore, Overtaken
 from harvester.store.bucket import Bucket
 from tests.store.object_kills import (
     FOLDER,
@@ -26,9 +27,15 @@ from tests.store.object_kills import (
     small,
 )
 from tests.store.planted_object_bugs import BUGS
+from tests.support import entry
 
 #: Shapes of a partition: segments are of two parts and of twenty here.
-SHAPES = {"pages": partial(Case, 5), "a bare end": partial(Case, 3, bare_end=True)}
+SHAPES = {
+    "pages": partial(Case, 5),
+    "a bare end": partial(Case, 3, bare_end=True),
+    "taken for new": partial(Case, 3, guessing=(0, 1)),
+    "no page, taken for new": partial(Case, 0, bare_end=True, guessing=(0, 1)),
+}
 FAULTS = (Killed, DiskError, Repeated)
 
 
@@ -88,6 +95,36 @@ def two_at_once() -> None:
                 random_race(Case(3), dice, steps)
 
 
+def two_at_once_on_a_guess() -> None:
+    """Both take the partition for one that nobody has begun, or one of them does."""
+    dice = random.Random(5)
+    with small():
+        for guessing in ((0, 1), (0,), (1,)):
+            for shape in (partial(Case, 3), partial(Case, 0, bare_end=True)):
+                steps = 2 * moments(shape)
+                for _ in range(40):
+                    random_race(shape(guessing=guessing), dice, steps)
+
+
+def a_page_of_another_name() -> None:
+    """Who guesses, and puts a line without a page, finds the part that has another name for it."""
+    with small():
+        case = Case(0, bare_end=True)
+        bucket = Bucket(case.url)
+        first = case.opened(bucket)
+        late = case.opened(bucket, is_new=True)
+        with first.part(1, ".csv.gz") as part:
+            part.write(gzip.compress(b"id"))
+            part.hand_over()
+        line = entry(1, part="part-000001.csv.gz", done=True)
+        first.commit(line, part)
+        with pytest.raises(Overtaken):
+            case.page(late)
+        late.close()
+        assert [*ObjectStore(case.url).lines(FOLDER)][1:] == [line]
+        case.remove()
+
+
 def a_part_that_is_gone() -> None:
     """Nothing is read as whole that has a gap."""
     with small():
@@ -131,6 +168,7 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     for check in (
         every_single_fault, every_single_fault_of_large_parts, some_pairs, two_at_once,
         every_single_fault_of_files, two_with_files, a_part_that_is_gone, a_clock_that_goes_back,
+        two_at_once_on_a_guess, a_page_of_another_name,
     )
 }  # fmt: skip
 

@@ -61,9 +61,12 @@ class Unfit:
     error: HarvesterError
 
 
-def harvest_group(run: str, version: str, packed: bytes) -> list[Outcome] | Unfit:
+def harvest_group(
+    run: str, version: str, packed: bytes, place: str | None = None
+) -> list[Outcome] | Unfit:
     """Harvest partitions one after the other; what Dask runs as one task. They are unpacked only
-    by the version that has packed them.
+    by the version that has packed them. Elsewhere than at the worker `place` that they were meant
+    for, another one may have begun them: Dask runs what a dead worker had once more.
     """
     worker = get_worker()
     who = f"the worker {worker.address}"
@@ -85,6 +88,8 @@ def harvest_group(run: str, version: str, packed: bytes) -> list[Outcome] | Unfi
             if outcomes and now - began > _LONGEST_S:
                 outcomes.append(Outcome(begun=False))
                 continue
+            if worker.address != place:
+                assignment = assignment.again()
             try:
                 found = Outcome(harvest_partition(part.joined.run, assignment))
             except BaseException as error:

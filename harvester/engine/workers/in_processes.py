@@ -295,6 +295,7 @@ class ProcessWorkers:
             self._give_up(task)
             return
         task.losses += 1
+        task.assignment = task.assignment.again()
         partition, how = task.assignment.partition, _how(code)
         if task.losses > _MOST_LOSSES:
             task.future.set_exception(

@@ -169,6 +169,7 @@ class DaskWorkers:
             if self._error is not None or self._run.stop.is_set():
                 self._give_up(ready.popleft())
                 continue
+            place = self._least_busy()
             group = [ready.popleft()]
             while ready and len(group) < size and not group[0].losses and not ready[0].losses:
                 group.append(ready.popleft())
@@ -178,9 +179,10 @@ class DaskWorkers:
                     self._spec.run,
                     __version__,
                     pickle.dumps(tuple(task.assignment for task in group)),
+                    place,
                     key=f"harvest-{secrets.token_hex(8)}",
                     pure=False,
-                    workers=[place] if (place := self._least_busy()) else None,
+                    workers=[place] if place else None,
                     allow_other_workers=place is not None,
                 )
             except Exception as error:  # its connection is gone
@@ -269,6 +271,7 @@ class DaskWorkers:
             self._give_up(task)
             return
         task.losses += 1
+        task.assignment = task.assignment.again()
         partition = task.assignment.partition
         if task.losses > _MOST_LOSSES:
             told = (
