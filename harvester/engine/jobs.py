@@ -1,11 +1,11 @@
 """Makes the job behind a partition's pages, waits for its result, and says where that is.
 
-    create → line `job_made` → poll, again and again → line `job_ready` → pages
+    line `job_asked` → create → line `job_made` → poll, again and again → line `job_ready` → pages
 
 The id is in the journal, safe from a power cut, before anything is asked with it; so a run that was
-killed at any step goes on with the same job. (Killed between the server's answer and the line, it
-makes another one: nobody knows of the first.) A job that fails, takes too long or is gone begins
-the chain of the partition anew; how often, the page loop bounds.
+killed at any step goes on with the same job. Killed between the request for one and the line that
+says which was made, the next run makes another, and says so (`job_asking`). A job that fails, takes
+too long or is gone begins the chain of the partition anew; how often, the page loop bounds.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,13 +14,15 @@ from typing import Any, Final
 
 from harvester.config import JOB, JobPoll
 from harvester.engine.attempts import Attempts, Run
+from harvester.engine.events import Warned
 from harvester.engine.fetching import Wanted
 from harvester.engine.job_answers import Heard, pause
+from harvester.engine.job_asking import JobAsking
 from harvester.engine.job_steps import Steps, digest, hide_query, with_values
 from harvester.engine.page_result import PageResult
 from harvester.engine.sources import Source
 from harvester.engine.turns import Turns, short
-from harvester.errors import ChainExpired, DataRefused, PageRefused
+from harvester.errors import AttemptFailed, ChainExpired, DataRefused, PageRefused, RunStopped
 from harvester.http import Backoff, Request, Response
 from harvester.model import Partition, as_text, duration
 from harvester.paging import file_cursor, numbered
@@ -49,6 +51,7 @@ class Jobs:
         self._turns = turns
         self._attempts = attempts
         self._steps = Steps(run.config, source.endpoint)
+        self._asking = JobAsking(turns)
         self._made: Entry | None = None
         self._ready: Entry | None = None
         self._urls: tuple[str, ...] | None = None  # never written down: they may let one in
@@ -57,6 +60,7 @@ class Jobs:
 
     def remember(self, entry: Entry) -> None:
         """Take in a line of the journal."""
+        self._asking.remember(entry)
         if entry.restarts:
             self._made = self._ready = self._urls = None
             self._is_known = False
@@ -68,6 +72,8 @@ class Jobs:
     def opened(self) -> None:
         """Note that all lines of former runs have been taken in."""
         self._is_known = self._made is not None
+        if told := self._asking.left_open():
+            self._run.emit(Warned(self._partition, told))
 
     def recall(self, lines: Callable[[], Iterable[Entry]]) -> None:
         """Take in the lines of the journal where nobody has, as `harvester repair` asks for single
@@ -90,7 +96,7 @@ class Jobs:
         is left to do. Raises `ChainExpired` where the job comes to nothing.
         """
         if self._made is None:
-            return self._create(at, cursor)
+            return self._asking.line(at, cursor) or self._create(at, cursor)
         if self._ready is None:
             return self._result(at, cursor)
         if self._resource.job and self._resource.job.has_files and self._urls is None:
@@ -123,7 +129,12 @@ class Jobs:
     # --- Steps -----------------------------------------------------------------------------------
 
     def _create(self, at: Checkpoint, cursor: Any) -> PageResult:
-        heard, request, count = self._asked("create", self._partition)
+        try:
+            heard, request, count = self._asked("create", self._partition)
+        except (AttemptFailed, RunStopped) as error:
+            if (line := self._asking.not_made(at, cursor, error)) is None:
+                raise
+            return line
         if heard.ended is not None:
             return self._ended(at, cursor, heard, request, count, "ignored")
         fields = {JOB: self._secrets.conceal(dict(heard.values))}

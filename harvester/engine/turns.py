@@ -27,7 +27,9 @@ from harvester.paging import DELTA, Done, at_the_end, beyond, paginator_of, unre
 from harvester.security import Secrets
 from harvester.store import (
     ACCEPTED,
+    JOB_ASKED,
     JOB_MADE,
+    JOB_NOT_MADE,
     JOB_READY,
     REDONE,
     RESTARTED,
@@ -45,7 +47,9 @@ _HEADER_CHARS: Final = 200  # of each: a server may send 100 of 64 KB with every
 #: Errors that say nothing of whether there is such a page.
 _OF_THE_CLIENT: Final = (401, 403, 407, 408, 425, 429)
 #: The reasons of lines without a page that end nothing.
-_GOING_ON: Final = (RESTARTED, REDONE, ACCEPTED, JOB_MADE, JOB_READY)
+_GOING_ON: Final = (
+    RESTARTED, REDONE, ACCEPTED, JOB_ASKED, JOB_NOT_MADE, JOB_MADE, JOB_READY,
+)  # fmt: skip
 _MOST_LOOKED_INTO: Final = 4 * 1024 * 1024  # decoded bytes of a last page
 
 

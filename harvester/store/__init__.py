@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from harvester.store.entries import (
         ACCEPTED,
         CAPPED,
+        JOB_ASKED,
         JOB_EMPTY,
         JOB_MADE,
+        JOB_NOT_MADE,
         JOB_READY,
         LED,
         LIST_FROM,
@@ -145,8 +147,10 @@ __all__ = [
     "ACCEPTED",
     "ASIDE",
     "CAPPED",
+    "JOB_ASKED",
     "JOB_EMPTY",
     "JOB_MADE",
+    "JOB_NOT_MADE",
     "JOB_READY",
     "JOURNAL",
     "JSON_SUFFIX",
@@ -246,8 +250,8 @@ __getattr__ = names_of(
     {
         "contract": "Store Survey Writer",
         "counting": "Span checkpoint_of entries_in span_of",
-        "entries": "ACCEPTED CAPPED JOB_EMPTY JOB_MADE JOB_READY LED LIST_FROM REDONE "
-        "RESTARTED SPLIT Checkpoint Entry Header Identity encode parsed sound",
+        "entries": "ACCEPTED CAPPED JOB_ASKED JOB_EMPTY JOB_MADE JOB_NOT_MADE JOB_READY LED "
+        "LIST_FROM REDONE RESTARTED SPLIT Checkpoint Entry Header Identity encode parsed sound",
         "in_flight": "read_mark",
         "inside": "TOKENS TOKENS_LOCK is_file opened reading refuse_detours",
         "journal": "Journal",

@@ -34,6 +34,10 @@ SPLIT: Final = "split"
 CAPPED: Final = "capped"
 #: The reason of a line that says that a job was made, and which; see `engine.jobs`.
 JOB_MADE: Final = "job_made"
+#: The reason of a line that says that a job is about to be asked for, and of one that none came of
+#: it, by the answer. Where a run ends between them, there may be a job that nobody knows of.
+JOB_ASKED: Final = "job_asked"
+JOB_NOT_MADE: Final = "job_not_made"
 #: The reason of a line that says that its result is ready.
 JOB_READY: Final = "job_ready"
 #: The reason of a line that ends a partition whose job has no data.
@@ -156,7 +160,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def is_of_job(self) -> bool:
         """Whether it says how the job of the partition stands, and the chain goes on."""
-        return self.reason in (JOB_MADE, JOB_READY) and not self.done
+        return self.reason in (JOB_ASKED, JOB_NOT_MADE, JOB_MADE, JOB_READY) and not self.done
 
     @property
     def list_from(self) -> Any:

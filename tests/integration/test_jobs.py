@@ -12,6 +12,7 @@ import pytest
 from harvester import harvest, load_config, plan, status, verify
 from harvester.config import parse_resolved
 from harvester.engine.check import check_live
+from harvester.engine.events import Event, Warned
 from harvester.errors import ConfigError
 from harvester.repair import repair
 from harvester.replay import Replay
@@ -112,7 +113,10 @@ def test_files_killed_once_at_each_step(kill_at: int, tmp_path: Path) -> None:
     journal = (found.out / "sales/journal.jsonl").read_text()
     assert "s3cr3t" not in journal
     reasons = [json.loads(line).get("reason") for line in journal.splitlines()]
-    assert [one for one in reasons if one] == ["job_made", "job_ready", "last_file"]
+    begins = ["job_asked"] * len(api.made)
+    assert [one for one in reasons if one] == [*begins, "job_made", "job_ready", "last_file"]
+    told = "one may be running at the API that nobody uses; another is made" in found.said
+    assert told == (kill_at == 1)
 
 
 @pytest.mark.parametrize("kill_at", [6])
@@ -158,6 +162,30 @@ def test_jobs_that_fail_are_bounded_and_the_next_run_makes_another(tmp_path: Pat
     summary, records = run(tmp_path, api)
     assert summary.complete
     assert records == ROWS
+
+
+@pytest.mark.parametrize(("status", "is_open"), [(400, False), (503, False), (504, True)])
+def test_what_an_answer_says_of_a_job_that_was_asked_for(
+    status: int, is_open: bool, tmp_path: Path
+) -> None:
+    """A refusal made none, so the next run says nothing; behind a gateway nobody knows."""
+    api, warned, down = Api(), [], [True]
+
+    def refusing(asked: Asked) -> Answer:
+        return Answer({}, status=status) if down[0] else api.answer(asked)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Warned):
+            warned.append(event.message)
+
+    with ApiServer(refusing) as server:
+        config = config_of(tmp_path, FILES, server.origin)
+        assert harvest(config, out=tmp_path / "out").exit_code == 3
+        assert verify(tmp_path / "out").ok
+        down[0] = False
+        assert harvest(config, out=tmp_path / "out", on_event=listen).complete
+    assert any("that nobody uses" in each for each in warned) == is_open
+    assert len(api.made) == 1
 
 
 def test_a_job_that_is_gone_when_it_is_resumed_is_begun_anew(tmp_path: Path) -> None:
