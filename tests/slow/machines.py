@@ -1,72 +1,38 @@
 """Proofs of harvests on several machines; their last figures stand in docs/several-machines.md.
 
     python -m tests.slow.machines partitions [--partitions 10000] [--kill-every 8] [--kill-pages 0]
+    python -m tests.slow.machines latency [--latency-ms 1000] [--pages 5] [--rounds 6] [--most 16]
+    python -m tests.slow.machines long [--pages 100000] [--killed 5000] [--kills 20]
+    python -m tests.slow.machines soak [--minutes 60] [--rate 20]
 
-It harvests into SeaweedFS, by the command line, from a server that keeps it waiting. `partitions`
-kills a Dask worker every so many seconds (or pages, where a machine is busy), looks for every
-record, and tries the commands on the URL. It prints its figures, and ends with 1 where something
-does not hold.
+All harvest into SeaweedFS, by the command line. `partitions` kills a Dask worker every so many
+seconds (or pages, where a machine is busy), looks for every record, and tries the commands on the
+URL. `latency` compares more and more workers with what one does, before an API that keeps each
+request waiting. `long` counts the requests of one partition, of going on with it, and kills another
+again and again. `soak` goes on for so long on a bad day. Each prints its figures, and ends with 1
+where something does not hold.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harvester import iter_records, status, verify
+from harvester.store.object_store import ObjectStore
 from tests.object_servers import seaweed_server
 from tests.s3_server import S3
+from tests.slow.dask_soak import soak
+from tests.slow.long_chain import long
+from tests.slow.more_workers import latency
+from tests.slow.places import Place, failed, peak, say, used, whole, workers_of
 from tests.slow.waiting import Waiting, waiting
-from tests.support import ENVIRONMENT, write_config
-
-_YAML = """
-version: 1
-name: items
-client: {{base_url: "{base_url}"{more}}}
-resources:
-  - name: items
-    path: items
-    params: {{shard: "{{shard}}"}}
-    partitions: {{shard: {{range: [1, {partitions}]}}}}
-    data_selector: data
-    key: id
-    paginator: {{type: cursor, cursor_path: next, cursor_param: cursor}}
-"""
-
-
-def main() -> int:
-    """Run one proof."""
-    parser = argparse.ArgumentParser(prog="python -m tests.slow.machines")
-    proofs = parser.add_subparsers(required=True)
-    for name, proof, sizes in (
-        ("partitions", partitions, {"partitions": 10_000, "kill_every": 8, "kill_pages": 0}),
-    ):
-        one = proofs.add_parser(name)
-        for size, usual in sizes.items():
-            one.add_argument(f"--{size.replace('_', '-')}", type=int, default=usual)
-        one.set_defaults(chosen=proof)
-    given = vars(parser.parse_args())
-    chosen: Callable[..., list[str]] = given.pop("chosen")
-    with tempfile.TemporaryDirectory(prefix="harvester-machines-") as text:
-        folder = Path(text)
-        with seaweed_server() as s3:
-            wrong = chosen(folder, s3, **given)
-    for each in wrong:
-        say(f"DOES NOT HOLD: {each}")
-    return 1 if wrong else 0
-
-
-# --- The proofs ----------------------------------------------------------------------------------
 
 
 def partitions(
@@ -75,7 +41,7 @@ def partitions(
     """Partitions of two pages on Dask, six workers with six threads, killed one by one."""
     place = Place(folder, s3, s3.place())
     with waiting(2, 20, 0.2) as api:
-        path = place.yaml(api, partitions)
+        path = place.yaml(api.base_url, partitions)
         line = place.line("run", path, "--engine", "dask", "--workers", 6, "--threads", 6)
         began, cpu = time.monotonic(), used()
         with place.started(line) as process:
@@ -88,19 +54,15 @@ def partitions(
         again = subprocess.run(line, env=place.env, capture_output=True, check=False)
         asked_again = api.counted()["requests"] - counted["requests"]
         with place.here():
-            wrong = _whole(place.url, partitions * 2 * 20) + _verbs(place, path)
-    return wrong + [
-        what
-        for what, holds in (
-            (f"the run ended with {process.returncode}", process.returncode == 0),
-            (f"the same again ended with {again.returncode}", again.returncode == 0),
-            (f"the same again asked {asked_again} pages", asked_again == 0),
-            (f"no page more than three times: {counted['again']}",
-             set(counted["again"]) <= {"2", "3"}),
-            ("a worker was killed", kills > 0),
-        )
-        if not holds
-    ]  # fmt: skip
+            wrong = whole(place.url, partitions * 2 * 20)
+        wrong += _verbs(place, path, api)
+    return wrong + failed(
+        (f"the run ended with {process.returncode}", process.returncode == 0),
+        (f"the same again ended with {again.returncode}", again.returncode == 0),
+        (f"the same again asked {asked_again} pages", asked_again == 0),
+        (f"no page more than three times: {counted['again']}", set(counted["again"]) <= {"2", "3"}),
+        ("a worker was killed", kills > 0),
+    )
 
 
 def _kill_workers(
@@ -119,134 +81,72 @@ def _kill_workers(
             kills += 1
 
 
-def _whole(url: str, records: int) -> list[str]:
-    """Whether every record is there once, by its key, and all hashes and cursors are right."""
-    keys = [json.loads(record)["id"] for record in iter_records(url)]
-    seen = status(url)
-    checked = verify(url)
-    pages = seen.resources[0].pages
-    say(f"{len(keys):,} records, {len(set(keys)):,} distinct; {pages:,} pages kept; "
-        f"verify: {len(checked.problems)} problems")  # fmt: skip
-    return [
-        what
-        for what, holds in (
-            (f"every record once: {len(keys):,} of {records:,}", len(keys) == records),
-            ("no record twice", len(set(keys)) == len(keys)),
-            (f"verify: {checked.problems[:3]}", checked.ok),
-            ("status: complete", seen.complete),
-        )
-        if not holds
-    ]
-
-
-def _verbs(place: "Place", path: Path) -> list[str]:
-    """The commands that read or mend a harvest, on its URL."""
+def _verbs(place: Place, path: Path, api: Waiting) -> list[str]:
+    """The commands that read or mend a harvest, on its URL, while its API is there."""
     url, folder = place.url, place.folder
-    copied = folder / "copied"
-    wrong = []
-    for verb, *given in (
+    before = (
         ("status", url), ("status", url, "--json"), ("verify", url, "--deep"),
         ("records", url), ("export", url, folder / "all.parquet"),
-        ("export", url, folder / "all.jsonl"), ("report", url),
-        ("sql", url, "select count(*) from items"), ("diff", url), ("repair", url),
-        ("redo", url, "--resource", "items", "--partition", "shard=7"),
+        ("export", url, folder / "all.jsonl"), ("report", url, "--out", folder / "report.html"),
+        ("sql", url, "select count(*) from items"), ("diff", url),
+    )  # fmt: skip
+    after = (
+        ("repair", url), ("verify", url, "--deep"),
+        ("redo", url, "--resource", "items", "--partition", "shard=7"), ("diff", url),
         ("run", path, "--out", url), ("healthcheck", url), ("verify", url),
-        ("copy", url, copied), ("verify", copied),
-    ):  # fmt: skip
-        began = time.monotonic()
-        done = subprocess.run(
-            place.bare(verb, *given), env=place.env, capture_output=True, cwd=folder, check=False
-        )
-        last = (done.stderr or done.stdout).decode().strip().splitlines()[-1:] or [""]
-        say(f"  {verb}: {done.returncode} in {time.monotonic() - began:.0f} s: {last[0][:100]}")
-        if done.returncode:
-            wrong.append(f"{verb} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
-    return wrong
+        ("copy", url, folder / "copied"), ("verify", folder / "copied"),
+    )  # fmt: skip
+    wrong = [said for verb in before if (said := _wrong(place, 0, verb))]
+    ObjectStore(url, place.s3.options)._bucket.delete("items/shard=9/part-000001.json.gz")
+    asked = api.counted()["requests"]
+    wrong += filter(None, [_wrong(place, 5, ("verify", url))])
+    wrong += [said for verb in after if (said := _wrong(place, 0, verb))]
+    asked = api.counted()["requests"] - asked
+    return wrong + failed((f"repair asked for 1 page, redo for 2: {asked}", asked == 3))
 
 
-# --- What they have in common --------------------------------------------------------------------
+def _wrong(place: Place, code: int, given: tuple[object, ...]) -> str:
+    """Run a command that is to end with this code; what it said where it does not."""
+    began = time.monotonic()
+    done = subprocess.run(
+        place.bare(*given), env=place.env, capture_output=True, cwd=place.folder, check=False
+    )
+    said = [line.strip() for line in (done.stderr or done.stdout).decode().splitlines()]
+    first = next((line for line in said if line), "")
+    say(f"  {given[0]}: {done.returncode} in {time.monotonic() - began:.0f} s: {first[:100]}")
+    if done.returncode == code:
+        return ""
+    return f"{given[0]} ended with {done.returncode}, not {code}: {done.stderr.decode()[-500:]}"
 
 
-@dataclass(frozen=True)
-class Place:
-    """A place in a bucket of its own, and how commands reach it."""
-
-    folder: Path
-    s3: S3
-    url: str
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment of a command."""
-        return {**ENVIRONMENT, **self.s3.env}
-
-    def yaml(self, api: Waiting, partitions: int, more: str = "") -> Path:
-        """What is harvested."""
-        text = _YAML.format(base_url=api.base_url, partitions=partitions, more=more)
-        return write_config(self.folder, text)
-
-    def bare(self, *given: object) -> list[str]:
-        """A command."""
-        return [sys.executable, "-m", "harvester", *map(str, given)]
-
-    def line(self, *given: object) -> list[str]:
-        """A command that harvests."""
-        return [*self.bare(*given), "--out", self.url, "--progress", "none"]
-
-    @contextlib.contextmanager
-    def started(self, line: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
-        """A command under way; what it says goes into a file."""
-        with (self.folder / "said").open("wb") as said:
-            process = subprocess.Popen(line, env=self.env, stdout=said, stderr=said)
-            try:
-                yield process
-            finally:
-                process.kill()
-                process.wait()
-        say((self.folder / "said").read_text(errors="replace")[-400:].rstrip())
-
-    @contextlib.contextmanager
-    def here(self) -> Iterator[None]:
-        """Reach it from this process, too."""
-        before = dict(os.environ)
-        os.environ.update(self.s3.env)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+#: Each proof, and the sizes that it has as a rule.
+_PROOFS: Mapping[str, tuple[Callable[..., list[str]], Mapping[str, int]]] = {
+    "partitions": (partitions, {"partitions": 10_000, "kill_every": 8, "kill_pages": 0}),
+    "latency": (latency, {"latency_ms": 1000, "pages": 5, "rounds": 6, "most": 16}),
+    "long": (long, {"pages": 100_000, "killed": 5000, "kills": 20}),
+    "soak": (soak, {"minutes": 60, "rate": 20}),
+}
 
 
-def workers_of(pid: int) -> list[int]:
-    """The worker processes of Dask that a process has begun."""
-    children: list[str] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            children += task.read_text().split()
-    return [int(each) for each in children if _is_worker(each)]
-
-
-def _is_worker(pid: str) -> bool:
-    with contextlib.suppress(OSError):
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
-
-
-def say(text: str) -> None:
-    """A line on stdout, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def used() -> float:
-    """CPU seconds of the processes that have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
-
-
-def peak() -> float:
-    """The most memory that one of them took, in MB."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+def main() -> int:
+    """Run one proof."""
+    parser = argparse.ArgumentParser(prog="python -m tests.slow.machines")
+    proofs = parser.add_subparsers(required=True)
+    for name, (proof, sizes) in _PROOFS.items():
+        one = proofs.add_parser(name, help=(proof.__doc__ or "").partition(".")[0])
+        for size, usual in sizes.items():
+            one.add_argument(f"--{size.replace('_', '-')}", type=int, default=usual)
+        one.set_defaults(chosen=proof)
+    given = vars(parser.parse_args())
+    chosen: Callable[..., list[str]] = given.pop("chosen")
+    with (
+        tempfile.TemporaryDirectory(prefix="harvester-machines-") as folder,
+        seaweed_server() as s3,
+    ):
+        wrong = chosen(Path(folder), s3, **given)
+    for each in wrong:
+        say(f"DOES NOT HOLD: {each}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
