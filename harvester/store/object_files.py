@@ -22,6 +22,7 @@ from typing import Final
 
 from harvester.errors import DataRefused, DiskError
 from harvester.store.bucket import Bucket, Found
+from harvester.store.entries import Entry
 from harvester.store.object_lines import Committed, own_number, part_lines
 from harvester.store.parts import Part, is_raw, part_name, part_number
 from harvester.store.sharing import Fenced, Overtaken
@@ -94,14 +95,72 @@ def beside(bucket: Bucket, folder: str, epoch: str, page: Part | None) -> Iterat
         )
 
 
-def name_last(bucket: Bucket, folder: str, last: Committed, part: str | None) -> None:
-    """Give the page of the last part its name, if it is a file that has none; `part` is what the
-    last page is called.
-    """
-    if part is None or not is_raw(part) or not last.epoch or part_number(part) != last.number:
-        return
-    if bucket.head(f"{folder}/{part}") is None:
-        StagedFile(bucket, folder, part, last.epoch).name()
+@dataclass(slots=True)
+class FilesThere:
+    """How many files of pages there are, and how many bytes they have in all."""
+
+    count: int = 0
+    size: int = 0
+
+    def add(self, size: int, files: int = 1) -> None:
+        """One more, or none."""
+        self.count += files
+        self.size += size * files
+
+
+class FilesOfLines:
+    """The files that lines name, behind the last line that begins again."""
+
+    def __init__(self) -> None:
+        self.named = FilesThere()
+        self._first = 0  # its number
+        self._last: Entry | None = None
+
+    def see(self, entry: Entry) -> None:
+        """Take note of a line."""
+        if entry.restarts:
+            self.named, self._first = FilesThere(), 0
+        if entry.part is not None and is_raw(entry.part):
+            self._first = self._first or part_number(entry.part) or 0
+            self._last = entry
+            self.named.add(entry.stored_bytes)
+
+    def find(self, bucket: Bucket, folder: str, last: Committed | None, *, any_parts: bool) -> None:
+        """Give the file of the last part its name, where it has none. Raises `DataRefused` where
+        any other is gone or of another size, unless that is no matter (`any_parts`). Lists them.
+        """
+        if not self._first or self._last is None or self._last.part is None:
+            return
+        highest = part_number(self._last.part) or 0
+        there, has_name = FilesThere(), False
+        for answer in bucket.listing(folder, after=f"{folder}/{part_name(self._first - 1, '~')}"):
+            for found in answer:
+                number = file_number(found.key, folder)
+                if number is not None and number <= highest:
+                    there.add(found.size)
+                    has_name |= number == highest
+        if last and last.epoch and last.number == highest and not has_name:
+            is_there = StagedFile(bucket, folder, self._last.part, last.epoch).name()
+            there.add(self._last.stored_bytes, is_there)
+        if there != self.named and not any_parts:
+            raise DataRefused(
+                f"{bucket.place}/{folder}: {self._problem(there)}; something has removed or "
+                "changed objects (a lifecycle rule, another program); `harvester verify` says "
+                "which, and `harvester repair` gets them again where the API still has them"
+            )
+
+    def _problem(self, there: FilesThere) -> str:
+        named = self.named
+        if there.count < named.count:
+            return f"{named.count - there.count} of its {named.count} files cannot be found"
+        return f"its files have {there.size:,} bytes, and {named.size:,} by its lines"
+
+
+def file_number(key: str, folder: str) -> int | None:
+    """The number of the file of a page that lies in `folder` itself; None for anything else."""
+    name = key[len(folder) + 1 :]
+    is_own = key.startswith(f"{folder}/") and "/" not in name
+    return part_number(name) if is_own and is_raw(name) else None
 
 
 def file_chunks(bucket: Bucket, folder: str, part: str) -> Iterator[bytes]:

@@ -187,7 +187,14 @@ class ObjectStore:
         scratch = self._scratch()
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         return ObjectWriter(
-            self._bucket, folder, header, on_entry, accepted, scratch, is_new=is_new
+            self._bucket,
+            folder,
+            header,
+            on_entry,
+            accepted,
+            scratch,
+            is_new=is_new,
+            any_parts=any_parts,
         )
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:

@@ -11,12 +11,14 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import field
 from types import TracebackType
 from typing import Final, Self
 
 from harvester.errors import HarvesterError
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import Entry, Header
+from harvester.store.object_files import FilesOfLines, FilesThere, file_number
 from harvester.store.object_lines import (
     SEGMENTS,
     in_order,
@@ -34,10 +36,11 @@ _MOST_READ: Final = 16  # parts of a partition that are read one by one here
 _MOST_PARTS: Final = 99  # of one whose last part may repeat the lines of the others
 _ANSWER: Final = 1000
 _TABLE: Final = """
-CREATE TABLE folders (folder TEXT PRIMARY KEY, seal TEXT, parts TEXT) WITHOUT ROWID
+CREATE TABLE folders (folder TEXT PRIMARY KEY, files INT, bytes INT, seal TEXT, parts TEXT)
+WITHOUT ROWID
 """
 _ADD: Final = """
-INSERT INTO folders VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET parts = NULL
+INSERT INTO folders VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET parts = NULL
 """
 
 Lines = list[Header | Entry]
@@ -46,12 +49,13 @@ Lines = list[Header | Entry]
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """What is to be read of a partition: its parts, or only the `last` of many; `seal` is of those
-    before that.
+    before that, `files` pages that are files beside their parts.
     """
 
     parts: list[Found]
     is_all: bool = True
     seal: str = ""
+    files: FilesThere = field(default_factory=FilesThere)
 
 
 class ObjectSurvey:
@@ -124,8 +128,14 @@ class ObjectSurvey:
         lines = list(in_sequence(bucket, folder, (*before, *last.lines)))
         if self._whole:
             return lines
-        begins_again = any(isinstance(each, Entry) and each.restarts for each in lines)
-        return lines if isinstance(lines[0], Header) and not begins_again else None
+        files = FilesOfLines()
+        begins_again = False
+        for each in lines:
+            if isinstance(each, Entry):
+                begins_again |= each.restarts
+                files.see(each)
+        is_plain = isinstance(lines[0], Header) and not begins_again
+        return lines if is_plain and files.named == listed.files else None
 
     def _listed_of(self, folder: str) -> _Listed | None:
         """What there is of a partition; None where that is not known."""
@@ -137,13 +147,13 @@ class ObjectSurvey:
         if not self._listed[top] or self._database is None:
             return None
         try:
-            query = "SELECT seal, parts FROM folders WHERE folder = ?"
+            query = "SELECT files, bytes, seal, parts FROM folders WHERE folder = ?"
             row = self._database.execute(query, (folder,)).fetchone()
         except sqlite3.Error:
             return None
         if row is None:
             return _Listed([])
-        return None if row[1] is None else _unpacked(folder, *row)
+        return None if row[3] is None else _unpacked(folder, *row)
 
     def _list(self, top: str) -> bool:
         """List all below a name; whether that came to its end."""
@@ -168,6 +178,7 @@ class _Folder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.count = self._parts_count = 0
+        self._files = FilesThere()
         self._seal = Seal()
         self._parts: list[Found] = []  # the first ones, then the last one alone
         self._is_plain = True
@@ -178,6 +189,8 @@ class _Folder:
         number = own_number(found.key, self.name)
         if number is None:
             # Anything else but a segment is no reader's business.
+            if file_number(found.key, self.name) is not None:
+                self._files.add(found.size)
             self._is_plain &= not found.key.startswith(f"{self.name}/{SEGMENTS}/")
             return
         if self._parts:
@@ -197,12 +210,15 @@ class _Folder:
         """Whether it is worth it to list on from behind its parts, of which `last` is one."""
         return self.count >= _ANSWER and own_number(last.key, self.name) is not None
 
-    def row(self) -> tuple[str, str, str | None]:
-        """The folder, the seal of its parts but the last, its parts; None where it is not plain."""
+    def row(self) -> tuple[str, int, int, str, str | None]:
+        """The folder, its files, the seal of its parts but the last, its parts; None where it is
+        not plain.
+        """
         parts = self._parts[-1:] if self._parts_count > _MOST_READ else self._parts
         begins = len(self.name) + 1
         told = "\n".join(f"{each.key[begins:]}\t{each.size}" for each in parts)
-        return self.name, str(self._seal), told if self._is_plain else None
+        plain = told if self._is_plain else None
+        return self.name, self._files.count, self._files.size, str(self._seal), plain
 
 
 def begun(bucket: Bucket) -> Iterator[str]:
@@ -240,10 +256,10 @@ def _folder(key: str) -> str:
     return folder.removesuffix(f"/{SEGMENTS}")
 
 
-def _unpacked(folder: str, seal: str, parts: str) -> _Listed:
+def _unpacked(folder: str, files: int, size: int, seal: str, parts: str) -> _Listed:
     found = []
     for line in parts.splitlines():
-        name, _, size = line.partition("\t")
-        found.append(Found(f"{folder}/{name}", int(size), ""))
+        name, _, digits = line.partition("\t")
+        found.append(Found(f"{folder}/{name}", int(digits), ""))
     is_all = len(found) != 1 or own_number(found[0].key, folder) == 1
-    return _Listed(found, is_all, seal)
+    return _Listed(found, is_all, seal, FilesThere(files, size))

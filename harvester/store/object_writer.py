@@ -34,7 +34,7 @@ from harvester.errors import DataRefused, DiskError, PartitionFailed
 from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Checkpoint, Entry, Header, encode, packed, unpacked
-from harvester.store.object_files import beside, name_last
+from harvester.store.object_files import FilesOfLines, beside
 from harvester.store.object_lines import (
     EACH,
     HIGHEST,
@@ -62,7 +62,7 @@ class ObjectWriter:
 
     def __init__(
         self, bucket: Bucket, folder: str, header: Header, on_entry: OnEntry,
-        accepted: Container[str], scratch: Path, *, is_new: bool = False,
+        accepted: Container[str], scratch: Path, *, is_new: bool = False, any_parts: bool = False,
     ) -> None:  # fmt: skip
         self.checkpoint = Checkpoint()
         self.lost = 0
@@ -75,6 +75,7 @@ class ObjectWriter:
         self._is_over = False  # a put failed, or this writer was overtaken
         self._suffix = JSON_SUFFIX
         self._seal = Seal()  # of the parts so far
+        self._files = FilesOfLines()
         newest, last = "", None
         self._is_guess = is_new  # until a put has shown it
         for found in () if is_new else committed(bucket, folder):
@@ -92,8 +93,7 @@ class ObjectWriter:
         after = int(newest[:16], 16) + 1 if newest else 0
         self._epoch = f"{max(time.time_ns() // 1000, after):016x}-{os.urandom(6).hex()}"
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
-        if last is not None:
-            name_last(bucket, folder, last, self.checkpoint.part)
+        self._files.find(bucket, folder, last, any_parts=any_parts)
         self._compact()  # what a writer that was killed has left undone
 
     def _last_epoch(self) -> str:
@@ -117,6 +117,7 @@ class ObjectWriter:
                 f"{place}: page {found.seq} stands where {self.checkpoint.seq + 1} belongs"
             )
         self._take(found)
+        self._files.see(found)
         on_entry(found)
 
     def _check(self, found: Header, place: str, accepted: Container[str]) -> None:

@@ -103,7 +103,13 @@ def test_killed_once_files_are_whole_in_a_bucket(place: Place, tmp_path: Path) -
         second = place.start(api.origin, "second")
         assert "Complete" in second.communicate(timeout=60)[1]
         assert (second.returncode, len(api.asked)) == (0, 9 + 1)
-    place.check_whole()
+        place.check_whole()
+        place.store._bucket.delete("files/box=a/part-000003.bin")
+        third = place.start(api.origin, "second")
+        told = third.communicate(timeout=60)[1]
+        assert (third.returncode, "1 of its 4 files cannot be found" in told) == (5, True), told
+        place.store._bucket.create("files/box=a/part-000003.bin", BODIES[3])
+        assert len(api.asked) == 9 + 1
     copy(place.store, tmp_path / "here")
     for number, body in enumerate(BODIES.values(), 1):
         assert (tmp_path / f"here/files/box=a/part-{number:06d}.bin").read_bytes() == body

@@ -48,10 +48,12 @@ class Kept:
         """A file; the second is empty."""
         return b"other" if self.changed and page == 3 else b"\x89PNG" * (page * 97 * (page != 2))
 
-    def harvest(self) -> None:
-        """To its end."""
+    def harvest(self, code: int = 0) -> str:
+        """To its end; what stopped it."""
         config = load_config(self.path, base_url=self.server.origin)
-        assert harvest(config, out=ObjectStore(self.url, patience_s=0.1)).complete
+        found = harvest(config, out=ObjectStore(self.url, patience_s=0.1))
+        assert found.exit_code == code
+        return str(found.ended_by or "")
 
     def repair(self) -> Repair:
         """Mend it."""
@@ -147,6 +149,10 @@ def test_mended(kept: Kept, case: str) -> None:
     damage(Bucket(kept.url))
     # What only fences is no reader's business while a segment has the line.
     assert verify(kept.store, deep=True).ok == (pages == 0)
+    if "file" in case and pages:
+        told = kept.harvest(code=5)
+        problem = "1 of its 5 files cannot be found" if "gone" in case else "its files have "
+        assert problem in told, told
     found = kept.repair()
     assert (found.ok, found.pages, len(kept.server.asked)) == (True, pages, pages), found
     assert len(found.aside) == aside, found.aside

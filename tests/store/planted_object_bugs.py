@@ -217,7 +217,7 @@ def staged_files_are_not_read(patch: Patch) -> None:
 
 def last_file_not_named(patch: Patch) -> None:
     """Who opens a partition, and each run, leave the last file where a killed writer left it."""
-    patch.setattr(writing, "name_last", lambda *_: None)
+    patch.setattr(object_files.FilesOfLines, "find", lambda *_, **__: None)
     patch.setattr(object_files, "sweep_staged", lambda bucket: False)
 
 
