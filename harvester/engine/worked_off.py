@@ -74,7 +74,7 @@ class WorkedOff:
         self.elsewhere = 0  # partitions that other machines go on with
         self._opened_anew: Counter[str] = Counter()
         self._waiting = False  # whether a window is still open
-        self._active: dict[Future[Checkpoint], Partition] = {}
+        self._active: dict[Future[Checkpoint], tuple[Partition, str]] = {}
         self._ended: SimpleQueue[Future[Checkpoint]] = SimpleQueue()
 
     def work_off(self, workers: Workers) -> None:
@@ -102,7 +102,7 @@ class WorkedOff:
                         self._looked = True
                     names_now = self._run.sources[partition.resource].names_now
                     partition = with_beginning(self._run, partition, self._created_at)
-                    self._submit(workers, partition, is_new=ahead.is_new and not names_now)
+                    self._submit(workers, partition, folder, is_new=ahead.is_new and not names_now)
                     if len(self._active) >= workers.slots:
                         workers.begin()
                         self._gather(workers)
@@ -124,10 +124,13 @@ class WorkedOff:
             partition.resource, partition.labels, fingerprint, __version__, self._created_at
         )
 
-    def _submit(self, workers: Workers, partition: Partition, *, is_new: bool = False) -> None:
+    def _submit(
+        self, workers: Workers, partition: Partition, folder: str, *, is_new: bool = False
+    ) -> None:
         assignment = Assignment(partition, self._header(partition), is_new=is_new)
+        self._run.store.lent(folder)
         future = workers.submit(assignment)
-        self._active[future] = partition
+        self._active[future] = partition, folder
         future.add_done_callback(self._ended.put)
 
     def _gather(self, workers: Workers) -> None:
@@ -136,11 +139,12 @@ class WorkedOff:
         while not self._ended.empty():
             done.append(self._ended.get())
         for future in done:
-            partition = self._active.pop(future)
+            partition, folder = self._active.pop(future)
+            self._run.store.lent(folder, back=True)
             try:
                 checkpoint = future.result()
             except Overtaken as error:
-                self._open_anew(workers, partition, error)
+                self._open_anew(workers, partition, folder, error)
             except (Fenced, PartitionBusy) as error:
                 self._leave(partition, error)
             except PartitionFailed as error:
@@ -168,7 +172,9 @@ class WorkedOff:
         self._counted_in.left(partition)
         self._feed.left(partition)
 
-    def _open_anew(self, workers: Workers, partition: Partition, error: Overtaken) -> None:
+    def _open_anew(
+        self, workers: Workers, partition: Partition, folder: str, error: Overtaken
+    ) -> None:
         """A writer that was believed dead has put a page: go on behind it."""
         again = self._opened_anew[partition.path] + 1
         if again > _MOST_OPENED or self._run.stop.is_set():
@@ -176,7 +182,7 @@ class WorkedOff:
             return
         self._opened_anew[partition.path] = again
         self._run.emit(PartitionPaused(partition, Checkpoint()))
-        self._submit(workers, partition)
+        self._submit(workers, partition, folder)
         workers.begin()
 
     def _leave(self, partition: Partition, error: PartitionFailed) -> None:

@@ -20,6 +20,8 @@ A `Store`:
   there is none; where there is, it *must* raise `Overtaken` or `Fenced` instead of committing.
 - `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
+  While the place is claimed, or a survey is open, a finished partition *may* be given as it stood
+  at some moment since then, unless it was `lent` later.
 - `finished` *may* give the `lines` of a partition that has its last page, and *must* give None
   wherever its `journal` would change or refuse anything, or be new.
 - `survey` *must* give of any partition, as it stood at some moment since the survey was begun, what
@@ -158,6 +160,11 @@ class Store(Protocol):
 
         `any_parts`: parts may be missing or damaged, since they are about to be superseded.
         `is_new`: nobody is known to have begun it, as a `survey` of this run found.
+        """
+
+    def lent(self, folder: str, *, back: bool = False) -> None:
+        """Take note that a worker, maybe in another process, writes to a partition from now on; no
+        longer, if it is `back`.
         """
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:

@@ -186,6 +186,9 @@ class LocalStore:
             (self.root / folder).rename(self.root / target)
         return str(target)
 
+    def lent(self, folder: str, *, back: bool = False) -> None:
+        """Nothing is believed of a partition that is not looked at."""
+
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The lines of the partition's journal."""
         found = read_short(f"{self._shown}/{folder}")

@@ -126,6 +126,9 @@ class MemoryStore:
         self._partitions[folder] = kept
         return MemoryWriter(kept, found.fingerprint, self.own, on_entry)
 
+    def lent(self, folder: str, *, back: bool = False) -> None:
+        """Nothing is believed of a partition that is not looked at."""
+
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries."""
         kept = self._partitions.get(folder)

@@ -14,6 +14,7 @@ from typing import Final
 from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import FORMAT, Entry, Header, parsed, sound, unpacked
+from harvester.store.object_recap import Seal, repeated
 from harvester.store.parts import is_raw, part_number
 from harvester.store.trailer import text_at_end, trailer
 from harvester.values import dataclass
@@ -46,6 +47,29 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
 
     Raises `DataRefused` for a gap or for a part without lines, `DiskError`.
     """
+    yield from _read(bucket, folder, *_laid_out(bucket, folder))
+
+
+def all_lines(bucket: Bucket, folder: str) -> Iterator[bytes]:
+    """The lines alone: by one read where the last part repeats those of the others."""
+    segments, tail = _laid_out(bucket, folder)
+    if segments or not 1 < len(tail) < EACH:
+        for found in _read(bucket, folder, segments, tail):
+            yield from found.lines
+        return
+    last, seal = part_lines(bucket, tail[-1]), Seal()
+    for part in tail[:-1]:
+        seal.add(part)
+    before = repeated(last.before, str(seal))
+    if before is None:
+        for found in _read(bucket, folder, [], tail[:-1]):
+            yield from found.lines
+    yield from before or ()
+    yield from last.lines
+
+
+def _laid_out(bucket: Bucket, folder: str) -> tuple[list[tuple[int, int]], list[Found]]:
+    """The segments that are to be read, and the parts behind them."""
     first = next(bucket.listing(folder), [])
     is_all = len(first) < _ANSWER
     segments, at = _covering(
@@ -54,7 +78,12 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
     parts = first
     if not is_all:
         parts = list(_flat(bucket.listing(folder, after=f"{folder}/part-{at:06d}~")))
-    tail = in_order(bucket, folder, parts, at)
+    return segments, in_order(bucket, folder, parts, at)
+
+
+def _read(
+    bucket: Bucket, folder: str, segments: list[tuple[int, int]], tail: list[Found]
+) -> Iterator[Committed]:
     jobs = len(segments) + len(tail)
     if jobs <= _FEW:
         yield from (_segment(bucket, folder, *each) for each in segments)

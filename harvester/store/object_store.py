@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,11 +22,12 @@ from harvester.store.bucket import Bucket
 from harvester.store.claiming import MANIFEST, waiting_for
 from harvester.store.contract import OnEntry, Survey
 from harvester.store.entries import Entry, Header
+from harvester.store.known_lines import KnownLines
 from harvester.store.lease import LOCK, PATIENCE_S, Lease, leased
 from harvester.store.object_files import STAGED, file_chunks, sweep_staged
 from harvester.store.object_lines import (
     SEGMENTS,
-    committed,
+    all_lines,
     in_sequence,
     last_committed,
     line_of,
@@ -36,6 +38,7 @@ from harvester.store.object_writer import INCOMING, ObjectWriter
 from harvester.store.parts import is_raw
 
 _SCRATCH: Final = "scratch"
+_MOST_LINES: Final = 1000  # of a partition whose lines are kept while a run is on
 
 
 class ObjectStore:
@@ -54,6 +57,8 @@ class ObjectStore:
         self._patience_s = patience_s
         self._lease: Lease | None = None
         self._own: Path | None = None
+        self._known = KnownLines()
+        self._is_shared = False
 
     @property
     def place(self) -> str:
@@ -85,20 +90,24 @@ class ObjectStore:
                 if self._lock == LOCK and not self._has_shares():
                     self._sweep()
                 is_left = sweep_staged(self._bucket)
+                self._known.begin()
                 yield
                 if is_left:  # by a killed run; what this one has put tells what becomes of it
                     sweep_staged(self._bucket)
             finally:
                 self._lease = None
+                self._known.end()
+                self._is_shared = False
                 shutil.rmtree(self._scratch(), ignore_errors=True)
 
     def share(self, run: str) -> None:
-        """Nothing to do: the names of the parts are the fence."""
+        """Let others write: the names of the parts are the fence."""
         if self.place.startswith("memory:"):
             raise ConfigError(
                 f"{self.place}: lies in the memory of this process, so that no other "
                 "can write there; harvest into a folder or a bucket"
             )
+        self._is_shared = True
 
     @contextlib.contextmanager
     def join(self, run: str, workers: int) -> Iterator[None]:
@@ -186,21 +195,41 @@ class ObjectStore:
         """The writer of a partition."""
         scratch = self._scratch()
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return ObjectWriter(
-            self._bucket,
-            folder,
-            header,
-            on_entry,
-            accepted,
-            scratch,
-            is_new=is_new,
-            any_parts=any_parts,
-        )
+        self._known.opened(folder)
+        try:
+            return ObjectWriter(
+                self._bucket, folder, header, on_entry, accepted, scratch, is_new=is_new,
+                any_parts=any_parts, on_close=partial(self._known.closed, folder),
+            )  # fmt: skip
+        except BaseException:
+            self._known.closed(folder)
+            raise
+
+    def lent(self, folder: str, *, back: bool = False) -> None:
+        """Believe nothing of a partition that another process may be writing to."""
+        if not self._is_shared:  # who writes here says so by itself
+            return
+        if back:
+            self._known.closed(folder)
+        else:
+            self._known.opened(folder)
 
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""
-        lines = (line for found in committed(self._bucket, folder) for line in found.lines)
+        known = self._known.of(folder)
+        lines = self._read(folder) if known is None else iter(known)
         yield from in_sequence(self._bucket, folder, lines)
+
+    def _read(self, folder: str) -> Iterator[bytes]:
+        few: list[bytes] = []
+        for line in all_lines(self._bucket, folder):
+            if len(few) <= _MOST_LINES:
+                few.append(line)
+            yield line
+        if few and self._known.is_on and len(few) <= _MOST_LINES:
+            end = line_of(self._bucket, folder, few[-1])
+            if isinstance(end, Entry) and end.done:
+                self._known.add(folder, few)
 
     def finished(self, folder: str) -> list[Header | Entry] | None:
         """Not known at once."""
@@ -212,7 +241,7 @@ class ObjectStore:
             ObjectSurvey,
         )  # who reads one thing needs no sqlite3
 
-        return ObjectSurvey(self._bucket, whole=whole)
+        return ObjectSurvey(self._bucket, self._known, whole=whole)
 
     def begun(self) -> Iterator[str]:
         """The folders that hold parts, by one listing."""
@@ -222,15 +251,20 @@ class ObjectStore:
 
     def is_begun(self, folder: str) -> bool:
         """Whether any part lies there."""
+        if self._known.of(folder):
+            return True
         first = next(self._bucket.listing(folder), [])
         return any(own_number(found.key, folder) is not None for found in first)
 
     def last(self, folder: str) -> Entry | None:
         """The last entry, from the last part."""
-        found = last_committed(self._bucket, folder)
-        if found is None or not found.lines:
+        lines = self._known.of(folder)
+        if lines is None:
+            found = last_committed(self._bucket, folder)
+            lines = found.lines if found else ()
+        if not lines:
             return None
-        said = line_of(self._bucket, folder, found.lines[-1])
+        said = line_of(self._bucket, folder, lines[-1])
         return said if isinstance(said, Entry) else None
 
     def begins_again(self, folder: str) -> bool:
@@ -245,6 +279,7 @@ class ObjectStore:
 
     def mending(self, folder: str) -> ObjectMending:
         """What `repair` needs of a partition."""
+        self._known.turn_off()  # a part may be put in the place of another
         return ObjectMending(self._bucket, folder)
 
     def beyond(self, folder: str) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Final, Self
 from harvester.errors import HarvesterError
 from harvester.store.bucket import Bucket, Found
 from harvester.store.entries import Entry, Header
+from harvester.store.known_lines import KnownLines
 from harvester.store.object_files import FilesOfLines, FilesThere, file_number
 from harvester.store.object_lines import (
     SEGMENTS,
@@ -63,8 +64,8 @@ class ObjectSurvey:
 
     ahead = _AHEAD
 
-    def __init__(self, bucket: Bucket, *, whole: bool) -> None:
-        self._bucket = bucket
+    def __init__(self, bucket: Bucket, known: KnownLines, *, whole: bool) -> None:
+        self._bucket, self._known = bucket, known
         self._whole = whole
         self._listed: dict[str, bool] = {}
         self._database: sqlite3.Connection | None = None
@@ -72,6 +73,7 @@ class ObjectSurvey:
         self._coming: dict[str, Future[Lines | None]] = {}
 
     def __enter__(self) -> Self:
+        self._known.begin()
         return self
 
     def __exit__(
@@ -80,6 +82,7 @@ class ObjectSurvey:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._known.end()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         if self._database is not None:
@@ -87,6 +90,8 @@ class ObjectSurvey:
 
     def ask(self, folder: str) -> bool:
         """Begin to read the ends of a partition's parts; whether there is anything of it."""
+        if self._known.of(folder):
+            return True
         listed = self._listed_of(folder)
         if listed is None or not listed.parts:
             return listed is None
@@ -100,6 +105,9 @@ class ObjectSurvey:
         """The lines of a partition, where they are known; of an unfinished one if `whole`."""
         if coming := self._coming.pop(folder, None):
             return coming.result()
+        if known := self._known.of(folder):
+            listed = None if self._whole else self._listed_of(folder)
+            return self._said(folder, known, listed.files if listed else None)
         listed = self._listed_of(folder)
         if listed is not None and listed.parts:
             return self._read(folder, listed)
@@ -125,7 +133,17 @@ class ObjectSurvey:
             if not listed.is_all:
                 return None
             before = tuple(line for found in parts[:-1] for line in part_lines(bucket, found).lines)
-        lines = list(in_sequence(bucket, folder, (*before, *last.lines)))
+        lines = (*before, *last.lines)
+        said = self._said(folder, lines, listed.files)
+        if is_done:
+            self._known.add(folder, lines)
+        return said
+
+    def _said(self, folder: str, text: tuple[bytes, ...], there: FilesThere | None) -> Lines | None:
+        """What all lines of a partition say, if that is wanted; `there` are the files that are
+        listed of it.
+        """
+        lines = list(in_sequence(self._bucket, folder, text))
         if self._whole:
             return lines
         files = FilesOfLines()
@@ -135,7 +153,7 @@ class ObjectSurvey:
                 begins_again |= each.restarts
                 files.see(each)
         is_plain = isinstance(lines[0], Header) and not begins_again
-        return lines if is_plain and files.named == listed.files else None
+        return lines if is_plain and files.named == there else None
 
     def _listed_of(self, folder: str) -> _Listed | None:
         """What there is of a partition; None where that is not known."""

@@ -24,7 +24,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +63,12 @@ class ObjectWriter:
     def __init__(
         self, bucket: Bucket, folder: str, header: Header, on_entry: OnEntry,
         accepted: Container[str], scratch: Path, *, is_new: bool = False, any_parts: bool = False,
+        on_close: Callable[[list[bytes]], None] = lambda lines: None,
     ) -> None:  # fmt: skip
+        """`is_new`: nobody is known to have begun it. `on_close` gets the lines of a partition that
+        has its last page, if they are few, else none.
+        """
+        self._on_close = on_close
         self.checkpoint = Checkpoint()
         self.lost = 0
         self.fingerprint = header.fingerprint
@@ -176,6 +181,8 @@ class ObjectWriter:
                     self._put(None)
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
+            is_known = self.checkpoint.done and not (self._segmented or self._is_over)
+            self._on_close(b"".join(self._recent).splitlines(keepends=True) if is_known else [])
 
     def _put(self, part: Part | None) -> None:
         """The commit: once this returns, the held lines and their page are in the harvest."""

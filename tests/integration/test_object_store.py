@@ -478,6 +478,49 @@ def test_what_partitions_cost(tmp_path: Path, s3: S3) -> None:
     proxy.server_close()
 
 
+FAMILY = (
+    SHELVES.replace("range: [1, 200]", "range: [1, 20]")
+    + """
+  - name: kids
+    path: kids
+    params: {of: "{of}"}
+    partitions: {of: {resource: items, field: id}}
+    data_selector: data
+"""
+)
+
+
+@pytest.mark.parametrize("more", ["", ", processes: 2"])
+def test_what_parents_cost(tmp_path: Path, s3: S3, more: str) -> None:
+    """Their lines are read once, if at all: by a run that has put them, by one that passes them
+    over, by `status`. Their pages are read for the children's names.
+    """
+    counts = Counter[str]()
+    proxy = counting(s3.endpoint, counts)
+    url = f"s3://{s3.bucket()}/family"
+
+    def family(_: str, asked: Mapping[str, str]) -> Reply:
+        return Reply({"data": [{"id": f"of-{asked.get('shelf') or asked['of']}"}]})
+
+    with Scripted(family) as api:
+        place = Place(tmp_path, s3, api)
+        place.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{proxy.server_port}"
+        text = FAMILY.replace("BASE", api.base_url).replace(
+            "partitions: 16", f"partitions: 8{more}"
+        )
+        place.yaml.write_text(text)
+        lists = 9 + 20 * bool(more)  # where another process has put the parent, that is looked at
+        for verb, most, gets in (("run", lists, 90), ("run", 7, 120), ("status", 2, 70)):
+            counts.clear()
+            said = place(verb, *(("shop.yaml", "--out", url) if verb == "run" else (url,)))
+            assert said.returncode == 0, said.stderr
+            assert counts["LIST"] <= most, (verb, counts)
+            assert counts["GET"] + counts["HEAD"] <= gets, (verb, counts)
+        assert len(api.asked) == 40
+    proxy.shutdown()
+    proxy.server_close()
+
+
 def many(page: int, pages: int) -> Reply:
     """One record a page, then none."""
     return Reply({"data": [{"id": page}] if page <= pages else []})
