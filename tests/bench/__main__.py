@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.bench import cases, page_cases, partition_cases
+from tests.bench import cases, page_cases, partition_cases, spread_cases
 from tests.bench.cases import Case
 from tests.bench.ground import QUICK, Ground, Sizes
 from tests.bench.measure import Missing, Sample, delete, sync_ms
 from tests.bench.table import Result, brief, contenders, report, targets, write_tables
 
-CASES = {**cases.CASES, **page_cases.CASES, **partition_cases.CASES}
+CASES = {**cases.CASES, **page_cases.CASES, **partition_cases.CASES, **spread_cases.CASES}
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 
 

@@ -37,16 +37,20 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What has to hold: `value` of the rounds, None where they do not tell it, against `limit`."""
+    """What has to hold: `value` of the rounds, None where they do not tell it, against `limit`;
+    None where it is told only.
+    """
 
     text: str
     value: Callable[[Rounds], float | None]
-    limit: float
+    limit: float | None
     at_least: bool = False
     unit: str = "×"
 
     def holds(self, value: float) -> bool:
         """Whether a value is good enough."""
+        if self.limit is None:
+            return True
         return value >= self.limit if self.at_least else value <= self.limit
 
 

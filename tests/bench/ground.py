@@ -6,12 +6,14 @@ A harvest counts only if it ended complete, with the right number of pages and r
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -37,9 +39,9 @@ output: {output}
 """
 #: What `harvester status` and `harvester verify` say of OUT, in one process.
 _LOOK: Final = """
-import json, pathlib, sys
+import json, sys
 from harvester import status, verify
-out = pathlib.Path(sys.argv[1])
+out = sys.argv[1]
 summary = status(out)
 [resource] = summary.resources
 found = {"complete": summary.complete, "pages": resource.pages, "records": resource.records}
@@ -73,11 +75,15 @@ class Sizes:
     finished: int = 100_000
     busy_partitions: int = 32
     busy_pages: int = 500
+    bucket_pages: int = 2_000
+    waiting_pages: int = 50
+    processes: tuple[int, ...] = (1, 2, 4, 8, 16)
 
 
 QUICK: Final = Sizes(
-    3_000_000, 1_000_000, 3_000_000, 1_000_000, 8, 4, 2, 20, 6, 20, 1_000_000, 200, 2, 50, 4, 2
-)
+    3_000_000, 1_000_000, 3_000_000, 1_000_000, 8, 4, 2, 20, 6, 20, 1_000_000, 200, 2, 50, 4, 2, 10,
+    2, (1, 2),
+)  # fmt: skip
 
 
 class Ground:
@@ -88,6 +94,8 @@ class Ground:
         self._folders = itertools.count(1)
         self.sizes = sizes
         self._dlt_python = dlt_python
+        self._store: subprocess.Popen[str] | None = None
+        self._bucket: dict[str, Any] = {}
         program = Path(sys.executable).with_name("harvester")
         self.python = sys.executable
         self.harvester = [str(program)] if program.exists() else [sys.executable, "-m", "harvester"]
@@ -113,6 +121,8 @@ class Ground:
         traceback: TracebackType | None,
     ) -> None:
         self._server.communicate(timeout=10)  # closes its stdin, by which it ends
+        if self._store is not None:
+            self._store.communicate(timeout=60)
 
     def clear(self) -> None:
         """Begin with an empty folder.
@@ -140,6 +150,17 @@ class Ground:
         """The sizes of a chain of `of` pages and of a page of `size` bytes; makes them ready."""
         found: dict[str, int] = self.ask(f"facts?of={of}&bytes={size}")
         return found
+
+    def bucket(self) -> dict[str, Any]:
+        """A bucket, and the environment that reaches it; empty where there is no such server."""
+        if self._store is None:
+            self._store = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.object_store"],
+                cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert self._store.stdout is not None
+            self._bucket = json.loads(self._store.stdout.readline())
+        return self._bucket
 
     # --- Contenders ------------------------------------------------------------------------------
 
@@ -186,21 +207,22 @@ class Ground:
         more: str = "",
         concurrency: str = "{partitions: 1}",
         output: str = "{}",
+        base_url: str = "",
     ) -> Path:
-        """A configuration that asks the server, in a file."""
+        """A configuration that asks the server, or another, in a file."""
         written = self._place / "bench.yaml"
         written.write_text(
             _CONFIG.format(
-                base_url=self.origin, path=path, params=params, paginator=paginator, more=more,
-                concurrency=concurrency, output=output,
+                base_url=base_url or self.origin, path=path, params=params, paginator=paginator,
+                more=more, concurrency=concurrency, output=output,
             )
         )  # fmt: skip
         return written
 
-    def harvest(self, config: Path, *, pages: int, records: int) -> Sample:
+    def harvest(self, config: Path, *options: str, pages: int, records: int) -> Sample:
         """Measure a harvest from an empty folder; then look whether it is whole."""
         out = self._new("harvest") / "out"
-        sample = self.go_on(config, out)
+        sample = self.go_on(config, out, options=options)
         self.is_whole(out, pages=pages, records=records)
         return sample
 
@@ -213,7 +235,14 @@ class Ground:
         self.is_whole(out, pages=pages, records=records)
         return sample
 
-    def go_on(self, config: Path, out: Path, *prefix: str) -> Sample:
+    def go_on(
+        self,
+        config: Path,
+        out: str | PathLike[str],
+        *prefix: str,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Sample:
         """Measure a run into `out`."""
         command = [
             *prefix,
@@ -224,8 +253,9 @@ class Ground:
             str(out),
             "--progress",
             "none",
+            *options,
         ]
-        return measured(command, folder=self._place)
+        return measured(command, folder=self._place, environment=environment)
 
     def supports(self, config: Path) -> None:
         """Raise `Missing` where the configuration asks for what this version does not have."""
@@ -235,11 +265,18 @@ class Ground:
         if checked.returncode != 0:
             raise Missing(f"not supported: {checked.stderr.splitlines()[0].rpartition(': ')[2]}")
 
-    def is_whole(self, out: Path, *, pages: int, records: int) -> None:
+    def is_whole(
+        self,
+        out: str | PathLike[str],
+        *,
+        pages: int,
+        records: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Raise `ContenderFailed` unless `out` holds just that, complete and sound."""
         looked = subprocess.run(
             [sys.executable, "-c", _LOOK, str(out)], cwd=_ROOT, capture_output=True, text=True,
-            check=False,
+            check=False, env={**os.environ, **(environment or {})},
         )  # fmt: skip
         wanted = {"complete": True, "pages": pages, "records": records, "problems": []}
         if looked.returncode or json.loads(looked.stdout) != wanted:

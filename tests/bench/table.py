@@ -72,7 +72,13 @@ def targets(results: Sequence[Result]) -> str:
             measured = (
                 "not measured" if value is None else f"{value:.2f}{target.unit}".replace("×", " ×")
             )
-            held = "—" if value is None else "yes" if target.holds(value) else "**no**"
+            held = (
+                "—"
+                if value is None or target.limit is None
+                else "yes"
+                if target.holds(value)
+                else "**no**"
+            )
             rows.append((result.key, target.text, measured, held))
     return markdown(("case", "target", "measured", "holds"), rows)
 

@@ -1,7 +1,7 @@
 """Proofs of harvests on several machines; their last figures stand in docs/several-machines.md.
 
     python -m tests.slow.machines partitions [--partitions 10000] [--kill-every 8] [--kill-pages 0]
-    python -m tests.slow.machines latency [--latency-ms 1000] [--pages 5] [--rounds 6] [--most 16]
+    python -m tests.slow.machines latency [--latency-ms 1000] [--pages 5] [--rounds 12] [--most 16]
     python -m tests.slow.machines long [--pages 100000] [--killed 5000] [--kills 20]
     python -m tests.slow.machines soak [--minutes 60] [--rate 20]
 
@@ -122,7 +122,7 @@ def _wrong(place: Place, code: int, given: tuple[object, ...]) -> str:
 #: Each proof, and the sizes that it has as a rule.
 _PROOFS: Mapping[str, tuple[Callable[..., list[str]], Mapping[str, int]]] = {
     "partitions": (partitions, {"partitions": 10_000, "kill_every": 8, "kill_pages": 0}),
-    "latency": (latency, {"latency_ms": 1000, "pages": 5, "rounds": 6, "most": 16}),
+    "latency": (latency, {"latency_ms": 1000, "pages": 5, "rounds": 12, "most": 16}),
     "long": (long, {"pages": 100_000, "killed": 5000, "kills": 20}),
     "soak": (soak, {"minutes": 60, "rate": 20}),
 }

@@ -1,12 +1,12 @@
 """More and more Dask workers before an API that keeps each request waiting: what each one adds."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.s3_server import S3
 from tests.slow.places import Place, ended, failed, peak, say
-from tests.slow.waiting import waiting
+from tests.slow.waiting import middle_rate, waiting
 
 THREADS = 4  # of each worker
 LEAST = 0.9  # of linear
@@ -34,7 +34,7 @@ def latency(folder: Path, s3: S3, latency_ms: int, pages: int, rounds: int, most
         asked = slots * rounds * pages
         moments = counted["moments"]
         whole = len(moments) / (moments[-1] - moments[0] + latency_ms / 1000)
-        middle = _rate(moments[len(moments) // 4 : -(len(moments) // 4)])
+        middle = middle_rate(moments)
         alone = alone or middle
         say(f"{workers:2} workers × {THREADS}: {asked:,} pages, {whole:.1f} pages/s from the first "
             f"request to the last answer ({whole / ideal:.2f} of ideal), {middle:.1f} in the "
@@ -54,8 +54,3 @@ def _doubled(most: int) -> Iterator[int]:
     while workers <= most:
         yield workers
         workers *= 2
-
-
-def _rate(moments: Sequence[float]) -> float:
-    """Requests a second."""
-    return (len(moments) - 1) / max(moments[-1] - moments[0], 1e-9)

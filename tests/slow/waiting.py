@@ -15,7 +15,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -129,6 +129,13 @@ def waiting(pages: int, records: int, latency_s: float, window_s: float = 1.0) -
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def middle_rate(moments: Sequence[float]) -> float:
+    """Requests a second, between the first and the last quarter of them."""
+    quarter = len(moments) // 4
+    middle = moments[quarter : len(moments) - quarter]
+    return (len(middle) - 1) / max(middle[-1] - middle[0], 1e-9)
 
 
 if __name__ == "__main__":
