@@ -13,7 +13,6 @@ The text under each attribute is its description in the JSON Schema (`schema`).
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -80,12 +79,12 @@ class Config(Section):
     _env: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _home: Path = PrivateAttr(default_factory=Path)
 
-    @cached_property
+    @property
     def resources(self) -> tuple[Resource, ...]:
         """The endpoints to harvest."""
         return tuple(each for each in self.declared if isinstance(each, Resource))
 
-    @cached_property
+    @property
     def embedded(self) -> "tuple[Embedded, ...]":
         """The resources without a request, which stand inside the records of others."""
         found: Any = (each for each in self.declared if not isinstance(each, Resource))
@@ -153,6 +152,13 @@ class Config(Section):
         for index, each in enumerate(self.declared):
             if isinstance(each, Resource):
                 yield index, each
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Give a copy with other values; `resources` are all that are declared."""
+        changes = {
+            "declared" if key == "resources" else key: v for key, v in (update or {}).items()
+        }
+        return super().model_copy(update=changes, deep=deep)
 
     def with_env(self, env: Mapping[str, str], home: Path | None = None) -> Self:
         """Give the same configuration with the values of the variables that it names."""

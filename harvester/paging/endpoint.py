@@ -23,6 +23,7 @@ from harvester.model import (
     render,
 )
 from harvester.page import JsonPages, format_of
+from harvester.paging.batches import refuse_commas
 from harvester.paging.page_fields import RUN_NOW, RUN_START
 from harvester.paging.paginators import paginator_of
 from harvester.paging.request_parts import RequestParts, pairs, with_params
@@ -74,6 +75,7 @@ class Endpoint:
         paginator = paginator_of(self.resource.paginator)
         named = None if paginator.leaves_out(cursor) else paginator.counted(cursor)
         values = {"offset": named, **reference_values(partition)}
+        refuse_commas(self.resource, values)
         scope = Scope(self.env, values, ABSENT if named is None else named, page)
         params = list(pairs(render(ask.params, scope)))
         link = paginator.link_in(cursor, self.resource)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harvester import harvest
 from harvester.config import load_config
 from harvester.config.load import parse_resolved
 from harvester.errors import ConfigError
-from tests.api_server import Answer, Asked
+from tests.api_server import Answer, ApiServer, Asked
 from tests.killed_once import harvested
 
 HEAD = """
@@ -161,3 +162,29 @@ def test_parents_read_back(more: str, tmp_path: Path) -> None:
     config = load_config(path)
     tree = json.loads(json.dumps(config.reference_dict()))
     assert parse_resolved(tree, "harvest.json").resources == config.resources
+
+
+def test_commas_inside_a_batch_are_refused_where_commas_join_it(tmp_path: Path) -> None:
+    """The API would read two values; apart from one another they may hold any."""
+    kinds = {
+        "joined": 'params: {ids: "{tag}"}',
+        "repeated": 'params: {ids: "{tag:list}"}',
+        "listed": 'method: POST, json: {of: ["{tag}"]}',
+    }
+    children = "".join(
+        f"  - {{name: {name}, path: tagged, {asked}, "
+        "partitions: {tag: {resource: parents, field: tags, batch: 2}}}\n"
+        for name, asked in kinds.items()
+    )
+    text = f"{HEAD.split('  - name: users')[0]}  - {{name: parents, path: parents}}\n{children}"
+
+    def answer(asked: Asked) -> Answer:
+        return Answer([{"tags": ["a", "b,c"]}] if asked.path == "/parents" else [{}])
+
+    path = tmp_path / "c.yaml"
+    with ApiServer(answer) as server:
+        path.write_text(text.replace("BASE", server.origin), encoding="utf-8")
+        summary = harvest(load_config(path), out=tmp_path / "out")
+    assert [each.resource for each in summary.failures] == ["joined"]
+    assert "a value of {tag} is 'b,c', and a batch is joined by commas" in summary.failures[0].error
+    assert [dict(each.query).get("ids") for each in server.asked if each.query] == ["b,c"]
