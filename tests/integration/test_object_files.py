@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,9 +101,18 @@ def test_killed_once_files_are_whole_in_a_bucket(place: Place, tmp_path: Path) -
         victims.append(place.start(api.origin, "first"))
         victims[0].communicate(timeout=60)
         assert victims[0].returncode == -9
+        asked = Counter[str]()
+
+        def plan(method: str, path: str) -> None:
+            if "%252F" in path:  # the box whose name has a slash
+                asked[method] += 1
+
+        place.proxy.plan = plan
         second = place.start(api.origin, "second")
         assert "Complete" in second.communicate(timeout=60)[1]
         assert (second.returncode, len(api.asked)) == (0, 9 + 1)
+        # What the page on several machines says of each file of a new partition.
+        assert asked == {"PUT": 3 * len(BODIES), "DELETE": len(BODIES)}, asked
         place.check_whole()
         place.store._bucket.delete("files/box=a/part-000003.bin")
         third = place.start(api.origin, "second")
