@@ -51,9 +51,11 @@ def committed(bucket: Bucket, folder: str) -> Iterator[Committed]:
 
 
 def all_lines(bucket: Bucket, folder: str) -> Iterator[bytes]:
-    """The lines alone: by one read where the last part repeats those of the others."""
+    """The lines alone: by one read where the last part repeats those of the others, or of those
+    behind the segments.
+    """
     segments, tail = _laid_out(bucket, folder)
-    if segments or not 1 < len(tail) < EACH:
+    if not 1 < len(tail) < EACH:
         for found in _read(bucket, folder, segments, tail):
             yield from found.lines
         return
@@ -61,8 +63,11 @@ def all_lines(bucket: Bucket, folder: str) -> Iterator[bytes]:
     for part in tail[:-1]:
         seal.add(part)
     before = repeated(last.before, str(seal))
+    if before is not None and segments:
+        for found in _read(bucket, folder, segments, []):
+            yield from found.lines
     if before is None:
-        for found in _read(bucket, folder, [], tail[:-1]):
+        for found in _read(bucket, folder, segments, tail[:-1]):
             yield from found.lines
     yield from before or ()
     yield from last.lines
@@ -72,7 +77,7 @@ def _laid_out(bucket: Bucket, folder: str) -> tuple[list[tuple[int, int]], list[
     """The segments that are to be read, and the parts behind them."""
     first = next(bucket.listing(folder), [])
     is_all = len(first) < _ANSWER
-    segments, at = _covering(
+    segments, at = covering(
         first if is_all else _flat(bucket.listing(f"{folder}/{SEGMENTS}")), folder
     )
     parts = first
@@ -86,11 +91,11 @@ def _read(
 ) -> Iterator[Committed]:
     jobs = len(segments) + len(tail)
     if jobs <= _FEW:
-        yield from (_segment(bucket, folder, *each) for each in segments)
+        yield from (segment_lines(bucket, folder, *each) for each in segments)
         yield from (part_lines(bucket, found) for found in tail)
         return
     with ThreadPoolExecutor(min(_AT_ONCE, jobs), thread_name_prefix="lines") as pool:
-        yield from pool.map(lambda each: _segment(bucket, folder, *each), segments)
+        yield from pool.map(lambda each: segment_lines(bucket, folder, *each), segments)
         for start in range(0, len(tail), EACH):
             yield from pool.map(lambda found: part_lines(bucket, found), tail[start : start + EACH])
 
@@ -177,7 +182,7 @@ def _flat(answers: Iterator[list[Found]]) -> Iterator[Found]:
         yield from answer
 
 
-def _covering(
+def covering(
     there: list[Found] | Iterator[Found], folder: str
 ) -> tuple[list[tuple[int, int]], int]:
     """The fewest segments that follow one another from the first part on, and where they end."""
@@ -213,7 +218,8 @@ def in_order(bucket: Bucket, folder: str, parts: list[Found], at: int) -> list[F
     return tail
 
 
-def _segment(bucket: Bucket, folder: str, first: int, last: int) -> Committed:
+def segment_lines(bucket: Bucket, folder: str, first: int, last: int) -> Committed:
+    """The lines of a segment."""
     name = segment_name(folder, first, last)
     data = bucket.get(name)
     if data is None:

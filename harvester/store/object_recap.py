@@ -9,6 +9,7 @@ Where that is not so, or where there is no recap, the parts are read.
 import base64
 import hashlib
 import zlib
+from collections.abc import Iterable
 from typing import Final, Self
 
 from harvester.store.bucket import Found
@@ -23,9 +24,11 @@ _BEGINS: Final = b"recap-1 "
 class Seal:
     """Tells one sequence of versions of objects from any other."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Iterable[Found | None] = ()) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
         self._is_known = True
+        for part in parts:
+            self.add(part)
 
     def add(self, found: Found | None) -> Self:
         """The next part; None where its version is not known."""

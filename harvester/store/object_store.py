@@ -245,7 +245,7 @@ class ObjectStore:
 
     def begun(self) -> Iterator[str]:
         """The folders that hold parts, by one listing."""
-        from harvester.store.object_survey import begun
+        from harvester.store.object_listing import begun
 
         yield from begun(self._bucket)
 

@@ -79,7 +79,7 @@ class ObjectWriter:
         self._held: list[Entry] = []  # lines without a page, which go with the next one
         self._is_over = False  # a put failed, or this writer was overtaken
         self._suffix = JSON_SUFFIX
-        self._seal = Seal()  # of the parts so far
+        self._behind: list[Found | None] = []  # those parts
         self._files = FilesOfLines()
         newest, last = "", None
         self._is_guess = is_new  # until a put has shown it
@@ -87,12 +87,12 @@ class ObjectWriter:
             for line in found.lines:
                 self._replay(line, on_entry, accepted)
             self._number = found.number
-            self._seal.add(found.found)
             if found.epoch is None:
                 self._segmented = found.number
             else:
                 newest = max(newest, found.epoch)
                 self._recent.append(b"".join(found.lines))
+                self._behind.append(found.found)
                 last = found
         newest = newest or self._last_epoch()
         after = int(newest[:16], 16) + 1 if newest else 0
@@ -206,13 +206,12 @@ class ObjectWriter:
         self._is_over = True
         if part is None and self._is_guess:
             self._look_for_first()
-        repeats = number > 1 and ends and not self._segmented
-        before = recap(self._seal, b"".join(self._recent)) if repeats else b""
+        before = recap(Seal(self._behind), b"".join(self._recent)) if ends and self._recent else b""
         end = before + trailer(self._epoch.encode() + b"\n" + text)
         with beside(self._bucket, self._folder, self._epoch, part) as page:
             # A file's part is called like one without a page: both may be put as the same number.
             name = page.described().name if page else part_name(number, self._suffix)
-            self._seal.add(self._create(f"{self._folder}/{name}", page, end))
+            self._behind.append(self._create(f"{self._folder}/{name}", page, end))
         self._is_over = self._is_guess = False
         self._number = number
         self._recent.append(text)
@@ -276,7 +275,7 @@ class ObjectWriter:
         while self._number >= self._segmented + EACH:
             first, last = self._segmented + 1, self._segmented + EACH
             self._segment(first, last, b"".join(self._recent[:EACH]))
-            del self._recent[:EACH]
+            del self._recent[:EACH], self._behind[:EACH]
             self._segmented = last
             span = EACH * 10
             while last % span == 0 and span <= HIGHEST:

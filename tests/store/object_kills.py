@@ -191,6 +191,9 @@ class Case:
             page = stored if self.files else gzip.decompress(stored)
             assert page == _body(seq, line.fields["serial"])
         there = [found.key for answer in bucket.listing(FOLDER) for found in answer]
+        with store.survey(whole=True) as survey:
+            assert survey.lines(FOLDER) == read, "looked over among others, it says something else"
+        assert [*store.lines(FOLDER)] == read
         assert store.last(FOLDER) == (entries[-1] if entries else None)
         numbers = sorted(filter(None, (own_number(key, FOLDER) for key in there)))
         assert numbers == [*range(1, len(entries) + 1)], f"parts {numbers} of {len(entries)} lines"

@@ -68,7 +68,7 @@ def test_a_repetition_is_not_believed_of_another_version(store: ObjectStore, pag
         assert survey.lines(FOLDER) is None
     store._bucket.replace(FIRST, sound)
     with store.survey() as survey:  # another version still, which says the same
-        assert survey.lines(FOLDER) == (lines if pages == 5 else None)
+        assert survey.lines(FOLDER) == lines  # those of the parts themselves
     store._bucket.delete(FIRST)
     with store.survey() as survey:
         assert survey.lines(FOLDER) is None
@@ -95,17 +95,70 @@ def test_a_damaged_repetition_is_none(store: ObjectStore, damage: bytes) -> None
         assert survey.lines(FOLDER) in (None, list(store.lines(FOLDER)))
 
 
-def test_long_partitions_and_others_beside_them(store: ObjectStore) -> None:
-    """A long one is opened by itself; what comes behind it in the listing is found."""
-    finish(store, 230)
+@pytest.mark.parametrize("pages", [100, 199, 200, 230, 1_012])
+@pytest.mark.parametrize("answer", [3, 1000])
+def test_long_partitions_and_others_beside_them(
+    store: ObjectStore, pages: int, answer: int
+) -> None:
+    """Their segments are read, and the last part, which repeats the lines behind them; what comes
+    behind them in the listing is found.
+    """
+    finish(store, pages)
     with store.journal("items/shard=b", HEADER) as writer:
         add(writer, 1, done=True)
-    with patch("harvester.store.object_survey._ANSWER", 3), store.survey() as survey:
+    lines = list(store.lines(FOLDER))
+    with patch("harvester.store.object_listing._ANSWER", answer), reads() as names:
+        for whole in (False, True):
+            with store.survey(whole=whole) as survey:
+                assert survey.ask(FOLDER)
+                assert survey.lines(FOLDER) == lines
+                assert survey.lines("items/shard=b") == list(store.lines("items/shard=b"))
+                assert not survey.ask("items/shard=c")
+                assert survey.lines("items/shard=c") == ([] if whole else None)
+    own = [name for name in names if name.startswith(FOLDER)]
+    segments = pages // 1000 + pages % 1000 // 100
+    assert len(own) == 2 * (segments + (pages % 100 > 0)), own
+
+
+def test_a_long_partition_that_is_not_finished(store: ObjectStore) -> None:
+    """Only who wants its lines reads more than its last part."""
+    with store.journal(FOLDER, HEADER) as writer:
+        for seq in range(1, 208):
+            add(writer, seq)
+    with reads() as names, store.survey() as survey:
+        assert survey.lines(FOLDER) is None
+    assert len(names) == 1
+    with reads() as names, store.survey(whole=True) as survey:
+        assert survey.lines(FOLDER) == list(store.lines(FOLDER))
+    assert len({*names}) == 2 + 7
+
+
+@pytest.mark.parametrize("gone", ["journal/000000101-000000200.jsonl.gz", "part-000205.json.gz"])
+def test_what_is_gone_of_a_long_partition(store: ObjectStore, gone: str) -> None:
+    """A segment that is missing, or a part behind them: whoever opens it finds the same."""
+    finish(store, 230)
+    store._bucket.delete(f"{FOLDER}/{gone}")
+    with store.survey(whole=True) as survey:
         assert survey.ask(FOLDER)
         assert survey.lines(FOLDER) is None
-        assert survey.lines("items/shard=b") == list(store.lines("items/shard=b"))
-        assert not survey.ask("items/shard=c")
-        assert survey.lines("items/shard=c") is None
+
+
+def test_what_is_asked_ahead_is_bounded(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partitions are read in their turn that have more pages together."""
+    monkeypatch.setattr("harvester.store.object_survey._MOST_AHEAD", 10)
+    folders = [f"items/shard={name}" for name in "abc"]
+    for folder in folders:
+        with store.journal(folder, HEADER) as writer:
+            for seq in range(1, 6):
+                add(writer, seq, done=seq == 5)
+    with reads() as names, store.survey() as survey:
+        for folder in folders:
+            assert survey.ask(folder)
+        found = [survey.lines(folder) for folder in folders]
+        assert [len(lines or ()) for lines in found] == [6, 6, 6]
+    assert names[-1].startswith(folders[2])
 
 
 def test_where_no_thread_is_to_be_had(store: ObjectStore) -> None:
