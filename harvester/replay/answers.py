@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from harvester.config import (
@@ -15,13 +15,28 @@ from harvester.config import (
 )
 from harvester.model import Key, as_text, parse, split_key
 from harvester.security import resolve
+from harvester.store import Entry, is_raw
 
 _TOKEN: Final = "replayed-token"  # noqa: S105  # opens nothing
 _TOKEN_SECONDS: Final = 86_400
+#: What no header holds.
+_UNSENT: Final = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 #: A next page that nobody asks for, since what has it is split.
 FURTHER: Final = "/further"
 #: Bodies that a rule may mean as a whole.
 _LITERALS: Final[Mapping[str, Any]] = {"null": None, "false": False, "[]": [], "{}": {}, '""': ""}
+
+
+def of_file(entry: Entry) -> dict[str, str]:
+    """The headers of a page that is a file as it came: its type and its name, as journaled."""
+    if entry.part is None or not is_raw(entry.part):
+        return {}
+    kind, name = entry.fields.get("content_type"), entry.fields.get("name")
+    headers = {"Content-Type": str(kind)} if kind else {}
+    if name:
+        quoted = quote(str(name), safe="", errors="replace")
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quoted}"
+    return {key: _UNSENT.sub("?", value) for key, value in headers.items()}
 
 
 def split(resource: Resource, total: int) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from harvester.config import Hmac, Resource
 from harvester.model import Partition, Scope, Template, TemplateError, as_text
 from harvester.paging import CURSOR, DELTA, paginator_of
+from harvester.replay import answers
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.replay.jobs import said_of_job
 from harvester.results import planned
@@ -150,9 +151,11 @@ class Index:
     def has(self, page: StoredPage) -> bool:
         """Whether the part of a page is still there, if it has one."""
         try:
-            return page.part is None or next(self.stored(page), None) is not None
+            if page.part is not None:
+                next(self.stored(page), b"")  # a file may be empty
         except OSError:
             return False
+        return True
 
     def near(self, method: str, target: str) -> list[dict[str, str]]:
         """Requests that are stored and most like one that is not."""
@@ -230,7 +233,7 @@ class Index:
                 yield (
                     _digest(found), number, before == 0, resource.name,
                     folder, entry.part, entry.stored_bytes, entry.status, entry.bytes,
-                    json.dumps(entry.response),
+                    json.dumps({**entry.response, **answers.of_file(entry)}),
                     json.dumps(_following(resource, entry)),
                     entry.fields.get("total") if entry.part or entry.reason == SPLIT else None,
                     found.method, found.path, request["url"].partition("?")[2],

@@ -194,7 +194,9 @@ class _Answering(BaseHTTPRequestHandler):
         }
         pages = format_of(resource)
         suffix = "" if page.part is None else part_suffix(page.part.rpartition("/")[2])
-        kind = {"Content-Type": content_type_of(suffix) or pages.content_type}
+        kind = {}
+        if "Content-Type" not in headers:  # which a file has of its own
+            kind["Content-Type"] = content_type_of(suffix) or pages.content_type
         link = next_link(resource, page.following)
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         headers |= _total_header(resource, page.total)

@@ -14,8 +14,9 @@ from harvester.values import dataclass
 Got = TypeVar("Got")
 
 _STREAMED_BYTES: Final = 1 << 16
-#: The most that a store copies by itself (S3, Azure); what is larger goes through this machine.
-MOST_COPIED_BYTES: Final = 5 * 10**9
+#: The most that a store is asked to copy by itself: S3 copies 5 GB, and a slow one needs longer for
+#: that than a request may take. What is larger goes through this machine.
+MOST_COPIED_BYTES: Final = 2 * 10**9
 _PIECE_BYTES: Final = 8 << 20
 _PIECES: Final = 3  # in memory, of each object that is put
 #: What stores say of a bucket or a container that is not there.

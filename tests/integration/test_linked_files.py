@@ -8,6 +8,7 @@ import pytest
 from harvester import harvest, load_config
 from harvester.errors import ConfigError
 from harvester.page.formats.raw_files import name_of
+from harvester.replay import Replay
 from harvester.store import read_pages
 from tests.api_server import Answer, ApiServer, Asked
 from tests.integration.test_format_harvests import harvested_with_a_kill
@@ -30,6 +31,10 @@ resources:
 concurrency: {partitions: 1}
 """
 BODIES = {"1": b"%PDF-1", "2": b"\x1f\x8bnot gzip", "3": b""}
+EACH = (
+    {"content_type": "application/pdf", "name": "a b.pdf"},
+    {"content_type": "application/pdf", "name": "ü.pdf"},
+)
 
 
 def listed(asked: Asked) -> Answer:
@@ -47,6 +52,14 @@ def listed(asked: Asked) -> Answer:
     return Answer(data=BODIES[asked.params["id"]], headers=headers)
 
 
+def with_an_empty_one(asked: Asked) -> Answer:
+    """The same files by relative links alone, and one of no bytes."""
+    if asked.path != "/papers":
+        return listed(asked)
+    links = {"1": "/files/a%20b.pdf?id=1", "2": "/files/x?id=2", "3": "/files/y?id=3"}
+    return Answer({"items": [{"id": key, "url": link} for key, link in links.items()]})
+
+
 def test_killed_once_linked_files_are_whole(tmp_path: Path) -> None:
     """Each as it was sent; its type and its name, without a folder, are in the journal."""
     path = write_config(tmp_path, YAML % "")
@@ -58,8 +71,24 @@ def test_killed_once_linked_files_are_whole(tmp_path: Path) -> None:
         assert (folder / "part-000001.bin").read_bytes() == BODIES[key]
         [entry] = read_pages(folder)
         found[key] = entry.fields
-    assert found["1"] == {"content_type": "application/pdf", "name": "a b.pdf"}
-    assert found["2"] == {"content_type": "application/pdf", "name": "ü.pdf"}
+    assert (found["1"], found["2"]) == EACH
+
+
+def test_a_replay_of_files_is_harvested_again(tmp_path: Path) -> None:
+    """With their types, which the YAML may name, and their names; an empty one, too."""
+    text = (YAML % "").replace("format: raw", "format: {type: raw, content_types: application/pdf}")
+    path = write_config(tmp_path, text)
+    found = []
+    with ApiServer(with_an_empty_one) as server:
+        assert harvest(load_config(path, base_url=server.origin), out=tmp_path / "1").complete
+    with Replay(tmp_path / "1") as replay:
+        again = harvest(load_config(path, base_url=replay.origin), out=tmp_path / "2")
+        assert again.complete, again.failures
+    for key, body in BODIES.items():
+        folder = tmp_path / f"2/files/file={key}"
+        assert (folder / "part-000001.bin").read_bytes() == body
+        found += [entry.fields for entry in read_pages(folder)]
+    assert found == [*EACH, EACH[1]]
 
 
 def elsewhere(asked: Asked) -> Answer:
