@@ -220,6 +220,7 @@ def copy(
         Path,
         typer.Argument(metavar="TO", help="A folder or a URL: new, or with a part of the copy."),
     ],
+    progress: Progress = ProgressMode.AUTO,
     as_json: Json = False,
 ) -> None:
     """Copy a harvest to another place: from a folder to an object store, back, or among them.
@@ -243,12 +244,21 @@ def copy(
       4    stopped by a full disk, or by a store that does not answer
       5    no harvest, a damaged page, or another harvest in TO
       6    a run holds TO
+      130  interrupted: what is there is sound, and the same line goes on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
     from harvester.export import copy as copied
-    from harvester.terminal import program
+    from harvester.terminal import Steps, program
 
     place = place_of_text(target)
-    found = copied(source, place)
+    live = progress is ProgressMode.AUTO and sys.stderr.isatty()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Steps(live=live, quiet=progress is ProgressMode.NONE) as steps:
+            found = copied(source, place, on_copied=steps.take_copied)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{place} has a part of the copy: interrupted; the same line goes on"
+        ) from None
     if as_json:
         print_json(found.as_dict())
         return

@@ -6,14 +6,21 @@ that are there *must* be those of the source, else nothing is written.
 """
 
 import json
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import takewhile
 from typing import Final
 
+from harvester.config import Resource
 from harvester.errors import DataRefused
+from harvester.model import FromFile, FromResource, Range, Values, Windows
 from harvester.planning import copies_of
-from harvester.results import LAST_RUN, planned
+from harvester.results import LAST_RUN, Looked, in_order
 from harvester.store import (
     MANIFEST,
+    Asked,
     Entry,
     Header,
     Place,
@@ -26,6 +33,7 @@ from harvester.store import (
 )
 from harvester.values import dataclass
 
+_AT_ONCE: Final = 16  # partitions, where a store is far
 #: What of two lines may differ: where a page lies, and what the disk has of it.
 _OWN: Final = {"part": None, "safe": None}
 
@@ -39,6 +47,13 @@ class Copied:
     there: int = 0
     stored_bytes: int = 0
 
+    def add(self, other: "Copied") -> None:
+        """Count what another copied, too."""
+        self.partitions += other.partitions
+        self.pages += other.pages
+        self.there += other.there
+        self.stored_bytes += other.stored_bytes
+
     def as_dict(self) -> dict[str, int]:
         """The JSON form that `copy --json` prints."""
         return {
@@ -50,10 +65,10 @@ class Copied:
 
 
 def copy(
-    source: Place, target: Place, *, on_pages: Callable[[int], None] = lambda pages: None
+    source: Place, target: Place, *, on_copied: Callable[[Copied], None] = lambda copied: None
 ) -> Copied:
-    """Copy the harvest in `source` to `target`, or what is missing there; `on_pages` hears how many
-    pages are there by now.
+    """Copy the harvest in `source` to `target`, or what is missing there; `on_copied` hears what
+    that has come to, partition by partition.
 
     Raises `DataRefused` where a page of the source is not as its line says, or where the target
     holds another harvest or has gone on since; `FolderLocked`, `DiskError`.
@@ -68,18 +83,59 @@ def copy(
         for resource in asked.config.resources:
             for name in copies_of(resource):
                 _copy_document(source, target, name)
-        for partition in planned(source, asked):
-            folder = folder_of(source, partition)
-            lines = source.lines(folder)
-            header = next(lines, None)
-            if not isinstance(header, Header):
-                continue  # not begun
-            target.look()
-            there = folder_of(target, partition)
-            _Partition(source, folder, lines, found).copy(target, there, header)
-            found.partitions += 1
-            on_pages(found.pages)
+        for resource in asked.config.resources:
+            for each in _copied(source, target, asked, resource):
+                found.add(each)
+                on_copied(found)
         _copy_document(source, target, LAST_RUN)
+    return found
+
+
+def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> Iterator[Copied]:
+    """Copy the partitions of a resource, many at a time where a store is far."""
+    at_once = _AT_ONCE if (source.is_far or target.is_far) and _is_in_any_order(resource) else 1
+    looks = in_order(source, asked, (resource.name,))
+    stop = threading.Event()
+    if at_once == 1:
+        yield from (_copied_one(source, target, one, stop) for one in looks)
+        return
+    waiting: deque[Future[Copied]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="copy") as pool:
+        try:
+            for one in looks:
+                if len(waiting) == 2 * at_once:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(_copied_one, source, target, one, stop))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            stop.set()
+            for each in waiting:
+                each.cancel()
+
+
+def _is_in_any_order(resource: Resource) -> bool:
+    """Whether which partitions there are does not follow from pages of others, so that a copy that
+    was stopped is a harvest, whichever of them it has.
+    """
+    return resource.incremental is None and all(
+        isinstance(spec, Values | Range | FromFile | FromResource)
+        or (isinstance(spec, Windows) and spec.split is None)
+        for spec in resource.partitions.values()
+    )
+
+
+def _copied_one(source: Store, target: Store, one: Looked, stop: threading.Event) -> Copied:
+    """Copy a partition, if it is begun; no further than to the next page once `stop` is set."""
+    found = Copied()
+    lines = source.lines(one.folder) if one.lines is None else iter(one.lines)
+    header = next(lines, None)
+    if isinstance(header, Header):
+        target.look()
+        there = folder_of(target, one.partition)
+        until = takewhile(lambda line: not stop.is_set(), lines)
+        _Partition(source, one.folder, until, found).copy(target, there, header)
+        found.partitions += 1
     return found
 
 

@@ -237,8 +237,8 @@ class ResourceRows:
         builder = BlockBuilder()
         self._phase = phase
         self._tell(0)
-        for page in snapshot:
-            for records in snapshot.records_of(page):
+        for page, stored in snapshot.fetched():
+            for records in snapshot.records_of(page, stored):
                 yield from builder.add(page.values, page.fetched_at, records)
                 if snapshot.passed - reported >= _STEP_RECORDS:
                     reported = snapshot.passed

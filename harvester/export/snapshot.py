@@ -16,8 +16,8 @@ from harvester.export.ledger import Held
 from harvester.model import Partition
 from harvester.page import Record, format_of
 from harvester.planning import Lists, inside_of
-from harvester.results import planned
-from harvester.store import Asked, Place, decoded, folder_of, pages_of, store_at
+from harvester.results import in_order
+from harvester.store import Asked, Place, decoded, fetched_ahead, pages_of, store_at
 from harvester.values import dataclass
 
 _BATCH: Final = 1000
@@ -64,15 +64,12 @@ class Snapshot:
         self.gone = set(before)
         self.lists = Lists(resource.source)
         with file.open("w", encoding="utf-8") as notes:
-            for partition in planned(store, asked, (resource.source.name,)):
-                labels = partition.labels
-                if not all(labels[key] == value for key, value in wanted.items()):
-                    continue
+            for found in in_order(store, asked, (resource.source.name,), wanted):
                 self.partitions += 1
-                folder = folder_of(store, partition)
-                notes.write(json.dumps(_values(partition)) + "\n")
+                folder = found.folder
+                notes.write(json.dumps(_values(found.partition)) + "\n")
                 held, passed = Held(), before.get(folder, Held())
-                for entry in pages_of(store, folder):
+                for entry in pages_of(store, folder, found.lines):
                     held = held.then(entry)
                     is_known = held.pages <= passed.pages
                     if held == passed:
@@ -95,6 +92,12 @@ class Snapshot:
         """What a person should know of what was left out, or not found."""
         return (self.lists.told, self.inside.told if self.inside else "")
 
+    def fetched(self) -> Iterator[tuple[CommittedPage, Iterator[bytes]]]:
+        """The pages, each with what is stored of it."""
+        return fetched_ahead(
+            self._store, self, lambda page: (page.folder, page.part, page.stored_bytes)
+        )
+
     def __iter__(self) -> Iterator[CommittedPage]:
         """The pages in plan order, then page order."""
         values: Mapping[str, Any] = {}
@@ -107,8 +110,11 @@ class Snapshot:
                 else:
                     yield CommittedPage(values, *noted)
 
-    def records_of(self, page: CommittedPage) -> Iterator[Sequence[Record]]:
-        """The records of a page, as `iter_records` gives them, some at a time.
+    def records_of(
+        self, page: CommittedPage, stored: Iterator[bytes] | None = None
+    ) -> Iterator[Sequence[Record]]:
+        """The records of a page, as `iter_records` gives them, some at a time; out of what is
+        `stored` of it, if that is there already.
 
         Raises `DataRefused` where the part is damaged, or holds not as many as were committed.
         """
@@ -116,7 +122,7 @@ class Snapshot:
         self.lists.enter(page.folder, page.list_from)
         shown = f"{self._store.place}/{page.folder}/{page.part}"
         try:
-            chunks = decoded(self._store, page.folder, page.part, page.stored_bytes)
+            chunks = decoded(self._store, page.folder, page.part, page.stored_bytes, stored)
             for records in self._format.batches(chunks, page.records):
                 count += len(records)
                 self.passed += len(records)

@@ -34,9 +34,7 @@ if TYPE_CHECKING:
         Value,
         copies_of,
         inherited_values,
-        inside_of,
         outside_values,
-        partition_records,
         take_over,
         values_of,
     )
@@ -57,6 +55,11 @@ if TYPE_CHECKING:
     from harvester.planning.store_costs import (
         StoreCost,
         store_cost,
+    )
+    from harvester.planning.stored_records import (
+        inside_of,
+        page_records,
+        partition_records,
     )
 
 
@@ -90,6 +93,7 @@ __all__ = [
     "largest_total_above",
     "least",
     "outside_values",
+    "page_records",
     "partition_records",
     "plan",
     "runs",
@@ -111,10 +115,10 @@ __getattr__ = names_of(
         "feed": "Feed",
         "incremental": "KEY Seen begun runs",
         "lists": "Lists",
-        "partition_values": "Value copies_of inherited_values inside_of outside_values "
-        "partition_records take_over values_of",
+        "partition_values": "Value copies_of inherited_values outside_values take_over values_of",
         "plans": "Least Plan in_share known_count least plan shared",
         "split_partitions": "SPLIT_DEPTH depth_of largest_total_above",
         "store_costs": "StoreCost store_cost",
+        "stored_records": "inside_of page_records partition_records",
     },
 )

@@ -29,8 +29,8 @@ from harvester.model import (
     parse,
     split_key,
 )
-from harvester.planning.partition_values import partition_records
 from harvester.planning.plans import Plan
+from harvester.planning.stored_records import partition_records
 from harvester.store import Store
 
 _USUAL: Final = ("count", "tweet_count", "post_count", "doc_count", "total_count", "total")

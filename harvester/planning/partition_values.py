@@ -16,8 +16,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from harvester.config import AnyResource, Config, Resource
-from harvester.errors import ConfigError, DataRefused, Malformed, Problem
+from harvester.config import Config, Resource
+from harvester.errors import ConfigError, DataRefused, Problem
 from harvester.model import (
     PARENT,
     Batch,
@@ -34,23 +34,17 @@ from harvester.model import (
     find,
     parse,
 )
-from harvester.page import format_of
-from harvester.planning.lists import Lists
+from harvester.planning.stored_records import partition_records
 from harvester.store import (
-    Entry,
     Place,
     Store,
-    decoded,
     folder_of,
-    generations_of,
-    pages_in,
-    pages_of,
     store_at,
 )
 from harvester.values import dataclass
 
 if TYPE_CHECKING:
-    from harvester.page import Inside
+    pass
 
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 
@@ -154,61 +148,6 @@ def seed_values(
                 yield from (value for value, _ in found)
             case _:
                 assert_never(spec)
-
-
-def partition_records(
-    out: Place,
-    partition: Partition,
-    resource: AnyResource,
-    *,
-    lines: bool = False,
-    generation: int | None = None,
-    lists: Lists | None = None,
-    inside: "Inside | None" = None,
-) -> Iterator[bytes]:
-    """The records of one partition of `resource`, in order, as `iter_records` gives them; `lines`:
-    as JSON Lines, in blocks of whole lines. `generation` counts from 1: the last one where there
-    are not so many; None is the newest.
-    `lists` counts the records that came again where a list was begun anew, and are left out;
-    `inside` says what was looked through for those that are embedded.
-    """
-    store = store_at(out)
-    folder = folder_of(store, partition)
-    pages = format_of(resource.source)
-    cut = pages.lines if lines else pages.records
-    lists = lists or Lists(resource.source)
-    inside = inside or inside_of(resource)
-    for entry in _pages(store, folder, generation):
-        part = f"{store.place}/{folder}/{entry.part}"
-        try:
-            stream = decoded(store, folder, entry.part or "", entry.stored_bytes)
-            if not (lists.overlap or inside):
-                yield from cut(stream, entry.records)
-                continue
-            lists.enter(folder, entry.list_from)
-            for batch in pages.batches(stream, entry.records):
-                kept = lists.new(batch) if lists.overlap else batch
-                new = map(bytes, inside.of(kept) if inside else kept)
-                yield from (b"".join(line + b"\n" for line in new),) if lines else new
-        except (Malformed, DataRefused, OSError, ValueError) as error:
-            reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
-            raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error
-
-
-def inside_of(resource: AnyResource) -> "Inside | None":
-    """The way to the records of a resource in those of its pages; None where they are the same."""
-    if not resource.chain:
-        return None
-    from harvester.page import Inside  # few harvests have any
-
-    return Inside(resource.chain)
-
-
-def _pages(store: Store, folder: str, generation: int | None) -> Iterator[Entry]:
-    if generation is None:
-        return pages_of(store, folder)
-    spans = generations_of(store, folder)
-    return pages_in(store, folder, spans[min(generation, len(spans)) - 1])
 
 
 # --- Files ---------------------------------------------------------------------------------------

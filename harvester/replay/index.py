@@ -17,7 +17,7 @@ from harvester.paging import CURSOR, DELTA, paginator_of
 from harvester.replay import answers
 from harvester.replay.asking import Asking, Masked, asking
 from harvester.replay.jobs import said_of_job
-from harvester.results import planned
+from harvester.results import Looked, in_order, planned
 from harvester.store import (
     JOB_EMPTY,
     SPLIT,
@@ -125,6 +125,8 @@ class Index:
         return None
 
     def _said_rows(self, store: Store) -> Iterator[tuple[bytes, str, str]]:
+        if not any(each.job for each in self.resources.values()):
+            return
         for partition in planned(store, self.asked):
             resource = self.resources[partition.resource]
             if resource.job is None:
@@ -218,12 +220,12 @@ class Index:
         return row
 
     def _rows(self, store: Store, asked: Asked) -> Iterator[tuple[Any, ...]]:
-        for number, partition in enumerate(planned(store, asked)):
+        for number, one in enumerate(in_order(store, asked)):
+            partition, folder = one.partition, one.folder
             resource = self.resources[partition.resource]
             names = _telling_headers(resource)
             self._headers.update(name.lower() for name in names)
-            folder = folder_of(store, partition)
-            for before, entry in enumerate(_answers(store, folder)):
+            for before, entry in enumerate(_answers(store, one)):
                 self.pages += entry.part is not None
                 request = entry.request
                 headers = _rendered(names, partition, entry.cursor, before + 1)
@@ -241,15 +243,15 @@ class Index:
                 )  # fmt: skip
 
 
-def _answers(store: Store, folder: str) -> Iterator[Entry]:
+def _answers(store: Store, one: Looked) -> Iterator[Entry]:
     """The pages that count, and the answer by which a partition without any was done."""
     last = None
-    for entry in pages_of(store, folder):
+    for entry in pages_of(store, one.folder, one.lines):
         yield entry
         last = entry
     if last is not None and last.done:
         return
-    for entry in entries_of(store, folder):
+    for entry in entries_of(store, one.folder, one.lines):
         of_job = entry.reason == JOB_EMPTY  # its poll is answered by what it means
         if (
             entry.done

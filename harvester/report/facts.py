@@ -22,7 +22,7 @@ from harvester.results import (
     ResourceSummary,
     RunStatistics,
     WholeRun,
-    planned,
+    in_order,
     read_last_run,
     read_statistics,
 )
@@ -32,7 +32,6 @@ from harvester.store import (
     Entry,
     Place,
     entries_of,
-    folder_of,
     read_asked,
     store_at,
 )
@@ -297,8 +296,8 @@ def gather(out: Place, most_fields_of: int = MOST_LOOKED_INTO) -> Facts:
     store = store_at(out)
     asked = read_asked(store)
     facts = Facts(store, asked, most_fields_of)
-    for partition in planned(store, asked):
-        facts.add(partition, entries_of(store, folder_of(store, partition)))
+    for one in in_order(store, asked):
+        facts.add(one.partition, entries_of(store, one.folder, one.lines))
     facts.close()
     return facts
 

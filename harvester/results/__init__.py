@@ -59,8 +59,11 @@ if TYPE_CHECKING:
         Standing,
     )
     from harvester.results.state import (
+        Looked,
         Verification,
         folders_with_pages,
+        has_labels,
+        in_order,
         planned,
         status,
         status_beyond,
@@ -98,6 +101,7 @@ __all__ = [
     "Gap",
     "GenerationDiff",
     "KnownBefore",
+    "Looked",
     "PartCheck",
     "PartitionCounts",
     "ResourceSummary",
@@ -116,6 +120,8 @@ __all__ = [
     "embedded",
     "folders_with_pages",
     "harvest_table",
+    "has_labels",
+    "in_order",
     "iter_records",
     "kind_of",
     "planned",
@@ -146,7 +152,8 @@ __getattr__ = names_of(
         "run_note": "RunNote remove_note",
         "run_statistics": "RunStatistics count kind_of",
         "standing": "KnownBefore Standing",
-        "state": "Verification folders_with_pages planned status status_beyond verify",
+        "state": "Looked Verification folders_with_pages has_labels in_order planned status "
+        "status_beyond verify",
         "summary": "CrawlState Failure Failures Gap PartitionCounts ResourceSummary "
         "Summary ThisRun WaitingFor",
         "whole_run": "WholeRun",

@@ -19,8 +19,8 @@ from harvester.model import JSONPathError, Partition, find, parse
 from harvester.page import Keys, parsed_keys
 from harvester.planning import partition_records
 from harvester.results.drift import Drift
-from harvester.results.state import planned
-from harvester.store import Asked, Place, Store, folder_of, generations_of, read_asked, store_at
+from harvester.results.state import Looked, in_order
+from harvester.store import Asked, Place, Store, generations_of, read_asked, store_at
 from harvester.values import dataclass
 
 _BATCH: Final = 1000
@@ -126,19 +126,18 @@ class GenerationDiff:
                 raise ConfigError(f"--key: {error}") from None
             counted = Comparison(resource.name)
             self.comparisons.append(counted)
-            for partition in planned(self._store, self._asked, (resource.source.name,)):
-                labels = partition.labels
-                if all(labels.get(name) == value for name, value in self._wanted.items()):
-                    found = True
-                    yield from self._of_partition(resource, partition, keys, counted)
+            for one in in_order(self._store, self._asked, (resource.source.name,), self._wanted):
+                found = True
+                yield from self._of_partition(resource, one, keys, counted)
         if not found:
             pairs = " ".join(f"{name}={value}" for name, value in self._wanted.items())
             raise ConfigError(f"{self._store.place}: there is no partition {pairs}")
 
     def _of_partition(
-        self, resource: AnyResource, partition: Partition, keys: Keys, counted: Comparison
+        self, resource: AnyResource, one: Looked, keys: Keys, counted: Comparison
     ) -> Iterator[Difference]:
-        number = len(generations_of(self._store, folder_of(self._store, partition)))
+        partition = one.partition
+        number = len(generations_of(self._store, one.folder, one.lines))
         old, new = (_place(each, number) for each in self._generations)
         if old is None or new is None or old == new:
             return

@@ -5,16 +5,19 @@ from typing import Final
 
 from harvester.config import AnyResource, unknown
 from harvester.errors import ConfigError
-from harvester.model import JSONPathError, Partition, parse
-from harvester.page import iter_elements
-from harvester.planning import Lists, inside_of, partition_records
-from harvester.results.state import planned
+from harvester.model import JSONPathError, parse
+from harvester.page import Inside, iter_elements
+from harvester.planning import Lists, inside_of, page_records
+from harvester.results.state import Looked, has_labels, in_order, planned
 from harvester.store import (
     Asked,
+    Entry,
     Place,
     Store,
     folder_of,
     generations_of,
+    pages_in,
+    pages_of,
     read_asked,
     store_at,
 )
@@ -88,51 +91,82 @@ def _cut(
     for key in partition.keys() - keys:
         where = unknown("partition key", key, sorted(keys)) if keys else "it has no partitions"
         raise ConfigError(f"{store.place}: {where}")
-    others: dict[str, dict[str, None]] = {key: {} for key in partition}
-    found = not partition
-    most = 0
-    lists = {resource.name: Lists(resource.source) for resource in chosen}
-    inside = {resource.name: inside_of(resource) for resource in chosen}
-    for resource, planned_one in _planned(store, asked, chosen):
-        if _is_wanted(planned_one, partition):
-            found = True
-            if generation is not None:
-                most = max(most, len(generations_of(store, folder_of(store, planned_one))))
-            yield from partition_records(
-                store, planned_one, resource, lines=lines, generation=generation,
-                lists=lists[resource.name], inside=inside[resource.name],
-            )  # fmt: skip
-        elif not found:
-            for key, label in planned_one.labels.items():
-                if key in others and len(others[key]) < _MOST_NAMED:
-                    others[key][label] = None
-    for note in filter(None, (each.told for each in (*lists.values(), *inside.values()) if each)):
+    looks = [_Look(store, asked, resource, partition, generation) for resource in known.values()
+             if resource in chosen]  # fmt: skip
+    for look in looks:
+        yield from page_records(
+            store, look.pages(), look.resource, look.lists, look.inside, lines=lines
+        )
+    for note in filter(None, (each.told for look in looks for each in look.left_out)):
         on_note(note)
-    if not found:
-        raise ConfigError(_no_such(store.place, partition, others))
+    if partition and not any(each.found for each in looks):
+        raise ConfigError(_no_such(store.place, partition, looks))
+    most = max((each.generations for each in looks), default=0)
     if generation is not None and generation > most:
         has = "no generation" if not most else f"{most} generation{'s' * (most > 1)} at most"
         raise ConfigError(f"{store.place}: --generation {generation}: there are {has}")
 
 
-def _planned(
-    store: Store, asked: Asked, chosen: Iterable[AnyResource]
-) -> Iterator[tuple[AnyResource, Partition]]:
-    """The partitions of each resource; those of an embedded one are those of the pages."""
-    for resource in chosen:
-        for partition in planned(store, asked, (resource.source.name,)):
-            yield resource, partition
+class _Look:
+    """The partitions of a resource as they are read, and what was seen of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        asked: Asked,
+        resource: AnyResource,
+        wanted: Mapping[str, str],
+        generation: int | None,
+    ) -> None:
+        self.resource = resource
+        self.lists = Lists(resource.source)
+        self.inside = inside_of(resource)
+        self.found = False
+        self.generations = 0
+        self.others: dict[str, dict[str, None]] = {key: {} for key in wanted}
+        self._store, self._asked, self._wanted = store, asked, wanted
+        self._generation = generation
+
+    @property
+    def left_out(self) -> Iterator[Lists | Inside]:
+        """What may have left records out, or found none."""
+        yield self.lists
+        if self.inside:
+            yield self.inside
+
+    def pages(self) -> Iterator[tuple[str, Entry]]:
+        """The pages of the wanted partitions, in order, each with its folder."""
+        for one in self._wanted_ones():
+            for entry in self._pages_of(one):
+                yield one.folder, entry
+
+    def _wanted_ones(self) -> Iterator[Looked]:
+        name = (self.resource.source.name,)
+        if not self._wanted:
+            yield from in_order(self._store, self._asked, name)
+            return
+        for partition in planned(self._store, self._asked, name):
+            if has_labels(partition, self._wanted):
+                self.found = True
+                yield Looked(partition, folder_of(self._store, partition), None)
+            elif not self.found:
+                for key, label in partition.labels.items():
+                    if key in self.others and len(self.others[key]) < _MOST_NAMED:
+                        self.others[key][label] = None
+
+    def _pages_of(self, one: Looked) -> Iterator[Entry]:
+        if self._generation is None:
+            return pages_of(self._store, one.folder, one.lines)
+        spans = generations_of(self._store, one.folder, one.lines)
+        self.generations = max(self.generations, len(spans))
+        return pages_in(self._store, one.folder, spans[min(self._generation, len(spans)) - 1])
 
 
-def _no_such(out: str, wanted: Mapping[str, str], others: Mapping[str, Iterable[str]]) -> str:
+def _no_such(out: str, wanted: Mapping[str, str], looks: Sequence[_Look]) -> str:
     """That no partition has these values, and what was meant by those that none has."""
     for key, value in wanted.items():
-        if value not in others[key]:
-            return f"{out}: {unknown(key, value, others[key])}"
+        others = {label: None for look in looks for label in look.others[key]}
+        if value not in others:
+            return f"{out}: {unknown(key, value, others)}"
     pairs = " ".join(f"{key}={value}" for key, value in wanted.items())
     return f"{out}: there is no partition {pairs}"
-
-
-def _is_wanted(partition: Partition, wanted: Mapping[str, str]) -> bool:
-    labels = partition.labels
-    return all(labels.get(key) == value for key, value in wanted.items())

@@ -1,6 +1,6 @@
 """Reads where a harvest stands and whether what it stored is sound, during a run too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field
 from datetime import datetime
 from functools import partial
@@ -53,6 +53,46 @@ def _known(
             yield from known.partitions(resource)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A partition that was looked at: its folder, and its lines where they are known already."""
+
+    partition: Partition
+    folder: str
+    lines: list[Header | Entry] | None
+
+
+def in_order(
+    store: Store,
+    asked: Asked,
+    resources: tuple[str, ...] = (),
+    wanted: Mapping[str, str] | None = None,
+) -> Iterator[Looked]:
+    """The same as `planned`, for who reads the journals: those of all are read many at a time,
+    where a store is far; of those with the `wanted` labels each in its turn.
+    """
+    if wanted:
+        for one in planned(store, asked, resources):
+            if has_labels(one, wanted):
+                yield Looked(one, folder_of(store, one), None)
+        return
+    known = Plan(asked.config, asked.planned_at, store)
+    for resource in asked.config.resources:
+        if resources and resource.name not in resources:
+            continue
+        with store.survey(whole=True) as survey:
+            ahead = ReadAhead(store, survey, partial(next, known.partitions(resource), None))
+            while found := ahead.next():
+                partition, folder = found
+                yield Looked(partition, folder, survey.lines(folder))
+
+
+def has_labels(partition: Partition, wanted: Mapping[str, str]) -> bool:
+    """Whether a partition is one of those that somebody chose by its labels."""
+    labels = partition.labels
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
 def status(out: Place, *, shard: Shard | None = None) -> Summary:
     """Where the harvest in `out` stands, or one share of it, by its journals. Raises
     `DataRefused`.
@@ -73,8 +113,7 @@ def status_beyond(known: KnownBefore, store: Store) -> Summary:
             ahead = ReadAhead(store, survey, partial(next, others, None))
             while found := ahead.next():
                 partition, folder = found
-                lines = survey.lines(folder)
-                entries = entries_of(store, folder) if lines is None else entries_in(iter(lines))
+                entries = entries_of(store, folder, survey.lines(folder))
                 known.standing.take(partition, folder, entries, failed)
     summary = known.standing.summary(noted)
     summary.shard = known.shard

@@ -117,6 +117,9 @@ if TYPE_CHECKING:
         sync_folder,
         write_all,
     )
+    from harvester.store.parts_ahead import (
+        fetched_ahead,
+    )
     from harvester.store.readers import (
         entries_of,
         folder_of,
@@ -196,6 +199,7 @@ __all__ = [
     "encode",
     "entries_in",
     "entries_of",
+    "fetched_ahead",
     "folder_of",
     "generations_of",
     "has_end",
@@ -269,6 +273,7 @@ __getattr__ = names_of(
         "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors is_raw json_document "
         "make_folder name_anew part_name part_number part_suffix "
         "remove_temporary sync_folder write_all",
+        "parts_ahead": "fetched_ahead",
         "read_ahead": "ReadAhead",
         "readers": "entries_of folder_of generations_of has_end header_of is_done is_usable "
         "lines_counting pages_in pages_of progress_of split_line",

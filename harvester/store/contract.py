@@ -107,6 +107,9 @@ class Survey(Protocol):
 class Store(Protocol):
     """Keeps one harvest."""
 
+    is_far: bool
+    """Whether each request is a trip through a network, so that many at a time take no longer."""
+
     @property
     def place(self) -> str:
         """Where it is, for people."""

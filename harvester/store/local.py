@@ -40,6 +40,8 @@ class LocalStore:
     `shard` claims one share of it.
     """
 
+    is_far = False
+
     def __init__(
         self, root: str | os.PathLike[str], *, fsync: bool = True, shard: str = ""
     ) -> None:

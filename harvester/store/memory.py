@@ -33,6 +33,8 @@ class _Partition:
 class MemoryStore:
     """A harvest in memory. Pages on their way lie in a temporary folder."""
 
+    is_far = False
+
     def __init__(self, place: str = "memory") -> None:
         self._place = place
         self._folder = Path(tempfile.mkdtemp(prefix="harvester-memory-"))

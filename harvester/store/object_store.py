@@ -44,6 +44,8 @@ _MOST_LINES: Final = 1000  # of a partition whose lines are kept while a run is 
 class ObjectStore:
     """A harvest below a URL. `options` are those of obstore; `shard` is a lock of its own."""
 
+    is_far = True
+
     def __init__(
         self,
         url: str,

@@ -1,6 +1,6 @@
 """Reads back what is committed of a partition, from any store."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -37,9 +37,11 @@ def header_of(store: Store, folder: str) -> Header | None:
     return first if isinstance(first, Header) else None
 
 
-def entries_of(store: Store, folder: str) -> Iterator[Entry]:
-    """All committed lines, in order."""
-    return entries_in(store.lines(folder))
+def entries_of(
+    store: Store, folder: str, lines: Sequence[Header | Entry] | None = None
+) -> Iterator[Entry]:
+    """All committed lines, in order. `lines`: the same with the header, where they are known."""
+    return entries_in(store.lines(folder) if lines is None else iter(lines))
 
 
 def progress_of(store: Store, folder: str) -> Checkpoint:
@@ -53,8 +55,15 @@ def lines_counting(store: Store, folder: str) -> Span:
     return span_of(entries_of(store, folder)) if store.begins_again(folder) else Span()
 
 
-def pages_of(store: Store, folder: str) -> Iterator[Entry]:
-    """The pages that count, in order; those of the generation before while one is harvested."""
+def pages_of(
+    store: Store, folder: str, lines: Sequence[Header | Entry] | None = None
+) -> Iterator[Entry]:
+    """The pages that count, in order; those of the generation before while one is harvested.
+    `lines`: all of the partition's, where they are known.
+    """
+    if lines is not None:
+        known = partial(entries_of, store, folder, lines)
+        return counting_pages(known, span_of(known()))
     first: list[Entry] = []
     with suppress(DataRefused):  # said behind the pages that come before the damage
         first = [*islice(entries_of(store, folder), _FEW)]
@@ -63,8 +72,12 @@ def pages_of(store: Store, folder: str) -> Iterator[Entry]:
     return counting_pages(partial(entries_of, store, folder), lines_counting(store, folder))
 
 
-def generations_of(store: Store, folder: str) -> list[Span]:
+def generations_of(
+    store: Store, folder: str, lines: Sequence[Header | Entry] | None = None
+) -> list[Span]:
     """The lines of each generation of a partition, the oldest first; see `generations_in`."""
+    if lines is not None:
+        return generations_in(entries_of(store, folder, lines))
     if not store.begins_again(folder):
         return [Span()]
     return generations_in(entries_of(store, folder))

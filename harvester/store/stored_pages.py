@@ -41,9 +41,11 @@ def _read(path: Path | str, *, is_gzip: bool) -> Iterator[bytes]:
         yield from _decoded(iter(lambda: file.read(_READ_BYTES), b""), path, is_gzip=is_gzip)
 
 
-def decoded(store: Store, folder: str, part: str, stored_bytes: int) -> StoredChunks:
-    """The same of a committed part, from its store."""
-    blocks = store.chunks(folder, part, stored_bytes)
+def decoded(
+    store: Store, folder: str, part: str, stored_bytes: int, stored: Iterator[bytes] | None = None
+) -> StoredChunks:
+    """The same of a committed part, from its store, or as what was `stored` there."""
+    blocks = store.chunks(folder, part, stored_bytes) if stored is None else stored
     shown = f"{store.place}/{folder}/{part}"
     return StoredChunks(_decoded(blocks, shown, is_gzip=not is_raw(part)), part)
 

@@ -1,4 +1,4 @@
-"""Shows how far an export has come, on stderr: one line, redrawn on a terminal."""
+"""Shows how far an export or a copy has come, on stderr: one line, redrawn on a terminal."""
 
 import contextlib
 import shutil
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from harvester.model import duration, fit, number, one_line
+from harvester.model import duration, fit, number, one_line, size
 from harvester.terminal.charset import shown
 
 if TYPE_CHECKING:
-    from harvester.export import Step
+    from harvester.export import Copied, Step
 
 _REDRAWN_S: Final = 0.2
 _TOLD_S: Final = 10.0
@@ -45,12 +45,19 @@ class Steps:
 
     def take(self, step: "Step") -> None:
         """Show a step, unless one was shown just now."""
+        began = self._began.setdefault((step.phase, step.resource), self._clock())
+        self._show(lambda now: step_text(step, now - began))
+
+    def take_copied(self, copied: "Copied") -> None:
+        """The same of a copy, of which nobody knows how much is to come."""
+        self._show(lambda now: copied_so_far(copied))
+
+    def _show(self, text: Callable[[float], str]) -> None:
         now = self._clock()
-        began = self._began.setdefault((step.phase, step.resource), now)
         if self._quiet or now - self._shown_at < (_REDRAWN_S if self._live else _TOLD_S):
             return
         self._shown_at = now
-        line = one_line(step_text(step, now - began))
+        line = one_line(text(now))
         if self._live:
             self._write(_CLEAR + fit(line, shutil.get_terminal_size().columns - 1))
         else:
@@ -60,6 +67,13 @@ class Steps:
         with contextlib.suppress(OSError):  # nobody looks; the export goes on
             sys.stderr.write(shown(text, sys.stderr))
             sys.stderr.flush()
+
+
+def copied_so_far(copied: "Copied") -> str:
+    """How much of a harvest is copied, in words."""
+    there = f", {copied.there:,} of them before" if copied.there else ""
+    pages, partitions = number(copied.pages, "page"), number(copied.partitions, "partition")
+    return f"copying  {pages} of {partitions}{there}, {size(copied.stored_bytes)}"
 
 
 def step_text(step: "Step", elapsed_s: float) -> str:

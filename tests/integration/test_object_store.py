@@ -322,6 +322,25 @@ def test_copied_there_and_back(place: Place) -> None:
     assert place("records", "back").stdout == place("records", "here").stdout
 
 
+def test_a_copy_that_is_stopped_goes_on(place: Place) -> None:
+    """Killed, or told to end by another partition's damage, it is a harvest; the same line ends it.
+
+    Partitions are copied side by side to a bucket.
+    """
+    assert place("run", "shop.yaml", "--out", "here").returncode == 0
+    part = next((place.folder / "here").glob("items/*/part-000004.json.gz"))
+    sound = part.read_bytes()
+    part.write_bytes(sound[:-1] + b"?")
+    said = place("copy", "here", place.url)
+    assert (said.returncode, "part-000004.json.gz: is not as" in said.stderr) == (5, True)
+    assert "Traceback" not in said.stderr
+    assert place("verify", place.url).returncode == 0
+    part.write_bytes(sound)
+    said = place("copy", "here", place.url, "--progress", "none")
+    assert (said.returncode, "21 pages of 3 partitions" in said.stdout) == (0, True), said.stderr
+    assert place("records", place.url).stdout == place("records", "here").stdout
+
+
 def test_what_is_not_copied(place: Place) -> None:
     """Another harvest's place, a damaged page, two that have gone on each its own way."""
     assert place("run", "shop.yaml", "--out", "here").returncode == 0
