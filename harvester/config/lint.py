@@ -119,6 +119,11 @@ def _paging(resource: Resource) -> Iterator[Lint]:
     if size is None or size not in resource.params.values():
         for below, message in paginator.lints():
             yield ("paginator", *below), message
+    if getattr(paginator, "send_first", True) is False and any(
+        each.kind == "page" for _, each in references_in(resource.path)
+    ):
+        why = "has no effect on {page} in the path, which cannot be without it"
+        yield ("paginator", "send_first"), why
     match paginator:
         case Offset(offset_param=str(name)) if name.lower() in _COUNTS_PAGES:  # 54 streams
             why = "does the API count pages? Then the type is page_number"

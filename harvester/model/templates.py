@@ -56,12 +56,14 @@ class Batch(tuple[Any, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What references may stand for. `page` is the number of the page in its partition, from 1."""
+    """What references may stand for. `page` is the number of the page: that by which it is asked
+    for, where the API counts pages, else its place in the partition, from 1.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  # secrets: not in a repr
     values: Mapping[str, Any] = field(default_factory=dict)
     cursor: Any = ABSENT
-    page: int = 1
+    page: Any = 1
 
 
 @dataclass(frozen=True, slots=True)

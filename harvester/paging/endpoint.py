@@ -76,7 +76,12 @@ class Endpoint:
         named = None if paginator.leaves_out(cursor) else paginator.counted(cursor)
         values = {"offset": named, **reference_values(partition)}
         refuse_commas(self.resource, values)
-        scope = Scope(self.env, values, ABSENT if named is None else named, page)
+        number = paginator.counted(cursor) if paginator.counts_pages else page
+        if named is None:  # the first request, where it is left out; a path cannot be without it
+            left_out = ABSENT if paginator.counts_pages else page
+            scope, in_path = (Scope(self.env, values, ABSENT, each) for each in (left_out, number))
+        else:
+            scope = in_path = Scope(self.env, values, named, number)
         params = list(pairs(render(ask.params, scope)))
         link = paginator.link_in(cursor, self.resource)
         if page == 1 and link is None:  # a delta link holds what the first page was asked with
@@ -87,7 +92,7 @@ class Endpoint:
         body = render(ask.json, scope)
         rendered = render(self.resource.headers, scope)
         headers = {name: as_text(value) for name, value in rendered.items()}
-        url = resolve(self.base_url, _path(ask.path, scope))
+        url = resolve(self.base_url, _path(ask.path, in_path))
         method = ask.method
         if link is None:
             parts = paginator.place_in(RequestParts(params, body, headers), cursor)

@@ -65,8 +65,11 @@ class RunStart:
 
 
 def begun(partition: Partition, moment: datetime) -> Partition:
-    """A partition with the time at which it was begun, for `{now}` and `{until}`."""
-    return replace(partition, included={**partition.included, RUN_NOW: moment})
+    """A partition with the time at which it was begun, for `{now}` and `{until}`: to the second,
+    as times in windows are, since many APIs take no fraction of one.
+    """
+    whole = moment.replace(microsecond=0)
+    return replace(partition, included={**partition.included, RUN_NOW: whole})
 
 
 def runs(out: Place, base: Partition, incremental: Incremental) -> Iterator[Partition]:

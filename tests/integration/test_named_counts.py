@@ -31,6 +31,12 @@ resources:
          ["/p/1?n=1", "/p/2?n=2", "/p/3?n=3"]),
         ('path: p, params: {n: "{cursor}"}, paginator: {type: page_number, send_first: false}',
          ["/p", "/p?n=2", "/p?n=3"]),
+        ('path: p, params: {n: "{page}"}, paginator: {type: page_number, base_page: 0}',
+         ["/p?n=0", "/p?n=1", "/p?n=2"]),
+        ("path: p, params: {n: '{page}'}, paginator: {type: page_number, send_first: false}",
+         ["/p", "/p?n=2", "/p?n=3"]),
+        ('path: "p/{page}", paginator: {type: page_number, base_page: 5, send_first: false}',
+         ["/p/5", "/p/6", "/p/7"]),
     ],
 )  # fmt: skip
 def test_a_count_that_the_request_names_killed_once(

@@ -102,6 +102,7 @@ def test_since_and_until_anywhere_killed_once(tmp_path: Path) -> None:
     found = harvested(tmp_path, SINCE, answer, kill_at=3)
     assert len({asked.params["to"] for asked in found.asked}) == 1
     assert len({asked.params["at"] for asked in found.asked}) == 1
+    assert found.asked[0].params["at"].isdigit(), "a whole second"
     until = datetime.fromisoformat(found.asked[0].params["to"])
     assert abs(until - datetime.now(UTC)) < timedelta(minutes=2)
     with ApiServer(answer) as server:
