@@ -57,7 +57,10 @@ class BucketMending:
             with TemporaryDirectory(dir=self._store.own) as scratch:
                 self._scratch = Path(scratch)
                 self._again.pages.new_part = self._new_part
-                self._each()
+                try:
+                    self._each()
+                finally:
+                    self._parts.close()
         except NotNow:
             pass  # noted as failed; nothing more was changed
         except (CannotMend, DataRefused) as error:
@@ -76,6 +79,7 @@ class BucketMending:
             lines = there.lines if there and there.lines is not None else self._repeated(at)
             if lines is None:
                 self._lost(at, there)
+                self._parts.passed(number, there)
                 continue
             self._followed(at, lines)
             paged = next((one for one in lines if isinstance(one, Entry) and one.part), None)
@@ -86,6 +90,7 @@ class BucketMending:
                     self._put(there, lines, None, "its lines were lost")
             else:
                 self._page(at, paged, lines, there)
+            self._parts.passed(number, there)
             for line in lines:
                 if isinstance(line, Entry):
                     at.add(line)
@@ -202,6 +207,7 @@ class BucketMending:
         paged = next((one for one in lines if isinstance(one, Entry) and one.part), None)
         name = (paged.part if paged else None) or (there.name if there else part_name(self._number))
         part = fetched.part if fetched else None
+        self._store.look()
         try:
             kept = self._parts.put(self._number, name, lines, part)
         finally:

@@ -24,6 +24,7 @@ EACH: Final = 100
 HIGHEST: Final = 100_000
 SEGMENTS: Final = "journal"
 _TAIL_BYTES: Final = 16_384
+_LONG_TAIL_BYTES: Final = 16 << 20  # no lines of one part are longer
 _ANSWER: Final = 1000  # the most that a listing says at once
 _AT_ONCE: Final = 8
 _FEW: Final = 3
@@ -130,7 +131,7 @@ def part_lines(bucket: Bucket, found: Found) -> Committed:
     end = bucket.get(found.key, max(0, found.size - _TAIL_BYTES), found.size) or b""
     text = text_at_end(end)
     if text is None and found.size > _TAIL_BYTES:
-        end = bucket.get(found.key) or b""
+        end = bucket.get(found.key, max(0, found.size - _LONG_TAIL_BYTES), found.size) or b""
         text = text_at_end(end)
     if text is None:
         raise DataRefused(

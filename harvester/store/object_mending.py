@@ -2,9 +2,10 @@
 
 A part that is gone leaves its name free: it *must* be put where there is none, as any other. One
 that is damaged *must* be replaced as that very version only, so that its name is never free, and
-stays beside as `part-n.json.gz.damaged`. Segments that repeat lines which are no longer so *must*
-go; whoever writes next builds them again. Of a page that is a file, that file is put anew with a
-part of another epoch, whatever of the two is damaged, and then takes its place.
+stays beside as `part-n.json.gz.damaged`; above `LARGE_BYTES` it is put piece by piece and copied to
+its name. Segments that repeat lines which are no longer so *must* go (`stale_segments`). Of a page
+that is a file, that file is put anew with a part of another epoch, whatever of the two is damaged,
+and then takes its place.
 """
 
 import os
@@ -19,8 +20,9 @@ from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.entries import Entry, Header, encode, packed, unpacked
 from harvester.store.object_files import StagedFile
 from harvester.store.object_lines import SEGMENTS, line_of, own_number, part_lines
-from harvester.store.object_writer import LARGE_BYTES
+from harvester.store.object_writer import INCOMING, LARGE_BYTES
 from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
+from harvester.store.stale_segments import StaleSegments
 from harvester.store.trailer import trailer
 from harvester.values import dataclass
 
@@ -30,10 +32,13 @@ _MOST_KEPT: Final = 1000  # of one part
 
 @dataclass(frozen=True, slots=True)
 class FoundPart:
-    """A part as it is found; `lines` are None where they cannot be read."""
+    """A part as it is found; `lines` are None where they cannot be read, `text` is what they are
+    read from.
+    """
 
     found: Found
     lines: tuple[Header | Entry, ...] | None
+    text: bytes = b""
 
     @property
     def name(self) -> str:
@@ -55,6 +60,8 @@ class ObjectMending:
                     self._parts[number] = found
                 elif found.key.startswith(f"{folder}/{SEGMENTS}/"):
                     self._segments.append(found)
+        self._stale = StaleSegments(bucket, self._segments)
+        self._texts: dict[int, bytes] = {}  # of parts that were put
         self._repeated: dict[int, Entry] | None = None
         self._header: Header | None = None
 
@@ -71,7 +78,8 @@ class ObjectMending:
             return None
         try:
             said = part_lines(self._bucket, found).lines
-            return FoundPart(found, tuple(line_of(self._bucket, self._folder, one) for one in said))
+            lines = tuple(line_of(self._bucket, self._folder, one) for one in said)
+            return FoundPart(found, lines, b"".join(said))
         except DataRefused:
             return FoundPart(found, None)
 
@@ -122,23 +130,60 @@ class ObjectMending:
         epoch: str, *, keep: bool = True,
     ) -> str | None:  # fmt: skip
         text = b"".join(encode(line) for line in lines)
-        body = packed(b"") if page is None else Path(page.so_far()).read_bytes()
-        data = body + trailer(epoch.encode() + b"\n" + text)
+        end = trailer(epoch.encode() + b"\n" + text)
         key = f"{self._folder}/{name}"
         was = self._parts.get(number)
         kept = None
         try:
-            if was is None:
-                self._bucket.create(key, data)
+            if was is not None and keep:
+                kept = self._kept(was)
+            if page is not None and page.described().stored_bytes > LARGE_BYTES:
+                self._put_large(key, was, page, end, f"{INCOMING}/{epoch}-{number}")
             else:
-                kept = self._kept(was) if keep else None
-                self._bucket.replace(key, data, was.tag)
+                data = (packed(b"") if page is None else Path(page.so_far()).read_bytes()) + end
+                if was is None:
+                    self._bucket.create(key, data)
+                else:
+                    self._bucket.replace(key, data, was.tag)
         except Taken:
             raise DataRefused(
                 f"{self._bucket.place}/{key}: another run has put it meanwhile; run again"
             ) from None
-        self._forget(number)
+        self._texts[number] = text
         return kept
+
+    def _put_large(self, key: str, was: Found | None, page: Part, end: bytes, staged: str) -> None:
+        """Put a part piece by piece beside, then copy it to its name; where a damaged one is, once
+        that was seen to be the same version still, since no store copies over a version.
+        """
+        path, size = Path(page.so_far()), page.described().stored_bytes
+        with path.open("r+b") as file:
+            file.seek(size)
+            file.truncate()
+            file.write(end)
+        with path.open("rb") as file:
+            self._bucket.upload(staged, file)
+        try:
+            if was is None:
+                self._bucket.copy_anew(staged, key)
+                return
+            now = self._bucket.head(key)
+            if now is None or now.tag != was.tag:
+                raise Taken(key)
+            if not self._bucket.copy(staged, key, size + len(end)):
+                raise Taken(key)
+        finally:
+            self._bucket.delete(staged)
+
+    def passed(self, number: int, there: FoundPart | None) -> None:
+        """A part is as it should be by now; `there` is what it was found as."""
+        text = self._texts.pop(number, None)
+        is_put = text is not None
+        self._stale.passed(number, text or (there.text if there else b""), is_put=is_put)
+
+    def close(self) -> None:
+        """Remove what repeats lines that are no longer so."""
+        self._stale.remove()
 
     def _name_of(self, number: int) -> str:
         """What the part is called that commits a file: as the one before it."""
@@ -167,13 +212,14 @@ class ObjectMending:
                 else:
                     self._bucket.create(name, data)
             except Taken:
+                if self._is_same(found, name, data):  # who was killed has kept it
+                    return name
                 continue
             return name
         raise DataRefused(f"{self._bucket.place}/{found.key}: was damaged too often")
 
-    def _forget(self, number: int) -> None:
-        """Remove the segments with the lines of a part."""
-        for found in self._segments:
-            first, _, last = found.key.rsplit("/", 1)[-1].partition(".")[0].partition("-")
-            if int(first) <= number <= int(last):
-                self._bucket.delete(found.key)
+    def _is_same(self, found: Found, name: str, data: bytes | None) -> bool:
+        there = self._bucket.head(name)
+        if there is None or there.size != found.size:
+            return False
+        return data is not None and self._bucket.get(name) == data

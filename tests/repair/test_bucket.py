@@ -1,12 +1,15 @@
 """Lost and damaged pages in an object store: had again as in a folder, and no name ever free."""
 
+import contextlib
 import gzip
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,13 +18,15 @@ from harvester import harvest, iter_records, verify
 from harvester.config import Config
 from harvester.model import place_of_text
 from harvester.repair import Repair, begin_again, repair
-from harvester.store import ObjectStore, clients, object_writer
+from harvester.store import ObjectStore, clients, object_mending, object_writer
 from harvester.store.bucket import Bucket
 from tests.repair.test_repair import PAGES, Changing
 from tests.s3_server import S3
+from tests.store.object_kills import Killed
 from tests.support import ITEMS, Reply, Scripted, chain, config, write_config
 
 FOLDER = "items/shard=a"
+SEGMENT = f"{FOLDER}/journal/000000001-000000002.jsonl.gz"
 Damage = Callable[[Bucket], None]
 
 
@@ -129,6 +134,79 @@ def test_mended(kept: Kept, case: str) -> None:
     assert (again.ok, again.pages, kept.server.asked) == (True, 0, []), again
     assert harvest(kept.config, out=ObjectStore(kept.url, patience_s=0.1)).complete
     assert kept.server.asked == []
+
+
+WRITES = ("_put", "copy_anew", "copy", "upload", "delete")
+
+
+def killed_at(moment: int, seen: list[str]) -> Callable[..., Any]:
+    """Kill before or after a write of that number: each is two moments."""
+    asked = Bucket._asked
+
+    def bug(self: Bucket, ask: Callable[[], Any], name: str) -> Any:
+        what = ask.__qualname__.split(".")[1]
+        if what not in WRITES or name.startswith(".lock") or not name.startswith((FOLDER, ".inc")):
+            return asked(self, ask, name)
+        for is_after in (False, True):
+            got = asked(self, ask, name) if is_after else None
+            seen.append(what)
+            if len(seen) == moment:
+                raise Killed
+        return got
+
+    return bug
+
+
+def unreadable(bucket: Bucket) -> None:
+    """A segment that is no gzip any more."""
+    bucket.replace(SEGMENT, b"?")
+
+
+KILLED = {
+    "gone": both(gone(3), changed(2, where=0.02)),
+    "lines": both(changed(3, where=0.7), gone(1)),
+    "segment": both(changed(4, where=0.02), unreadable),
+}
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("case", KILLED)
+def test_killed_at_each_write(kept: Kept, case: str, large: bool) -> None:
+    """Whoever runs it again finds the rest to do, and all is whole then; also where the API gives
+    other bytes now, so that a line changes that segments repeat, and where parts are staged.
+    """
+    before = kept.ids()
+    as_it_was = {f.key: kept.bucket.get(f.key) for a in kept.bucket.listing("") for f in a}
+    pages = chain(PAGES)
+    kept.changing.respond = lambda path, asked: Reply(
+        json.dumps(pages(path, asked).body, indent=1).encode()
+    )
+    moments = 0
+    with patch.object(object_mending, "LARGE_BYTES", 0 if large else 64 << 20):
+        for moment in itertools.count(1):
+            KILLED[case](kept.bucket)
+            seen: list[str] = []
+            with (
+                patch.object(Bucket, "_asked", killed_at(moment, seen)),
+                contextlib.suppress(Killed),
+            ):
+                kept.repair()
+                moments = moment - 1
+            found = kept.repair()
+            assert found.ok, (moment, seen, found)
+            said = verify(ObjectStore(kept.url), deep=True)
+            assert said.ok, (moment, seen, said.problems)
+            assert kept.ids() == before, (moment, seen)
+            left = [f.key for a in kept.bucket.listing(".incoming") for f in a]
+            assert left == [], (moment, seen)
+            if moments:
+                break
+            for answer in [*kept.bucket.listing("")]:
+                for found_one in answer:
+                    kept.bucket.delete(found_one.key)
+            for key, data in as_it_was.items():
+                kept.bucket.create(key, data or b"")
+    assert moments >= 6, seen
 
 
 def test_what_is_damaged_stays_beside(kept: Kept) -> None:
