@@ -4,6 +4,7 @@ The library is obstore, which has create-only puts and one way to speak to S3 an
 Azure, Google and memory. It repeats what may be repeated by itself. No credential is ever shown.
 """
 
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -246,7 +247,8 @@ class Bucket:
             kind, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError
         )
         if any(word in text for word in _SKEWED):
-            why = "the clock of this machine is wrong, says the store: set it"
+            on = platform.node()  # with workers, there are several machines
+            why = f"the clock of this machine is wrong, says the store: set it (on {on})"
         elif any(word in text for word in _EXPIRED):
             why = "the store refuses these credentials: they have expired; renew them"
         elif refused or any(word in text for word in _REFUSED):

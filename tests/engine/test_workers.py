@@ -503,6 +503,17 @@ def test_a_dask_worker_may_die(
     assert verify(tmp_path / "out").ok
 
 
+@pytest.mark.slow("wall clock")
+def test_a_cluster_ends_at_once() -> None:
+    """Also where a worker hangs, for which Dask alone waits four seconds."""
+    with dask_client(None, 1, 1) as client:
+        [pid] = client.run(os.getpid).values()
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+    assert time.monotonic() - began < 3.5
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_dask_workers_must_see_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is asked; and none gets a secret that stands in the YAML."""
     with Scripted(chain(1)) as server:
