@@ -2,7 +2,7 @@
 
 What a worker brought to its last page stands in its checkpoint, so that the end of the run need not
 read it again. Left to that are partitions whose place among others matters, or of which more is to
-be said: those with doubts or a gap, split or begun again ones, and windows that may have been asked
+be said: children with doubts, gaps, split or begun again ones, and windows that may have been asked
 for before they had closed.
 """
 
@@ -76,15 +76,15 @@ class CountedIn:
         place = self._places.pop(partition.path, None)
         in_time = self._first.forget(partition) or end_of(partition) is None
         again = at.superseded_pages or at.redone
-        if not in_time or again or at.doubts or at.reason in _MORE_TO_SAY:
+        if not in_time or again or at.reason in _MORE_TO_SAY:
             return
         if place is not None:
             self._known.know(partition.resource, place)
-        elif partition.resource in self._by_name:
+        elif partition.resource in self._by_name and not at.doubts:
             self._known.know_by_name(partition)
         else:
             return
-        self._known.standing.add(partition, at.copy())
+        self._known.standing.add(partition, at.copy(), place=place)
 
     def _is_ordered(self, partition: Partition) -> bool:
         return partition.resource in self._in_order

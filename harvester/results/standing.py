@@ -6,9 +6,9 @@ thousand that were all finished, none.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from harvester.model import Doubts, LoopGuard, Partition, Shard
+from harvester.model import Doubt, Doubts, LoopGuard, Partition, Shard
 from harvester.planning import Plan, end_of, in_share, kept_early, was_early
 from harvester.results.crawls import tell_crawls
 from harvester.results.gaps import Gaps
@@ -31,6 +31,7 @@ class Standing:
         self._store = store
         self._asked = asked
         self._doubts, self._gaps = Doubts(), Gaps()
+        self._out_of_order: dict[tuple[str, str], tuple[int, int, Mapping[str, str], Doubt]] = {}
         self._whole = WholeRun(store, asked.config)
         self._numbers = {
             resource.name: ResourceSummary(resource.name) for resource in asked.config.resources
@@ -64,8 +65,11 @@ class Standing:
         failed: Collection[tuple[str, ...]] = (),
         *,
         is_early: bool = False,
+        place: int | None = None,
     ) -> Checkpoint:
-        """Count one in that stands there; `is_early`: asked for before its window had closed."""
+        """Count one in that stands there; `is_early`: asked for before its window had closed.
+        `place` is its place in the plan, where it is taken out of that order.
+        """
         for split, doubt in self._gaps.sums(partition, at):
             self._doubts.add(split.resource, split.labels, doubt)
         is_gap = self._gaps.take(partition, at)
@@ -83,13 +87,31 @@ class Standing:
             job, made_at = at.waits_for
             self._waiting.append(WaitingFor(partition.resource, partition.labels, job, made_at))
         for doubt in () if is_gap else at.doubts:  # a gap is a failure
-            self._doubts.add(partition.resource, partition.labels, doubt)
+            if place is None:
+                self._doubts.add(partition.resource, partition.labels, doubt)
+            else:
+                self._keep(doubt, partition, place)
         return at
+
+    def _keep(self, doubt: Doubt, partition: Partition, place: int) -> None:
+        """Count a doubt in later, with the first partition of the plan that has one like it."""
+        key = partition.resource, doubt.kind
+        count, first, labels, told = self._out_of_order.get(
+            key, (0, place, partition.labels, doubt)
+        )
+        if place < first:
+            first, labels, told = place, partition.labels, doubt
+        self._out_of_order[key] = count + 1, first, labels, told
 
     def summary(self, noted: Failures) -> Summary:
         """The sum; `noted` are the failures of the last run."""
         for split, doubt in self._gaps.close():
             self._doubts.add(split.resource, split.labels, doubt)
+        names = [*self._numbers]
+        kept = sorted(self._out_of_order.items(), key=lambda it: (names.index(it[0][0]), it[1][1]))
+        for (name, _), (count, _, labels, doubt) in kept:
+            self._doubts.add(name, labels, doubt, count)
+        self._out_of_order.clear()
         self._whole.tell(self._doubts)
         unlisted = noted.count - Counter(failure.resource for failure in noted.listed)
         for name in self._numbers.keys() & unlisted.keys():

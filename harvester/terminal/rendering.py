@@ -105,7 +105,8 @@ def cost_text(cost: "StoreCost") -> str:
     file = f" (a file as it came {told['puts_per_file']:.3f})" if cost.files else ""
     text = (
         f"In {cost.place}: {number(cost.least_puts, 'PUT')} at least, for a page of each "
-        f"partition. Each page takes {told['puts_per_page']:.3f} PUT{file} and no GET or LIST: "
+        f"partition. Each page takes {told['puts_per_page']:.3f} PUT{file} and no GET or LIST, "
+        "nor does a partition that is new: "
         f"{cost.dollars_per_million_pages:.2f} dollars for a million pages, where a million PUTs "
         "cost 5, as in S3 Standard."
     )

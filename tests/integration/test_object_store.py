@@ -441,7 +441,7 @@ def test_what_partitions_cost(tmp_path: Path, s3: S3) -> None:
     def shelf(_: str, asked: Mapping[str, str]) -> Reply:
         """One short page, or two pages."""
         has_two = int(asked["shelf"]) > 150 and asked["page"] == "1"
-        return Reply({"data": [{"id": f"{asked['page']}-{n}"} for n in range(1 + has_two)]})
+        return Reply({"data": [{"id": number} for number in range(1 + has_two)]})  # a doubt
 
     with Scripted(shelf) as api:
         path = tmp_path / "shelves.yaml"

@@ -168,7 +168,11 @@ class Case:
             fields={"page": page, "serial": serial}, cursor=at.next, done=done,
             next=following or (None if done else "end"),
         )  # fmt: skip
-        writer.commit(line, part)
+        try:
+            writer.commit(line, part)
+        except Killed:
+            part.close()  # of this process, which lives on
+            raise
 
     def check_whole(self, *, to_the_end: bool = True) -> int:
         """Each page once, in one chain, with the bytes that its line says; how many there are."""
