@@ -26,6 +26,7 @@ from harvester.store import (
     Place,
     Store,
     Writer,
+    fetched_ahead,
     folder_of,
     part_suffix,
     read_asked,
@@ -34,6 +35,7 @@ from harvester.store import (
 from harvester.values import dataclass
 
 _AT_ONCE: Final = 16  # partitions, where a store is far
+_AHEAD: Final = 2  # parts of each that are fetched while those before are put
 #: What of two lines may differ: where a page lies, and what the disk has of it.
 _OWN: Final = {"part": None, "safe": None}
 
@@ -186,27 +188,30 @@ class _Partition:
                 self._found.there += 1
 
         with target.journal(folder, header, seen) as writer:
-            for line in self._lines:
-                if isinstance(line, Entry):
-                    self._add(writer, line)
+            rest = (line for line in self._lines if isinstance(line, Entry))
+            for line, stored in fetched_ahead(self._source, rest, self._stored, _AHEAD):
+                self._add(writer, line, stored)
 
-    def _add(self, writer: Writer, line: Entry) -> None:
+    def _stored(self, line: Entry) -> tuple[str, str, int] | None:
+        return (self._folder, line.part, line.stored_bytes) if line.part else None
+
+    def _add(self, writer: Writer, line: Entry, stored: Iterator[bytes]) -> None:
         if line.part is None:
             writer.commit(line.but(safe=None), None, at_once=line.done)
             return
         number = writer.checkpoint.pages + 1
         with writer.part(number, part_suffix(line.part)) as part:
             try:
-                for chunk in self._source.chunks(self._folder, line.part, line.stored_bytes):
+                for chunk in stored:
                     part.write(chunk)
             except FileNotFoundError as error:
                 raise self._damaged(line, "is gone") from error
             part.hand_over()
-        stored = part.described()
-        if (stored.stored_bytes, stored.sha256) != (line.stored_bytes, line.sha256):
+        copied = part.described()
+        if (copied.stored_bytes, copied.sha256) != (line.stored_bytes, line.sha256):
             part.discard()
             raise self._damaged(line, "is not as its line says")
-        writer.commit(line.but(part=stored.name, safe=None), part, at_once=line.done)
+        writer.commit(line.but(part=copied.name, safe=None), part, at_once=line.done)
         self._found.pages += 1
         self._found.stored_bytes += line.stored_bytes
 

@@ -24,20 +24,25 @@ _InTurn = tuple[Page, Callable[[], Iterator[bytes]]] | Exception
 
 
 def fetched_ahead(
-    store: Store, pages: Iterable[Page], stored: Callable[[Page], Stored]
+    store: Store,
+    pages: Iterable[Page],
+    stored: Callable[[Page], Stored | None],
+    ahead: int = _AHEAD,
 ) -> Iterator[tuple[Page, Iterator[bytes]]]:
-    """Each page with the bytes of its part; `stored` says where those are.
+    """Each page with the bytes of its part; `stored` says where those are, None: it has no part.
+    So many pages are held at a time.
 
     What `pages` raises is raised behind the pages before it; what the bytes raise, by the iterator
     that should give them.
     """
     if not store.is_far:
         for page in pages:
-            yield page, store.chunks(*stored(page))
+            place = stored(page)
+            yield page, store.chunks(*place) if place else iter(())
         return
-    pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetched")
+    pool = ThreadPoolExecutor(ahead, thread_name_prefix="fetched")
     try:
-        for found in _in_turn(store, iter(pages), stored, pool):
+        for found in _in_turn(store, iter(pages), stored, pool, ahead):
             if isinstance(found, Exception):
                 raise found
             yield found[0], found[1]()
@@ -48,13 +53,14 @@ def fetched_ahead(
 def _in_turn(
     store: Store,
     pages: Iterator[Page],
-    stored: Callable[[Page], Stored],
+    stored: Callable[[Page], Stored | None],
     pool: ThreadPoolExecutor,
+    ahead: int,
 ) -> Iterator[_InTurn[Page]]:
     waiting: deque[_InTurn[Page]] = deque()
     is_over = False
     while waiting or not is_over:
-        while not is_over and len(waiting) < _AHEAD:
+        while not is_over and len(waiting) < ahead:
             try:
                 page = next(pages)
                 waiting.append((page, _begun(store, stored(page), pool)))
@@ -67,8 +73,12 @@ def _in_turn(
             yield waiting.popleft()
 
 
-def _begun(store: Store, place: Stored, pool: ThreadPoolExecutor) -> Callable[[], Iterator[bytes]]:
+def _begun(
+    store: Store, place: Stored | None, pool: ThreadPoolExecutor
+) -> Callable[[], Iterator[bytes]]:
     """Begin to fetch a part, if it is a small one; what gives its bytes."""
+    if place is None:
+        return lambda: iter(())
 
     def read() -> Iterator[bytes]:
         return store.chunks(*place)
