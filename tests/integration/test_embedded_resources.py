@@ -201,7 +201,9 @@ def test_declared_after_the_harvest(tmp_path: Path) -> None:
         assert looked_at("path: lines, only: {path: id, equals: 6}") == []
         with pytest.raises(DataRefused, match="a member 'id' of its own"):
             looked_at("path: lines, include: {id: id}")
+        assert [each.kind for each in Harvest(out).status().doubts] == []
         assert looked_at("path: linse") == []
+        assert [each.kind for each in Harvest(out).status().doubts] == ["inside_path"]
     assert len(server.asked) == 1
     done = subprocess.run(
         [sys.executable, "-m", "harvester", "records", str(out), "--resource", "lines"],
