@@ -163,8 +163,19 @@ def file_number(key: str, folder: str) -> int | None:
     return part_number(name) if is_own and is_raw(name) else None
 
 
-def file_chunks(bucket: Bucket, folder: str, part: str) -> Iterator[bytes]:
-    """The bytes of a committed file, wherever it is. Raises FileNotFoundError."""
+def file_chunks(bucket: Bucket, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
+    """The bytes of a committed file, wherever it is; of one that is longer than its line says no
+    more than shows that. Raises FileNotFoundError.
+    """
+    size = 0
+    for chunk in _chunks(bucket, folder, part):
+        yield chunk
+        size += len(chunk)
+        if size > stored_bytes:
+            return
+
+
+def _chunks(bucket: Bucket, folder: str, part: str) -> Iterator[bytes]:
     for look in range(_LOOKS):
         try:
             yield from bucket.chunks(f"{folder}/{part}")

@@ -276,7 +276,7 @@ class ObjectStore:
     def chunks(self, folder: str, part: str, stored_bytes: int) -> Iterator[bytes]:
         """The bytes of a page, without the lines behind it."""
         if is_raw(part):
-            return file_chunks(self._bucket, folder, part)
+            return file_chunks(self._bucket, folder, part, stored_bytes)
         return self._bucket.chunks(f"{folder}/{part}", stored_bytes)
 
     def mending(self, folder: str) -> ObjectMending:

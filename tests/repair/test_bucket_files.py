@@ -1,7 +1,10 @@
 """Files in an object store that are lost or damaged, or the parts that commit them: mended."""
 
+import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -25,6 +28,10 @@ resources:
   - {name: files, format: raw, path: files, paginator: {type: header_link}}
 """
 Damage = Callable[[Bucket], None]
+
+
+class Killed(BaseException):
+    """The repair's process is no more."""
 
 
 class Kept:
@@ -170,3 +177,40 @@ def test_another_file_takes_the_place_of_a_lost_one(kept: Kept) -> None:
     assert (found.ok, found.pages) == (True, 1), found
     assert found.aside == [f"{FOLDER}/part-000003.bin.damaged"]
     kept.check_whole()
+
+
+def killed_at(moment: int) -> Callable[..., object]:
+    """What a bucket asks with, until the repair dies before or after one of its requests."""
+    asked, count = Bucket._asked, itertools.count(1)
+
+    def ask(self: Bucket, request: Callable[[], object], name: str) -> object:
+        if threading.current_thread().name == "lease":
+            return asked(self, request, name)
+
+        def watched() -> object:
+            if next(count) == moment:
+                raise Killed
+            got = request()
+            if next(count) == moment:
+                raise Killed
+            return got
+
+        return asked(self, watched, name)
+
+    return ask
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_killed_at_many_moments(kept: Kept, changed: bool) -> None:
+    """Whatever a repair that was killed has left, the next one ends it."""
+    kept.changed = changed
+    for moment in range(1, 200, 6):
+        other("part-000003.bin")(Bucket(kept.url))
+        with suppress(Killed), patch.object(Bucket, "_asked", killed_at(moment)):
+            kept.repair()
+            break
+        Bucket(kept.url).delete(".lock")  # which nobody renews
+        assert kept.repair().ok
+        kept.check_whole()
+        kept.harvest()
+    assert moment > 60

@@ -209,7 +209,7 @@ def swept_though_it_may_be_committed(patch: Patch) -> None:
 def staged_files_are_not_read(patch: Patch) -> None:
     """Who reads looks for a file under its name only."""
 
-    def bug(bucket: Bucket, folder: str, part: str) -> Any:
+    def bug(bucket: Bucket, folder: str, part: str, stored_bytes: int) -> Any:
         return bucket.chunks(f"{folder}/{part}")
 
     patch.setattr(object_store, "file_chunks", bug)
