@@ -279,13 +279,14 @@ class RateLimit:
         if isinstance(self._recent, Recent):
             self._recent.note(scope, at)
 
-    def left(self, scope: str, requests: int) -> None:
-        """So many requests of `scope` have left without being asked for here: another process
-        knew that nothing held them back.
+    def left(self, scope: str, requests: int, first_s: float = 0.0, last_s: float = 0.0) -> None:
+        """So many requests of `scope` have left without being asked for here, from `first_s` ago to
+        `last_s` ago: another process knew that nothing held them back.
         """
         with self._lock:
-            for _ in range(requests if scope in self._paces else 0):
-                self._paces[scope].leave(self._clock())
+            now, step = self._clock(), (first_s - last_s) / max(1, requests - 1)
+            for number in range(requests if scope in self._paces else 0):
+                self._paces[scope].leave(now - first_s + number * step)
 
     def slow_down(self, scope: str, left_at: float, wait_s: float) -> bool:
         """A request that left at `left_at` was answered with a wish for fewer, and for a wait;

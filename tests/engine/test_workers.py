@@ -26,8 +26,9 @@ from harvester import harvest, iter_records, load_config, verify
 from harvester.config import Budget, Config, OAuth2RefreshToken
 from harvester.engine import Event, PageCommitted, PartitionDone, PartitionStarted, Warned
 from harvester.engine.workers import ThreadWorkers, Workers, dask_client, dask_fitness
+from harvester.engine.workers.budgets import Budgets
 from harvester.engine.workers.in_processes import ProcessWorkers
-from harvester.engine.workers.line import Line
+from harvester.engine.workers.line import Batch, Line
 from harvester.engine.workers.on_dask import DaskWorkers
 from harvester.engine.workers.shared_limit import SharedLimit
 from harvester.errors import ConfigError, FolderLocked, FolderLost, Interrupted, RunStopped
@@ -242,6 +243,31 @@ def test_a_moment_that_is_missed_is_asked_for_again() -> None:
     assert line.asked > 3
     assert (wait := shared.take("a")) is not None
     assert wait.seconds > 86_000
+
+
+class _OwnLine(Budgets):
+    """A way to budgets of the same process."""
+
+    def tell(self, batch: Batch) -> None:
+        """What happened is counted."""
+        self.count(batch.left, batch.answered)
+
+
+def test_a_pace_is_found_by_the_first_refusal() -> None:
+    """Also where it comes before a worker was to tell what has left, and when."""
+    paces: list[tuple[str, float | None]] = []
+    budgets = _OwnLine(RateLimit([], {"a": ()}), lambda scope, pace: paces.append((scope, pace)))
+    shared = SharedLimit(cast("Line", budgets), [], ["a"])
+    for _ in range(5):
+        assert shared.take("a") is None
+        time.sleep(0.02)
+        shared.accept("a")
+    assert shared.take("a") is None
+    assert shared.slow_down("a", time.monotonic(), 0.1)
+    assert paces == [("a", shared.pace("a"))]
+    assert shared.pace("a") is not None
+    assert 1 < (shared.pace("a") or 0) < 50 * 0.85 + 1
+    assert shared.counted() == ({}, {})
 
 
 @each_member

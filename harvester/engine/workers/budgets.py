@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from harvester.engine.workers.line import HORIZON_S, KEPT_S
+from harvester.engine.workers.line import HORIZON_S, KEPT_S, Left
 from harvester.http import RateLimit, Wait
 
 #: Hears of the pace of a resource, which binds all workers; None: nobody is held back any more.
@@ -33,10 +33,10 @@ class Budgets:
             self._tell_pace(scope, pace)
         return slower, pace
 
-    def count(self, left: Mapping[str, int], answered: Mapping[str, int]) -> list[str]:
+    def count(self, left: Mapping[str, Left], answered: Mapping[str, int]) -> list[str]:
         """Requests that left unasked, and answers that were well; the resources whose pace ends."""
-        for scope, requests in left.items():
-            self._limit.left(scope, requests)
+        for scope, each in left.items():
+            self._limit.left(scope, each.requests, each.first_s, each.last_s)
         ended = [
             scope
             for scope, answers in answered.items()

@@ -35,6 +35,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """Requests of a resource that left unasked; how long ago the first and the last one did."""
+
+    requests: int
+    first_s: float
+    last_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What happened in a worker since it told last: events, requests and retries by resource, those
     that left unasked and those that were answered well, what it found of the server's clock, and
@@ -44,7 +53,7 @@ class Batch:
     told: tuple[Told, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     retries: Mapping[str, int] = field(default_factory=dict)
-    left: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, Left] = field(default_factory=dict)
     answered: Mapping[str, int] = field(default_factory=dict)
     ahead: timedelta | None = None
     exchanges: tuple[str, ...] = ()

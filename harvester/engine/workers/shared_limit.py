@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from harvester.engine.workers.line import KEPT_S, Line
+from harvester.engine.workers.line import KEPT_S, Batch, Left, Line
 from harvester.http import RateLimit, Wait, resource_of
 from harvester.values import dataclass
 
@@ -40,7 +40,7 @@ class SharedLimit:
         self._lock = threading.Lock()
         self._paces: dict[str, float | None] = {}  # of those whose server has asked for fewer
         self._answered: Counter[str] = Counter()
-        self._left: Counter[str] = Counter()
+        self._left: dict[str, tuple[int, float, float]] = {}  # how many, the first, the last
         self._promises = threading.local()  # each thread's
         self._late_s = KEPT_S
 
@@ -51,8 +51,10 @@ class SharedLimit:
         if wait is not None:
             return wait
         if resource not in self._budgeted and self._paces.get(resource) is None:
+            now = time.monotonic()
             with self._lock:
-                self._left[resource] += 1
+                requests, first, _ = self._left.get(resource, (0, now, now))
+                self._left[resource] = requests + 1, first, now
             return None
         return self._moment(scope)
 
@@ -100,7 +102,10 @@ class SharedLimit:
         return False
 
     def slow_down(self, scope: str, left_at: float, wait_s: float) -> bool:
-        """The driver decides, for all workers."""
+        """The driver decides, for all workers; first it hears what has happened until now."""
+        left, answered = self.counted()
+        if left or answered:
+            self._line.tell(Batch(left=left, answered=answered))
         slower, self._paces[scope] = self._line.slow_down(scope, time.monotonic() - left_at, wait_s)
         return slower
 
@@ -112,10 +117,15 @@ class SharedLimit:
         """The pace of all workers has changed."""
         self._paces[scope] = per_s
 
-    def counted(self) -> tuple[dict[str, int], dict[str, int]]:
+    def counted(self) -> tuple[dict[str, Left], dict[str, int]]:
         """Requests that left unasked, and good answers, since this was asked last."""
         with self._lock:
-            found = dict(self._left), dict(self._answered)
+            now = time.monotonic()
+            left = {
+                scope: Left(requests, now - first, now - last)
+                for scope, (requests, first, last) in self._left.items()
+            }
+            found = left, dict(self._answered)
             self._left.clear()
             self._answered.clear()
         return found
