@@ -32,6 +32,7 @@ from harvester.security import Secrets
 from harvester.store import (
     Place,
     ReadAhead,
+    ends_done,
     folder_of,
     has_end,
     is_done,
@@ -143,18 +144,24 @@ class Plan:
     def awaits_parents(self, resource: Resource) -> bool:
         """Whether parents that are not finished may add partitions, or its own pages."""
         if split_key(resource.partitions) or crawl_key(resource.partitions):
-            return not all(
-                is_done(self.store, folder_of(self.store, partition))
-                for partition in self.partitions(resource)
-            )
+            return not self._all_done(self.partitions(resource))
         for name in resource.parent_names:
             parents = self._resources[name]
             known = self.partitions(parents, following=True)
-            if self.awaits_parents(parents) or not all(
-                is_done(self.store, folder_of(self.store, parent)) for parent in known
-            ):
+            if self.awaits_parents(parents) or not self._all_done(known):
                 return True
         return False
+
+    def _all_done(self, partitions: Iterator[Partition]) -> bool:
+        """Whether each has its last page."""
+        with self.store.survey(whole=True) as survey:
+            ahead = ReadAhead(self.store, survey, partial(next, partitions, None))
+            while found := ahead.next():
+                _, folder = found
+                lines = survey.lines(folder)
+                if not (is_done(self.store, folder) if lines is None else ends_done(lines)):
+                    return False
+        return True
 
     def awaits_others(self, resource: Resource, shard: Shard) -> bool:
         """Whether parents or seeds in other shares are not finished, so that their children, which

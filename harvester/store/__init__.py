@@ -121,6 +121,7 @@ if TYPE_CHECKING:
         fetched_ahead,
     )
     from harvester.store.readers import (
+        ends_done,
         entries_of,
         folder_of,
         generations_of,
@@ -197,6 +198,7 @@ __all__ = [
     "decoded_chunks",
     "disk_errors",
     "encode",
+    "ends_done",
     "entries_in",
     "entries_of",
     "fetched_ahead",
@@ -275,8 +277,8 @@ __getattr__ = names_of(
         "remove_temporary sync_folder write_all",
         "parts_ahead": "fetched_ahead",
         "read_ahead": "ReadAhead",
-        "readers": "entries_of folder_of generations_of has_end header_of is_done is_usable "
-        "lines_counting pages_in pages_of progress_of split_line",
+        "readers": "ends_done entries_of folder_of generations_of has_end header_of is_done "
+        "is_usable lines_counting pages_in pages_of progress_of split_line",
         "sharing": "Fenced Overtaken PartitionBusy",
         "stored_pages": "decoded decoded_chunks",
     },

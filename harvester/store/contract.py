@@ -20,8 +20,8 @@ A `Store`:
   there is none; where there is, it *must* raise `Overtaken` or `Fenced` instead of committing.
 - `lines` *must* give the header, then every committed entry in order, beside a writer too; nothing
   where there is no journal. What is damaged *must* raise `DataRefused`, not be skipped.
-  While the place is claimed, or a survey is open, a finished partition *may* be given as it stood
-  at some moment since then, unless it was `lent` later.
+  While the place is claimed, or a survey is open, a partition that is finished, or not begun, *may*
+  be given as it stood at some moment since then, unless it was `lent` later.
 - `finished` *may* give the `lines` of a partition that has its last page, and *must* give None
   wherever its `journal` would change or refuse anything, or be new.
 - `survey` *must* give of any partition, as it stood at some moment since the survey was begun, what

@@ -7,8 +7,10 @@ bytes is kept, the newest.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
+
+from harvester.model import LoopGuard
 
 _MOST_BYTES: Final = 32 << 20
 
@@ -23,6 +25,8 @@ class KnownLines:
         self._wanted = 0  # by so many that have begun
         self._is_off = False
         self._open: set[str] = set()  # that are being written
+        self._touched = LoopGuard(forgets=False)  # that were written to at any time
+        self._looks: list[Callable[[str], bool]] = []
 
     @property
     def is_on(self) -> bool:
@@ -48,6 +52,21 @@ class KnownLines:
             self._is_off = True
             self._clear()
 
+    def look(self, is_empty: Callable[[str], bool]) -> None:
+        """Believe `is_empty` of partitions that nobody has written to since."""
+        self._looks.append(is_empty)
+
+    def look_no_more(self, is_empty: Callable[[str], bool]) -> None:
+        """Believe it no longer."""
+        self._looks.remove(is_empty)
+
+    def is_empty(self, folder: str) -> bool:
+        """Whether nothing is known to be there."""
+        with self._lock:
+            if not self._looks or self._is_off or folder in self._touched:
+                return False
+        return any(is_empty(folder) for is_empty in self._looks[:])
+
     def of(self, folder: str) -> tuple[bytes, ...] | None:
         """The lines of a partition; None where they are not known."""
         with self._lock:
@@ -61,6 +80,7 @@ class KnownLines:
         with self._lock:
             self._forget(folder)
             self._open.add(folder)
+            self._touched.add(folder)
 
     def closed(self, folder: str, lines: Sequence[bytes] = ()) -> None:
         """Nobody writes to it any more; its lines are `lines`, where they are known."""
@@ -84,6 +104,8 @@ class KnownLines:
         self._bytes = 0
         self._lines.clear()
         self._open.clear()
+        if not self._wanted:
+            self._touched = LoopGuard(forgets=False)
 
     def _forget(self, folder: str) -> None:
         self._bytes -= sum(map(len, self._lines.pop(folder, ())))

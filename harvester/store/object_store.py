@@ -219,6 +219,8 @@ class ObjectStore:
     def lines(self, folder: str) -> Iterator[Header | Entry]:
         """The header and the entries of what is committed."""
         known = self._known.of(folder)
+        if known is None and self._known.is_empty(folder):
+            return
         lines = self._read(folder) if known is None else iter(known)
         yield from in_sequence(self._bucket, folder, lines)
 
@@ -261,6 +263,8 @@ class ObjectStore:
     def last(self, folder: str) -> Entry | None:
         """The last entry, from the last part."""
         lines = self._known.of(folder)
+        if lines is None and self._known.is_empty(folder):
+            return None
         if lines is None:
             found = last_committed(self._bucket, folder)
             lines = found.lines if found else ()

@@ -9,6 +9,7 @@ that fails) is not known, and whoever opens the partition by itself finds what t
 
 import itertools
 import sqlite3
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
@@ -53,6 +54,7 @@ class ObjectSurvey:
     def __init__(self, bucket: Bucket, known: KnownLines, *, whole: bool) -> None:
         self._bucket, self._known = bucket, known
         self._whole = whole
+        self._thread = threading.get_ident()
         self._listed: dict[str, bool] = {}
         self._database: sqlite3.Connection | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -61,6 +63,7 @@ class ObjectSurvey:
 
     def __enter__(self) -> Self:
         self._known.begin()
+        self._known.look(self._is_empty)
         return self
 
     def __exit__(
@@ -69,6 +72,7 @@ class ObjectSurvey:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._known.look_no_more(self._is_empty)
         self._known.end()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
@@ -104,6 +108,13 @@ class ObjectSurvey:
         if listed is not None and not listed.is_empty:
             return self._read(folder, listed)
         return [] if self._whole and listed is not None else None
+
+    def _is_empty(self, folder: str) -> bool:
+        """Whether the listing, if there is one by now, has nothing of a partition."""
+        if threading.get_ident() != self._thread or not self._listed.get(folder.partition("/")[0]):
+            return False
+        listed = self._listed_of(folder)
+        return listed is not None and listed.is_empty
 
     def _read(self, folder: str, listed: Listed) -> Lines | None:
         try:

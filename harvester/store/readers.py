@@ -113,8 +113,13 @@ def is_usable(store: Store, folder: str) -> bool:
     return store.begins_again(folder) and any(line.done for line in entries_of(store, folder))
 
 
+def ends_done(lines: Sequence[Header | Entry]) -> bool:
+    """Whether the partition of all these lines has its last page."""
+    return bool(lines) and isinstance(lines[-1], Entry) and lines[-1].done
+
+
 def has_end(lines: Iterable[Header | Entry]) -> bool:
-    """The same of all the lines of a partition."""
+    """The same as `is_usable`, of all the lines of a partition."""
     entries = [*entries_in(iter(lines))]
     if not entries or entries[-1].done:
         return bool(entries)

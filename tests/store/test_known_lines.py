@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from harvester.store import ObjectStore, is_done
+from harvester.store.bucket import Bucket
 from harvester.store.known_lines import KnownLines
 from tests.store.test_conformance import FOLDER, HEADER, add
 from tests.store.test_object_survey import finish, reads
@@ -71,3 +73,26 @@ def test_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name for name in "abcde" if known.of(name)] == ["a", "d", "e"]
     known.end()
     assert known.of("e") is None
+
+
+def test_what_a_listing_has_nothing_of(store: ObjectStore) -> None:
+    """It is not looked for, until somebody writes to it, here or elsewhere."""
+    others = [f"items/shard={name}" for name in "xyz"]
+    with store.claim(lost=True), store.survey() as survey:
+        assert not survey.ask(others[0])
+        for folder in others:
+            with patch.object(Bucket, "listing", side_effect=AssertionError("looked for")):
+                assert not is_done(store, folder)
+                assert [*store.lines(folder)] == []
+        with store.journal(others[0], HEADER) as writer:
+            add(writer, 1, done=True)
+        assert is_done(store, others[0])
+        store.lent(others[1])  # no other process writes here
+        store._is_shared = True
+        store.lent(others[2])
+        with ObjectStore(store.place).journal(others[2], HEADER) as writer:
+            add(writer, 1, done=True)
+        assert is_done(store, others[2])
+    with ObjectStore(store.place).journal(others[1], HEADER) as writer:
+        add(writer, 1, done=True)
+    assert is_done(store, others[1])
