@@ -77,7 +77,7 @@ def harvested(out: Path, config: Config) -> dict[str, list[Any]]:
             json.loads(line.replace(origin, b"ORIGIN"))
             for line in iter_records(out, resources=[resource.name])
         ]
-        for resource in config.resources
+        for resource in config.declared
     }
 
 
@@ -129,7 +129,7 @@ def test_config_passes_the_live_check(path: Path, tmp_path: Path) -> None:
     with ApiServer(emulation.answer) as server:
         config = loaded(path, emulation, server, tmp_path)
         seen = list(check_live(config))
-    assert {item.resource for item in seen} == {resource.name for resource in config.resources}
+    assert {item.resource for item in seen} == {resource.name for resource in config.declared}
     assert [item for item in seen if item.error] == []
 
 

@@ -136,6 +136,7 @@ WITHOUT_LINE = {
     "hackernews_comments": "comments below comments",
     "github_search_repositories": "a search that shows its first results",
     "salesforce_bulk_query": "a job",
+    "stripe_invoices": "records inside records, and those of them that are not shown",
     "quickbooks_invoices": "a place within a query's text",
     "wikipedia_categories": "categories below categories",
     "zendesk_incremental_tickets": "a link of the last page",
