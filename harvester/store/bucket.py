@@ -4,8 +4,11 @@ The library is obstore, which has create-only puts and one way to speak to S3 an
 Azure, Google and memory. It repeats what may be repeated by itself. No credential is ever shown.
 """
 
+import os
 import platform
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 from harvester.errors import ConfigError, DiskError
@@ -19,7 +22,9 @@ _STREAMED_BYTES: Final = 1 << 16
 #: that than a request may take. What is larger goes through this machine.
 MOST_COPIED_BYTES: Final = 2 * 10**9
 _PIECE_BYTES: Final = 8 << 20
-_PIECES: Final = 3  # in memory, of each object that is put
+_PIECES: Final = 3  # in memory, of each object that is put so
+#: So many objects are put piece by piece at a time, by whatever number of threads.
+_IN_PIECES: Final = threading.BoundedSemaphore(4)
 #: What stores say of a bucket or a container that is not there.
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 #: Of credentials; some stores say it with 400.
@@ -117,12 +122,15 @@ class Bucket:
         """Put what a file holds, piece by piece, in the place of what is there."""
         import obstore
 
-        self._asked(
-            lambda: obstore.put(
-                self._client, self.key(name), file, chunk_size=_PIECE_BYTES, max_concurrency=_PIECES
-            ),
-            name,
-        )
+        client, key = self._client, self.key(name)
+
+        def upload() -> None:
+            obstore.put(client, key, file, chunk_size=_PIECE_BYTES, max_concurrency=_PIECES)
+
+        is_large = file.seek(0, os.SEEK_END) > _PIECE_BYTES
+        file.seek(0)
+        with _IN_PIECES if is_large else nullcontext():
+            self._asked(upload, name)
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""

@@ -1,14 +1,18 @@
 """What is said where an object store does not do what a harvest needs; over HTTP, on loopback."""
 
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from harvester.errors import ConfigError
-from harvester.store import ObjectStore
+from harvester.store import ObjectStore, clients
+from harvester.store.bucket import Bucket
 
 EMPTY = (
     b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
@@ -129,3 +133,38 @@ def test_options_of_another_store(url: str, options: dict[str, str], told: str) 
     with pytest.raises(ConfigError) as refused:
         ObjectStore(url, options)
     assert told in str(refused.value)
+
+
+class Watched(BytesIO):
+    """A file that knows how many like it are being read."""
+
+    lock = threading.Lock()
+    now = most = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The first one counts."""
+        if self.tell() == 0:
+            with self.lock:
+                Watched.now += 1
+                Watched.most = max(Watched.most, Watched.now)
+        return super().read(size)
+
+    def put(self, bucket: Bucket, name: str) -> None:
+        """Put it."""
+        bucket.upload(name, self)
+        with self.lock:
+            Watched.now -= 1
+
+
+def test_large_objects_are_put_a_few_at_a_time() -> None:
+    """Their pieces are in memory: of sixteen partitions, say, each with a file of its own."""
+    place = f"large-{os.urandom(4).hex()}"
+    bucket = Bucket(f"memory://{place}/x")
+    files = [Watched(bytes(9_000_000)) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for number, file in enumerate(files):
+            pool.submit(file.put, bucket, str(number))
+    found = [each.size for answer in bucket.listing("") for each in answer]
+    assert found == [9_000_000] * 8
+    clients._MEMORY.pop(place)
+    assert 1 <= Watched.most <= 4
