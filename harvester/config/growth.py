@@ -55,6 +55,8 @@ def changed_partitions(
 
 def _moved(name: str, before: Config, now: Config) -> str | None:
     """Why the records of an embedded resource, which have children, are others than before."""
+    if name not in {each.name for each in now.declared}:
+        return None  # the children take theirs from another one, which their own key says
     old, new = (
         [each.inside.written() for each in found.chain]
         for found in (before.named(name), now.named(name))

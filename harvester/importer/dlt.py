@@ -25,6 +25,7 @@ _AUTH_SECRETS: Final = {
     "oauth2_client_credentials": ("client_id", "client_secret"),
 }
 _MERGED: Final = ("params", "headers")
+_MISSHAPEN: Final = (TypeError, ValueError, AttributeError, KeyError)
 _ORDER: Final = (
     "name", "path", "method", "params", "headers", "json", "form", "partitions", "incremental",
     "data_selector", "allow_missing", "key", "paginator", "response_actions",
@@ -59,10 +60,12 @@ def read_rest_api(tree: Mapping[str, Any]) -> tuple[list[Stream], list[Group]]:
     try:
         if scheme := _auth(client.get("auth")):
             said["auth"] = scheme
+        if headers := client.get("headers"):
+            said["headers"] = {str(name): str(_value(name, each)) for name, each in headers.items()}
     except UnsaidError as error:
         missing.append(str(error))
-    if headers := client.get("headers"):
-        said["headers"] = {str(name): str(_value(name, each)) for name, each in headers.items()}
+    except _MISSHAPEN as error:
+        missing.append(f"a client with a part that is not of the usual shape ({error})")
     outcomes = [Stream(one.name, (*missing, *one.missing)) for one in found]
     whole = [one for one in found if not one.missing and not missing]
     group = Group(said, tuple(one.ordered for one in whole), {one.name: one.notes for one in whole})
@@ -130,7 +133,7 @@ class _Resource:
             self._read(given)
         except UnsaidError as error:
             self.missing.append(str(error))
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
+        except _MISSHAPEN as error:
             self.missing.append(f"a part that is not of the usual shape ({error})")
         return self
 

@@ -55,7 +55,7 @@ def _call(method: str, url: str, entries: list[Mapping[str, Any]]) -> Call:
         notes = (f"recorded {len(entries):,} times; this is the first",)
     try:
         ask = _ask(method, url, request)
-    except (ConfigError, ValueError, TypeError, AttributeError) as error:
+    except (ConfigError, ValueError, TypeError, AttributeError, KeyError) as error:
         return Call(name, None, missing=(f"a request that cannot be read: {error}",))
     status = response.get("status")
     if isinstance(status, int) and status >= 400:

@@ -49,7 +49,11 @@ class _Reading:
 
     def items(self, items: Any, above: tuple[str, ...], auth: Any, depth: int) -> Iterator[Call]:
         """The requests of a folder, and of those in it."""
-        for item in items if isinstance(items, list) and depth < _DEEPEST else ():
+        if items and depth == _DEEPEST:
+            why = f"requests in folders more than {_DEEPEST} deep"
+            yield Call("_".join(above), None, missing=(why,))
+            return
+        for item in items if isinstance(items, list) else ():
             if not isinstance(item, Mapping):
                 continue
             name = str(item.get("name") or "request")

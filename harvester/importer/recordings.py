@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from harvester.errors import ConfigError
 from harvester.importer.outcome import Group, Stream
 from harvester.patterns import pattern
-from harvester.scaffold import Ask, Recorded, mark, recorded
+from harvester.scaffold import Ask, Recorded, mark, plain_name, recorded, with_login
 from harvester.values import dataclass
 
 #: Last parts of paths whose POST asks and changes nothing.
@@ -94,10 +94,13 @@ def _only_reads(ask: Ask) -> bool:
 
 def _named(calls: Iterable[Call]) -> Iterator[Call]:
     """Each under a name of its own that a folder may have."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for call in calls:
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", call.name).strip("_.-")[:100] or "request"
-        names = [name, *(f"{name}_{number}" for number in range(2, 10_000))]
-        own = next(one for one in names if one.lower() not in taken)
-        taken.add(own.lower())
-        yield Call(own, call.ask, call.page, call.missing, call.notes)
+        ask = with_login(call.ask) if call.ask else None
+        plain = plain_name(call.name, ask)
+        own = name = re.sub(r"[^A-Za-z0-9.-]+", "_", plain).strip("_.-")[:100] or "request"
+        while own.lower() in taken:
+            number = taken[name.lower()] = taken[name.lower()] + 1
+            own = f"{name}_{number}"
+        taken[own.lower()] = 1
+        yield Call(own, ask, call.page, call.missing, call.notes)

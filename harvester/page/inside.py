@@ -5,12 +5,12 @@ of its own members; one that is no object becomes one then, and stands at `value
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from harvester.errors import DataRefused
+from harvester.errors import ConfigError, DataRefused
 from harvester.model import Key, find, number, parse
 from harvester.model import Path as JSONPath
 from harvester.page.page_walk import Record
@@ -69,9 +69,10 @@ class RecordsInside:
         for record in found:
             front = front or self._front(text)
             if not record.startswith(b"{"):
+                self._refuse_same_names({_VALUE})
                 yield b'%b,"%b":%b}' % (front, _VALUE.encode(), record)
                 continue
-            self._refuse_same_names(record)
+            self._refuse_same_names(self._names(record))
             rest = record[1:].lstrip()
             yield b"%b%b%b" % (front, b"" if rest.startswith(b"}") else b",", rest)
 
@@ -92,14 +93,16 @@ class RecordsInside:
                 pass
         return json.dumps(next(find(self._parsed(text), path), None)).encode()
 
-    def _refuse_same_names(self, record: bytes) -> None:
-        members: Mapping[str, Any]
+    def _names(self, record: bytes) -> Set[str]:
         try:
-            members = _members(record)
+            return _members(record).keys()
         except _MALFORMED:
-            members = self._parsed(record)
-        if same := self._include.keys() & members.keys():
-            raise DataRefused(
+            members: Mapping[str, Any] = self._parsed(record)
+            return members.keys()
+
+    def _refuse_same_names(self, names: Set[str]) -> None:
+        if same := self._include.keys() & names:
+            raise ConfigError(
                 f"{self._name}: a record has a member {min(same)!r} of its own; say another name "
                 "in inside.include"
             )

@@ -1,7 +1,8 @@
 """Reads the records of committed pages back, in order, as the server wrote them."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from harvester.config import AnyResource
 from harvester.errors import DataRefused, Malformed
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from harvester.page import Inside
 
 FolderPage = tuple[str, Entry]
+
+_BLOCK: Final = 1000
 
 
 def partition_records(
@@ -72,10 +75,16 @@ def page_records(
             for batch in form.batches(stream, entry.records):
                 kept = lists.new(batch) if lists.overlap else batch
                 new = map(bytes, inside.of(kept) if inside else kept)
-                yield from (b"".join(line + b"\n" for line in new),) if lines else new
+                yield from _blocks(new) if lines else new
         except (Malformed, DataRefused, OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{part}: ")  # as damaged gzip begins
             raise DataRefused(f"{part}: {reason}; see `harvester verify`") from error
+
+
+def _blocks(records: Iterator[bytes]) -> Iterator[bytes]:
+    """Records as blocks of whole lines: one of a page may hold any number of them."""
+    while some := [*islice(records, _BLOCK)]:
+        yield b"\n".join((*some, b""))
 
 
 def inside_of(resource: AnyResource) -> "Inside | None":

@@ -29,7 +29,9 @@ from harvester.scaffold.ready_made import (
 )
 from harvester.scaffold.recording import (
     Recorded,
+    plain_name,
     recorded,
+    with_login,
 )
 from harvester.scaffold.saving import (
     refuse_existing,
@@ -56,9 +58,11 @@ __all__ = [
     "given",
     "mark",
     "named",
+    "plain_name",
     "propose",
     "recorded",
     "refuse_existing",
     "save",
+    "with_login",
     "yaml_text",
 ]

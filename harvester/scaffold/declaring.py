@@ -107,8 +107,8 @@ def resource_of(
     """One entry of `resources`; `key` is what makes a record the same record."""
     further = dict(guess.resource)
     found: dict[str, Any] = {"name": name, "path": template(address(ask.url)[1])}
-    if ask.method == "POST":
-        found["method"] = "POST"
+    if ask.method == "POST" or ask.json is not None or ask.form:
+        found["method"] = ask.method  # GET is written out where it has a body
     kept = tuple(pair for pair in ask.params if pair[0] not in guess.without)
     params = [pair for pair in kept if pair[0] not in guess.first]
     first = [pair for pair in kept if pair[0] in guess.first]

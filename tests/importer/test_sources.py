@@ -76,6 +76,11 @@ POSTMAN: dict[str, Any] = {
 }
 
 
+def nested(depth: int) -> list[dict[str, Any]]:
+    """Folders in folders."""
+    return [{"item": nested(depth - 1)}] if depth else [{}]
+
+
 def har(*entries: tuple[str, str, Any]) -> dict[str, Any]:
     """A recording of requests (method, URL, answer) with a token."""
     headers = [{"name": "authorization", "value": f"Bearer {TOKEN}"}]
@@ -150,14 +155,48 @@ def test_what_is_imported_is_harvested_killed_once(
         ({"log": {"entries": [None, {}, {"request": {}}]}}, 0),
         ({"info": {}, "item": [None, {"name": "a", "request": {}}, {"item": None}]}, 1),
         ({"client": {"base_url": ORIGIN}, "resources": [None, 1, {"endpoint": 5}]}, 3),
+        ({"client": {"base_url": ORIGIN, "auth": {"type": {}}}, "resources": ["a"]}, 1),
+        ({"client": {"base_url": ORIGIN, "headers": []}, "resources": [None]}, 1),
+        ({"client": {"base_url": ORIGIN, "headers": [1]}, "resources": ["a"]}, 1),
+        (har(("GET", f"{ORIGIN}/a", {})) | {"log": {"entries": [
+            {"request": {"url": f"{ORIGIN}/a", "headers": [{}]},
+             "response": {"content": {"mimeType": "application/json"}}}]}}, 1),
+        (POSTMAN | {"item": nested(60)}, 1),
     ],
-)
+)  # fmt: skip
 def test_odd_documents(tree: Any, streams: int, tmp_path: Path) -> None:
     """Nothing comes, and it is said why."""
     found = imported(tmp_path, tree)
     assert len(found.streams) == streams
     assert all(one.missing for one in found.streams)
     assert found.texts == {}
+
+
+def test_no_secret_is_in_a_name(tmp_path: Path) -> None:
+    """Requests are often called by their address: it is written down without what is secret."""
+    login = ORIGIN.replace("//", f"//me:{TOKEN}@")
+    paths = (f"bot123456789:AAH{TOKEN}{TOKEN}/getUpdates", f"reset/token/{TOKEN}")
+    recorded = imported(tmp_path, har(*(("POST", f"{ORIGIN}/{path}", {}) for path in paths)))
+    items = [
+        {"name": f"{method} {url}", "request": {"method": method, "url": url}}
+        for method in ("GET", "DELETE")
+        for url in (f"{ORIGIN}/x?api_key={TOKEN}&q=1", f"{login}/y", f"{ORIGIN}/key/{TOKEN}/z")
+    ]
+    collected = imported(tmp_path, POSTMAN | {"item": items, "auth": None, "variable": []})
+    for found in (recorded, collected):
+        assert TOKEN not in f"{found.as_dict()}{found.texts}"
+    assert [one.imported for one in collected.streams] == [True] * 3 + [False] * 3
+    assert any("type: http_basic" in text for text in collected.texts.values())
+
+
+def test_a_recorded_get_keeps_its_body(tmp_path: Path) -> None:
+    """`method: GET` is written out, without which a body would make it a POST."""
+    tree = har(("GET", f"{ORIGIN}/search", {"data": []}))
+    body = {"mimeType": "application/json", "text": '{"q": 1}'}
+    tree["log"]["entries"][0]["request"]["postData"] = body
+    (text,) = imported(tmp_path, tree).texts.values()
+    assert "method: GET" in text
+    assert "json: {q: 1}" in text
 
 
 def test_what_is_no_declaration(tmp_path: Path) -> None:

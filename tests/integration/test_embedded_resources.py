@@ -199,8 +199,9 @@ def test_declared_after_the_harvest(tmp_path: Path) -> None:
             '{"order":7}',
         ]
         assert looked_at("path: lines, only: {path: id, equals: 6}") == []
-        with pytest.raises(DataRefused, match="a member 'id' of its own"):
-            looked_at("path: lines, include: {id: id}")
+        for name in ("id", "value"):
+            with pytest.raises(ConfigError, match=f"a member '{name}' of its own"):
+                looked_at(f"path: lines, include: {{{name}: id}}")
         assert [each.kind for each in Harvest(out).status().doubts] == []
         assert looked_at("path: linse") == []
         assert [each.kind for each in Harvest(out).status().doubts] == ["inside_path"]
@@ -225,6 +226,9 @@ def test_children_stay_where_they_came_from(tmp_path: Path) -> None:
             if place == "lines":
                 assert harvest(load_config(path), out=out).complete
         with pytest.raises(DataRefused, match=r"more\.partitions\.l: the records of 'lines'"):
+            harvest(load_config(path), out=out)
+        path.write_text(text.replace(": lines", ": things"), encoding="utf-8")
+        with pytest.raises(DataRefused, match="came from lines id, come from things id"):
             harvest(load_config(path), out=out)
 
 
