@@ -7,7 +7,8 @@ tail is compared as a whole, isal computes the CRC in a quarter of zlib's time, 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from operator import attrgetter
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ _CHECK_BYTES: Final = len(_CHECK % 0)
 MOST_UNSAFE: Final = 64
 _MARK: Final = b'{"safe":'
 _SAFE: Final = pattern(rb'[,{]"safe":(\d{1,18})\}\Z')
+_BLOCK_BYTES: Final = 1 << 20  # of lines that are unpacked at a time
 _MOST_SAFE_BYTES: Final = len(b',"safe":}') + 18
 
 
@@ -408,6 +410,13 @@ def packed(text: bytes) -> bytes:
 def unpacked(data: bytes) -> bytes:
     """What was packed. Raises OSError, EOFError."""
     return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+
+
+def unpacked_lines(data: bytes) -> Iterator[tuple[bytes, ...]]:
+    """The lines that were packed, some at a time. Raises OSError, EOFError."""
+    with igzip.IGzipFile(fileobj=BytesIO(data)) as file:  # type: ignore[no-untyped-call]
+        while lines := file.readlines(_BLOCK_BYTES):
+            yield tuple(lines)
 
 
 def parsed(text: bytes) -> Entry:

@@ -13,8 +13,9 @@ from unittest.mock import patch
 import pytest
 
 from harvester.errors import DataRefused, DiskError, HarvesterError
-from harvester.store import Fenced, ObjectStore, Overtaken
+from harvester.store import Entry, Fenced, ObjectStore, Overtaken
 from harvester.store.bucket import Bucket
+from harvester.store.object_lines import committed
 from tests.store.object_kills import (
     FOLDER,
     Case,
@@ -27,6 +28,7 @@ from tests.store.object_kills import (
     small,
 )
 from tests.store.planted_object_bugs import BUGS
+from tests.store.test_conformance import HEADER, add
 from tests.support import entry
 
 #: Shapes of a partition: segments are of two parts and of twenty here.
@@ -238,3 +240,31 @@ def test_a_fault_is_where_it_is_said() -> None:
         with pytest.raises(Killed, match="at listing"):
             case.write(killed_at(1))
         case.remove()
+
+
+def test_segments_of_segments_are_read_a_little_at_a_time() -> None:
+    """They are those of a tenth, one behind another, as gzip may be; a reader never has them whole,
+    and finds what the parts say.
+    """
+    store = ObjectStore("memory://segments/of/segments")
+    with (
+        small(),
+        patch("harvester.store.entries._BLOCK_BYTES", 500),
+    ):
+        with store.journal(FOLDER, HEADER) as writer:
+            for seq in range(1, 44):
+                add(writer, seq)
+        segments = [
+            each.key.rsplit("/", 1)[-1]
+            for answer in store._bucket.listing(f"{FOLDER}/journal")
+            for each in answer
+            if each.key.endswith("20.jsonl.gz") or each.key.endswith("40.jsonl.gz")
+        ]
+        spans = [*committed(store._bucket, FOLDER)]
+        found = [*store.lines(FOLDER)]
+        with store.journal(FOLDER, HEADER) as writer:
+            assert writer.checkpoint.pages == 43
+    assert "000000001-000000020.jsonl.gz" in segments
+    assert [each.seq for each in found[1:] if isinstance(each, Entry)] == [*range(1, 44)]
+    assert max(len(each.lines) for each in spans) < 20
+    assert [each.number for each in spans][-1] == 43
