@@ -1,5 +1,6 @@
 """Connects to Dask: to a scheduler that there is, or to a cluster on this machine for one run."""
 
+import asyncio
 import contextlib
 import logging
 import sys
@@ -30,6 +31,8 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
     if scheduler is not None:
         _refuse_address(scheduler)
     _silence()
+    if scheduler is not None:
+        _refuse_stranger(scheduler)
     with contextlib.ExitStack() as ending:
         try:
             if scheduler is None:
@@ -61,6 +64,10 @@ def _refuse_address(scheduler: str) -> None:
         place = parts.hostname, parts.port
     except ValueError as error:
         raise refused(f"is no address: {error}; tcp://HOST:PORT or tls://HOST:PORT") from None
+    if parts.username is not None:
+        raise ConfigError(
+            "--scheduler takes no name or password: tcp://HOST:PORT or tls://HOST:PORT"
+        )
     if parts.scheme not in ("tcp", "tls") or None in place or parts.path.strip("/"):
         raise refused("is no address of a scheduler: tcp://HOST:PORT or tls://HOST:PORT")
     if parts.scheme == "tcp":
@@ -72,6 +79,37 @@ def _refuse_address(scheduler: str) -> None:
             raise refused(f"tls needs certificates: {name} names no file (or Dask's own YAML)")
         if "-----BEGIN" not in file and not Path(file).is_file():
             raise refused(f"{file}, which {name} names, is no file that can be read")
+
+
+def _refuse_stranger(scheduler: str) -> None:
+    """Raise `ConfigError` where something else listens, of which Dask itself would wait for ever
+    for an answer: a dashboard, a worker, any other server.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def who() -> object:
+        args = Security().get_connection_args("client")
+        async with rpc(scheduler, timeout=_CONNECT_S, connection_args=args) as there:
+            return (await there.identity())["type"]
+
+    async def in_time() -> object:
+        return await asyncio.wait_for(who(), _CONNECT_S + 2)
+
+    try:
+        found = asyncio.run(in_time())
+    except TimeoutError:
+        told = (
+            f"no scheduler answers there within {_CONNECT_S:g} s; is it the port of its dashboard?"
+        )
+        raise ConfigError(f"--scheduler {scheduler}: {told}") from None
+    except Exception as error:
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"--scheduler {scheduler}: cannot be reached: {told}") from None
+    if found != "Scheduler":
+        raise ConfigError(
+            f"--scheduler {scheduler}: is the address of a {str(found).lower()}, not of a scheduler"
+        )
 
 
 def _local_cluster(threads: int) -> "LocalCluster":
