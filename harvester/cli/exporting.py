@@ -17,6 +17,7 @@ from harvester.cli.options import (
     Progress,
     ProgressMode,
     Resources,
+    lasting,
     pairs,
 )
 from harvester.errors import Interrupted
@@ -249,7 +250,7 @@ def copy(
     from harvester.export import copy as copied
     from harvester.terminal import Steps, program
 
-    place = place_of_text(target)
+    place = lasting(place_of_text(target))
     live = progress is ProgressMode.AUTO and sys.stderr.isatty()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

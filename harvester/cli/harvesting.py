@@ -21,6 +21,7 @@ from harvester.cli.options import (
     ShardOption,
     StalledAfter,
     Verbose,
+    lasting,
     loaded,
     place,
     share,
@@ -165,7 +166,7 @@ def run(
 
     as_lines = log_format is LogFormat.JSON
     declared, named = loaded(config, base_url=base_url, set_=set_)
-    folder = out.absolute() if out else named
+    folder = lasting(out.absolute() if out else named)
     mine = share(shard)
     if mine is not None and progress is not ProgressMode.NONE:
         say(share_of_budgets(declared, mine))

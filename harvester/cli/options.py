@@ -114,6 +114,16 @@ def _folder_of(path: Path) -> Path:
     raise ConfigError([Problem(str(path), 0, "", why)])
 
 
+def lasting(place: Path) -> Path:
+    """The same, but for one in the memory of this process, which ends with the command."""
+    if str(place).startswith("memory:"):
+        raise ConfigError(
+            f"{place}: lies in the memory of this process, and would be gone when the command "
+            "ends; harvest into a folder or a bucket (memory:// is for programs in Python)"
+        )
+    return place
+
+
 def place(path: Path | None) -> Path | None:
     """The path of a folder, or a URL, of which it made one."""
     return path and place_of_text(path)

@@ -44,13 +44,14 @@ class Output(Section):
     region: Text | None = None
     """The region of the bucket. Else `AWS_REGION`."""
     path_style: bool = True
-    """Whether the bucket stands in the path of a request, and not in the name of the host."""
+    """Whether the bucket stands in the path of a request, and not in the name of the host (where
+    it is put before that of `endpoint`)."""
     access_key_id: SecretLine | None = None
-    """Who asks the object store, as `{env.NAME}`. Else `AWS_ACCESS_KEY_ID`, or the role of the
-    machine."""
+    """Who asks the object store, as `{env.NAME}`. Else `AWS_ACCESS_KEY_ID`, a profile
+    (`AWS_PROFILE`), or the role of the machine."""
     secret_access_key: SecretLine | None = None
-    """The key that belongs to it, as `{env.NAME}`. Else `AWS_SECRET_ACCESS_KEY`, or the role of the
-    machine."""
+    """The key that belongs to it, as `{env.NAME}`. Else `AWS_SECRET_ACCESS_KEY`, a profile, or
+    the role of the machine."""
     account_name: Text | None = None
     """The storage account of Azure. Else `AZURE_STORAGE_ACCOUNT_NAME`, or what
     `AZURE_STORAGE_CONNECTION_STRING` says."""

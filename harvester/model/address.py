@@ -15,9 +15,14 @@ from harvester.patterns import pattern
 
 #: What a URL of a place may begin with.
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "abfs", "memory")
-_URL: Final = pattern(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?!/)")
+_URL: Final = pattern(rf"({'|'.join(SCHEMES)}):/{{1,2}}(?=[^/])")
 #: Any other URL; one slash is what `pathlib` has left of two.
 _FOREIGN: Final = pattern(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+#: One of ours with nothing behind it that a bucket could be.
+_BARE: Final = pattern(rf"((?i:{'|'.join(SCHEMES)})):(?:/*$|///|[^/])")
+#: In no key: what no store takes, and what stands for bytes that are no text.
+_NO_SIGN: Final = pattern(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST: Final = 1024
 #: What those mean that are often written.
 _MEANT: Final = {
     "gcs": "gs://BUCKET/PREFIX", "abfss": "az://CONTAINER/PREFIX", "wasb": "az://CONTAINER/PREFIX",
@@ -52,18 +57,67 @@ class Address(PosixPath):
 
 
 def url_of(place: str | os.PathLike[str]) -> str | None:
-    """The URL that a place is; None for a folder. Raises `ConfigError` for another kind of URL."""
+    """The URL that a place is; None for a folder. Raises `ConfigError` for another kind of URL, and
+    for one of which no key can be made.
+    """
     text = os.fspath(place)
     found = _URL.match(text)
-    if found is None and (foreign := _FOREIGN.match(text)):
-        scheme, rest = foreign[1], text[foreign.end() :].lstrip("/")
-        same = scheme.lower()
-        meant = f"{same}://…" if same in SCHEMES else _MEANT.get(same)
+    if found is None:
+        _refuse_foreign(text)
+        return None
+    rest = text[found.end() :]
+    _refuse_rest(found[1], rest)
+    return f"{found[1]}://{rest}".rstrip("/")
+
+
+def _refuse_foreign(text: str) -> None:
+    if bare := _BARE.match(text):
         raise ConfigError(
-            f"{scheme}://{rest}: {scheme}:// is no place for a harvest; "
-            + (f"write {meant}" if meant else "give a folder, or s3://…, gs://…, az://…")
+            f"{_shown(text)}: names no bucket; write {bare[1].lower()}://BUCKET/PREFIX (a folder "
+            "of that name is given with its whole path)"
         )
-    return f"{found[1]}://{text[found.end() :]}".rstrip("/") if found else None
+    if (foreign := _FOREIGN.match(text)) is None:
+        return
+    scheme, rest = foreign[1], text[foreign.end() :].lstrip("/")
+    same = scheme.lower()
+    meant = f"{same}://…" if same in SCHEMES else _MEANT.get(same)
+    slashes = ":///" if same == "file" else "://"
+    raise ConfigError(
+        f"{_shown(f'{scheme}{slashes}{rest}')}: {scheme}:// is no place for a harvest; "
+        + (f"write {meant}" if meant else "give a folder, or s3://…, gs://…, az://…")
+    )
+
+
+def _refuse_rest(scheme: str, rest: str) -> None:
+    """Raise `ConfigError` for what is no key, or may hold a secret."""
+    url = f"{scheme}://{rest}"
+    bucket, _, prefix = rest.partition("/")
+    if "?" in rest:
+        raise ConfigError(
+            f"{_shown(url)}?…: a place has no options behind a question mark; they stand in the "
+            "YAML (output.endpoint, …) or in the environment"
+        )
+    if "@" in bucket:
+        raise ConfigError(
+            f"{_shown(url)}: a place holds no name before an @; write {scheme}://BUCKET/PREFIX, "
+            "and keys or the account in the YAML (output.…) or in the environment"
+        )
+    if ".." in prefix.split("/"):
+        raise ConfigError(f"{url}: no key has '..' in it; write the place as it is")
+    if _NO_SIGN.search(url):
+        raise ConfigError(f"{url!a}: has signs in it that cannot be printed; leave them out")
+    if len(prefix.encode("utf-8", "surrogateescape")) > _LONGEST:
+        raise ConfigError(
+            f"{url[:80]}…: is too long; a key has {_LONGEST:,} bytes at most, and those of the "
+            "harvest begin with this"
+        )
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be a password or a signature."""
+    head, _, rest = url.partition("?")[0].rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{head}{'://' if head else ''}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def place_of_text(text: str | os.PathLike[str]) -> Path:

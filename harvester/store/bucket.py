@@ -6,6 +6,7 @@ Azure, Google and memory. It repeats what may be repeated by itself. No credenti
 
 import os
 import platform
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -33,6 +34,21 @@ _REFUSED: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"
 #: Where credentials of a machine are asked for when there are no others.
 _NO_CREDENTIALS: Final = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
 _SKEWED: Final = ("RequestTimeTooSkewed",)
+#: Of a bucket that is elsewhere: of S3 itself, and what the library makes of its redirect.
+_REGION: Final = (
+    "AuthorizationHeaderMalformed",
+    "PermanentRedirect",
+    "incorrectly configured region",
+)
+#: What a key has at most, in bytes, in every store.
+_LONGEST_KEY: Final = 1024
+#: What to set where no credentials were found, by the scheme of the URL.
+_CREDENTIALS: Final = {
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account",
+    "az": "AZURE_STORAGE_ACCOUNT_KEY, or name it in the YAML (output.account_key)",
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), or name them in the YAML "
+    "(output.access_key_id)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,14 @@ class Bucket:
 
     def key(self, name: str) -> str:
         """The key of a name below the URL."""
-        return f"{self._prefix}/{name}".strip("/") if name else self._prefix
+        key = f"{self._prefix}/{name}".strip("/") if name else self._prefix
+        if len(key) > _LONGEST_KEY // 4 and (size := len(key.encode())) > _LONGEST_KEY:
+            raise ConfigError(
+                f"{self.place}: {name[:60]}… would have a key of {size:,} bytes, and a store takes "
+                f"{_LONGEST_KEY:,}; give a shorter prefix in output.path or with --out, or shorter "
+                "partition values"
+            )
+        return key
 
     def create(self, name: str, data: bytes) -> Found:
         """Put an object where there is none; raises `Taken` where there is one."""
@@ -268,9 +291,14 @@ class Bucket:
         elif issubclass(kind, exceptions.NotSupportedError) or "NotImplemented" in text:
             why = f"the store cannot do what is needed here ({_brief(text)})"
         elif any(word in text for word in _NO_CREDENTIALS):
+            kind_of_url = {"gs": "gs", "az": "az", "abfs": "az"}.get(self.place.split(":")[0], "s3")
+            why = f"no credentials were found: set {_CREDENTIALS[kind_of_url]}"
+        elif any(word in text for word in _REGION):
+            expected = re.search(r"<Region>([\w-]{1,40})</Region>", text)
+            region = f" ({expected[1]})" if expected else ""
             why = (
-                "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or "
-                "those of your store), or name them in the YAML (output.access_key_id)"
+                f"the bucket is in another region{region}, says the store: set output.region or "
+                "AWS_REGION"
             )
         elif "error sending request" in text:
             why = f"the store cannot be reached: {_brief(text)}"

@@ -5,11 +5,13 @@ Credentials that the YAML leaves out are those that the store's own tools would 
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from harvester.errors import ConfigError
+from harvester.store.aws_profile import profile_of
+from harvester.store.store_options import refuse_bucket, s3_options
 
 _RETRY: Final = {
     "max_retries": 6,
@@ -50,6 +52,9 @@ _CONNECTION: Final = {
     "sharedaccesssignature": "sas_token",
     "blobendpoint": "endpoint",
 }
+_HALF: Final = {
+    "Missing SecretAccessKey": "the secret key", "Missing AccessKeyId": "the id of the key",
+}  # fmt: skip
 _MEMORY: Final[dict[str, Any]] = {}
 _MEMORY_LOCK: Final = threading.Lock()
 
@@ -71,32 +76,36 @@ def client_of(scheme: str, name: str, options: Mapping[str, str], place: str) ->
         if option not in _OWN[kind]:
             shown = "path_style" if option.startswith("virtual") else option
             raise ConfigError(f"{place}: output.{shown} does not go with it: {_INSTEAD[kind]}")
-    config = _filled(kind, options, place)
+    refuse_bucket(name, place)
+    config, keys = _filled(kind, name, options, place)
     client_options: dict[str, Any] = {"timeout": "120s", "connect_timeout": "10s"}
-    endpoint = config.get("endpoint") or _endpoint(kind)
-    if endpoint.startswith("http://"):
+    if config.get("endpoint", "").startswith("http://"):
         client_options["allow_http"] = True
+    more: dict[str, Any] = {"credential_provider": keys} if keys else {}
     kinds: dict[str, Any] = {
         _S3: stores.S3Store, _GOOGLE: stores.GCSStore, _AZURE: stores.AzureStore,
     }  # fmt: skip
     try:
-        return kinds[kind](name, config=config, retry_config=_RETRY, client_options=client_options)
+        return kinds[kind](
+            name, config=config, retry_config=_RETRY, client_options=client_options, **more
+        )
     except (exceptions.BaseError, ValueError, TypeError) as error:
         raise ConfigError(f"{place}: {_why(str(error))}") from error
 
 
-def _filled(kind: str, options: Mapping[str, str], place: str) -> dict[str, str]:
-    config = dict(options)
+def _filled(
+    kind: str, name: str, options: Mapping[str, str], place: str
+) -> tuple[dict[str, str], Callable[[], Mapping[str, Any]] | None]:
+    """The options as the library takes them; for S3, what gives the keys that are in no option."""
     if kind == _S3:
-        config.setdefault("copy_if_not_exists", "multipart")
-        config.setdefault("disable_bulk_delete", "true")  # which not all that is like S3 has
-        if not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-            config.setdefault("region", "us-east-1")
-    elif kind == _AZURE:
-        config = {**_by_connection(place), **_by_names(), **config}
-        if "account_key" in options:
-            config.pop("sas_token", None)
-    return config
+        profile = profile_of(options, place)
+        return s3_options(name, options, profile, place), profile.credentials
+    if kind == _GOOGLE:
+        return dict(options), None
+    config = {**_by_connection(place), **_by_names(), **options}
+    if "account_key" in options:
+        config.pop("sas_token", None)
+    return config, None
 
 
 def _by_names() -> dict[str, str]:
@@ -124,11 +133,6 @@ def _by_connection(place: str) -> dict[str, str]:
     return found
 
 
-def _endpoint(kind: str) -> str:
-    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") if kind == _S3 else ()
-    return next((value for name in names if (value := os.environ.get(name))), "")
-
-
 def _why(text: str) -> str:
     """What is missing, in the words of the YAML; else those of the library."""
     if "Account must be specified" in text:
@@ -138,4 +142,14 @@ def _why(text: str) -> str:
         )
     if "Invalid Access Key" in text:
         return "the account key is not one of Azure (base64); copy it from the portal as it is"
+    if missing := next((key for word, key in _HALF.items() if word in text), None):
+        return (
+            f"credentials without {missing}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+            "output.access_key_id and output.secret_access_key in the YAML"
+        )
+    if "service account" in text:
+        return (
+            "GOOGLE_APPLICATION_CREDENTIALS names no key file of a service account "
+            "(JSON, as Google's console gives it)"
+        )
     return " ".join(text.split("\nDebug source", 1)[0].split())[:300]

@@ -73,6 +73,7 @@ class ObjectWriter:
         self.lost = 0
         self.fingerprint = header.fingerprint
         self._bucket, self._folder, self._header = bucket, folder, header
+        bucket.key(segment_name(folder, 1, EACH))  # refused before a page is asked for
         self._number = 0  # of the last part
         self._segmented = 0  # parts whose lines are in a segment
         self._recent: list[bytes] = []  # the lines of those behind, each part's as one

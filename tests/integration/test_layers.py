@@ -52,7 +52,7 @@ ROOMS = {
     "yaml": ("config.yamlfile", "importer.reading"),
     "requests": ("http.transport", "http.connection", "http.certificates", "auth.schemes."),
     "authlib": ("auth.login",),
-    "botocore": ("auth.schemes.aws_sigv4",),
+    "botocore": ("auth.schemes.aws_sigv4", "store.aws_profile"),
     "dotenv": ("config.dotenv",),
     "jwt": ("auth.schemes.jwt_bearer",),
     "requests_oauthlib": ("auth.",),

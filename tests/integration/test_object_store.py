@@ -261,6 +261,7 @@ def test_nothing_secret_in_the_bucket(place: Place) -> None:
     [
         ("s3://no-such-bucket-here/x", 2, "there is no such bucket"),
         ("s3://x", 2, "there is no such bucket"),
+        ("s3://", 2, "names no bucket"),
         ("BUCKET/nothing", 5, "no harvest.json here"),
     ],
 )
