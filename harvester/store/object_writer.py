@@ -75,6 +75,7 @@ class ObjectWriter:
         self._bucket, self._folder, self._header = bucket, folder, header
         bucket.key(segment_name(folder, 1, EACH))  # refused before a page is asked for
         self._number = 0  # of the last part
+        self._bare = 0  # parts that have no page
         self._segmented = 0  # parts whose lines are in a segment
         self._recent: list[bytes] = []  # the lines of those behind, each part's as one
         self._held: list[Entry] = []  # lines without a page, which go with the next one
@@ -95,6 +96,7 @@ class ObjectWriter:
                 self._recent.append(b"".join(found.lines))
                 self._behind.append(found.found)
                 last = found
+        self._bare = self._number - self.checkpoint.pages
         newest = newest or self._last_epoch()
         after = int(newest[:16], 16) + 1 if newest else 0
         self._epoch = f"{max(time.time_ns() // 1000, after):016x}-{os.urandom(6).hex()}"
@@ -161,15 +163,17 @@ class ObjectWriter:
         """The names of the parts are the fence: nothing else is needed."""
 
     def part(self, number: int, suffix: str = JSON_SUFFIX) -> Part:
-        """A local file for page `number`, which goes to the store when it is committed."""
-        ahead = number - self.checkpoint.pages
-        return Part(self._scratch, self._number + ahead, suffix, fsync=False)
+        """A local file for page `number`, which goes to the store when it is committed; it may be
+        asked for while a page before it is being put.
+        """
+        return Part(self._scratch, number + self._bare, suffix, fsync=False)
 
     def commit(self, entry: Entry, part: Part | None, *, at_once: bool = False) -> None:
         """Put the part; a line without a page goes with the next one. It is safe at once."""
         self._held.append(entry)
         if part is not None or entry.done or entry.redoes or entry.is_of_job:
             self._put(part)
+            self._bare += part is None
         self._take(entry)
         if part is not None:
             part.discard()

@@ -21,6 +21,7 @@ from tests.store.object_kills import (
     Case,
     Killed,
     Repeated,
+    Watched,
     kill,
     killed_at,
     moments,
@@ -268,3 +269,23 @@ def test_segments_of_segments_are_read_a_little_at_a_time() -> None:
     assert [each.seq for each in found[1:] if isinstance(each, Entry)] == [*range(1, 44)]
     assert max(len(each.lines) for each in spans) < 20
     assert [each.number for each in spans][-1] == 43
+
+
+def test_a_page_fetched_while_a_segment_is_put_has_its_own_number() -> None:
+    """Pages are fetched ahead while the one before, and the segment behind it, are on their way."""
+    with small():
+        case = Case(6)
+        ahead: list[str] = []
+
+        def fetching(what: str, name: str, is_after: bool) -> None:
+            if what == "_put" and "/journal/" in name and not is_after and not ahead:
+                with writer.part(5) as part:
+                    ahead.append(part.path.name)
+
+        writer = case.opened(Watched(case.url, fetching))
+        while not writer.checkpoint.done:
+            case.page(writer)
+        writer.close()
+        assert ahead == ["part-000005.json.gz"]
+        case.check_whole()
+        case.remove()
