@@ -15,8 +15,7 @@ from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import DataRefused
-from harvester.model import FromFile, FromResource, Range, Values, Windows
-from harvester.planning import copies_of
+from harvester.planning import copies_of, in_any_order
 from harvester.results import LAST_RUN, Looked, in_order
 from harvester.store import (
     MANIFEST,
@@ -94,8 +93,10 @@ def copy(
 
 
 def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> Iterator[Copied]:
-    """Copy the partitions of a resource, many at a time where a store is far."""
-    at_once = _AT_ONCE if (source.is_far or target.is_far) and _is_in_any_order(resource) else 1
+    """Copy the partitions of a resource, many at a time where a store is far, if a copy that was
+    stopped is a harvest, whichever of them it has.
+    """
+    at_once = _AT_ONCE if (source.is_far or target.is_far) and in_any_order(resource) else 1
     looks = in_order(source, asked, (resource.name,))
     stop = threading.Event()
     if at_once == 1:
@@ -114,17 +115,6 @@ def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> I
             stop.set()
             for each in waiting:
                 each.cancel()
-
-
-def _is_in_any_order(resource: Resource) -> bool:
-    """Whether which partitions there are does not follow from pages of others, so that a copy that
-    was stopped is a harvest, whichever of them it has.
-    """
-    return resource.incremental is None and all(
-        isinstance(spec, Values | Range | FromFile | FromResource)
-        or (isinstance(spec, Windows) and spec.split is None)
-        for spec in resource.partitions.values()
-    )
 
 
 def _copied_one(source: Store, target: Store, one: Looked, stop: threading.Event) -> Copied:

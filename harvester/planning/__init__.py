@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from harvester.on_demand import names_of
 
 if TYPE_CHECKING:
+    from harvester.planning.any_order import in_any_order
     from harvester.planning.closed_windows import (
         NOTABLE,
         ServerClock,
@@ -85,6 +86,7 @@ __all__ = [
     "delta_runs",
     "depth_of",
     "end_of",
+    "in_any_order",
     "in_share",
     "inherited_values",
     "inside_of",
@@ -108,6 +110,7 @@ __all__ = [
 __getattr__ = names_of(
     __name__,
     {
+        "any_order": "in_any_order",
         "closed_windows": "NOTABLE ServerClock closes_at end_of kept_early was_early",
         "counted_windows": "CountedWindows",
         "crawling": "Crawler crawl_key crawled",

@@ -5,7 +5,7 @@ itself or a segment says, or else the one that the part before leads to. It is p
 leads to where the part behind it begins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +14,13 @@ from harvester import __version__
 from harvester.engine import PageResult, Run, iso
 from harvester.errors import DataRefused
 from harvester.model import Partition
+from harvester.planning import in_any_order
+from harvester.repair.bucket_look import Lines, Looks, page_among
 from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair
-from harvester.results import PartCheck
+from harvester.results import PartCheck, planned
 from harvester.store import (
     JSON_SUFFIX,
+    Asked,
     Checkpoint,
     Entry,
     FoundPart,
@@ -32,16 +35,33 @@ from harvester.store import (
     span_of,
 )
 
-Lines = tuple[Header | Entry, ...]
+
+def mend_bucket(
+    run: Run, store: ObjectStore, asked: Asked, checks: Mapping[str, PartCheck], found: Repair
+) -> None:
+    """Mend what is not sound in all partitions, one after the other, in the order of the plan."""
+    with Looks(store, checks, run.stop) as looks:
+        for resource in asked.config.resources:
+            partitions = planned(store, asked, (resource.name,))
+            # Where they follow from pages of each other, these are mended first.
+            for one, sound in looks.sound(partitions, ahead=in_any_order(resource)):
+                store.look()
+                if sound is None:
+                    check = checks[one.resource]
+                    BucketMending(run, store, one, check, found, looks).mend()
+                else:
+                    found.parts += sound
 
 
 class BucketMending:
     """One partition."""
 
     def __init__(
-        self, run: Run, store: ObjectStore, partition: Partition, check: PartCheck, found: Repair
-    ) -> None:
+        self, run: Run, store: ObjectStore, partition: Partition, check: PartCheck, found: Repair,
+        looks: Looks,
+    ) -> None:  # fmt: skip
         self._run, self._store, self._partition = run, store, partition
+        self._looks = looks
         self._check, self._found = check, found
         self._folder = folder_of(store, partition)
         self._parts = store.mending(self._folder)
@@ -73,23 +93,23 @@ class BucketMending:
     def _each(self) -> None:
         counts = self._counting()
         at = Checkpoint()
-        for number in range(1, self._parts.last + 1):
+        looked = self._looks.parts(self._folder, self._check, self._parts, counts)
+        for number, (there, problem) in looked:
             self._number = number
-            there = self._parts.part(self._number)
             lines = there.lines if there and there.lines is not None else self._repeated(at)
             if lines is None:
                 self._lost(at, there)
                 self._parts.passed(number, there)
                 continue
             self._followed(at, lines)
-            paged = next((one for one in lines if isinstance(one, Entry) and one.part), None)
+            paged = page_among(lines)
             is_read = paged is not None and counts.counts(paged.seq)
             self._found.parts += is_read
             if paged is None or not is_read:
                 if there is None or there.lines is None:
                     self._put(there, lines, None, "its lines were lost")
             else:
-                self._page(at, paged, lines, there)
+                self._page(at, paged, lines, there, problem)
             self._parts.passed(number, there)
             for line in lines:
                 if isinstance(line, Entry):
@@ -146,15 +166,15 @@ class BucketMending:
             ):  # fmt: skip
                 raise CannotMend(f"its lines are those of {line.resource} {dict(line.partition)}")
 
-    def _page(self, at: Checkpoint, paged: Entry, lines: Lines, there: FoundPart | None) -> None:
-        """A part that should be there, and be what its line says."""
-        problem = None
+    def _page(
+        self, at: Checkpoint, paged: Entry, lines: Lines, there: FoundPart | None,
+        problem: str | None,
+    ) -> None:  # fmt: skip
+        """A part that should be there, and be what its line says; `problem`: of the page in it."""
         if there is None:
             problem = "is gone"
         elif there.lines is None:
             problem = "its lines were damaged"
-        else:
-            problem = next(self._check.problems(self._store, self._folder, paged), None)
         if problem is None:
             return
         if self._only_lines_are_lost(paged, there):
@@ -204,7 +224,7 @@ class BucketMending:
     def _put(
         self, there: FoundPart | None, lines: Lines, fetched: PageResult | None, problem: str
     ) -> None:
-        paged = next((one for one in lines if isinstance(one, Entry) and one.part), None)
+        paged = page_among(lines)
         name = (paged.part if paged else None) or (there.name if there else part_name(self._number))
         part = fetched.part if fetched else None
         self._store.look()

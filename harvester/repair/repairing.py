@@ -23,8 +23,9 @@ from harvester.engine import (
     running,
     secrets_of,
 )
+from harvester.errors import Interrupted
 from harvester.model import Partition
-from harvester.repair.bucket_mending import BucketMending
+from harvester.repair.bucket_mending import mend_bucket
 from harvester.repair.lines import NewJournal, counting, lines, put_aside
 from harvester.repair.lost import what_is_lost
 from harvester.repair.mended import Anew, AskedAgain, CannotMend, NotNow, Repair
@@ -72,13 +73,13 @@ def repair(
         asked = prepare(store, config, datetime.now(UTC), lost=what_is_lost(store, config))
         with running(config, store, asked, secrets, 1, None, on_event, stop) as run:
             checks = {item.name: PartCheck(item, config, deep=deep) for item in config.resources}
+            if isinstance(store, ObjectStore):
+                mend_bucket(run, store, asked, checks, found)
+                return found
             for partition in planned(store, asked):
-                check = checks[partition.resource]
-                if isinstance(store, ObjectStore):
+                if isinstance(store, LocalStore) and place_of(store.root, partition).is_dir():
                     store.look()
-                    BucketMending(run, store, partition, check, found).mend()
-                elif isinstance(store, LocalStore) and place_of(store.root, partition).is_dir():
-                    store.look()
+                    check = checks[partition.resource]
                     _Mending(run, store, partition, check, found).mend()
     return found
 
@@ -128,6 +129,8 @@ class _Mending:
         """The lines of the journal as they should be. `at` follows them."""
         damaged = 0
         for line in lines(self._folder):
+            if self._run.stop.is_set():
+                raise Interrupted("interrupted")
             if line.number == 1:
                 here = line.is_sound and line.entry is None
                 yield self._header(line.raw, is_sound=here)

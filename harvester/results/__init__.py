@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from harvester.results.part_checks import (
         PartCheck,
         StoredProblem,
+        Told,
     )
     from harvester.results.records import (
         embedded,
@@ -111,6 +112,7 @@ __all__ = [
     "StoredProblem",
     "Summary",
     "ThisRun",
+    "Told",
     "UnderWay",
     "Verification",
     "WaitingFor",
@@ -147,7 +149,7 @@ __getattr__ = names_of(
         "generations": "Comparison Difference GenerationDiff",
         "html_table": "harvest_table",
         "last_run": "LAST_RUN read_last_run read_statistics write_last_run",
-        "part_checks": "PartCheck StoredProblem",
+        "part_checks": "PartCheck StoredProblem Told",
         "records": "embedded iter_records record_lines",
         "run_note": "RunNote remove_note",
         "run_statistics": "RunStatistics count kind_of",

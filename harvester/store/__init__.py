@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     )
     from harvester.store.object_mending import (
         FoundPart,
+        ObjectMending,
     )
     from harvester.store.object_store import (
         ObjectStore,
@@ -183,6 +184,7 @@ __all__ = [
     "LocalStore",
     "Lost",
     "MemoryStore",
+    "ObjectMending",
     "ObjectStore",
     "Overtaken",
     "Part",
@@ -269,7 +271,7 @@ __getattr__ = names_of(
         "manifest": "ASIDE MANIFEST Asked Fingerprints Lost beside locked prepare "
         "read_asked refuse_later replan",
         "memory": "MemoryStore",
-        "object_mending": "FoundPart",
+        "object_mending": "FoundPart ObjectMending",
         "object_store": "ObjectStore",
         "opening": "Place store_at",
         "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors is_raw json_document "

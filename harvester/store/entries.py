@@ -402,6 +402,10 @@ def sound(line: bytes) -> bytes | None:
     return text + b"}"
 
 
+#: isal's stubs declare the exception class as an instance.
+_DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
+
+
 def packed(text: bytes) -> bytes:
     """Lines, or nothing, as gzip; the same bytes whoever packs them."""
     return igzip.compress(text, 1, mtime=0)
@@ -409,14 +413,20 @@ def packed(text: bytes) -> bytes:
 
 def unpacked(data: bytes) -> bytes:
     """What was packed. Raises OSError, EOFError."""
-    return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+    try:
+        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+    except _DAMAGED as error:
+        raise OSError(str(error)) from error
 
 
 def unpacked_lines(data: bytes) -> Iterator[tuple[bytes, ...]]:
     """The lines that were packed, some at a time. Raises OSError, EOFError."""
-    with igzip.IGzipFile(fileobj=BytesIO(data)) as file:  # type: ignore[no-untyped-call]
-        while lines := file.readlines(_BLOCK_BYTES):
-            yield tuple(lines)
+    try:
+        with igzip.IGzipFile(fileobj=BytesIO(data)) as file:  # type: ignore[no-untyped-call]
+            while lines := file.readlines(_BLOCK_BYTES):
+                yield tuple(lines)
+    except _DAMAGED as error:
+        raise OSError(str(error)) from error
 
 
 def parsed(text: bytes) -> Entry:

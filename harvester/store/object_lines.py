@@ -23,9 +23,10 @@ from harvester.values import dataclass
 EACH: Final = 100
 HIGHEST: Final = 100_000
 SEGMENTS: Final = "journal"
+#: The most that a listing says at once.
+ANSWER: Final = 1000
 _TAIL_BYTES: Final = 16_384
 _LONG_TAIL_BYTES: Final = 16 << 20  # no lines of one part are longer
-_ANSWER: Final = 1000  # the most that a listing says at once
 _AT_ONCE: Final = 8
 _FEW: Final = 3
 
@@ -77,7 +78,7 @@ def all_lines(bucket: Bucket, folder: str) -> Iterator[bytes]:
 def _laid_out(bucket: Bucket, folder: str) -> tuple[list[tuple[int, int]], list[Found]]:
     """The segments that are to be read, and the parts behind them."""
     first = next(bucket.listing(folder), [])
-    is_all = len(first) < _ANSWER
+    is_all = len(first) < ANSWER
     segments, at = covering(
         first if is_all else _flat(bucket.listing(f"{folder}/{SEGMENTS}")), folder
     )
@@ -108,15 +109,14 @@ def _read(
 
 def in_sequence(bucket: Bucket, folder: str, lines: Iterable[bytes]) -> Iterator[Header | Entry]:
     """What lines say, the header first, then each entry in its place; else `DataRefused`."""
-    seq = 0
-    for line in lines:
+    place = f"{bucket.place}/{folder}"
+    for seq, line in enumerate(lines):
         said = line_of(bucket, folder, line)
-        if isinstance(said, Entry):
-            seq += 1
-            if said.seq != seq:
-                raise DataRefused(
-                    f"{bucket.place}/{folder}: page {said.seq} stands where {seq} belongs"
-                )
+        here = said.seq if isinstance(said, Entry) else 0
+        if here != seq:
+            what = f"page {here}" if here else "the beginning of a journal"
+            belongs = f"{seq} belongs" if seq else "its journal begins"
+            raise DataRefused(f"{place}: {what} stands where {belongs}")
         yield said
 
 

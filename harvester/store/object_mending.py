@@ -19,7 +19,7 @@ from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.entries import Entry, Header, encode, packed, unpacked
 from harvester.store.object_files import StagedFile
-from harvester.store.object_lines import SEGMENTS, line_of, own_number, part_lines
+from harvester.store.object_lines import ANSWER, SEGMENTS, line_of, own_number, part_lines
 from harvester.store.object_writer import INCOMING, LARGE_BYTES
 from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
 from harvester.store.stale_segments import StaleSegments
@@ -47,13 +47,20 @@ class FoundPart:
 
 
 class ObjectMending:
-    """What is there of one partition, and how it is put right. The run's lease is held."""
+    """What is there of one partition, and how it is put right. The run's lease is held.
 
-    def __init__(self, bucket: Bucket, folder: str) -> None:
+    `few`: no more is listed than the store says at once, which is all only if `is_whole`.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str, *, few: bool = False) -> None:
         self._bucket, self._folder = bucket, folder
         self._parts: dict[int, Found] = {}
         self._segments: list[Found] = []
+        self.is_whole = True
         for answer in bucket.listing(folder):
+            if few and len(answer) >= ANSWER:
+                self.is_whole = False
+                break
             for found in answer:
                 number = own_number(found.key, folder)
                 if number is not None:
@@ -180,6 +187,10 @@ class ObjectMending:
         text = self._texts.pop(number, None)
         is_put = text is not None
         self._stale.passed(number, text or (there.text if there else b""), is_put=is_put)
+
+    def agrees(self) -> bool:
+        """Whether what repeats the lines of the parts that were passed says the same."""
+        return self._stale.agrees()
 
     def close(self) -> None:
         """Remove what repeats lines that are no longer so."""

@@ -288,6 +288,11 @@ class ObjectStore:
         self._known.turn_off()  # a part may be put in the place of another
         return ObjectMending(self._bucket, folder)
 
+    def looked_at(self, folder: str) -> ObjectMending | None:
+        """The same to look at only; None where there is more than one listing says."""
+        found = ObjectMending(self._bucket, folder, few=True)
+        return found if found.is_whole else None
+
     def beyond(self, folder: str) -> list[str]:
         """None: a part is its commit."""
         return []

@@ -36,6 +36,10 @@ class StaleSegments:
         self._passed += (each for each in self._open if each.last <= number)
         self._open = [each for each in self._open if each.last > number]
 
+    def agrees(self) -> bool:
+        """Whether those whose parts were all passed say the same as these."""
+        return all(self._digest(each) == each.digest.digest() for each in self._passed)
+
     def remove(self) -> None:
         """Remove those that differ; of the last ones, whose parts were not all passed, those that
         lack what was put.
