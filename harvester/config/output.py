@@ -17,8 +17,9 @@ class Concurrency(Section):
     """Partitions at once."""
     pages: Annotated[int, Field(ge=1, le=64)] = 1
     """Pages of one partition that are asked for at once, where the next cursor is known
-    beforehand (`page_number`, and `offset` with a `limit`); elsewhere one after the other. As many
-    are asked for again after a kill."""
+    beforehand (`page_number`, and `offset` with a `limit`); elsewhere one after the other. Where
+    pages go to an object store, one is asked for while the one before is put, whatever its cursor.
+    As many are asked for again after a kill."""
     processes: Annotated[int, Field(ge=1, le=256)] = 1
     """Worker processes that these partitions are divided among, for a harvest that keeps a core
     busy: as many as there are cores. They share one budget, one lock and one display. A harvest

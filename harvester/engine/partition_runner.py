@@ -9,6 +9,7 @@ this partition fails, or the whole run stops.
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,12 @@ def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
         ) as writer,
         pages.put_into(writer),
         Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
-    ):
+        Commits(
+            writer, pages.tell, each_at_once=pages.each_at_once, meanwhile=pages.meanwhile,
+            on_failure=window.give_up,
+        ) as commits,
+    ):  # fmt: skip
         pages.opened()
-        commits = Commits(writer, pages.tell, each_at_once=pages.each_at_once)
         at = writer.checkpoint.copy()
         pages.heed()
         if not at.done:
@@ -92,6 +96,8 @@ def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
                     continue
                 pages.check_loop(at)
                 fetched = pages.in_turn(window, at, stop_at and stop_at - at.pages)
+            commits.settle(fetched)  # what comes may be held against what is kept
+            with pages.blamed(at):
                 fetched = pages.repetition.checked(fetched)
             for line in pages.giving_way.at_page(fetched, at):
                 at = pages.goes_on(commits, at, line)
@@ -221,11 +227,27 @@ class Pages:
     @property
     def at_once(self) -> int:
         """How many pages may be asked for before the first of them has come."""
-        restarts = any(rule.action == "restart" for rule in self.resource.response_actions)
-        # One where a page must be safe first: asking for the next may move the server on.
-        ahead = self._paginator.foresees() and not self.each_at_once and not restarts
-        ahead = ahead and self._former is None  # which reads one page after the other
+        ahead = self._paginator.foresees() and self._may_run_ahead
         return self._run.config.concurrency.pages if ahead else 1
+
+    @property
+    def _may_run_ahead(self) -> bool:
+        """Whether a page may be asked for before the one before it is kept."""
+        restarts = any(rule.action == "restart" for rule in self.resource.response_actions)
+        # Not where a page must be safe first: asking for the next may move the server on.
+        ahead = not self.each_at_once and not restarts
+        return ahead and self._former is None  # which reads one page after the other
+
+    @property
+    def meanwhile(self) -> Executor | None:
+        """Where pages are committed while the next one is asked for; None: they come first."""
+        run = self._run
+        # Those that are asked for ahead have all the threads, and go on meanwhile anyway.
+        several = run.config.concurrency.pages > 1 and self.at_once == 1
+        ahead = several and self._may_run_ahead and self._jobs is None
+        return (
+            run.executor if ahead and run.store.is_far and not self._paginator.may_repeat else None
+        )
 
     @property
     def each_at_once(self) -> bool:

@@ -68,6 +68,10 @@ class Window:
             self._ask(replace(last, seq=last.seq + 1, pages=last.pages + 1, next=cursor))
         return self._ahead.popleft()[1].result()
 
+    def give_up(self) -> None:
+        """Let what is asked for now end in `Interrupted`: nobody will want it."""
+        self._dropped.set()
+
     def _ask(self, at: Checkpoint) -> None:
         self._ahead.append((at, self._executor.submit(self._fetch, at, self._dropped)))
 

@@ -21,6 +21,7 @@ from harvester.errors import DiskError
 from tests.store.object_kills import Case, Killed, Repeated, kill, moments, race, random_race, small
 
 FAULTS: Final = (Killed, DiskError, Repeated)
+_AHEAD: Final = ", the next one fetched meanwhile"
 Shape = Callable[[], Case]
 SHAPES: Final[dict[str, tuple[Shape, int | None]]] = {
     "3 pages": (partial(Case, 3), None),
@@ -29,6 +30,8 @@ SHAPES: Final[dict[str, tuple[Shape, int | None]]] = {
     "3 pages, each staged and copied": (partial(Case, 3), 0),
     "3 files": (partial(Case, 3, files=True), None),
     "2 files and a line without one": (partial(Case, 2, files=True, bare_end=True), None),
+    "4 pages, the next one fetched meanwhile": (partial(Case, 4, ahead=True), None),
+    "3 files, the next one fetched meanwhile": (partial(Case, 3, files=True, ahead=True), None),
     "3 pages, each writer guessing": (partial(Case, 3, guessing=(0, 1, 2)), None),
     "2 files, each writer guessing": (partial(Case, 2, files=True, guessing=(0, 1, 2)), None),
     "a line without a page, guessing": (partial(Case, 0, True, guessing=(0, 1, 2)), None),
@@ -55,11 +58,11 @@ def faults(name: str, shape: Shape, large: int | None) -> None:
 
 def turns(
     pages: int, depth: int, large: int | None, guessing: tuple[int, ...] = (), *,
-    files: bool = False,
+    files: bool = False, ahead: bool = False,
 ) -> None:  # fmt: skip
     """Two writers, by each placing of so many switches; those `guessing` take it for new."""
     begun, ends = time.process_time(), Counter[str]()
-    shape = partial(Case, pages, bare_end=not pages, guessing=guessing, files=files)
+    shape = partial(Case, pages, bare_end=not pages, guessing=guessing, files=files, ahead=ahead)
     with small(large_bytes=large):
         steps = 2 * moments(shape)
         for count in range(1, depth + 1):
@@ -69,24 +72,24 @@ def turns(
     how = ("", ", one guessing", ", both guessing")[len(guessing)]
     say(
         f"two writers, {pages} {'files' if files else 'pages'}"
-        f"{', staged' if large == 0 else ''}{how}, each placing of up to "
+        f"{', staged' if large == 0 else ''}{how}{_AHEAD if ahead else ''}, each placing of up to "
         f"{depth} switches over {steps} steps: {ends.total():,} harvests ({told}); "
         f"{time.process_time() - begun:.0f} s"
     )
 
 
-def by_chance(dice: random.Random, count: int, *, files: bool = False) -> None:
+def by_chance(dice: random.Random, count: int, *, files: bool = False, ahead: bool = False) -> None:
     """Two writers by random turns, half of the time with a kill."""
     begun, ends = time.process_time(), Counter[str]()
-    shape = partial(Case, 4, files=files)
+    shape = partial(Case, 4, files=files, ahead=ahead)
     with small():
         steps = 2 * moments(shape)
         for _ in range(count):
             ends["/".join(sorted(random_race(shape(), dice, steps).values()))] += 1
     told = ", ".join(f"{name} {each:,}" for name, each in sorted(ends.items()))
     say(
-        f"two writers{' of files' if files else ''}, random turns, every second with a kill: "
-        f"{count:,} harvests ({told}); {time.process_time() - begun:.0f} s"
+        f"two writers{' of files' if files else ''}{_AHEAD if ahead else ''}, random turns, every "
+        f"second with a kill: {count:,} harvests ({told}); {time.process_time() - begun:.0f} s"
     )
 
 
@@ -111,7 +114,10 @@ def main() -> None:
         turns(2, 3, None, guessing)
         turns(0, 4, None, guessing)
     by_chance(dice, 3000)
+    turns(2, 3, None, ahead=True)
+    turns(2, 2, None, files=True, ahead=True)
     by_chance(dice, 3000, files=True)
+    by_chance(dice, 3000, ahead=True)
     say("every record once, in one chain, with the bytes that its line says")
 
 

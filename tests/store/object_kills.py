@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 from harvester.errors import DiskError
 from harvester.store import (
+    Checkpoint,
     Entry,
     Fenced,
     Header,
@@ -98,13 +99,15 @@ class Api:
 class Case:
     """One partition on a store of its own. `bare_end`: the last line has no page. `files`: its
     pages are files that are kept as they are, and each writer begins with a sweep, as a run does.
-    `guessing`: the writers, by their numbers, that take it for one that nobody has begun.
+    `guessing`: the writers, by their numbers, that take it for one that nobody has begun. `ahead`:
+    each page is fetched before the one before it is put.
     """
 
     pages: int
     bare_end: bool = False
     files: bool = False
     guessing: Collection[int] = ()
+    ahead: bool = False
     url: str = field(default_factory=lambda: f"memory://kills-{os.urandom(6).hex()}/deep")
 
     def __post_init__(self) -> None:
@@ -131,6 +134,8 @@ class Case:
             writer = self.opened(bucket, is_new=is_new)
             is_new = False
             try:
+                if self.ahead:
+                    self.pages_ahead(writer, hook)
                 while not writer.checkpoint.done:
                     self.page(writer, hook)
             except Overtaken:
@@ -156,6 +161,23 @@ class Case:
             end = {"cursor": at.next, "next": None, "records": 0, "bytes": 0}
             writer.commit(entry(at.seq + 1, done=True, **end), None)
             return
+        self.commit(writer, *self.fetched(writer, at, hook))
+
+    def pages_ahead(self, writer: Writer, hook: Hook) -> None:
+        """Fetch and commit all pages, each fetched before the one before it is put."""
+        at = writer.checkpoint.copy()
+        if at.done or at.pages == self.pages:
+            return
+        line, part = self.fetched(writer, at, hook)
+        while not line.done and at.pages + 1 < self.pages:
+            at = at.after(line)
+            before = line, part
+            line, part = self.fetched(writer, at, hook)
+            self.commit(writer, *before)
+        self.commit(writer, line, part)
+
+    def fetched(self, writer: Writer, at: Checkpoint, hook: Hook) -> tuple[Entry, Part]:
+        """The page behind a checkpoint."""
         hook("fetch", "", False)
         page, serial, following = self.api.fetch(at.next)
         hook("fetch", "", True)
@@ -168,6 +190,10 @@ class Case:
             fields={"page": page, "serial": serial}, cursor=at.next, done=done,
             next=following or (None if done else "end"),
         )  # fmt: skip
+        return line, part
+
+    def commit(self, writer: Writer, line: Entry, part: Part) -> None:
+        """Make it part of the harvest."""
         try:
             writer.commit(line, part)
         except Killed:

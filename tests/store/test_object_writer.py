@@ -36,6 +36,7 @@ from tests.support import entry
 SHAPES = {
     "pages": partial(Case, 5),
     "a bare end": partial(Case, 3, bare_end=True),
+    "the next one fetched meanwhile": partial(Case, 3, ahead=True),
     "taken for new": partial(Case, 3, guessing=(0, 1)),
     "no page, taken for new": partial(Case, 0, bare_end=True, guessing=(0, 1)),
 }
@@ -94,8 +95,8 @@ def two_at_once() -> None:
     for large in (None, 0):
         with small(large_bytes=large):
             steps = 2 * moments(partial(Case, 3))
-            for _ in range(120):
-                random_race(Case(3), dice, steps)
+            for number in range(120):
+                random_race(Case(3, ahead=number % 3 == 0), dice, steps)
 
 
 def two_at_once_on_a_guess() -> None:
