@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         inside_of,
         page_records,
         partition_records,
+        records_of_each,
     )
 
 
@@ -98,6 +99,7 @@ __all__ = [
     "page_records",
     "partition_records",
     "plan",
+    "records_of_each",
     "runs",
     "shared",
     "store_cost",
@@ -122,6 +124,6 @@ __getattr__ = names_of(
         "plans": "Least Plan in_share known_count least plan shared",
         "split_partitions": "SPLIT_DEPTH depth_of largest_total_above",
         "store_costs": "StoreCost store_cost",
-        "stored_records": "inside_of page_records partition_records",
+        "stored_records": "inside_of page_records partition_records records_of_each",
     },
 )

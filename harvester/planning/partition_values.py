@@ -34,7 +34,7 @@ from harvester.model import (
     find,
     parse,
 )
-from harvester.planning.stored_records import partition_records
+from harvester.planning.stored_records import records_of_each
 from harvester.store import (
     Place,
     Store,
@@ -282,9 +282,9 @@ def _from_records(
     """
     above = config.named(spec.resource)
     store = store_at(out)
-    for parent in parents:
+    found = ((parent, folder_of(store, parent), None) for parent in parents)
+    for _, parent, records in records_of_each(store, found, above):
         own = inherited_values(resource, parent)
-        records = partition_records(out, parent, above)
         place = f"{store.place}/{folder_of(store, parent)}"
         for value, included in values_of(spec, records, place):
             yield value, {**included, **own}

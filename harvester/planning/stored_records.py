@@ -1,7 +1,9 @@
 """Reads the records of committed pages back, in order, as the server wrote them."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Final
 
 from harvester.config import AnyResource
@@ -11,6 +13,7 @@ from harvester.page import format_of
 from harvester.planning.lists import Lists
 from harvester.store import (
     Entry,
+    Header,
     Place,
     Store,
     decoded,
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from harvester.page import Inside
 
 FolderPage = tuple[str, Entry]
+FoundPartition = tuple[Partition, str, Sequence[Header | Entry] | None]
+"""A partition, its folder, and its lines where they are known."""
+_Numbered = tuple[int, Partition, str, Entry]
+_AHEAD: Final = 32  # parts, where most partitions have few
 
 _BLOCK: Final = 1000
 
@@ -47,6 +54,30 @@ def partition_records(
     return page_records(store, pages, resource, Lists(resource.source), inside_of(resource))
 
 
+def records_of_each(
+    store: Store, partitions: Iterable[FoundPartition], resource: AnyResource
+) -> Iterator[tuple[int, Partition, Iterator[bytes]]]:
+    """The same of each of many partitions, with its number from 0, but for those without pages:
+    parts of those to come are fetched meanwhile. Each is to be read before the next one.
+    """
+
+    def pages() -> Iterator[_Numbered]:
+        for number, (partition, folder, lines) in enumerate(partitions):
+            for page in pages_of(store, folder, lines):
+                yield number, partition, folder, page
+
+    def stored(page: _Numbered) -> tuple[str, str, int]:
+        return _stored(page[2:])
+
+    inside = inside_of(resource)
+    fetched = fetched_ahead(store, pages(), stored, _AHEAD)
+    for number, of_one in groupby(fetched, lambda each: each[0][0]):
+        first = next(of_one)
+        stream = ((page[2:], chunks) for page, chunks in chain((first,), of_one))
+        records = _records(store, stream, resource, Lists(resource.source), inside, lines=False)
+        yield number, first[0][1], records
+
+
 def page_records(
     store: Store,
     pages: Iterable[FolderPage],
@@ -62,9 +93,23 @@ def page_records(
 
     Raises `DataRefused` in the turn of a page that is damaged.
     """
+    yield from _records(
+        store, fetched_ahead(store, pages, _stored), resource, lists, inside, lines=lines
+    )
+
+
+def _records(
+    store: Store,
+    fetched: Iterable[tuple[FolderPage, Iterator[bytes]]],
+    resource: AnyResource,
+    lists: Lists,
+    inside: "Inside | None",
+    *,
+    lines: bool,
+) -> Iterator[bytes]:
     form = format_of(resource.source)
     cut = form.lines if lines else form.records
-    for (folder, entry), stored in fetched_ahead(store, pages, _stored):
+    for (folder, entry), stored in fetched:
         part = f"{store.place}/{folder}/{entry.part}"
         try:
             stream = decoded(store, folder, entry.part or "", entry.stored_bytes, stored)

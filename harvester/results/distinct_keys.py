@@ -19,9 +19,9 @@ from harvester.config import AnyResource
 from harvester.errors import ConfigError
 from harvester.model import JSONPathError
 from harvester.page import Keys, digest, parsed_keys
-from harvester.planning import partition_records
-from harvester.results.state import planned
-from harvester.store import Place, disk_errors, read_asked
+from harvester.planning import records_of_each
+from harvester.results.state import in_order, planned
+from harvester.store import Place, disk_errors, read_asked, store_at
 from harvester.values import dataclass
 
 _BATCH: Final = 1000  # records whose keys are read at once
@@ -81,10 +81,12 @@ def _counted(out: Place, resource: AnyResource, paths: Sequence[str], spill: Pat
     found = Doubles(resource.name, list(paths))
     files = _Files(spill)
     partitions = array("Q")
-    for number, partition in enumerate(planned(out, read_asked(out), (resource.source.name,))):
-        partitions.append(0)
+    store = store_at(out)
+    looks = in_order(store, read_asked(store), (resource.source.name,))
+    known = ((one.partition, one.folder, one.lines) for one in looks)
+    for number, _, records in records_of_each(store, known, resource):
+        partitions.extend([0] * (number + 1 - len(partitions)))
         behind = number.to_bytes(4, "big")
-        records = partition_records(out, partition, resource)
         while batch := [*islice(records, _BATCH)]:
             found.records += len(batch)
             for each in keys.of(batch):
