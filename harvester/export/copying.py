@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import takewhile
 from typing import Final
 
@@ -24,6 +25,7 @@ from harvester.store import (
     Header,
     Place,
     Store,
+    Survey,
     Writer,
     fetched_ahead,
     folder_of,
@@ -96,11 +98,19 @@ def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> I
     """Copy the partitions of a resource, many at a time where a store is far, if a copy that was
     stopped is a harvest, whichever of them it has.
     """
+    with target.survey() as there:
+        yield from _copied_beside(source, target, asked, resource, there)
+
+
+def _copied_beside(
+    source: Store, target: Store, asked: Asked, resource: Resource, there: Survey
+) -> Iterator[Copied]:
     at_once = _AT_ONCE if (source.is_far or target.is_far) and in_any_order(resource) else 1
     looks = in_order(source, asked, (resource.name,))
     stop = threading.Event()
     if at_once == 1:
-        yield from (_copied_one(source, target, one, stop) for one in looks)
+        for one in looks:
+            yield _copied_one(source, target, one, stop, is_new=_is_new(target, one, there))
         return
     waiting: deque[Future[Copied]] = deque()
     with ThreadPoolExecutor(at_once, thread_name_prefix="copy") as pool:
@@ -108,7 +118,9 @@ def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> I
             for one in looks:
                 if len(waiting) == 2 * at_once:
                     yield waiting.popleft().result()
-                waiting.append(pool.submit(_copied_one, source, target, one, stop))
+                is_new = _is_new(target, one, there)
+                copied = partial(_copied_one, source, target, one, stop, is_new=is_new)
+                waiting.append(pool.submit(copied))
             while waiting:
                 yield waiting.popleft().result()
         finally:
@@ -117,7 +129,14 @@ def _copied(source: Store, target: Store, asked: Asked, resource: Resource) -> I
                 each.cancel()
 
 
-def _copied_one(source: Store, target: Store, one: Looked, stop: threading.Event) -> Copied:
+def _is_new(target: Store, one: Looked, there: Survey) -> bool:
+    """Whether nothing of a partition is known to have been copied."""
+    return not there.has(folder_of(target, one.partition))
+
+
+def _copied_one(
+    source: Store, target: Store, one: Looked, stop: threading.Event, *, is_new: bool
+) -> Copied:
     """Copy a partition, if it is begun; no further than to the next page once `stop` is set."""
     found = Copied()
     lines = source.lines(one.folder) if one.lines is None else iter(one.lines)
@@ -126,7 +145,7 @@ def _copied_one(source: Store, target: Store, one: Looked, stop: threading.Event
         target.look()
         there = folder_of(target, one.partition)
         until = takewhile(lambda line: not stop.is_set(), lines)
-        _Partition(source, one.folder, until, found).copy(target, there, header)
+        _Partition(source, one.folder, until, found).copy(target, there, header, is_new=is_new)
         found.partitions += 1
     return found
 
@@ -162,8 +181,8 @@ class _Partition:
     ) -> None:
         self._source, self._folder, self._lines, self._found = source, folder, lines, found
 
-    def copy(self, target: Store, folder: str, header: Header) -> None:
-        """Copy the lines that are not there, each with its page."""
+    def copy(self, target: Store, folder: str, header: Header, *, is_new: bool) -> None:
+        """Copy the lines that are not there, each with its page; `is_new`: none are."""
         place = f"{target.place}/{folder}"
 
         def seen(entry: Entry) -> None:
@@ -177,7 +196,7 @@ class _Partition:
                 self._found.pages += 1
                 self._found.there += 1
 
-        with target.journal(folder, header, seen) as writer:
+        with target.journal(folder, header, seen, is_new=is_new) as writer:
             rest = (line for line in self._lines if isinstance(line, Entry))
             for line, stored in fetched_ahead(self._source, rest, self._stored, _AHEAD):
                 self._add(writer, line, stored)

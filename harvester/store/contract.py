@@ -100,6 +100,9 @@ class Survey(Protocol):
     def ask(self, folder: str) -> bool:
         """Begin to look at a partition; False where it is known that nothing is there."""
 
+    def has(self, folder: str) -> bool:
+        """The same without looking at it; True where that is not known."""
+
     def lines(self, folder: str) -> list[Header | Entry] | None:
         """What is found, once; None where it is not known."""
 

@@ -24,6 +24,10 @@ class NoSurvey:
         """Nothing is known before its turn."""
         return True
 
+    def has(self, folder: str) -> bool:
+        """Nothing is known."""
+        return True
+
     def lines(self, folder: str) -> list[Header | Entry] | None:
         """Those of a finished partition; None where a reader finds the same in one look."""
         return None if self._store is None else self._store.finished(folder)

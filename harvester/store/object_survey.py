@@ -96,6 +96,11 @@ class ObjectSurvey:
             self._ahead[folder] = pages
         return True
 
+    def has(self, folder: str) -> bool:
+        """Whether there is anything of a partition, by what is listed of all."""
+        listed = self._listed_of(folder)
+        return listed is None or not listed.is_empty
+
     def lines(self, folder: str) -> Lines | None:
         """The lines of a partition, where they are known; of an unfinished one if `whole`."""
         if coming := self._coming.pop(folder, None):

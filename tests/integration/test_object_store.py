@@ -23,6 +23,7 @@ import pytest
 
 from harvester import Summary, harvest, iter_records, load_config, status, verify
 from harvester.errors import DataRefused
+from harvester.export import copy
 from harvester.model import Shard
 from harvester.store import ObjectStore
 from tests.object_servers import Azure
@@ -476,6 +477,10 @@ def test_what_partitions_cost(tmp_path: Path, s3: S3) -> None:
         assert verify(ObjectStore(url, options)).as_dict()["parts"] == 250
         assert counts["LIST"] <= 4, counts
         assert counts["GET"] + counts["HEAD"] <= 200 + 250 + 8, counts  # each part is looked at
+        counts.clear()
+        other = ObjectStore(f"s3://{s3.bucket()}/copied", options)
+        assert copy(ObjectStore(url, options), other).pages == 250
+        assert (counts["LIST"] <= 8, counts["PUT"] <= 250 + 10) == (True, True), counts
         bucket.delete("items/shelf=7/part-000001.json.gz")
         sound = bucket.get("items/shelf=9/part-000001.json.gz") or b""
         summary = status(ObjectStore(url, options))
