@@ -12,18 +12,17 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from harvester.errors import DataRefused
 from harvester.store.bucket import Bucket, Found, Taken
-from harvester.store.entries import Entry, Header, encode, packed, unpacked
+from harvester.store.entries import Entry, Header, encode, unpacked
 from harvester.store.object_files import StagedFile
 from harvester.store.object_lines import ANSWER, SEGMENTS, line_of, own_number, part_lines
 from harvester.store.object_writer import INCOMING, LARGE_BYTES
 from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
 from harvester.store.stale_segments import StaleSegments
-from harvester.store.trailer import trailer
+from harvester.store.trailer import ended, trailer, with_end
 from harvester.values import dataclass
 
 DAMAGED: Final = ".damaged"
@@ -147,7 +146,7 @@ class ObjectMending:
             if page is not None and page.described().stored_bytes > LARGE_BYTES:
                 self._put_large(key, was, page, end, f"{INCOMING}/{epoch}-{number}")
             else:
-                data = (packed(b"") if page is None else Path(page.so_far()).read_bytes()) + end
+                data = with_end(page, end)
                 if was is None:
                     self._bucket.create(key, data)
                 else:
@@ -163,12 +162,8 @@ class ObjectMending:
         """Put a part piece by piece beside, then copy it to its name; where a damaged one is, once
         that was seen to be the same version still, since no store copies over a version.
         """
-        path, size = Path(page.so_far()), page.described().stored_bytes
-        with path.open("r+b") as file:
-            file.seek(size)
-            file.truncate()
-            file.write(end)
-        with path.open("rb") as file:
+        size = page.described().stored_bytes
+        with ended(page, end).open("rb") as file:
             self._bucket.upload(staged, file)
         try:
             if was is None:

@@ -34,6 +34,7 @@ from harvester.errors import DataRefused, DiskError, PartitionFailed
 from harvester.store.bucket import Bucket, Found, Taken
 from harvester.store.contract import OnEntry
 from harvester.store.entries import Checkpoint, Entry, Header, encode, packed
+from harvester.store.held_bytes import HELD
 from harvester.store.object_files import FilesOfLines, beside
 from harvester.store.object_lines import (
     EACH,
@@ -48,7 +49,7 @@ from harvester.store.object_lines import (
 from harvester.store.object_recap import Seal, recap
 from harvester.store.parts import JSON_SUFFIX, Part, is_raw, part_name, part_suffix
 from harvester.store.sharing import Fenced, Overtaken
-from harvester.store.trailer import trailer
+from harvester.store.trailer import ended, trailer, with_end
 
 LARGE_BYTES: Final = 64 << 20
 INCOMING: Final = ".incoming"
@@ -236,8 +237,8 @@ class ObjectWriter:
                 if part is not None and part.described().stored_bytes > LARGE_BYTES:
                     self._stage(name, part, end)
                     return None
-                body = packed(b"") if part is None else Path(part.so_far()).read_bytes()
-                return self._bucket.create(name, body + end)
+                with HELD.of(part.described().stored_bytes if part else 0):
+                    return self._bucket.create(name, with_end(part, end))
             except Taken:
                 if self._is_mine(name):
                     return None
@@ -262,13 +263,7 @@ class ObjectWriter:
 
     def _stage(self, name: str, part: Part, end: bytes) -> None:
         staged = f"{INCOMING}/{self._epoch}-{self._number + 1}"
-        path = Path(part.so_far())
-        size = part.described().stored_bytes
-        with path.open("r+b") as file:
-            file.seek(size)
-            file.truncate()
-            file.write(end)
-        with path.open("rb") as file:
+        with ended(part, end).open("rb") as file:
             self._bucket.upload(staged, file)
         try:
             self._bucket.copy_anew(staged, name)

@@ -9,7 +9,12 @@ The text of the lines never holds the byte 0x1f, so that a member's head is wher
 """
 
 import struct
+from pathlib import Path
 from typing import Final
+
+from harvester.store.entries import packed
+from harvester.store.held_bytes import SMALL_BYTES
+from harvester.store.parts import Part, disk_errors
 
 #: deflate, an extra field, no time, unknown system.
 _HEAD: Final = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"
@@ -69,3 +74,24 @@ def _member(end: bytes, at: int) -> tuple[bytes, int] | None:
     if begins + _AROUND_BYTES + size != at:
         return None
     return end[field + 4 : field + 4 + size], begins
+
+
+def ended(part: Part, end: bytes) -> Path:
+    """The file of a part with what stands behind its page, which may have been added before.
+    Raises `DiskError`.
+    """
+    path = Path(part.so_far())
+    with disk_errors(path), path.open("r+b") as file:
+        file.seek(part.described().stored_bytes)
+        file.truncate()
+        file.write(end)
+    return path
+
+
+def with_end(part: Part | None, end: bytes) -> bytes:
+    """The same in memory, once; without a part, of a page that has no bytes."""
+    if part is None:
+        return packed(b"") + end
+    if part.described().stored_bytes <= SMALL_BYTES:  # a second copy costs less than a write
+        return Path(part.so_far()).read_bytes() + end
+    return ended(part, end).read_bytes()
