@@ -87,6 +87,7 @@ def running(
     budgets = {SHARED: of_client, **of_resources, **remembered}
     try:
         with (
+            store.ended_by(stop),
             Recent(store.own, budgets, shard=shard.label if shard else "") as recent,
             ThreadPoolExecutor(workers * pages, thread_name_prefix="pages") as executor,
         ):

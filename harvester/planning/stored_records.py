@@ -1,7 +1,5 @@
 """Reads the records of committed pages back, in order, as the server wrote them."""
 
-
-
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Final

@@ -10,10 +10,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
-from harvester.errors import ConfigError, DiskError
+from harvester.errors import ConfigError, DiskError, Interrupted
 from harvester.store.clients import client_of
+from harvester.store.pieces import Pieces
 from harvester.values import dataclass
 
 Got = TypeVar("Got")
@@ -76,6 +77,7 @@ class Bucket:
         self._bucket = f"{scheme}://{name}"
         self._prefix = prefix.strip("/")
         self._reached = self._written = False
+        self.stop = threading.Event()  # once set, no further piece of an object is put
         self._client = client_of(scheme, name, options or {}, self.place)
 
     def key(self, name: str) -> str:
@@ -131,6 +133,7 @@ class Bucket:
                     stream = obstore.get(client, key).stream(min_chunk_size=_PIECE_BYTES)
                     with obstore.open_writer(client, goal, buffer_size=_PIECE_BYTES) as writer:
                         for piece in stream:
+                            self._go_on()
                             writer.write(piece)
                 else:
                     obstore.copy(client, key, goal)
@@ -141,19 +144,28 @@ class Bucket:
 
         return self._asked(copy, target)
 
-    def upload(self, name: str, file: Any) -> None:
+    def upload(self, name: str, file: BinaryIO) -> None:
         """Put what a file holds, piece by piece, in the place of what is there."""
         import obstore
 
         client, key = self._client, self.key(name)
+        pieces: Any = Pieces(file, self._go_on)
 
         def upload() -> None:
-            obstore.put(client, key, file, chunk_size=_PIECE_BYTES, max_concurrency=_PIECES)
+            try:
+                obstore.put(client, key, pieces, chunk_size=_PIECE_BYTES, max_concurrency=_PIECES)
+            except OSError:  # what a piece raised, in other words
+                self._go_on()
+                raise
 
         is_large = file.seek(0, os.SEEK_END) > _PIECE_BYTES
         file.seek(0)
         with _IN_PIECES if is_large else nullcontext():
             self._asked(upload, name)
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise Interrupted("interrupted")
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""

@@ -10,6 +10,8 @@ A `Store`:
   one is joined, a `claim` *must* wait for it or raise `FolderLocked`, unless commits are fenced.
 - One made for a shard *must* claim its share beside other shares, and refuse the same share, a
   whole run, and shares of another number; `alone` *must* let one of them at a time in.
+- A put that takes long *must* end within a piece of it once what it is `ended_by` is set, and
+  nothing of it *must* be committed then.
 - `write` *must* put a small document in the place of what was there whole or not at all, durably
   (unless the store was told not to wait for the disk). `read` *must* give it whole, or None.
 - `levels` *must* give the names one level below, of what has something in it; in no order.
@@ -47,6 +49,7 @@ A `Writer`:
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
@@ -134,6 +137,9 @@ class Store(Protocol):
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other shares of the same harvest from writing documents meanwhile."""
+
+    def ended_by(self, stop: Event) -> AbstractContextManager[None]:
+        """Let what is put for long in the block end in `Interrupted` once `stop` is set."""
 
     def look(self) -> None:
         """Raise `FolderLost` where the place is no longer the run's that claimed it."""

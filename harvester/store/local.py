@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from io import FileIO
@@ -113,6 +114,10 @@ class LocalStore:
         with disk_errors(self.root):
             for item in self.root.glob(f"*.jsonl{TEMPORARY}"):
                 item.unlink()
+
+    def ended_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """Nothing takes long."""
+        return contextlib.nullcontext()
 
     def look(self) -> None:
         """Raise `FolderLost` where the folder or its lock is not what this run took."""

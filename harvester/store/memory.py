@@ -77,6 +77,10 @@ class MemoryStore:
         """It has no shares."""
         return contextlib.nullcontext()
 
+    def ended_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """Nothing takes long."""
+        return contextlib.nullcontext()
+
     def look(self) -> None:
         """Nobody can take it away."""
 

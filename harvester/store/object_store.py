@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -156,6 +157,15 @@ class ObjectStore:
 
     def _scratch(self) -> Path:
         return self.own / _SCRATCH / f"{os.getpid()}{self._lock.removeprefix(LOCK)}"
+
+    @contextlib.contextmanager
+    def ended_by(self, stop: threading.Event) -> Iterator[None]:
+        """Let puts of large pages end between two pieces."""
+        before, self._bucket.stop = self._bucket.stop, stop
+        try:
+            yield
+        finally:
+            self._bucket.stop = before
 
     def look(self) -> None:
         """Raise `FolderLost` where another run has taken the place over."""

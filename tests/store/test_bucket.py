@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from harvester.errors import ConfigError
+from harvester.errors import ConfigError, Interrupted
 from harvester.store import ObjectStore, clients
 from harvester.store.bucket import Bucket
 
@@ -168,3 +169,32 @@ def test_large_objects_are_put_a_few_at_a_time() -> None:
     assert found == [9_000_000] * 8
     clients._MEMORY.pop(place)
     assert 1 <= Watched.most <= 4
+
+
+def test_a_long_put_ends_between_two_pieces() -> None:
+    """Nothing of it is there; without being told to end, all of it is."""
+
+    class File(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            if len(asked) == 3:
+                stop.set()
+            return super().read(size)
+
+    asked: list[int | None] = []
+    stop = threading.Event()
+    store = ObjectStore("memory://a-long-put/x")
+    bucket = store._bucket
+    with patch("harvester.store.bucket._PIECE_BYTES", 1000):
+        with store.ended_by(stop), pytest.raises(Interrupted):
+            bucket.upload("part", File(b"x" * 100_000))
+        assert (len(asked), bucket.head("part")) == (3, None)
+        bucket.upload("part", File(b"x" * 100_000))
+    found = bucket.head("part")
+    assert found is not None
+    assert found.size == 100_000
+    with patch("harvester.store.bucket.MOST_COPIED_BYTES", 1000):
+        with store.ended_by(stop), pytest.raises(Interrupted):
+            bucket.copy("part", "other", 100_000)
+        assert bucket.head("other") is None
+        assert bucket.copy("part", "other", 100_000)

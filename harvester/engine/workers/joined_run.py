@@ -69,6 +69,7 @@ def joined_run(
     pages = config.concurrency.pages
     with (
         store.join(spec.run, spec.processes),
+        store.ended_by(stop),
         ThreadPoolExecutor(spec.threads * pages, thread_name_prefix="pages") as executor,
         contextlib.ExitStack() as ending,
     ):
