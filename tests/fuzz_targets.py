@@ -26,7 +26,7 @@ from harvester.errors import (
     NotJSON,
     PageRefused,
 )
-from harvester.http import ratelimit
+from harvester.http import server_waits
 from harvester.http.connection import Watch
 from harvester.http.request import Request
 from harvester.http.transport import Transport
@@ -377,8 +377,8 @@ def headers(data: bytes) -> None:
     texts = data.decode("latin-1").split("\n")
     said = dict(zip(_HINTS, texts, strict=False))
     for wait in (
-        ratelimit.server_wait(said, 1.6e9), ratelimit.window_reset(said, 1.6e9),
-        *((found.seconds,) if (found := ratelimit.exhausted(said, 1.6e9)) else ()),
+        server_waits.server_wait(said, 1.6e9), server_waits.window_reset(said, 1.6e9),
+        *((found.seconds,) if (found := server_waits.exhausted(said, 1.6e9)) else ()),
     ):  # fmt: skip
         assert wait is None or 0 <= wait < float("inf")
     for text in texts:

@@ -6,19 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harvester.http.connection import Watch as Watch
     from harvester.http.cookies import Cookies as Cookies
-    from harvester.http.ratelimit import PACED as PACED
-    from harvester.http.ratelimit import USED_UP as USED_UP
-    from harvester.http.ratelimit import Limit as Limit
     from harvester.http.ratelimit import RateLimit as RateLimit
-    from harvester.http.ratelimit import Wait as Wait
-    from harvester.http.ratelimit import at_host as at_host
-    from harvester.http.ratelimit import exhausted as exhausted
-    from harvester.http.ratelimit import host_scope as host_scope
-    from harvester.http.ratelimit import longest as longest
-    from harvester.http.ratelimit import resource_of as resource_of
-    from harvester.http.ratelimit import server_wait as server_wait
-    from harvester.http.ratelimit import wait_of as wait_of
-    from harvester.http.ratelimit import window_reset as window_reset
     from harvester.http.reachability import Reach as Reach
     from harvester.http.reachability import origin_in as origin_in
     from harvester.http.recent_requests import SHARED as SHARED
@@ -29,26 +17,38 @@ if TYPE_CHECKING:
     from harvester.http.request import Signature as Signature
     from harvester.http.retry import Backoff as Backoff
     from harvester.http.retry_budget import RetryBudget as RetryBudget
+    from harvester.http.server_waits import exhausted as exhausted
+    from harvester.http.server_waits import longest as longest
+    from harvester.http.server_waits import server_wait as server_wait
+    from harvester.http.server_waits import wait_of as wait_of
+    from harvester.http.server_waits import window_reset as window_reset
     from harvester.http.transport import Response as Response
     from harvester.http.transport import Transport as Transport
+    from harvester.http.waiting import PACED as PACED
+    from harvester.http.waiting import USED_UP as USED_UP
+    from harvester.http.waiting import Limit as Limit
+    from harvester.http.waiting import Wait as Wait
+    from harvester.http.waiting import at_host as at_host
+    from harvester.http.waiting import host_scope as host_scope
+    from harvester.http.waiting import resource_of as resource_of
 
 #: Where each name lives: who only reads a harvest waits for no library that sends requests.
 _HOMES = {
     "Watch": "connection",
     "Cookies": "cookies",
-    "Limit": "ratelimit",
+    "Limit": "waiting",
     "RateLimit": "ratelimit",
-    "PACED": "ratelimit",
-    "USED_UP": "ratelimit",
-    "Wait": "ratelimit",
-    "at_host": "ratelimit",
-    "host_scope": "ratelimit",
-    "exhausted": "ratelimit",
-    "longest": "ratelimit",
-    "resource_of": "ratelimit",
-    "server_wait": "ratelimit",
-    "wait_of": "ratelimit",
-    "window_reset": "ratelimit",
+    "PACED": "waiting",
+    "USED_UP": "waiting",
+    "Wait": "waiting",
+    "at_host": "waiting",
+    "host_scope": "waiting",
+    "exhausted": "server_waits",
+    "longest": "server_waits",
+    "resource_of": "waiting",
+    "server_wait": "server_waits",
+    "wait_of": "server_waits",
+    "window_reset": "server_waits",
     "Reach": "reachability",
     "origin_in": "reachability",
     "Elsewhere": "recent_requests",

@@ -10,14 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.config import Budget
-from harvester.http.ratelimit import (
-    RateLimit,
-    Wait,
-    at_host,
-    exhausted,
-    server_wait,
-    window_reset,
-)
+from harvester.http.ratelimit import RateLimit
+from harvester.http.server_waits import exhausted, server_wait, window_reset
+from harvester.http.waiting import Wait, at_host
 from tests.examples import examples
 
 NOW = 1_700_000_000.0

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.config import Budget
-from harvester.http.ratelimit import RateLimit, Wait
+from harvester.http.ratelimit import RateLimit
 from harvester.http.sliding_log import Answers, Lateness, Leaving, SlidingLog
+from harvester.http.waiting import Wait
 from tests.examples import examples
 
 WAY_S = 0.05  # to the server, and back

@@ -99,6 +99,7 @@ PURE = (
     "model.window",
     "paging.cursor_pattern",
     "http.headers",
+    "http.server_waits",
     "model.partitions",
     "paging.paginator",
     "paging.endpoint",
