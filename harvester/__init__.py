@@ -116,7 +116,8 @@ _HOMES = {
     "repair.repairing": "Repair",
     "report": "write_report",
     "monitoring.noted": "harvest",
-    "store.entries": "Checkpoint Entry",
+    "store.checkpoint": "Checkpoint",
+    "store.entries": "Entry",
     "results.summary": "Failure PartitionCounts ResourceSummary Summary ThisRun",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

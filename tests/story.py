@@ -12,7 +12,7 @@ from harvester.engine.events import (
     RunStarted,
 )
 from harvester.model.partitions import Partition
-from harvester.store.journal import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.progress import Progress
 from tests.support import ITEMS, entry

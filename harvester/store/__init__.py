@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from harvester.on_demand import names_of
 
 if TYPE_CHECKING:
+    from harvester.store.checkpoint import (
+        Checkpoint,
+    )
     from harvester.store.contract import (
         Store,
         Survey,
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
         REDONE,
         RESTARTED,
         SPLIT,
-        Checkpoint,
         Entry,
         Header,
         Identity,
@@ -256,10 +258,11 @@ __all__ = [
 __getattr__ = names_of(
     __name__,
     {
+        "checkpoint": "Checkpoint",
         "contract": "Store Survey Writer",
         "counting": "Span checkpoint_of entries_in span_of",
         "entries": "ACCEPTED CAPPED JOB_ASKED JOB_EMPTY JOB_MADE JOB_NOT_MADE JOB_READY LED "
-        "LIST_FROM REDONE RESTARTED SPLIT Checkpoint Entry Header Identity encode parsed sound",
+        "LIST_FROM REDONE RESTARTED SPLIT Entry Header Identity encode parsed sound",
         "in_flight": "read_mark",
         "inside": "TOKENS TOKENS_LOCK is_file opened reading refuse_detours",
         "journal": "Journal",

@@ -53,7 +53,8 @@ from threading import Event
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.checkpoint import Checkpoint
+from harvester.store.entries import Entry, Header
 from harvester.store.parts import JSON_SUFFIX, Part
 
 OnEntry = Callable[[Entry], None]

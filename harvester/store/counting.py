@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import cast
 
-from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.checkpoint import Checkpoint
+from harvester.store.entries import Entry, Header
 from harvester.values import dataclass
 
 

@@ -23,13 +23,13 @@ from typing import Self
 
 from harvester.descriptors import look, open_folder
 from harvester.errors import DataRefused, DiskError, FolderLost
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.counting import Span
 from harvester.store.entries import (
     ACCEPTED,
     MOST_UNSAFE,
     REDONE,
     RESTARTED,
-    Checkpoint,
     Entry,
     Header,
     encode,
@@ -86,7 +86,6 @@ __all__ = [
     "JOURNAL",
     "REDONE",
     "RESTARTED",
-    "Checkpoint",
     "Entry",
     "Header",
     "Journal",

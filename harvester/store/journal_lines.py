@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from harvester import __version__
 from harvester.errors import DataRefused
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.counting import Span, checkpoint_of, counting_pages, entries_in, span_of
 from harvester.store.entries import (
     FORMAT,
     MOST_UNSAFE,
-    Checkpoint,
     Entry,
     Header,
     is_mark,

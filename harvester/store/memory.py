@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from harvester.errors import ConfigError, DataRefused, FolderLocked, FolderLost
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.contract import OnEntry, Survey
 from harvester.store.counting import entries_in
-from harvester.store.entries import Checkpoint, Entry, Header
+from harvester.store.entries import Entry, Header
 from harvester.store.no_survey import NoSurvey
 from harvester.store.parts import JSON_SUFFIX, Part
 from harvester.values import dataclass

@@ -32,8 +32,9 @@ from typing import Final, Self
 
 from harvester.errors import DataRefused, DiskError, PartitionFailed
 from harvester.store.bucket import Bucket, Found, Taken
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.contract import OnEntry
-from harvester.store.entries import Checkpoint, Entry, Header, encode, packed
+from harvester.store.entries import Entry, Header, encode, packed
 from harvester.store.held_bytes import HELD
 from harvester.store.object_files import FilesOfLines, beside
 from harvester.store.object_lines import (

@@ -8,6 +8,7 @@ from typing import Final
 
 from harvester.errors import DataRefused
 from harvester.model import Partition
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.contract import Store
 from harvester.store.counting import (
     Span,
@@ -17,7 +18,7 @@ from harvester.store.counting import (
     generations_in,
     span_of,
 )
-from harvester.store.entries import SPLIT, Checkpoint, Entry, Header
+from harvester.store.entries import SPLIT, Entry, Header
 from harvester.store.layout import folder_among
 
 _FEW: Final = 16  # lines of a journal that are held: most have fewer, and are read once by that

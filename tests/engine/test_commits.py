@@ -9,8 +9,8 @@ from harvester.engine.commits import Commits
 from harvester.engine.page_result import PageResult
 from harvester.errors import DataRefused
 from harvester.store import LocalStore
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.journal import (
-    Checkpoint,
     Entry,
     Header,
     Journal,

@@ -29,7 +29,7 @@ from harvester.engine.events import (
 from harvester.model.partitions import Partition
 from harvester.model.phrases import width
 from harvester.model.window import Window
-from harvester.store.journal import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 from harvester.terminal.frame import Columns, frame
 from harvester.terminal.live import LiveDisplay
 from tests.story import Story, config

@@ -28,7 +28,7 @@ from harvester.page.fields import Field, FieldParser, Take
 from harvester.paging.link_header import link_target
 from harvester.paging.paginator import Done, Page
 from harvester.paging.paginators import paginator_of
-from harvester.store.entries import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 
 URL = "https://api.example.org/v1/items?page=1&api_key=s3cret"
 

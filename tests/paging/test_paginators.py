@@ -30,7 +30,7 @@ from harvester.page.fields import Field, FieldParser, Take
 from harvester.paging.paginator import Done, Page, Paginator
 from harvester.paging.paginators import all_paginators, paginator_of
 from harvester.paging.request_parts import RequestParts
-from harvester.store.entries import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 
 SIZE = 3  # the records of a full page
 URL = "https://api.example.org/items"

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import DataRefused
+from harvester.store.checkpoint import Checkpoint
 from harvester.store.journal import (
     JOURNAL,
-    Checkpoint,
     Entry,
     Header,
     Journal,

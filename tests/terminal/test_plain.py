@@ -14,7 +14,7 @@ from harvester.engine.events import (
     Waiting,
 )
 from harvester.model.partitions import Partition
-from harvester.store.journal import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 from harvester.terminal.plain import PlainDisplay
 from tests.story import Story
 

@@ -22,7 +22,7 @@ from harvester.engine.events import (
 from harvester.model.partitions import Partition
 from harvester.model.window import Window
 from harvester.paging.page_fields import CURSOR, LARGEST, RUN_START
-from harvester.store.journal import Checkpoint
+from harvester.store.checkpoint import Checkpoint
 from harvester.terminal.progress import Progress
 from tests.story import Story, config
 from tests.support import ITEMS, SEARCH, entry, write_config
