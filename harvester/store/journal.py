@@ -15,37 +15,29 @@ What a line says is in `entries`; `journal_lines` reads them.
 
 import contextlib
 import os
-import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harvester.descriptors import look, open_folder
-from harvester.errors import DataRefused, DiskError, FolderLost
+from harvester.errors import DiskError, FolderLost
 from harvester.store.checkpoint import Checkpoint
 from harvester.store.counting import Span
 from harvester.store.entries import (
     ACCEPTED,
-    MOST_UNSAFE,
     REDONE,
     RESTARTED,
     Entry,
     Header,
     encode,
     encode_mark,
-    is_mark,
-    safe_in,
 )
 from harvester.store.in_flight import read_mark, remove_mark
 from harvester.store.inside import alone, in_the_way, is_file
 from harvester.store.journal_lines import (
     JOURNAL,
     begins_again,
-    check_name,
-    entry_in,
     has_generation,
-    header_in,
     is_done,
     read_checkpoint,
     read_entries,
@@ -54,30 +46,19 @@ from harvester.store.journal_lines import (
     read_lines,
     read_pages,
     refuse_later_formats,
-    sound_lines,
     span,
-    unfit,
 )
+from harvester.store.journal_replay import Replayed, refuse_orphans, replayed
 from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
     JSON_SUFFIX,
-    TEMPORARY,
     Part,
     disk_errors,
-    part_name,
-    part_number,
-    part_suffix,
     sync_data,
     sync_folder,
     write_all,
 )
-from harvester.store.recovery import (
-    Tail,
-    is_whole,
-    lines_behind,
-    refuse_too_long,
-    write_again,
-)
+from harvester.store.recovery import write_again
 from harvester.store.sharing import hold_journal
 from harvester.store.syncing import Kept, Syncing
 
@@ -123,7 +104,6 @@ class Journal:
         self._held: Held | None = None
         self._place: Inode | None = None
         self._shown = str(folder)
-        self._suffix = JSON_SUFFIX  # of the last part's name
         self._end = 0  # of what this run has read and written
 
     @classmethod
@@ -157,19 +137,18 @@ class Journal:
                 place = identity(folder)
         with disk_errors(path):
             if not is_new and not os.path.lexists(path):
-                _refuse_orphans(folder)
+                refuse_orphans(folder)
             descriptor = alone(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
             journal = cls(folder, descriptor, fsync=fsync, syncing=syncing)
-            journal.fingerprint = header.fingerprint
             journal._held, journal._place = held, place
             try:
                 if exclusive:
                     hold_journal(descriptor, folder)
                 if is_new and os.fstat(descriptor).st_size == 0:
-                    journal._recover(header, 0, Tail(), [])
+                    journal._recover(header, Replayed(header.fingerprint))
                     return journal
-                end, tail = journal._replay(header, on_entry, accepted, any_parts=any_parts)
-                journal._recover(header, end, tail, journal._leftovers(tail))
+                found = replayed(folder, header, on_entry, accepted, any_parts=any_parts)
+                journal._recover(header, found)
             except BaseException:
                 os.close(journal._descriptor)
                 raise
@@ -230,7 +209,7 @@ class Journal:
             raise
         self._named = self._safe
         self._kept += 1
-        self.take(entry)
+        self.checkpoint.add(entry)
         self._syncing.add(Kept(self, entry.seq, part, size), urgent=self._kept == 1)
 
     def append(self, *entries: Entry) -> None:
@@ -252,7 +231,7 @@ class Journal:
                 self.sync_lines()
         self._named = self._safe = entry.seq
         self._kept = 0
-        self.take(entry)
+        self.checkpoint.add(entry)
 
     def sync_lines(self) -> None:
         """Force the lines to the disk; raises OSError."""
@@ -272,149 +251,38 @@ class Journal:
         """Take note that all up to line `seq` is safe."""
         self._safe = max(self._safe, seq)
 
-    def _replay(
-        self,
-        header: Header,
-        on_entry: Callable[[Entry], None],
-        accepted: Container[str],
-        *,
-        any_parts: bool,
-    ) -> tuple[int, Tail]:
-        """Read and check every sound line; the byte offset behind the last one that counts, and
-        the lines at the end that are not known to be safe.
-        """
-        path = self.folder / JOURNAL
-        end = start = seq = pages = 0
-        tail, trusted = Tail(), _Trusted(self, on_entry)
-        with _opened(self.folder) as folder:
-            for number, end, text in sound_lines(path):
-                if number == 1:
-                    self._check_header(header_in(path, text), header, accepted)
-                elif is_mark(text):
-                    trusted.all(tail.claim(safe_in(text) or 0), folder)
-                else:
-                    seq += 1
-                    entry = entry_in(path, number, text, seq)
-                    if entry.part is not None:
-                        pages += 1
-                        check_name(path, number, entry.part, pages)
-                    trusted.all(tail.take(start, entry), folder)
-                    refuse_too_long(tail, self.folder)
-                start = end
-            self._check_claim(path, tail, seq)
-            behind = lines_behind(path, end, seq) if end else 0
-            for place, (_, entry) in enumerate(tail.waiting):
-                if not any_parts and entry.part and not is_whole(self.folder / entry.part, entry):
-                    end = tail.cut_at(place)
-                    break
-            tail.lost += behind
-            trusted.all((entry for _, entry in tail.waiting), folder)
-        if trusted.unfit is not None and not any_parts:
-            raise trusted.unfit
-        if end == 0:
-            _refuse_orphans(self.folder)
-        return end, tail
-
-    def _check_claim(self, path: Path, tail: Tail, seq: int) -> None:
-        if tail.claimed > seq:
-            raise unfit(
-                self.folder, f"{path}: says that line {tail.claimed} is safe, but ends at {seq}"
-            )
-
-    def take(self, entry: Entry) -> None:
-        """Go on behind a line."""
-        self.checkpoint.add(entry)
-        if entry.part is not None:
-            self._suffix = part_suffix(entry.part)
-
-    def _recover(self, header: Header, end: int, tail: Tail, leftovers: list[Path]) -> None:
+    def _recover(self, header: Header, found: Replayed) -> None:
         """Remove what an interrupted commit leaves, now that everything else is known to fit, and
         make safe what stays.
         """
-        for leftover in leftovers:
+        for leftover in found.leftovers:
             if not is_file(leftover):
                 raise in_the_way(leftover)
-        for leftover in leftovers:
+        for leftover in found.leftovers:
             leftover.unlink()
-        if os.fstat(self._descriptor).st_size > end:
-            os.ftruncate(self._descriptor, end)
-        self._end = end
-        self._safe, self._named, self.lost = self.checkpoint.seq, tail.claimed, tail.lost
-        if end == 0:
+        if os.fstat(self._descriptor).st_size > found.end:
+            os.ftruncate(self._descriptor, found.end)
+        self.fingerprint, self.checkpoint = found.fingerprint, found.checkpoint
+        self._end = found.end
+        self._safe, self._named = self.checkpoint.seq, found.tail.claimed
+        self.lost = found.tail.lost
+        if found.end == 0:
             self._write(encode(header))
-        if not self._fsync:
-            return
-        if tail.waiting:
-            for _, entry in tail.waiting:
+        if self._fsync:
+            self._make_safe(found)
+
+    def _make_safe(self, found: Replayed) -> None:
+        """Force what was found to the disk, where it is not known to be there."""
+        waiting = found.tail.waiting
+        if waiting:
+            for _, entry in waiting:
                 if entry.part is not None and is_file(self.folder / entry.part):
                     write_again(self.folder / entry.part)
-            write_again(self.folder / JOURNAL, tail.waiting[0][0])
-        elif end == 0 or not self.checkpoint.done or read_mark(self.folder) > 1:
+            write_again(self.folder / JOURNAL, waiting[0][0])
+        elif found.end == 0 or not self.checkpoint.done or read_mark(self.folder) > 1:
             sync_data(self._descriptor)
-        if leftovers or end == 0 or tail.waiting:
+        if found.leftovers or found.end == 0 or waiting:
             sync_folder(self.folder)
-
-    def _check_header(self, found: Header, wanted: Header, accepted: Container[str]) -> None:
-        if found.resource != wanted.resource or dict(found.partition) != dict(wanted.partition):
-            raise DataRefused(
-                f"{self.folder / JOURNAL}: this folder belongs to {found.resource} "
-                f"{dict(found.partition)}, not to {wanted.resource} {dict(wanted.partition)}"
-            )
-        self.fingerprint = found.fingerprint
-        if found.fingerprint != wanted.fingerprint and found.fingerprint not in accepted:
-            raise DataRefused(
-                f"{self.folder / JOURNAL}: these pages were asked for in another way (the query, "
-                "paths or paginator changed since); put the YAML back, or use another --out"
-            )
-
-    def part_fault(self, name: str, entry: Entry, folder: int | None) -> DataRefused | None:
-        """What is wrong with a part that is not there, or not as large as its line says; `folder`
-        is open: a name is found sooner in it than by a path.
-        """
-        try:
-            found = look(str(self.folder), name, folder)  # a Path takes 10 µs
-        except FileNotFoundError:
-            message = f"{self.folder / name}: this part is in the journal, but not on disk"
-            return unfit(self.folder, message)
-        if not stat.S_ISREG(found.st_mode):
-            return in_the_way(self.folder / name)
-        if found.st_size != entry.stored_bytes:
-            message = f"{found.st_size:,} bytes on disk, {entry.stored_bytes:,} in the journal"
-            return unfit(self.folder, f"{self.folder / name}: {message}")
-        return None
-
-    def _leftovers(self, tail: Tail) -> list[Path]:
-        """The files that an interrupted commit or a power cut leaves; refuses any part beyond that.
-        Notes in `tail` what these have cost.
-        """
-        leftovers = []
-        last, done = self.checkpoint.pages, self.checkpoint.done
-        beyond = last
-        following = range(last + 1, last + 1 + _most_beyond(self.folder, tail))
-        newest = part_name(last, self._suffix)
-        length = len(newest)
-        with os.scandir(self.folder) as listing:
-            for item in listing:
-                name = item.name
-                if len(name) == length and name <= newest:
-                    continue  # one of those in the journal, by far the most
-                name = name.removesuffix(TEMPORARY)
-                number = part_number(name)
-                if number is None:
-                    continue
-                # A partition that is done was not asked for another page: none can be left over.
-                if name != item.name or (number in following and not done):
-                    leftovers.append(Path(item.path))
-                    beyond = beyond if name != item.name else max(beyond, number)
-                elif number > last:
-                    ends = newest if last else "its first line"
-                    message = f"{item.path}: this part is not in the journal, which ends at {ends}"
-                    raise unfit(self.folder, message)
-        if tail.lost:  # behind the last line there may be a page that was on its way
-            tail.lost = max(tail.lost, beyond - last - 1)
-        elif beyond > last + read_mark(self.folder):
-            tail.lost = beyond - last
-        return leftovers
 
     def _write(self, line: bytes) -> None:
         with disk_errors(self.folder / JOURNAL):
@@ -425,51 +293,3 @@ class Journal:
                 )
             write_all(self._descriptor, line)
             self._end += len(line)
-
-
-class _Trusted:
-    """Takes the lines that count into a journal, in order; looks at the sizes of their parts."""
-
-    def __init__(self, journal: Journal, on_entry: Callable[[Entry], None]) -> None:
-        self._journal = journal
-        self._on_entry = on_entry
-        self.unfit: DataRefused | None = None  # the first part that is not as its line says
-
-    def all(self, entries: Iterable[Entry], folder: int | None) -> None:
-        """Take them; `folder` is open."""
-        for entry in entries:
-            if entry.restarts:  # what is superseded may be gone
-                self.unfit = None
-            elif entry.part is not None and self.unfit is None:
-                self.unfit = self._journal.part_fault(entry.part, entry, folder)
-            if entry.reason and (asked := entry.accepts):
-                self._journal.fingerprint = asked
-            self._journal.take(entry)
-            self._on_entry(entry)
-
-
-def _most_beyond(folder: Path, tail: Tail) -> int:
-    """How many parts may lie behind the last line that counts. Where all was safe, one: a page on
-    its way, or what a run of before, which wrote so down, had under way.
-    """
-    if tail.waiting or tail.cut:
-        return tail.cut + MOST_UNSAFE
-    return read_mark(folder)
-
-
-@contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int | None]:
-    """A descriptor of `folder`, for names in it."""
-    descriptor = open_folder(folder)
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def _refuse_orphans(folder: Path) -> None:
-    with os.scandir(folder) as listing:
-        for item in listing:
-            if part_number(item.name) is not None:
-                raise unfit(folder, f"{item.path}: a part without its {JOURNAL}")
