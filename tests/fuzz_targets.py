@@ -44,7 +44,8 @@ from harvester.results.last_run import read_last_run
 from harvester.results.records import iter_records
 from harvester.security.origins import Origin, Origins, origin_of, resolve
 from harvester.security.redaction import Secrets
-from harvester.store import journal
+from harvester.store import entries, journal_lines
+from harvester.store.journal import Journal
 from harvester.store.manifest import read_asked
 from tests.fault_server import CLOSE, FaultServer
 from tests.support import entry
@@ -198,7 +199,7 @@ def elements(data: bytes) -> None:
 
 # --- What lies on disk ----------------------------------------------------------------------------
 
-HEADER = journal.Header("items", {"shard": "a"}, "f" * 16, "0", "2021-01-01T00:00:00.000Z")
+HEADER = entries.Header("items", {"shard": "a"}, "f" * 16, "0", "2021-01-01T00:00:00.000Z")
 
 
 def _signed(text: bytes) -> bytes:
@@ -207,12 +208,12 @@ def _signed(text: bytes) -> bytes:
 
 
 def _sound_journal(pages: int = 3) -> bytes:
-    lines: list[journal.Header | journal.Entry] = [HEADER]
+    lines: list[entries.Header | entries.Entry] = [HEADER]
     lines += [
         entry(number, part=f"part-{number:06d}.json.gz", stored_bytes=4)
         for number in range(1, pages + 1)
     ]
-    return b"".join(journal.encode(line) for line in lines)
+    return b"".join(entries.encode(line) for line in lines)
 
 
 def journal_bytes(data: bytes) -> None:
@@ -227,16 +228,16 @@ def journal_bytes(data: bytes) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         folder = Path(place)
-        (folder / journal.JOURNAL).write_bytes(text)
+        (folder / journal_lines.JOURNAL).write_bytes(text)
         for number in range(1, 5):
             (folder / f"part-{number:06d}.json.gz").write_bytes(b"page")
         (folder / "part-000005.json.gz.tmp").write_bytes(b"half")
         (folder / "notes.txt").write_bytes(b"mine")
         before = _contents(folder)
         for read in (
-            journal.read_header, journal.read_checkpoint, journal.is_done,
-            lambda where: [*journal.read_pages(where)],
-            lambda where: [*journal.read_entries(where)],
+            journal_lines.read_header, journal_lines.read_checkpoint, journal_lines.is_done,
+            lambda where: [*journal_lines.read_pages(where)],
+            lambda where: [*journal_lines.read_entries(where)],
         ):  # fmt: skip
             with contextlib.suppress(DataRefused):
                 read(folder)
@@ -246,7 +247,7 @@ def journal_bytes(data: bytes) -> None:
 
 def _opened(folder: Path, text: bytes, before: dict[str, bytes]) -> None:
     try:
-        with journal.Journal.open(folder, HEADER, fsync=False) as opened:
+        with Journal.open(folder, HEADER, fsync=False) as opened:
             pages = opened.checkpoint.pages
     except DataRefused:
         assert _contents(folder) == before, "refused, and touched"
@@ -254,7 +255,7 @@ def _opened(folder: Path, text: bytes, before: dict[str, bytes]) -> None:
     after = _contents(folder)
     gone = before.keys() - after.keys()
     assert gone <= {f"part-{pages + 1:06d}.json.gz", "part-000005.json.gz.tmp"}
-    kept = after[journal.JOURNAL]
+    kept = after[journal_lines.JOURNAL]
     assert text.startswith(kept) or kept.count(b"\n") == 1, "a line was lost or changed"
     assert kept.count(b"\n") > pages
 
@@ -303,7 +304,9 @@ def folder(data: bytes) -> None:
         page = text if which == 2 else gzip.compress(b'{"data": [{"id": 1}]}', mtime=0)
         (partition / "part-000001.json.gz").write_bytes(page)
         line = entry(1, part="part-000001.json.gz", stored_bytes=len(page), done=True, next=None)
-        (partition / journal.JOURNAL).write_bytes(journal.encode(HEADER) + journal.encode(line))
+        (partition / journal_lines.JOURNAL).write_bytes(
+            entries.encode(HEADER) + entries.encode(line)
+        )
         read_last_run(out)
         for read in (
             read_asked, report.status, lambda where: report.verify(where, deep=True),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.model.partitions import Partition
-from harvester.store.journal import Header, Journal
+from harvester.store.entries import Header
+from harvester.store.journal import Journal
 from harvester.store.parts import Part
 from tests.support import entry
 

@@ -64,7 +64,8 @@ from harvester.store import inside, journal, journal_lines, local, parts
 from harvester.store import layout as places
 from harvester.store import manifest as folder
 from harvester.store.checkpoint import Checkpoint
-from harvester.store.journal import Entry, Journal
+from harvester.store.entries import Entry
+from harvester.store.journal import Journal
 from harvester.store.lock import Held
 from harvester.store.parts import DurableFile, Part
 from harvester.store.recovery import Tail

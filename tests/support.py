@@ -22,7 +22,7 @@ import pytest
 
 from harvester import load_config
 from harvester.config import Config
-from harvester.store.journal import Entry
+from harvester.store.entries import Entry
 
 #: Four partitions of the emulator's full-archive search.
 SEARCH = """

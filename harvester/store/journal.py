@@ -22,32 +22,10 @@ from typing import Self
 
 from harvester.errors import DiskError, FolderLost
 from harvester.store.checkpoint import Checkpoint
-from harvester.store.counting import Span
-from harvester.store.entries import (
-    ACCEPTED,
-    REDONE,
-    RESTARTED,
-    Entry,
-    Header,
-    encode,
-    encode_mark,
-)
+from harvester.store.entries import Entry, Header, encode, encode_mark
 from harvester.store.in_flight import read_mark, remove_mark
 from harvester.store.inside import alone, in_the_way, is_file
-from harvester.store.journal_lines import (
-    JOURNAL,
-    begins_again,
-    has_generation,
-    is_done,
-    read_checkpoint,
-    read_entries,
-    read_header,
-    read_last,
-    read_lines,
-    read_pages,
-    refuse_later_formats,
-    span,
-)
+from harvester.store.journal_lines import JOURNAL
 from harvester.store.journal_replay import Replayed, refuse_orphans, replayed
 from harvester.store.lock import Held, Inode, identity
 from harvester.store.parts import (
@@ -61,29 +39,6 @@ from harvester.store.parts import (
 from harvester.store.recovery import write_again
 from harvester.store.sharing import hold_journal
 from harvester.store.syncing import Kept, Syncing
-
-__all__ = [
-    "ACCEPTED",
-    "JOURNAL",
-    "REDONE",
-    "RESTARTED",
-    "Entry",
-    "Header",
-    "Journal",
-    "Span",
-    "begins_again",
-    "encode",
-    "has_generation",
-    "is_done",
-    "read_checkpoint",
-    "read_entries",
-    "read_header",
-    "read_last",
-    "read_lines",
-    "read_pages",
-    "refuse_later_formats",
-    "span",
-]
 
 
 class Journal:

@@ -23,7 +23,9 @@ from harvester.config import Config, question
 from harvester.planning import Plan
 from harvester.store import manifest as folder
 from harvester.store import store_at
-from harvester.store.journal import JOURNAL, Entry, Header, Journal, encode
+from harvester.store.entries import Entry, Header, encode
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import JOURNAL
 from harvester.store.parts import part_name
 from tests.bench.pages import POSTS, RESULTS, record_lines, search_page, token
 

@@ -13,8 +13,8 @@ from harvester.config.load import load_config
 from harvester.config.question import fingerprints, fits, former_fingerprints
 from harvester.engine.events import Event, Warned
 from harvester.errors import DataRefused, PartitionFailed
-from harvester.store.entries import Header, encode
-from harvester.store.journal import ACCEPTED, read_entries, read_header
+from harvester.store.entries import ACCEPTED, Header, encode
+from harvester.store.journal_lines import read_entries, read_header
 from harvester.store.manifest import MANIFEST, read_asked
 from tests.support import Reply, Scripted, stamps
 

@@ -10,13 +10,9 @@ from harvester.engine.page_result import PageResult
 from harvester.errors import DataRefused
 from harvester.store import LocalStore
 from harvester.store.checkpoint import Checkpoint
-from harvester.store.journal import (
-    Entry,
-    Header,
-    Journal,
-    read_checkpoint,
-    read_entries,
-)
+from harvester.store.entries import Entry, Header
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import read_checkpoint, read_entries
 from harvester.store.parts import Part
 from tests.support import entry
 

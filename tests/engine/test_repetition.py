@@ -13,7 +13,7 @@ import pytest
 
 from harvester import harvest, iter_records, status, verify
 from harvester.results.summary import Summary
-from harvester.store.journal import JOURNAL, read_checkpoint, read_entries
+from harvester.store.journal_lines import JOURNAL, read_checkpoint, read_entries
 from tests.support import ENVIRONMENT, Reply, Respond, Scripted, command, config, strace
 
 HARVEST = """

@@ -14,7 +14,7 @@ from harvester.config import Config
 from harvester.config.load import parse_config
 from harvester.engine.events import Event, Warned
 from harvester.results.summary import Summary
-from harvester.store.journal import read_checkpoint
+from harvester.store.journal_lines import read_checkpoint
 from harvester.terminal.progress import Progress
 from tests.api_server import Answer, ApiServer, Asked
 from tests.support import ENVIRONMENT, command, strace

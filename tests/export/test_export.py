@@ -26,7 +26,8 @@ from harvester.export import WRITERS, Step, export
 from harvester.export.survey import DEEPEST, MOST_COLUMNS, MOST_KEYS
 from harvester.model.partitions import Partition
 from harvester.planning.plans import plan
-from harvester.store.journal import Journal, read_header
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import read_header
 from harvester.store.manifest import prepare
 from harvester.store.parts import Part
 from tests.examples import examples

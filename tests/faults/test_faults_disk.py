@@ -25,7 +25,8 @@ from harvester import harvest, iter_records, load_config, status, verify
 from harvester.engine.events import Doubted, Event, Warned
 from harvester.errors import DataRefused
 from harvester.results.summary import Summary
-from harvester.store.journal import Journal, read_checkpoint, read_entries, read_header
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import read_checkpoint, read_entries, read_header
 from tests.kill_matrix import CALLS, FILES, FOLDER, KILL, LIMITED, PAGES, Matrix, Step, matrix
 from tests.power_states import Synced
 from tests.support import (

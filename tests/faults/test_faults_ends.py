@@ -13,7 +13,7 @@ import pytest
 
 from harvester import harvest, iter_records, status, verify
 from harvester.results.summary import Summary
-from harvester.store.journal import read_checkpoint
+from harvester.store.journal_lines import read_checkpoint
 from tests.support import Reply, Respond, Scripted, config, kept
 
 TEXT = """

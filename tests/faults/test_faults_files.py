@@ -35,7 +35,7 @@ from harvester.report import write_report
 from harvester.report.facts import gather
 from harvester.results.records import iter_records
 from harvester.results.summary import Summary
-from harvester.store.journal import read_entries
+from harvester.store.journal_lines import read_entries
 from harvester.store.layout import place_of
 from harvester.store.parts import DurableFile, Part
 from tests.support import ENVIRONMENT, ITEMS, Reply, Scripted, chain, stamps, write_config

@@ -10,7 +10,7 @@ from harvester.errors import PageRefused
 from harvester.model.doubts import Doubt, Doubts, weak
 from harvester.report import write_report
 from harvester.store.entries import encode, parsed, sound
-from harvester.store.journal import JOURNAL, read_checkpoint
+from harvester.store.journal_lines import JOURNAL, read_checkpoint
 from harvester.terminal.closing import doubted
 from tests.cli.test_cli import harvester
 from tests.support import ITEMS, Scripted, chain, config, entry

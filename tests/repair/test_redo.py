@@ -17,7 +17,7 @@ from harvester.config import Config
 from harvester.errors import ConfigError
 from harvester.export import export
 from harvester.repair import begin_again, repair
-from harvester.store.journal import JOURNAL
+from harvester.store.journal_lines import JOURNAL
 from harvester.store.parts import part_name
 from tests.support import ENVIRONMENT, ITEMS, Reply, Scripted, config
 

@@ -14,7 +14,7 @@ from harvester.config import Config
 from harvester.errors import ConfigError, DataRefused
 from harvester.repair import Repair, begin_again, reopened, repair
 from harvester.store.entries import encode, parsed, sound
-from harvester.store.journal import JOURNAL, read_entries
+from harvester.store.journal_lines import JOURNAL, read_entries
 from harvester.store.parts import part_name
 from tests.support import ENVIRONMENT, ITEMS, Reply, Respond, Scripted, chain, config
 

@@ -25,7 +25,7 @@ from harvester.report.facts import MOST_LISTED, gather
 from harvester.report.timeline import line_names
 from harvester.results.last_run import LAST_RUN, read_statistics
 from harvester.store import manifest as folder
-from harvester.store.journal import Header, encode
+from harvester.store.entries import Header, encode
 from tests.screenshots import chromium
 from tests.support import (
     ITEMS,

@@ -17,7 +17,8 @@ from harvester.model.window import Window
 from harvester.planning.closed_windows import ServerClock, closes_at, end_of, kept_early
 from harvester.store import LocalStore
 from harvester.store import manifest as folder
-from harvester.store.journal import REDONE, RESTARTED, read_entries
+from harvester.store.entries import REDONE, RESTARTED
+from harvester.store.journal_lines import read_entries
 from tests.on_disk import store
 from tests.support import Reply, Scripted, config
 
@@ -130,7 +131,7 @@ def rewrite(place: Path, fingerprint: str) -> None:
     from dataclasses import replace
 
     from harvester.store.entries import encode
-    from harvester.store.journal import read_header
+    from harvester.store.journal_lines import read_header
 
     path = place / "journal.jsonl"
     header = read_header(place)

@@ -14,7 +14,9 @@ import pytest
 
 from harvester import harvest, status, verify
 from harvester.errors import DataRefused
-from harvester.store.journal import Entry, Header, Journal, encode, read_checkpoint, read_header
+from harvester.store.entries import Entry, Header, encode
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import read_checkpoint, read_header
 from tests.support import ITEMS, Reply, Scripted, chain, config, entry, stamps
 
 FOLDER = Path("items", "shard=a")

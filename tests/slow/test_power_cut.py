@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from harvester import verify
-from harvester.store.journal import Header, Journal, read_checkpoint, read_header
+from harvester.store.entries import Header
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import read_checkpoint, read_header
 from tests import power_cut
 from tests.kill_matrix import FOLDER, Matrix, matrix
 from tests.power_states import Synced

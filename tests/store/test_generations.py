@@ -5,19 +5,10 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import DataRefused
-from harvester.store.journal import (
-    REDONE,
-    RESTARTED,
-    Entry,
-    Header,
-    Journal,
-    Span,
-    has_generation,
-    is_done,
-    read_checkpoint,
-    read_pages,
-    span,
-)
+from harvester.store.counting import Span
+from harvester.store.entries import REDONE, RESTARTED, Entry, Header
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import has_generation, is_done, read_checkpoint, read_pages, span
 from harvester.store.parts import Part, part_name
 
 HEADER = Header("items", {}, "f" * 16, "1.0", "2026-01-01T00:00:00.000Z")

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 
 from harvester.errors import DataRefused
 from harvester.store.checkpoint import Checkpoint
-from harvester.store.journal import (
-    JOURNAL,
-    Entry,
-    Header,
-    Journal,
-    encode,
-    read_checkpoint,
-    read_entries,
-    read_header,
-)
+from harvester.store.entries import Entry, Header, encode
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import JOURNAL, read_checkpoint, read_entries, read_header
 from harvester.store.parts import Part, part_name
 from tests.support import entry, stamps
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import DataRefused
+from harvester.store.entries import Header
 from harvester.store.in_flight import NAME, read_mark, remove_mark
-from harvester.store.journal import Header, Journal
+from harvester.store.journal import Journal
 from harvester.store.parts import part_name
 
 HEADER = Header("items", {}, "f00d", "1.0", "2021-01-01T00:00:00.000Z")

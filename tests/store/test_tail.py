@@ -10,17 +10,18 @@ import pytest
 
 from harvester.errors import DataRefused, DiskError
 from harvester.store import LocalStore
-from harvester.store.entries import MOST_UNSAFE, encode, encode_mark, is_mark, safe_in, sound
-from harvester.store.journal import (
-    JOURNAL,
+from harvester.store.entries import (
+    MOST_UNSAFE,
     Entry,
     Header,
-    Journal,
-    is_done,
-    read_checkpoint,
-    read_entries,
+    encode,
+    encode_mark,
+    is_mark,
+    safe_in,
+    sound,
 )
-from harvester.store.journal_lines import last_part
+from harvester.store.journal import Journal
+from harvester.store.journal_lines import JOURNAL, is_done, last_part, read_checkpoint, read_entries
 from harvester.store.parts import Part, part_name
 from harvester.store.syncing import Bounds, Kept, Syncing
 from tests.support import entry, stamps
