@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         Output,
     )
     from harvester.config.paginators import (
+        PAGINATORS,
         Cursor,
         HeaderCursor,
         HeaderLink,
@@ -169,6 +170,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AUTH_OPTIONS",
     "JOB",
+    "PAGINATORS",
     "AllowedHost",
     "AnyResource",
     "ApiKey",
@@ -283,7 +285,7 @@ __getattr__ = names_of(
         "login_auth": "OAuth2AuthorizationCode OAuth2DeviceCode OAuth2Login",
         "models": "AnyResource Config",
         "output": "Concurrency Output",
-        "paginators": "Cursor HeaderCursor HeaderLink JobFiles JsonLink Keyset Offset "
+        "paginators": "PAGINATORS Cursor HeaderCursor HeaderLink JobFiles JsonLink Keyset Offset "
         "PageNumber PaginatorConfig PagingOptions RestartAfter SinglePage",
         "quantities": "seconds",
         "question": "Change changed_shapes changed_values digested fingerprint "

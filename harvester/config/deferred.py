@@ -7,10 +7,10 @@ the faults that such a function raises at their places, so messages are the same
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any, Final, get_args
 
@@ -84,7 +84,7 @@ class Elsewhere:
     @property
     def form(self) -> Any:
         """The type."""
-        return getattr(import_module(self._module), self._name)
+        return _named(self._module, self._name)
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
@@ -112,19 +112,51 @@ class Elsewhere:
         return handler(core_schema.chain_schema([self._adapter.core_schema]))
 
 
+class EachElsewhere(Elsewhere):
+    """Marks a union of sections that are told apart by their `type`, of which each has a module of
+    `package`, with the name of that type: a section is imported when there is one. `union` is the
+    place of the union in the package, for whoever must know all of them.
+    """
+
+    def __init__(self, package: str, models: Mapping[str, str], union: str) -> None:
+        module, _, name = union.partition(".")
+        super().__init__(f"{package}.{module}", name)
+        self._models = {
+            kind: partial(_named, f"{package}.{kind}", name) for kind, name in models.items()
+        }
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """A choice of functions, by the types."""
+        choices = {kind: _when_there(model) for kind, model in self._models.items()}
+        return core_schema.tagged_union_schema(choices, "type")
+
+
+def _named(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
+
+
 def types_of(section: Any) -> list[str]:
     """The values of `type` that mean this section."""
     return list(get_args(section.model_fields["type"].annotation))
 
 
 def _later(section: Any) -> CoreSchema:
+    reference = f"{section.__module__}.{section.__qualname__}:{id(section)}"  # as pydantic names it
+    return _when_there(lambda: section, reference)
+
+
+def _when_there(section: Callable[[], Any], reference: str | None = None) -> CoreSchema:
+    """The function that validates a section, which is made when there is one."""
+
     def validate(value: Any) -> Any:
-        return built(section).model_validate(value)
+        return built(section()).model_validate(value)
 
     return core_schema.no_info_plain_validator_function(
         validate,
         serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
-        ref=f"{section.__module__}.{section.__qualname__}:{id(section)}",  # as pydantic names it
+        ref=reference,
     )
 
 

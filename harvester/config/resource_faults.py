@@ -9,16 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from harvester.config.formats import RawFormat
-from harvester.config.paginators import (
-    Cursor,
-    HeaderLink,
-    JobFiles,
-    JsonLink,
-    Keyset,
-    Offset,
-    PageNumber,
-    SinglePage,
-)
 from harvester.config.references import references_in
 from harvester.config.wording import KeyPath
 from harvester.model import Crawl, OpenWindows, parse, split_key
@@ -130,7 +120,7 @@ def _since_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     if incremental.delta_path is None:
         told = "the value goes nowhere: add param, or {since} to the request or to stop_before"
         yield ("incremental",), told
-    elif not isinstance(resource.paginator, JsonLink | HeaderLink):
+    elif not resource.paginator.follows_links:
         told = (
             "the token goes nowhere: add param, or {since} to the request; a delta link is "
             "followed by paginator types json_link and header_link"
@@ -169,20 +159,16 @@ def _body_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
 
 def _cursor_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     places = {r.kind: path for path, r in references_in(resource.request_parts)}
-    match resource.paginator:
-        case Cursor() | Keyset() if not resource.paginator.places and "cursor" not in places:
-            yield (
-                ("paginator",),
-                "the cursor goes nowhere: add cursor_param, cursor_body_path or cursor_header",
-            )
-        case SinglePage() | JsonLink() | HeaderLink() if "cursor" in places:
-            yield places["cursor"], f"{resource.paginator.type} has no {{cursor}}"
-        case PageNumber(page_param=str(name)):
-            yield from _twice(resource, "page_param", name)
-        case Offset(offset_param=str(name)):
-            yield from _twice(resource, "offset_param", name)
+    paginator = resource.paginator
+    if paginator.lacks_place and "cursor" not in places:
+        told = "the cursor goes nowhere: add cursor_param, cursor_body_path or cursor_header"
+        yield ("paginator",), told
+    if not paginator.has_cursor and "cursor" in places:
+        yield places["cursor"], f"{paginator.type} has no {{cursor}}"
+    if counted := paginator.counted_in:
+        yield from _twice(resource, *counted)
     for option in ("page_size_param", "limit_param"):
-        if resource.paginator.full_page and (size := getattr(resource.paginator, option, None)):
+        if paginator.full_page and (size := getattr(paginator, option, None)):
             yield from _twice(resource, option, size)
 
 
@@ -190,7 +176,7 @@ def _rule_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     for index, rule in enumerate(resource.response_actions):
         if (
             rule.action == "restart"
-            and isinstance(resource.paginator, SinglePage)
+            and resource.paginator.type == "single_page"
             and not resource.job
         ):
             yield (
@@ -201,7 +187,7 @@ def _rule_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
 
 def _job_faults(resource: "Resource") -> Iterable[tuple[KeyPath, str]]:
     if resource.job is None:
-        if isinstance(resource.paginator, JobFiles):
+        if resource.paginator.type == "job_files":
             yield ("paginator", "type"), "job_files are the files of a job; this resource has none"
         return
     if resource.incremental and resource.incremental.param:

@@ -316,7 +316,8 @@ _NOT_FOR = {
 _NOT_FOR_A_RUN = (
     "sqlite3", "multiprocessing", "http.server", "obstore", "pyarrow", "rich", "jinja2",
     "concurrent.futures.process", "harvester.auth.schemes.bearer", "harvester.auth.schemes.oauth1",
-    "harvester.paging.paginators.offset", "harvester.engine.look",
+    "harvester.paging.paginators.offset", "harvester.config.paginators.offset",
+    "harvester.config.paginators.every", "harvester.engine.look",
     "harvester.planning.frontier", "harvester.results.side_by_side", "harvester.config.schema",
     "harvester.results.generations", "harvester.config.lint", "harvester.monitoring.web",
     "harvester.export", "harvester.report", "harvester.cli.using", "harvester.cli.declaring",
