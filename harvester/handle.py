@@ -179,9 +179,10 @@ class Harvest:
         stop: "threading.Event | None" = None,
     ) -> "Summary":
         """Harvest again what is chosen; the old pages count until the new ones are complete."""
-        from harvester.engine import harvest
+        from harvester.engine import RunOptions, harvest
         from harvester.repair import begin_again
 
         config = self.config(env=env)
         begin_again(config, self.path, resources=resources, partition=partition)
-        return harvest(config, out=self.path, resources=resources, on_event=on_event, stop=stop)
+        options = RunOptions(out=self.path, resources=resources)
+        return harvest(config, options, on_event=on_event, stop=stop)

@@ -15,7 +15,7 @@ from typing import Final
 
 from harvester.config import Config, load_config
 from harvester.emulator import UNLIMITED, Emulator, Faults, RateLimit
-from harvester.engine import secrets_of
+from harvester.engine import RunOptions, secrets_of
 from harvester.errors import DataRefused
 from harvester.model import number
 from harvester.results import status, verify
@@ -137,7 +137,7 @@ def play(out: Path, size: Size, *, live: bool, quiet: bool) -> int:
     else:
         with emulated(size) as (emulator, config):
             say(greeting(out, emulator) + "\n")
-            summary, progress = harvest_watched(config, live=live, quiet=quiet, out=out)
+            summary, progress = harvest_watched(config, RunOptions(out=out), live=live, quiet=quiet)
         say(last_screen(summary, progress, stderr_columns()), colour(summary))
         if not summary.complete:
             say(following(program(), out, again(secrets_of(config)), complete=False))

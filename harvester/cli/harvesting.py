@@ -152,7 +152,7 @@ def run(
       6    another run holds the folder
       130  interrupted: run again to go on
     """  # noqa: D301 - the \b is click's: leave the lines as they are
-    from harvester.engine import secrets_of
+    from harvester.engine import RunOptions, secrets_of
     from harvester.monitoring import monitor
     from harvester.terminal import (
         colour,
@@ -182,17 +182,19 @@ def run(
     with executor_of(engine, workers, threads, scheduler, concurrency) as executor:
         summary, numbers = harvest_watched(
             declared,
+            RunOptions(
+                out=folder,
+                resources=resource or (),
+                concurrency=concurrency,
+                max_pages=max_pages,
+                accept_change=accept_change,
+                shard=mine,
+                executor=executor,
+            ),
             live=progress is ProgressMode.AUTO and on_terminal() and not verbose,
             quiet=progress is ProgressMode.NONE,
-            out=folder,
-            resources=resource or (),
-            concurrency=concurrency,
-            max_pages=max_pages,
-            accept_change=accept_change,
-            shard=mine,
             as_json=as_lines,
             watchers=[watching],
-            executor=executor,
         )
     summary.strict = strict
     if as_lines:

@@ -128,6 +128,7 @@ def redo(
 
     Exit codes: those of `harvester run`.
     """  # noqa: D301 - the \b is click's: leave the lines as they are
+    from harvester.engine import RunOptions
     from harvester.repair import begin_again, reopened
     from harvester.terminal import colour, harvest_watched, last_screen, program, stderr_columns
     from harvester.terminal import stderr_is_terminal as on_terminal
@@ -138,10 +139,9 @@ def redo(
         say(f"{folder}/{name}: the old pages are here; their journal is damaged")
     summary, numbers = harvest_watched(
         config,
+        RunOptions(out=folder, resources=resource or ()),
         live=progress is ProgressMode.AUTO and on_terminal(),
         quiet=progress is ProgressMode.NONE,
-        out=folder,
-        resources=resource or (),
     )
     if progress is not ProgressMode.NONE or summary.exit_code:
         say(f"{number(begun.partitions, 'partition')} harvested again")

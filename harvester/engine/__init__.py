@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from harvester.engine.partition_runner import (
         Pages,
     )
+    from harvester.engine.run_options import (
+        RunOptions,
+    )
     from harvester.engine.scheduler import (
         harvest,
     )
@@ -78,6 +81,7 @@ __all__ = [
     "PartitionStarted",
     "Ready",
     "Run",
+    "RunOptions",
     "RunStarted",
     "Seen",
     "Source",
@@ -109,6 +113,7 @@ __getattr__ = names_of(
         "fetching": "Channel Ready WaitingPolicy Wanted fetch_page",
         "page_result": "PageResult",
         "partition_runner": "Pages",
+        "run_options": "RunOptions",
         "scheduler": "harvest",
         "shared_run": "running",
         "sources": "Source secrets_of sources_of",

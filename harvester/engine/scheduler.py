@@ -8,10 +8,11 @@ end stops them all, each after its current chunk. Everything committed by then s
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from harvester.config import Config, Resource, unknown
+from harvester.engine.attempts import Run
 from harvester.engine.counted_in import FirstLines
 from harvester.engine.events import (
     Event,
@@ -20,6 +21,7 @@ from harvester.engine.events import (
     Warned,
 )
 from harvester.engine.run_counter import RunCounter
+from harvester.engine.run_options import RunOptions
 from harvester.engine.shared_run import running
 from harvester.engine.sources import secrets_of
 from harvester.engine.turns import iso
@@ -47,6 +49,7 @@ from harvester.results import (
     status_beyond,
     write_last_run,
 )
+from harvester.security import Secrets
 from harvester.store import (
     Asked,
     Place,
@@ -57,104 +60,138 @@ from harvester.store import (
     replan,
     store_at,
 )
+from harvester.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run whose folder is claimed and fits the configuration; nothing was sent yet."""
+
+    config: Config
+    options: RunOptions
+    store: Store
+    chosen: Sequence[Resource]
+    asked: Asked
+    notes: Mapping[str, Sequence[str]]  # on what was taken over, by resource
+    counter: RunCounter
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A run whose partitions were worked off, or that something has stopped before."""
+
+    asked: Asked
+    run: Run
+    known: KnownBefore
+    ended: WorkedOff
 
 
 def harvest(
     config: Config,
+    options: RunOptions,
     *,
-    out: Place | None = None,
-    resources: Sequence[str] = (),
-    concurrency: int | None = None,
-    max_pages: int | None = None,
-    accept_change: bool = False,
-    shard: Shard | None = None,
     on_event: OnEvent = lambda event: None,
     stop: threading.Event | None = None,
-    executor: object | None = None,
 ) -> Summary:
     """Harvest, or go on with a harvest, without a word to any terminal or monitor.
 
-    `out` is the folder (else the configuration's), `resources` the names to harvest (else all),
-    `max_pages` the most pages to add to each partition. `accept_change` goes on with another
-    question than the folder was begun with, where that leaves what is kept right. `shard` harvests
-    one share of the partitions, with its share of the budgets, and gives the state of that share;
-    other machines may harvest the others meanwhile. `on_event` is
-    called from worker threads, one event at a time. Setting `stop` ends the run after the
-    current chunks; so does whatever `on_event` raises, which then comes out of here. The same call
-    goes on after both. `executor` is a `dask.distributed.Client`, on whose workers partitions are
-    harvested, as many at once as they have threads.
+    `on_event` is called from worker threads, one event at a time. Setting `stop` ends the run after
+    the current chunks; so does whatever `on_event` raises, which then comes out of here. The same
+    call goes on after both.
 
     Returns the state of the whole folder; `ended_by` in it is what stopped the run early, if
     anything did. Raises `ConfigError`, `FolderLocked` or `DataRefused` before anything is sent;
     `DataRefused` also where a damaged journal leaves no state to return.
     """
-    for name, number in (("concurrency", concurrency), ("max_pages", max_pages)):
-        if number is not None and number < 1:
-            raise ConfigError(f"{name} must be 1 or more, not {number}")
-    if shard is not None and executor is not None:
-        raise ConfigError(
-            "--shard divides a harvest among machines that know nothing of each other, and Dask "
-            "divides it among workers: leave one of them out"
-        )
-    chosen = _chosen(config, resources)
-    store = _store_of(out or config.folder, config, shard)
+    options.check()
+    chosen = _chosen(config, options.resources)
+    store = _store_of(options.out or config.folder, config, options.shard)
     secrets = secrets_of(config)
-    stop = stop or threading.Event()
     with store.claim():
+        begun = _begin(config, options, store, chosen)
+        outcome = _work_off(begun, secrets, on_event, stop or threading.Event())
+        return _end(begun, outcome)
+
+
+def _begin(config: Config, options: RunOptions, store: Store, chosen: Sequence[Resource]) -> _Begun:
+    """Make the folder this harvest's, and plan."""
+    with store.alone():
+        now = datetime.now(UTC)
+        asked = prepare(store, config, now, accept=options.accept_change, looks=False)
+        notes = {resource.name: take_over(store, config, resource) for resource in chosen}
+    counter = RunCounter(iso(datetime.now(UTC)))
+    return _Begun(config, options, store, chosen, asked, notes, counter)
+
+
+def _work_off(
+    begun: _Begun, secrets: Secrets, on_event: OnEvent, stop: threading.Event
+) -> _Outcome:
+    """Harvest every partition that is chosen and not complete, until something stops the run."""
+    config, options, store = begun.config, begun.options, begun.store
+    workers = options.concurrency or config.concurrency.partitions
+    first = FirstLines()
+
+    def noted(event: Event) -> None:
+        begun.counter.take(event)
+        first.take(event)
+        on_event(event)
+
+    with running(
+        config, store, begun.asked, secrets, workers, options.max_pages, noted, stop, options.shard
+    ) as run:
+        asked = _by_true_clock(store, begun.asked)
+        plan = Plan(config, asked.planned_at, store)
+        _announce(run, plan, begun)
+        with contextlib.closing(Feed(plan, begun.chosen, options.shard)) as feed:
+            known = KnownBefore(Standing(store, asked), options.shard)
+            ended = WorkedOff(run, feed, known, first)
+            ended.work_off(workers_of(run, asked.salt, workers, options.executor))
+    return _Outcome(asked, run, known, ended)
+
+
+def _announce(run: Run, plan: Plan, begun: _Begun) -> None:
+    """Say that the run has begun, how much is known to be ahead, and what was taken over."""
+    total = sum(known_count(plan, resource, begun.options.shard) for resource in begun.chosen)
+    names = {resource.name for resource in begun.chosen}
+    more = any(
+        plan.awaits_parents(resource)
+        for resource in begun.chosen
+        if not resource.parents or names & set(resource.parent_names)
+    )
+    run.emit(RunStarted(begun.config.name, begun.store.place, total, more))
+    for name, lines in begun.notes.items():
+        for note in lines:
+            run.emit(Warned(Partition(name, {}), note))
+
+
+def _end(begun: _Begun, outcome: _Outcome) -> Summary:
+    """Write down what only this run saw, and sum the folder up."""
+    store, shard = begun.store, begun.options.shard
+    asked, run, known = outcome.asked, outcome.run, outcome.known
+    ended = outcome.ended
+    if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
+        raise ended.by
+    store.look()
+    statistics = begun.counter.close()
+    run.requests.update(begun.counter.untold)  # each took one at least
+    try:
+        if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
+            asked = replan(store, asked, there)
+            known = KnownBefore(Standing(store, asked), shard)
         with store.alone():
-            asked = prepare(store, config, datetime.now(UTC), accept=accept_change, looks=False)
-            notes = {resource.name: take_over(store, config, resource) for resource in chosen}
-        workers = concurrency or config.concurrency.partitions
-        counter = RunCounter(iso(datetime.now(UTC)))
-
-        first = FirstLines()
-
-        def noted(event: Event) -> None:
-            counter.take(event)
-            first.take(event)
-            on_event(event)
-
-        with running(config, store, asked, secrets, workers, max_pages, noted, stop, shard) as run:
-            asked = _by_true_clock(store, asked)
-            plan = Plan(config, asked.planned_at, store)
-            total = sum(known_count(plan, resource, shard) for resource in chosen)
-            names = {resource.name for resource in chosen}
-            more = any(
-                plan.awaits_parents(r)
-                for r in chosen
-                if not r.parents or names & set(r.parent_names)
-            )
-            run.emit(RunStarted(config.name, store.place, total, more))
-            for name, lines in notes.items():
-                for note in lines:
-                    run.emit(Warned(Partition(name, {}), note))
-            with contextlib.closing(Feed(plan, chosen, shard)) as feed:
-                known = KnownBefore(Standing(store, asked), shard)
-                ended = WorkedOff(run, feed, known, first)
-                ended.work_off(workers_of(run, asked.salt, workers, executor))
-        if isinstance(ended.by, FolderLost):  # what lies there now may be another run's
-            raise ended.by
-        store.look()
-        statistics = counter.close()
-        run.requests.update(counter.untold)  # each took one at least
-        try:
-            if (there := run.server.now(run.now())) is not None and there < asked.planned_at:
-                asked = replan(store, asked, there)
-                known = KnownBefore(Standing(store, asked), shard)
-            with store.alone():
-                write_last_run(store, ended.failures, statistics, others=shard is not None)
-        except DiskError as error:  # as on a disk that is full: what ended the run counts more
-            ended.by = ended.by or error
-        summary = status_beyond(known, store)
-        if shard is not None:
-            plan = Plan(config, asked.planned_at, store)
-            summary.left = _left(plan, chosen, shard, summary)
+            write_last_run(store, ended.failures, statistics, others=shard is not None)
+    except DiskError as error:  # as on a disk that is full: what ended the run counts more
+        ended.by = ended.by or error
+    summary = status_beyond(known, store)
+    if shard is not None:
+        plan = Plan(begun.config, asked.planned_at, store)
+        summary.left = _left(plan, begun.chosen, shard, summary)
     summary.ended_by = ended.by
     summary.paused = ended.paused
     summary.elsewhere = 0 if summary.complete else ended.elsewhere
     for item in summary.resources:
         item.requests, item.retries = run.requests[item.name], run.retries[item.name]
-    summary.run = counter.this_run(run.requests.total(), run.retries.total())
+    summary.run = begun.counter.this_run(run.requests.total(), run.retries.total())
     return summary
 
 

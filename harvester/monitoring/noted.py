@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from harvester.config import Config
-from harvester.engine import Event, OnEvent
+from harvester.engine import Event, OnEvent, RunOptions
 from harvester.engine import harvest as harvest_unseen
 from harvester.model import Shard
 from harvester.monitoring.observing import Monitor
@@ -42,6 +42,15 @@ def harvest(
     `DataRefused` also where a damaged journal leaves no state to return. While it runs, `harvester
     status` shows its rate and what is left, as it does for `harvester run`.
     """
+    options = RunOptions(
+        out=out,
+        resources=resources,
+        concurrency=concurrency,
+        max_pages=max_pages,
+        accept_change=accept_change,
+        shard=shard,
+        executor=executor,
+    )
     progress, monitor = Progress(config), Monitor((), math.inf)
 
     def take(event: Event) -> None:
@@ -50,17 +59,6 @@ def harvest(
         on_event(event)
 
     with watched((monitor,), progress):
-        summary = harvest_unseen(
-            config,
-            out=out,
-            resources=resources,
-            concurrency=concurrency,
-            max_pages=max_pages,
-            accept_change=accept_change,
-            shard=shard,
-            on_event=take,
-            stop=stop,
-            executor=executor,
-        )
+        summary = harvest_unseen(config, options, on_event=take, stop=stop)
         monitor.ended(progress, summary)
     return summary

@@ -11,13 +11,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from harvester.config import Config
-from harvester.engine import Event, harvest
-from harvester.model import Shard
+from harvester.engine import Event, RunOptions, harvest
 from harvester.results import Summary
 from harvester.security import Secrets
 from harvester.terminal.calling import program as program
@@ -56,24 +54,18 @@ class Watcher(Protocol):
 
 def harvest_watched(
     config: Config,
+    options: RunOptions,
     *,
     live: bool,
     quiet: bool = False,
-    out: Path | None = None,
-    resources: Sequence[str] = (),
-    concurrency: int | None = None,
-    max_pages: int | None = None,
-    accept_change: bool = False,
-    shard: Shard | None = None,
     as_json: bool = False,
     watchers: Sequence[Watcher] = (),
-    executor: object | None = None,
 ) -> tuple[Summary, Progress]:
     """`harvest` with a display on stderr, ended by SIGINT and SIGTERM. Raises as `harvest`.
 
     `live` redraws lines, for a terminal only; otherwise plain lines are written, or (`quiet`)
     nothing but failures and warnings; `as_json` writes an object for each event instead.
-    `watchers` hear of everything too; `executor` is the client of a Dask cluster.
+    `watchers` hear of everything too.
     """
     stop = threading.Event()
     progress = Progress(config)
@@ -91,18 +83,7 @@ def harvest_watched(
             watcher.take(event)
 
     with _signals(end, live=live), display, watched(watchers, progress):
-        summary = harvest(
-            config,
-            out=out,
-            resources=resources,
-            concurrency=concurrency,
-            max_pages=max_pages,
-            accept_change=accept_change,
-            shard=shard,
-            on_event=take,
-            stop=stop,
-            executor=executor,
-        )
+        summary = harvest(config, options, on_event=take, stop=stop)
         for watcher in watchers:
             watcher.ended(progress, summary)
     return summary, progress
