@@ -2,11 +2,12 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 from harvester.auth import Access
-from harvester.config import Config
+from harvester.config import Budget, Config
 from harvester.engine.attempts import Run
 from harvester.engine.events import (
     Event,
@@ -14,7 +15,7 @@ from harvester.engine.events import (
 )
 from harvester.engine.sources import sources_of
 from harvester.engine.workers import MARGIN_S
-from harvester.http import SHARED, RateLimit, Recent, RetryBudget, Transport, host_scope
+from harvester.http import SHARED, RateLimit, Recent, RetryBudget, ThreadTransports, host_scope
 from harvester.model import Shard
 from harvester.planning import (
     shared,
@@ -24,6 +25,7 @@ from harvester.store import (
     Asked,
     Store,
 )
+from harvester.values import dataclass
 
 
 class _CallerFailed(BaseException):
@@ -34,6 +36,56 @@ class _CallerFailed(BaseException):
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)
         self.error = error
+
+
+class _Telling:
+    """Tells the caller of events, one at a time, until it fails at one: then the run ends."""
+
+    def __init__(self, on_event: OnEvent, stop: threading.Event) -> None:
+        self._on_event = on_event
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._is_broken = False
+
+    def emit(self, event: Event) -> None:
+        """Tell of one. Raises `_CallerFailed`, once."""
+        with self._lock:
+            if self._is_broken:
+                return  # the caller wants no more
+            try:
+                self._on_event(event)
+            except BaseException as error:
+                self._is_broken = True
+                self._stop.set()
+                raise _CallerFailed(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Budgets:
+    """The budgets of a run, or the share of them that a shard has."""
+
+    of_client: Sequence[Budget]
+    of_resources: Mapping[str, Sequence[Budget]]
+    of_hosts: Mapping[str, Sequence[Budget]]
+
+    @classmethod
+    def of(cls, config: Config, shard: Shard | None) -> Self:
+        """Those of the configuration."""
+
+        def shares(budgets: Sequence[Budget]) -> list[Budget]:
+            return [shared(budget, shard) for budget in budgets]
+
+        return cls(
+            shares(config.client.rate_limit),
+            {resource.name: shares(resource.rate_limit) for resource in config.resources},
+            {host: shares(each) for host, each in config.client.per_host.items()},
+        )
+
+    @property
+    def remembered(self) -> dict[str, Sequence[Budget]]:
+        """Those whose requests count in later runs, by scope."""
+        hosts = {host_scope(host): each for host, each in self.of_hosts.items() if host != "*"}
+        return {SHARED: self.of_client, **self.of_resources, **hosts}
 
 
 @contextlib.contextmanager
@@ -49,46 +101,15 @@ def running(
     shard: Shard | None = None,
 ) -> Iterator[Run]:
     """What the workers share; its connections are closed at the end."""
-    telling = threading.Lock()
-    broken: list[BaseException] = []
-    local = threading.local()
-    transports: list[Transport] = []
-
-    def emit(event: Event) -> None:
-        with telling:
-            if broken:
-                return  # the caller wants no more
-            try:
-                on_event(event)
-            except BaseException as error:
-                broken.append(error)
-                stop.set()
-                raise _CallerFailed(error) from error
-
-    def transport() -> Transport:
-        if not hasattr(local, "transport"):
-            local.transport = Transport(config.client)
-            transports.append(local.transport)
-        mine: Transport = local.transport
-        return mine
-
+    telling = _Telling(on_event, stop)
+    transports = ThreadTransports(config.client)
     access = Access(config, secrets, store.own, stopping=stop.is_set)
     pages = config.concurrency.pages
-    of_client = [shared(budget, shard) for budget in config.client.rate_limit]
-    of_resources = {
-        resource.name: [shared(budget, shard) for budget in resource.rate_limit]
-        for resource in config.resources
-    }
-    of_hosts = {
-        host: [shared(budget, shard) for budget in each]
-        for host, each in config.client.per_host.items()
-    }
-    remembered = {host_scope(host): each for host, each in of_hosts.items() if host != "*"}
-    budgets = {SHARED: of_client, **of_resources, **remembered}
+    budgets = _Budgets.of(config, shard)
     try:
         with (
             store.ended_by(stop),
-            Recent(store.own, budgets, shard=shard.label if shard else "") as recent,
+            Recent(store.own, budgets.remembered, shard=shard.label if shard else "") as recent,
             ThreadPoolExecutor(workers * pages, thread_name_prefix="pages") as executor,
         ):
             yield Run(
@@ -98,17 +119,17 @@ def running(
                 fingerprints=asked.fingerprints,
                 access=access,
                 limit=RateLimit(
-                    of_client,
-                    of_resources,
+                    budgets.of_client,
+                    budgets.of_resources,
                     recent=recent,
                     adaptive=config.client.adaptive_pace,
-                    hosts=of_hosts,
+                    hosts=budgets.of_hosts,
                     margin_s=MARGIN_S if config.concurrency.processes > 1 else 0.0,
                 ),
                 again=RetryBudget(config.client.retry.budget, config.client.retry.max_wait),
-                emit=emit,
+                emit=telling.emit,
                 stop=stop,
-                transport=transport,
+                transport=transports.mine,
                 executor=executor,
                 max_pages=max_pages,
             )
@@ -116,5 +137,4 @@ def running(
         raise failed.error from None
     finally:
         access.close()
-        for opened in transports:
-            opened.close()
+        transports.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harvester.http.server_waits import server_wait as server_wait
     from harvester.http.server_waits import wait_of as wait_of
     from harvester.http.server_waits import window_reset as window_reset
+    from harvester.http.thread_transports import ThreadTransports as ThreadTransports
     from harvester.http.transport import Response as Response
     from harvester.http.transport import Transport as Transport
     from harvester.http.waiting import PACED as PACED
@@ -59,6 +60,7 @@ _HOMES = {
     "Signature": "request",
     "Backoff": "retry",
     "RetryBudget": "retry_budget",
+    "ThreadTransports": "thread_transports",
     "Response": "transport",
     "Transport": "transport",
 }
@@ -78,6 +80,7 @@ __all__ = [
     "Response",
     "RetryBudget",
     "Signature",
+    "ThreadTransports",
     "Transport",
     "Wait",
     "Watch",

@@ -14,7 +14,7 @@ from harvester.engine.workers.line import Line
 from harvester.engine.workers.reporter import Counts, ForwardedLog, Reporter
 from harvester.engine.workers.shared_limit import SharedLimit
 from harvester.errors import ConfigError
-from harvester.http import RetryBudget, Transport
+from harvester.http import RetryBudget, ThreadTransports
 from harvester.model import Address, place_of_text
 from harvester.store import Store, store_at
 from harvester.values import dataclass
@@ -54,16 +54,7 @@ def joined_run(
         else [resource.name for resource in config.resources if resource.rate_limit]
     )
     limit = SharedLimit(line, budgeted, names)
-    local = threading.local()
-    transports: list[Transport] = []
-
-    def transport() -> Transport:
-        if not hasattr(local, "transport"):
-            local.transport = Transport(config.client)
-            transports.append(local.transport)
-        mine: Transport = local.transport
-        return mine
-
+    transports = ThreadTransports(config.client)
     retry = config.client.retry
     again = RetryBudget(retry.budget, retry.max_wait, processes=spec.processes)
     pages = config.concurrency.pages
@@ -76,7 +67,7 @@ def joined_run(
         run = Run(
             config=config, store=store, sources=sources, fingerprints=spec.fingerprints,
             access=access, limit=limit, emit=lambda event: reporter.emit(event), stop=stop,
-            transport=transport, executor=executor, max_pages=spec.max_pages, again=again,
+            transport=transports.mine, executor=executor, max_pages=spec.max_pages, again=again,
         )  # fmt: skip
         counts = Counts(run.requests, run.retries, run.counting, run.server, limit)
         reporter = Reporter(line, counts, at_once=spec.max_pages is not None)
@@ -88,8 +79,7 @@ def joined_run(
             yield Joined(run, limit, reporter)
         finally:
             access.close()
-            for opened in transports:
-                opened.close()
+            transports.close()
 
 
 def _store(spec: RunSpec, config: Config) -> Store:
