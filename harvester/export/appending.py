@@ -29,7 +29,7 @@ from harvester.export.snapshot import Snapshot
 from harvester.export.sql import sql_type
 from harvester.export.steps import OnStep
 from harvester.export.superseded import refuse_hidden
-from harvester.export.targets import WRITERS, refuse_missing
+from harvester.export.targets import WRITERS, refuse_missing, table_names
 from harvester.store import Asked, Store, disk_errors
 from harvester.values import dataclass
 
@@ -123,7 +123,8 @@ def grow(
         )
         with place:
             job = _Growth(store, asked, target, wish, on_step, folder, place)
-            for number, (resource, name) in enumerate(_named(found)):
+            names = table_names(resource.name for resource in found)
+            for number, (resource, name) in enumerate(zip(found, names, strict=True)):
                 job.take(number, resource, name)
             refuse_unmet(job.unmet)
             job.finish()
@@ -162,18 +163,6 @@ def _refuse(target: Path, found: Sequence[AnyResource], wish: Wish, *, in_tables
 
 def _holds(target: Path) -> bool:
     return not target.is_dir() or any(target.iterdir())
-
-
-def _named(found: Sequence[AnyResource]) -> Sequence[tuple[AnyResource, str]]:
-    """Each resource with a name for its table: its own, unless another differs by case only."""
-    names: list[str] = []
-    for resource in found:
-        name, count = resource.name, 1
-        while name.casefold() in map(str.casefold, names):
-            count += 1
-            name = f"{resource.name}_{count}"
-        names.append(name)
-    return list(zip(found, names, strict=True))
 
 
 @dataclass(slots=True)

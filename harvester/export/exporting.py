@@ -16,7 +16,7 @@ from harvester.export.rows import ResourceRows, TableChanged
 from harvester.export.scratch import publish, refuse_existing, scratch
 from harvester.export.snapshot import Snapshot, chosen
 from harvester.export.steps import OnStep
-from harvester.export.targets import WRITERS, refuse_missing, writer_for
+from harvester.export.targets import WRITERS, refuse_missing, table_names, writer_for
 from harvester.export.writer import Writer
 from harvester.store import Place, disk_errors, read_asked, store_at
 from harvester.values import dataclass
@@ -131,7 +131,8 @@ class _Export:
         """Write the file, whole."""
         unmet: list[frozenset[tuple[str, str]] | None] = []
         with writer(self.file) as file:
-            for number, (snapshot, name) in enumerate(zip(taken, _names(taken), strict=True)):
+            names = table_names(snapshot.name for snapshot in taken)
+            for number, (snapshot, name) in enumerate(zip(taken, names, strict=True)):
                 seen = self.folder / f"seen-{number}.sqlite"
                 inside = writer.has_types_inside
                 casting = Casting(snapshot.name, inside=inside) if self.cast else None
@@ -169,15 +170,3 @@ def _refuse_several(target: Path, writer: type[Writer], found: Sequence[AnyResou
         f"{target}: holds one resource, and there are {names}; choose one with --resource, or "
         "export to a .duckdb, with a table for each"
     )
-
-
-def _names(taken: Sequence[Snapshot]) -> list[str]:
-    """A name for each resource: its own, unless another differs by its case only."""
-    names: list[str] = []
-    for snapshot in taken:
-        name, count = snapshot.name, 1
-        while name.casefold() in map(str.casefold, names):
-            count += 1
-            name = f"{snapshot.name}_{count}"
-        names.append(name)
-    return names

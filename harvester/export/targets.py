@@ -1,6 +1,6 @@
 """Table of the export targets: which writer takes a file, by the suffix of its name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -39,3 +39,15 @@ def refuse_missing(writer: type[Writer]) -> None:
             f"a {writer.suffix} takes {' and '.join(missing)}, not installed here: "
             "pip install 'api-harvester[export]'"
         )
+
+
+def table_names(resources: Iterable[str]) -> list[str]:
+    """The name of each resource's table: its own, unless another differs by its case only."""
+    names: list[str] = []
+    for resource in resources:
+        name, count = resource, 1
+        while name.casefold() in map(str.casefold, names):
+            count += 1
+            name = f"{resource}_{count}"
+        names.append(name)
+    return names

@@ -17,7 +17,7 @@ from harvester.config import Config, Resource
 from harvester.errors import DataRefused, Malformed
 from harvester.model import Crawl, Partition, Spec, find, parse
 from harvester.page import JsonPages, format_of
-from harvester.planning.partition_values import can_name, seed_values
+from harvester.planning.partition_values import names_in, seed_values
 from harvester.store import Entry, Store, decoded, folder_of, is_done, is_usable, pages_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: Gives the partitions of the resource that seeds come from, where they come from one.
 Parents = Callable[[], Iterable[Partition]]
-_SHOWN_CHARS: Final = 80
 #: A page of so many bytes of JSON is read at once, which takes a fifth of the time; larger ones are
 #: read as they stream by.
 _AT_ONCE_BYTES: Final = 256 * 1024
@@ -122,7 +121,7 @@ class Crawler:
             part = f"{store.place}/{folder}/{entry.part}"
             try:
                 for value, path in self._values(folder, entry):
-                    yield from self._named(value, part, path)
+                    yield from names_in(value, f"{part}:", f"{path} (crawl)")
             except (Malformed, OSError, ValueError, RecursionError) as error:
                 raise DataRefused(f"{part}: {error}; see `harvester verify`") from error
 
@@ -142,17 +141,6 @@ class Crawler:
 
     def _chunks(self, folder: str, entry: Entry) -> Iterator[bytes]:
         return decoded(self.store, folder, entry.part or "", entry.stored_bytes)
-
-    def _named(self, value: Any, part: str, path: str) -> Iterator[Any]:
-        for each in value if isinstance(value, list) else [value]:
-            if each is None or each == "":
-                continue
-            if not can_name(each):
-                raise DataRefused(
-                    f"{part}: has {repr(each)[:_SHOWN_CHARS]} at {path} (crawl); only text and "
-                    "numbers can name a partition"
-                )
-            yield each
 
 
 @contextmanager

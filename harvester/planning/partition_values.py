@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import Any, Final, assert_never
 
 from harvester.config import Config, Resource
 from harvester.errors import ConfigError, DataRefused, Problem
@@ -43,9 +43,7 @@ from harvester.store import (
 )
 from harvester.values import dataclass
 
-if TYPE_CHECKING:
-    pass
-
+_SHOWN_CHARS: Final = 80
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 
 Value = tuple[Any, Mapping[str, Any]]
@@ -267,6 +265,21 @@ def can_name(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
+def names_in(found: Any, owner: str, place: str) -> Iterator[Any]:
+    """The values that name partitions, in what `owner` has at `place`, or in a list of them; null
+    and empty text name none. Raises `DataRefused` for any other.
+    """
+    for value in found if isinstance(found, list) else (found,):
+        if value is None or value == "":
+            continue
+        if not can_name(value):
+            raise DataRefused(
+                f"{owner} has {repr(value)[:_SHOWN_CHARS]} at {place}; only text and numbers can "
+                "name a partition"
+            )
+        yield value
+
+
 # --- Parents -------------------------------------------------------------------------------------
 
 
@@ -323,14 +336,7 @@ def _values_of(spec: FromResource, records: Iterable[bytes], place: str) -> Iter
             continue
         included = {name: next(find(record, path), None) for name, path in paths.items()}
         for found in find(record, field):
-            for value in found if isinstance(found, list) else [found]:
-                if value is None or value == "":
-                    continue
-                if not can_name(value):
-                    raise DataRefused(
-                        f"{place}: a record has {value!r} at {spec.field}; only text and numbers "
-                        "can name a partition"
-                    )
+            for value in names_in(found, f"{place}: a record", spec.field):
                 yield value, included
 
 

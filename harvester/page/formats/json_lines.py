@@ -6,6 +6,7 @@ from typing import Final
 from harvester.config import JsonLinesFormat, Limits
 from harvester.errors import Malformed, NotJSON
 from harvester.page.array_validator import UNPROVEN, check
+from harvester.page.formats.json_pages import is_no_json
 from harvester.page.formats.record_limit import RecordLimit
 from harvester.page.page_format import PageFormat, Translator
 from harvester.page.parser import check_deep
@@ -18,7 +19,6 @@ _OWN: Final = pattern(
     r"(application|text)/(x-)?(ndjson|jsonl(ines)?|json-lines|nd-json|ldjson|json-l)"
     r"|application/([\w.-]+\+)ndjson|application/stream\+json"
 )
-_MAYBE: Final = pattern(r"json|javascript|^text/plain$|octet-stream|^application/unknown$")
 
 
 class _Lines:
@@ -102,7 +102,4 @@ class JsonLines(PageFormat[JsonLinesFormat], options=JsonLinesFormat):
 
     def refuses(self, content_type: str, beginning: bytes) -> bool:
         """What begins as JSON does was meant as such, whatever it is sent as."""
-        if _MAYBE.search(content_type):
-            return False
-        first = beginning.removeprefix(_BOM).lstrip()[:1]
-        return bool(first) and first not in b"{["
+        return is_no_json(content_type, beginning)

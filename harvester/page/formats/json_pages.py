@@ -54,7 +54,12 @@ class JsonPages(PageFormat[JsonFormat], options=JsonFormat):
 
     def refuses(self, content_type: str, beginning: bytes) -> bool:
         """What begins as JSON does was meant as such: many servers send it as text/html."""
-        if _MAYBE.search(content_type):
-            return False
-        first = beginning.removeprefix(_BOM).lstrip()[:1]
-        return bool(first) and first not in b"{["
+        return is_no_json(content_type, beginning)
+
+
+def is_no_json(content_type: str, beginning: bytes) -> bool:
+    """Whether a page that came as this type, and begins so, was not meant as JSON of any kind."""
+    if _MAYBE.search(content_type):
+        return False
+    first = beginning.removeprefix(_BOM).lstrip()[:1]
+    return bool(first) and first not in b"{["
