@@ -4,7 +4,7 @@ Partitions may be added to a harvest. Those that have been harvested must stay, 
 come to lie in two of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from harvester.config.models import Config
@@ -73,14 +73,13 @@ def _not_grown(
     match old, new:
         case Values(), Values():
             labels = {as_text(value) for value in new.values}
-            gone = [value for value in old.values if as_text(value) not in labels]
-            return f"{gone[0]!r} is gone" if gone else None
+            return _first_gone(value for value in old.values if as_text(value) not in labels)
+        case Prefixes(), Prefixes():
+            return _first_gone(sign for sign in old.signs if sign not in new.signs)
         case Range(), Range():
-            if (old.start, old.step) == (new.start, new.step) and (
-                (new.stop - old.stop) * old.step >= 0
-            ):
-                return None
-            return f"was {_range(old)}, is {_range(new)}"
+            return _range_not_grown(old, new)
+        case Stretches(), Stretches():
+            return _stretches_not_grown(old, new)
         case Windows(), Windows():
             return _windows_not_grown(old, planned_at, new, now)
         case OpenWindows(), OpenWindows():
@@ -89,30 +88,46 @@ def _not_grown(
         case FromFile(), FromFile():  # its values so far have been taken over, wherever they were
             return None
         case FromResource(), FromResource():
-            if (old.resource, old.field) == (new.resource, new.field):
-                if (old.only, old.batch) != (new.only, new.batch):
-                    return "only has changed" if old.only != new.only else "batch has changed"
-                return "include has changed" if dict(old.include) != dict(new.include) else None
-            return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
-        case Stretches(), Stretches():
-            return _stretches_not_grown(old, new)
+            return _parents_differ(old, new)
         case Crawl(), Crawl():
-            gone = [path for path in old.paths if path not in new.paths]
-            if gone:
-                return f"crawl {gone[0]!r} is gone: what it led to would be left out"
-            if _is_less(new.maximum_depth, old.maximum_depth):
-                return f"maximum_depth was {old.maximum_depth}, is {new.maximum_depth}"
-            return _not_grown(old.seeds, planned_at, new.seeds, now)
+            return _crawl_is_less(old, new) or _not_grown(old.seeds, planned_at, new.seeds, now)
         case Seeds(), Seeds():
             if len(new.places) < len(old.places):
                 return f"seeds came from {len(old.places)} places, come from {len(new.places)}"
             pairs = zip(old.places, new.places, strict=False)
             told = (_not_grown(one, planned_at, other, now) for one, other in pairs)
             return next(filter(None, told), None)
-        case Prefixes(), Prefixes():
-            gone = [sign for sign in old.signs if sign not in new.signs]
-            return f"{gone[0]!r} is gone" if gone else None
     return f"were {type(old).__name__.lower()}, are {type(new).__name__.lower()}"
+
+
+def _first_gone(gone: Iterable[object]) -> str | None:
+    return next((f"{each!r} is gone" for each in gone), None)
+
+
+def _range_not_grown(old: Range, new: Range) -> str | None:
+    same = (old.start, old.step) == (new.start, new.step)
+    if same and (new.stop - old.stop) * old.step >= 0:
+        return None
+    return f"was {_range(old)}, is {_range(new)}"
+
+
+def _parents_differ(old: FromResource, new: FromResource) -> str | None:
+    if (old.resource, old.field) != (new.resource, new.field):
+        return f"came from {old.resource} {old.field}, come from {new.resource} {new.field}"
+    if old.only != new.only:
+        return "only has changed"
+    if old.batch != new.batch:
+        return "batch has changed"
+    return "include has changed" if dict(old.include) != dict(new.include) else None
+
+
+def _crawl_is_less(old: Crawl, new: Crawl) -> str | None:
+    gone = [path for path in old.paths if path not in new.paths]
+    if gone:
+        return f"crawl {gone[0]!r} is gone: what it led to would be left out"
+    if _is_less(new.maximum_depth, old.maximum_depth):
+        return f"maximum_depth was {old.maximum_depth}, is {new.maximum_depth}"
+    return None
 
 
 def _is_less(new: int | None, old: int | None) -> bool:

@@ -45,10 +45,12 @@ from harvester.page import (
     ALL,
     Came,
     Field,
+    FieldReader,
     Fields,
     Identity,
     PageFormat,
     Take,
+    Translator,
     UndeclaredPages,
     begins_as,
     format_of,
@@ -107,6 +109,43 @@ _ZIP_BEGINS: Final = b"PK"
 
 _Pairs = Iterator[tuple[bytes, bytes]]
 """Bytes for the part and bytes for the parser, side by side."""
+
+
+class _Flow:
+    """A page's bytes on their way into its part and to its parser, and what was seen of them."""
+
+    def __init__(
+        self,
+        pairs: _Pairs,
+        pages: PageFormat[Any],
+        translator: Translator,
+        parser: FieldReader,
+        texts: BodyTexts,
+        progress: Progress,
+    ) -> None:
+        self.pairs = pairs
+        self.pages = pages
+        self.texts = texts
+        self.came, self.snippet = Came(), b""
+        self._translator = translator
+        self._parser = parser
+        self._progress = progress
+
+    def into(self, part: Part) -> Iterator[bytes]:
+        """The page's JSON text, while its bytes are stored and parsed."""
+        translator, parser = self._translator, self._parser
+        for stored, decoded in self.pairs:
+            self.came.add(stored, decoded)
+            self.snippet += decoded[: SNIPPET_BYTES - len(self.snippet)]
+            self.texts.feed(decoded)
+            part.write(stored if self.pages.is_gzipped else decoded)
+            text = translator.feed(decoded)
+            parser.feed(text)
+            self._progress(len(stored), len(decoded))
+            yield text
+        text = translator.close()
+        parser.feed(text)
+        yield text
 
 
 class PageReader:
@@ -169,42 +208,17 @@ class PageReader:
         )
         pages, pairs = self._pages_of(response, pairs, place.suffix)
         refuse_unframed(pages, response)
-        translator = pages.translator(self._limits)
         parser = pages.field_reader(self._wanted_of(response, now), self._limits)
-        came, snippet = Came(), b""
         texts = BodyTexts(self._resource.response_actions, response.status)
+        flow = _Flow(pairs, pages, pages.translator(self._limits), parser, texts, progress)
         look = self._identity.look(place.by, place.below)
         with new_part(place.part, pages.suffix) as part:
-
-            def flowing() -> Iterator[bytes]:
-                nonlocal snippet
-                for stored, decoded in pairs:
-                    came.add(stored, decoded)
-                    snippet += decoded[: SNIPPET_BYTES - len(snippet)]
-                    texts.feed(decoded)
-                    part.write(stored if pages.is_gzipped else decoded)
-                    text = translator.feed(decoded)
-                    parser.feed(text)
-                    progress(len(stored), len(decoded))
-                    yield text
-                text = translator.close()
-                parser.feed(text)
-                yield text
-
             try:
-                look.over(flowing())
+                look.over(flow.into(part))
                 fields = parser.close()
             except Malformed as error:
-                refuse_bomb(pairs, response.encodings, came, self._limits)
-                if ended := self._answers.judged(response, None, now, texts):
+                if ended := self._meant(error, response, flow, now):
                     return ended
-                if not snippet and kind_of(response) == _ZIP:  # damaged before its first byte
-                    snippet = _ZIP_BEGINS
-                self._answers.refuse_other_type(response, snippet)
-                self._answers.advise(error, response, pages)
-                # A body that goes on for long is not waited for, only to know it again.
-                if response.has_framing and came.decoded and not is_long(response.headers):
-                    error.same = mark_of(pairs, came, ERROR_BODY_BYTES)
                 raise
             if ended := self._answers.judged(response, fields, now, texts):
                 return ended
@@ -218,12 +232,31 @@ class PageReader:
                 status=response.status,
                 headers=response.headers,
                 records=page.records,
-                bytes=came.decoded,
+                bytes=flow.came.decoded,
                 fields=paging,
                 page=page,
                 sight=sight,
                 control_characters=parser.control_characters,
             )
+
+    def _meant(
+        self, error: Malformed, response: Response, flow: _Flow, now: float
+    ) -> PageResult | None:
+        """What a rule makes of a body that cannot be read. Raises what explains it better than
+        `error`, or adds to that what is known of it.
+        """
+        came, snippet = flow.came, flow.snippet
+        refuse_bomb(flow.pairs, response.encodings, came, self._limits)
+        if ended := self._answers.judged(response, None, now, flow.texts):
+            return ended
+        if not snippet and kind_of(response) == _ZIP:  # damaged before its first byte
+            snippet = _ZIP_BEGINS
+        self._answers.refuse_other_type(response, snippet)
+        self._answers.advise(error, response, flow.pages)
+        # A body that goes on for long is not waited for, only to know it again.
+        if response.has_framing and came.decoded and not is_long(response.headers):
+            error.same = mark_of(flow.pairs, came, ERROR_BODY_BYTES)
+        return None
 
     def _page(
         self, response: Response, fields: Mapping[str, Any], part: Part, place: Place
