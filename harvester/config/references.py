@@ -192,7 +192,11 @@ def _unanswered(reference: Reference, resource: Mapping[str, Any]) -> str | None
         return _of_the_run(reference, resource)
     if reference.name not in keys and reference.name not in included:
         return _unknown_key(reference, [*keys, *included])
-    spec = keys.get(reference.name)
+    return _unfit(reference, keys.get(reference.name))
+
+
+def _unfit(reference: Reference, spec: Any) -> str | None:
+    """Say why the values of a key cannot be named so, or None; `spec` is what the YAML has."""
     if isinstance(spec, Mapping) and "resource" in spec and reference.attribute:
         return None if reference.format is None else f"{reference}: a member takes no format"
     is_stretch = _is_stretch(spec)

@@ -6,8 +6,9 @@ us; so whoever reads a part need not know how its page was packed.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from harvester.errors import Malformed, PageRefused
 
@@ -61,12 +62,6 @@ def _begun(pairs: Pairs) -> tuple[bytes, Pairs]:
 
 def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterator[bytes]:
     """The bytes of the one file of an archive that is meant."""
-    try:
-        import stream_unzip
-    except ImportError as error:
-        raise PageRefused(
-            "the body is a zip archive, which needs stream-unzip: pip install 'api-harvester[zip]'"
-        ) from error
     names: list[str] = []
     meant: str | None = None
     came = gave = 0
@@ -77,7 +72,7 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
             came += len(chunk)
             yield chunk
 
-    try:
+    with _reading_zip() as stream_unzip:
         plain = (stream_unzip.NO_ENCRYPTION,)
         for raw, _, pieces in stream_unzip.stream_unzip(
             counted(), allowed_encryption_mechanisms=plain
@@ -99,6 +94,25 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
                     )
                 if is_meant:
                     yield piece
+    if meant is None:
+        files = ", ".join(map(repr, names)) or "nothing"
+        looked = f" that {wanted!r} (format: member) means" if wanted else ""
+        raise PageRefused(f"the zip archive holds no file{looked}; it holds {files}")
+
+
+@contextmanager
+def _reading_zip() -> Iterator[Any]:
+    """The library that reads archives as they stream by. Raises `PageRefused` for its absence and
+    for what it cannot read, `Malformed` for what is damaged.
+    """
+    try:
+        import stream_unzip
+    except ImportError as error:
+        raise PageRefused(
+            "the body is a zip archive, which needs stream-unzip: pip install 'api-harvester[zip]'"
+        ) from error
+    try:
+        yield stream_unzip
     except (stream_unzip.PasswordError, stream_unzip.MissingPasswordError) as error:
         raise PageRefused("the zip archive is encrypted, and no password is taken") from error
     except stream_unzip.UnsupportedFeatureError as error:
@@ -107,10 +121,6 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
     except stream_unzip.UnzipError as error:
         told = type(error).__name__
         raise Malformed(f"the zip archive is damaged, or was cut: {told}") from error
-    if meant is None:
-        files = ", ".join(map(repr, names)) or "nothing"
-        looked = f" that {wanted!r} (format: member) means" if wanted else ""
-        raise PageRefused(f"the zip archive holds no file{looked}; it holds {files}")
 
 
 def _is_meant(name: str, wanted: str | None) -> bool:

@@ -201,17 +201,7 @@ class _Answering(BaseHTTPRequestHandler):
         headers |= _paging_headers(resource, page.following, link, replay.origin)
         headers |= _total_header(resource, page.total)
         if page.part is None:
-            if page.total is None:
-                body, more = answers.ignored(resource, page.status)
-            else:
-                body, more = answers.split(resource, page.total), {}
-                headers |= _paging_headers(
-                    resource, answers.FURTHER, answers.FURTHER, replay.origin
-                )
-            if isinstance(resource.format, XmlFormat):
-                self._send_body(page.status, answers.as_xml(body), {**headers, **more, **kind})
-            else:
-                self._send_value(page.status, body, {**headers, **more})
+            self._send_made_up(page, resource, headers, kind)
         elif link is not None and is_absolute(link) and not _in_header(resource):
             self._send_chunks(
                 page, {**headers, **kind}, led_back(replay.index.decoded(page), link, replay.origin)
@@ -228,6 +218,27 @@ class _Answering(BaseHTTPRequestHandler):
             if self.command != "HEAD":
                 for chunk in replay.index.decoded(page):
                     self.wfile.write(chunk)
+
+    def _send_made_up(
+        self,
+        page: StoredPage,
+        resource: Resource,
+        headers: Mapping[str, str],
+        kind: Mapping[str, str],
+    ) -> None:
+        """What was answered where no part was kept: a status that a rule ignored, or a partition
+        that was split.
+        """
+        if page.total is None:
+            body, further = answers.ignored(resource, page.status)
+        else:
+            body = answers.split(resource, page.total)
+            origin = self.server.replay.origin
+            further = _paging_headers(resource, answers.FURTHER, answers.FURTHER, origin)
+        if isinstance(resource.format, XmlFormat):
+            self._send_body(page.status, answers.as_xml(body), {**headers, **further, **kind})
+        else:
+            self._send_value(page.status, body, {**headers, **further})
 
     def _send_chunks(
         self, page: StoredPage, headers: Mapping[str, str], chunks: Iterable[bytes]
