@@ -15,9 +15,10 @@ from harvester.page.keys import Record
 from harvester.page.matcher import Field as Field
 from harvester.page.matcher import Matcher
 from harvester.page.parser import Parser
-from harvester.page.scanner import PageScanner, Parse, Skipped, Spare, Step
+from harvester.page.scanner import PageScanner
 from harvester.page.small_pages import MOST_BYTES, Whole, small_pages
 from harvester.page.small_pages import Fields as Fields
+from harvester.page.steps import Parse, Skipped, Spare, Step
 
 _OPENING: Final = (b"{", b"[")
 

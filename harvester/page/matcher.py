@@ -14,7 +14,7 @@ from harvester.errors import AttemptFailed, PageRefused
 from harvester.model import Every, Index, Key, Last, Path, Side, Where
 from harvester.page.aggregators import CLOSING, NOTHING, OPENING, Aggregate, Builder, Take, usable
 from harvester.page.frames import Comparison, Frame, RecordReading, State
-from harvester.page.scanner import Spare
+from harvester.page.steps import Spare
 from harvester.values import dataclass
 
 

@@ -36,7 +36,7 @@ Any doubt goes from a window to the lexical pass. Wherever chunks end, the same 
 the same rules; no byte is looked at more often than a few times; memory holds a window and a block.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from harvester.config import Limits
@@ -60,9 +60,9 @@ from harvester.page.guard import (
     without_hidden_quotes,
 )
 from harvester.page.portions import Portions
+from harvester.page.steps import Parse, Skipped, Spare, Step
 from harvester.page.utf8 import UTF8Check
 from harvester.page.windows import WINDOW, Window, Windows, window
-from harvester.values import dataclass
 
 #: The parser is given this much at first, until it is known whether the rest is worth its while;
 #: twice as much each time that it was.
@@ -73,39 +73,6 @@ _FIRST_PIECE: Final = 1024
 _LARGEST_PIECE: Final = 128 * 1024
 _SPACE: Final = b" \t\r\n"
 _CLOSED: Final = (b"}", b"]", b'"')
-
-
-@dataclass(frozen=True, slots=True)
-class Parse:
-    """Text for the parser, not empty."""
-
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """So many items of the spare container, maybe none, are not in the parser's copy."""
-
-    items: int
-
-
-Step = Parse | Skipped
-
-
-@dataclass(frozen=True, slots=True)
-class Spare:
-    """The container at `depth`, from 1, of which the parser need not see every item.
-
-    Without `read`, it needs none, and nothing in it but items is counted. Else it is an array, and
-    of whole items in brackets those need not be parsed for which `read` is True: it has seen all
-    that is in them. If it `keeps_last`, the last item of the array must be parsed all the same.
-    `around` it may be such an array, at that depth, of which one item is being parsed.
-    """
-
-    depth: int
-    read: Callable[[bytes], bool] | None = None
-    keeps_last: bool = False
-    around: int = 0
 
 
 class PageScanner:

@@ -2,14 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from harvester.auth import BorrowedAccess
 from harvester.config import Config
 from harvester.engine.assignment import RunSpec
 from harvester.engine.attempts import Run
-from harvester.engine.sources import secrets_of, sources_of
+from harvester.engine.sources import Source, secrets_of, sources_of
 from harvester.engine.workers.line import Line
 from harvester.engine.workers.reporter import Counts, ForwardedLog, Reporter
 from harvester.engine.workers.shared_limit import SharedLimit
@@ -38,22 +38,11 @@ def joined_run(
     """
     secrets = secrets_of(config)
     sources = sources_of(config, secrets, spec.salt)
-    for name, source in sources.items():
-        if name in spec.fingerprints and source.fingerprint != spec.fingerprints[name].now[-1]:
-            raise ConfigError(
-                f"{who}: would ask for {name!r} with other values than the driver: a variable that "
-                "shapes its requests has another value here; give both the same environment"
-            )
+    _refuse_others(spec, sources, who)
     store = _store(spec, config)
     access = BorrowedAccess(config, secrets, store.own, stopping=stop.is_set)
     access.lent_by(line.lend, line.accepted)
-    names = [resource.name for resource in config.resources]
-    budgeted = (
-        names
-        if config.client.rate_limit or config.client.per_host
-        else [resource.name for resource in config.resources if resource.rate_limit]
-    )
-    limit = SharedLimit(line, budgeted, names)
+    limit = SharedLimit(line, _budgeted(config), [each.name for each in config.resources])
     transports = ThreadTransports(config.client)
     retry = config.client.retry
     again = RetryBudget(retry.budget, retry.max_wait, processes=spec.processes)
@@ -80,6 +69,22 @@ def joined_run(
         finally:
             access.close()
             transports.close()
+
+
+def _refuse_others(spec: RunSpec, sources: Mapping[str, Source], who: str) -> None:
+    """Raise `ConfigError` where a source would ask something else than the driver's."""
+    for name, source in sources.items():
+        if name in spec.fingerprints and source.fingerprint != spec.fingerprints[name].now[-1]:
+            raise ConfigError(
+                f"{who}: would ask for {name!r} with other values than the driver: a variable that "
+                "shapes its requests has another value here; give both the same environment"
+            )
+
+
+def _budgeted(config: Config) -> list[str]:
+    """The resources whose requests have a budget."""
+    of_all = config.client.rate_limit or config.client.per_host
+    return [each.name for each in config.resources if of_all or each.rate_limit]
 
 
 def _store(spec: RunSpec, config: Config) -> Store:
