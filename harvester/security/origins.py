@@ -4,7 +4,6 @@ A next link comes from the server, so it is compared with the configured origins
 page it stood on: a link chain cannot walk away from where the user pointed the harvest.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -111,8 +110,3 @@ class Origins:
 
     def _only_https(self) -> bool:
         return all(origin.scheme == "https" for origin in self.configured)
-
-
-def configured_origins(urls: Iterable[str]) -> frozenset[Origin]:
-    """The origins of the absolute URLs that the configuration spells out."""
-    return frozenset(origin_of(url) for url in urls)

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import PageRefused
-from harvester.security.origins import Origin, Origins, configured_origins, origin_of, resolve
+from harvester.security.origins import Origin, Origins, origin_of, resolve
 
-API = Origins(configured_origins(["https://api.example.org/v1/"]), {})
+API = Origins(frozenset({origin_of("https://api.example.org/v1/")}), {})
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_other_origins(url: str) -> None:
 
 
 ALLOWED = Origins(
-    configured_origins(["https://api.example.org/"]),
+    frozenset({origin_of("https://api.example.org/")}),
     {"cdn.example.org": False, "files.example.org:8443": True, "eu.example.org": True},
 )
 
@@ -155,7 +155,7 @@ def test_allowed_hosts_do_not_allow_more(url: str) -> None:
 
 def test_plain_http_where_the_user_chose_it() -> None:
     """A harvest of an http API may be led to http and to https."""
-    origins = Origins(configured_origins(["http://127.0.0.1:8000/"]), {"cdn.example.org": False})
+    origins = Origins(frozenset({origin_of("http://127.0.0.1:8000/")}), {"cdn.example.org": False})
     assert origins.check("http://127.0.0.1:8000/x")
     assert not origins.check("http://cdn.example.org/x")
     assert not origins.check("https://cdn.example.org/x")
