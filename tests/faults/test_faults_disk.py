@@ -1,6 +1,6 @@
 """The matrix of faults, by the rows of the README's table: pagination in circles, and the disk.
 
-Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults.py.
+Row 41, the power cut, is in test_power_cut.py. Row 43 is about connections: test_faults_answers.py.
 """
 
 import contextlib

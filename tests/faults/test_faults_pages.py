@@ -1,6 +1,6 @@
 """What comes whole and is no page, or a page that somebody could not read: rows 70 to 75.
 
-As in test_faults.py, through whole harvests from a server that sends what it is told to.
+Through whole harvests from a server that sends what it is told to.
 """
 
 import gzip
@@ -24,7 +24,7 @@ from harvester.errors import PageRejected
 from harvester.export import export
 from harvester.page.body import tee
 from tests.fault_server import CLOSE, FaultServer, Steps, chunked, compressed, gzip_page, head, page
-from tests.faults.test_faults import (
+from tests.faults.one_bad_page import (
     CONFIG,
     FIRST,
     LONG,

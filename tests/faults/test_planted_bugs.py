@@ -8,7 +8,8 @@ import pytest
 from tests.planted_bugs import BUGS
 from tests.planting import Planting
 
-WIRE, DISK = "tests/faults/test_faults.py", "tests/faults/test_faults_disk.py"
+BODIES, DISK = "tests/faults/test_faults_bodies.py", "tests/faults/test_faults_disk.py"
+LINKS, ANSWERS = "tests/faults/test_faults_links.py", "tests/faults/test_faults_answers.py"
 HEADS = "tests/faults/test_faults_wire.py"
 PAGES = "tests/faults/test_faults_pages.py"
 INIT, LIVE = "tests/scaffold/test_init_detection.py", "tests/engine/test_check_live.py"
@@ -38,7 +39,7 @@ CAUGHT_BY = {
     "tail_not_written_again": [f"{TAIL}::test_row_41_what_is_kept_is_written_once_more"],
     "no_end_to_the_tail": [f"{TAIL}::test_row_41_the_tail_is_bounded"],
     "torn_line_kept": [f"{DISK}::test_row_38_nul_tail"],
-    "temporary_files_kept": [f"{WIRE}::test_row_01_cut", f"{WIRE}::test_row_05_gzip_damaged"],
+    "temporary_files_kept": [f"{BODIES}::test_row_01_cut", f"{BODIES}::test_row_05_gzip_damaged"],
     "failed_fsync_tried_again": [f"{DISK}::test_row_40_errors_at_a_call[a part's fsync]"],
     "lock_not_taken": [f"{DISK}::test_row_42_two_processes"],
     "link_followed_on_disk": [
@@ -50,20 +51,20 @@ CAUGHT_BY = {
     "part_named_over_another": [f"{FILES}::test_row_94_a_part_takes_nobodys_place"],
     "journal_believed": [f"{FILES}::test_row_95_a_journal_that_names_another_file"],
     "cases_not_told_apart": [f"{FILES}::test_row_97_whichever_comes_first"],
-    "short_body_taken": [f"{WIRE}::test_row_01_cut"],
-    "announced_size_believed": [f"{WIRE}::test_row_09_chunks_that_add_up"],
-    "late_page_kept": [f"{WIRE}::test_row_12_watchdog_leaves_no_success"],
+    "short_body_taken": [f"{BODIES}::test_row_01_cut"],
+    "announced_size_believed": [f"{BODIES}::test_row_09_chunks_that_add_up"],
+    "late_page_kept": [f"{BODIES}::test_row_12_watchdog_leaves_no_success"],
     "unchecked_gzip_end": [
-        f"{WIRE}::test_row_04_gzip_cut", f"{WIRE}::test_row_02_cut_unnoticed_by_libraries",
-        f"{WIRE}::test_row_05_gzip_damaged",
+        f"{BODIES}::test_row_04_gzip_cut", f"{BODIES}::test_row_02_cut_unnoticed_by_libraries",
+        f"{BODIES}::test_row_05_gzip_damaged",
     ],
-    "unchecked_gzip_crc": [f"{WIRE}::test_row_05_gzip_damaged"],
-    "bomb_unchecked": [f"{WIRE}::test_row_10_gzip_bomb[zeros-200 OK]"],
+    "unchecked_gzip_crc": [f"{BODIES}::test_row_05_gzip_damaged"],
+    "bomb_unchecked": [f"{BODIES}::test_row_10_gzip_bomb[zeros-200 OK]"],
     "unchecked_json_end": [
-        f"{WIRE}::test_row_02_cut_unnoticed_by_libraries", f"{WIRE}::test_row_16_no_json",
+        f"{BODIES}::test_row_02_cut_unnoticed_by_libraries", f"{BODIES}::test_row_16_no_json",
     ],
     "guard_on_consecutive_cursors": [f"{DISK}::test_row_31_cycle"],
-    "cursor_as_float": [f"{WIRE}::test_row_20_large_cursor"],
+    "cursor_as_float": [f"{BODIES}::test_row_20_large_cursor"],
     "empty_page_ends": [f"{DISK}::test_row_32_empty_page_with_a_cursor"],
     "total_believed": [f"{ENDS}::test_row_45_a_total_that_is_capped"],
     "more_not_heeded": [f"{ENDS}::test_row_48_an_empty_page_in_the_middle"],
@@ -76,10 +77,10 @@ CAUGHT_BY = {
     "judged_when_fetched": [
         f"{ENDS}::test_row_56_the_end_is_the_same_however_it_is_come_to"
     ],
-    "redirect_followed_anywhere": [f"{WIRE}::test_row_23_redirect_to_another_origin"],
-    "link_followed_anywhere": [f"{WIRE}::test_row_22_however_the_link_is_said"],
-    "environment_trusted": [f"{WIRE}::test_row_25_netrc_and_proxy"],
-    "server_wait_ignored": [f"{WIRE}::test_row_27_retry_after"],
+    "redirect_followed_anywhere": [f"{LINKS}::test_row_23_redirect_to_another_origin"],
+    "link_followed_anywhere": [f"{LINKS}::test_row_22_however_the_link_is_said"],
+    "environment_trusted": [f"{LINKS}::test_row_25_netrc_and_proxy"],
+    "server_wait_ignored": [f"{ANSWERS}::test_row_27_retry_after"],
     "grammar_unproven": [f"{PAGES}::test_row_70_a_record_that_is_no_json"],
     "controls_dropped": [f"{PAGES}::test_row_71_raw_control_characters"],
     "open_quotes_closed": [f"{FORMATS}::test_row_110_tables_that_are_none"],
