@@ -18,7 +18,7 @@ from harvester.errors import ConfigError, DataRefused, DiskError, FolderLocked
 from harvester.export import Exported, export
 from harvester.export.hive import encoded
 from harvester.export.ledger import Held
-from tests.export.test_export import PARTITIONED, TWO, YAML, harvest_of, names_in
+from tests.export.shop import PARTITIONED, TWO, YAML, harvest_of, names_in
 from tests.support import ENVIRONMENT, strace
 
 PAGES: list[list[Any]] = [

@@ -20,7 +20,7 @@ from harvester.errors import ConfigError
 from harvester.export import WRITERS, export
 from harvester.export.casting import Tally, value_of_text
 from harvester.export.text_kinds import TextKind, kind_of
-from tests.export.test_export import PARTITIONED, harvest_of, names_in, schema_of
+from tests.export.shop import PARTITIONED, harvest_of, names_in, schema_of
 
 TYPED = [suffix for suffix, writer in WRITERS.items() if writer.has_types]
 

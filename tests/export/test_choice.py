@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harvester.errors import ConfigError
 from harvester.export import WRITERS, export
 from harvester.export.choice import Choice, Chooser
-from tests.export.test_export import (
+from tests.export.shop import (
     PARTITIONED,
     TWO,
     VALUES,

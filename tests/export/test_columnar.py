@@ -20,7 +20,7 @@ from harvester.export.blocks import Block, BlockBuilder, plain_parts
 from harvester.export.cells import CellReader
 from harvester.export.columnar import ColumnReader
 from tests.examples import examples
-from tests.export.test_export import (
+from tests.export.shop import (
     PAGES,
     PARTITIONED,
     TEXTS,

@@ -10,7 +10,7 @@ import pytest
 
 from harvester.errors import ConfigError, DataRefused
 from harvester.export import answered, blocks
-from tests.export.test_export import PARTITIONED, TWO, harvest_of, names_in
+from tests.export.shop import PARTITIONED, TWO, harvest_of, names_in
 from tests.support import ENVIRONMENT
 
 

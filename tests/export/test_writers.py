@@ -1,8 +1,8 @@
 """Every export target keeps what `Writer` promises, and a half-wired one is found.
 
 The suite runs over `WRITERS` by itself: a new target needs a reader in `READERS`, so that its rows
-can be seen. Kills, full disks, `--dedupe` and empty harvests are in `test_export`, over the same
-table.
+can be seen. Kills and full disks are in `test_whole_targets`, `--dedupe` and empty harvests in
+`test_export`, over the same table.
 """
 
 import csv
@@ -24,7 +24,7 @@ import harvester.export
 from harvester.cli import exporting
 from harvester.errors import ConfigError
 from harvester.export import WRITERS, Rows, Writer, export
-from tests.export.test_export import harvest_of, lines_of, names_in
+from tests.export.shop import harvest_of, lines_of, names_in
 
 #: What the help of `harvester export` says of its target.
 TARGETS = signature(exporting.export).parameters["target"].annotation.__metadata__[0].help

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.errors import ConfigError
 from harvester.export import export, xlsx
-from tests.export.test_export import harvest_of
+from tests.export.shop import harvest_of
 
 
 def test_a_sheet_for_each_resource(tmp_path: Path) -> None:
