@@ -46,7 +46,7 @@ class RunCounter:
     """Collects the statistics of one run from its events. `since` is when the run began.
 
     A wait counts for as long as it lasted: until the next event of the thread that waits (several
-    may be at one partition), or the run's end. What a worker has kept and not told of before it
+    may be at one partition), or the run's end. What a worker has kept and not reported before it
     died is known when another takes its partition up.
     """
 

@@ -1,6 +1,6 @@
 """Writes `harvester report`: a harvest as one HTML file that needs no network.
 
-In the order of the data: `bins` (numbers in bounded room), `coverage` and `facts` (journals to
+In the order of the data: `bins` (numbers in bounded memory), `coverage` and `facts` (journals to
 numbers, one pass), `specs`, `figures` and `timeline`
 (numbers to charts), `drawing` (charts to SVG), `page`.
 """

@@ -147,7 +147,7 @@ class Progress:
 
     def _take_up(self, had: Active, at: Checkpoint) -> None:
         """Another worker goes on with what one had that died, which may have kept more pages than
-        it has told of.
+        it has reported.
         """
         self.new_pages += max(0, at.live_pages - had.pages)
         self.new_records += max(0, at.records - had.records)

@@ -101,8 +101,6 @@ def queried(sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-# --- Every record comes back ---------------------------------------------------------------------
-
 #: Keys that tables find hard: case, dots, quotes, nothing, blanks, the names of our own columns.
 ODD_KEYS = [
     "a",

@@ -46,7 +46,7 @@ LAYERS = [
 ]
 
 #: Who may import a library. Everybody else must go through them.
-ROOMS = {
+IMPORTERS = {
     "pydantic": ("config.",),
     "pydantic_core": ("config.", "page.utf8"),
     "yaml": ("config.yamlfile", "importer.reading"),
@@ -230,8 +230,8 @@ def test_the_emulator_stands_alone() -> None:
             assert not own(name) & inside, name
 
 
-@pytest.mark.parametrize(("library", "rooms"), ROOMS.items())
-def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("library", "places"), IMPORTERS.items())
+def test_each_library_is_imported_in_its_place(library: str, places: tuple[str, ...]) -> None:
     """A library is imported where its traps are known, and nowhere else."""
     importers = {
         name
@@ -240,7 +240,7 @@ def test_each_library_has_its_room(library: str, rooms: tuple[str, ...]) -> None
         if f"{each.target}.{each.name}.".startswith(f"{library}.")
     }
     for name in importers:
-        assert any(name == room or (room[-1] == "." and name.startswith(room)) for room in rooms)
+        assert any(name == one or (one[-1] == "." and name.startswith(one)) for one in places)
 
 
 @pytest.mark.parametrize(
