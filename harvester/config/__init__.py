@@ -92,17 +92,20 @@ if TYPE_CHECKING:
     from harvester.config.paginators import (
         PAGINATORS,
         Cursor,
+        CursorOptions,
         HeaderCursor,
         HeaderLink,
         JobFiles,
         JsonLink,
         Keyset,
+        LinkOptions,
         Offset,
         PageNumber,
         PaginatorConfig,
         PagingOptions,
         RestartAfter,
         SinglePage,
+        TokenOptions,
     )
     from harvester.config.quantities import (
         seconds,
@@ -185,6 +188,7 @@ __all__ = [
     "Config",
     "CsvFormat",
     "Cursor",
+    "CursorOptions",
     "Embedded",
     "FormatConfig",
     "FormatOptions",
@@ -207,6 +211,7 @@ __all__ = [
     "JwtBearer",
     "Keyset",
     "Limits",
+    "LinkOptions",
     "LoginRequest",
     "NextRequest",
     "OAuth1",
@@ -230,6 +235,7 @@ __all__ = [
     "SessionToken",
     "SinglePage",
     "Timeout",
+    "TokenOptions",
     "When",
     "Written",
     "XmlFormat",
@@ -285,8 +291,9 @@ __getattr__ = names_of(
         "login_auth": "OAuth2AuthorizationCode OAuth2DeviceCode OAuth2Login",
         "models": "AnyResource Config",
         "output": "Concurrency Output",
-        "paginators": "PAGINATORS Cursor HeaderCursor HeaderLink JobFiles JsonLink Keyset Offset "
-        "PageNumber PaginatorConfig PagingOptions RestartAfter SinglePage",
+        "paginators": "PAGINATORS Cursor CursorOptions HeaderCursor HeaderLink JobFiles JsonLink "
+        "Keyset LinkOptions Offset PageNumber PaginatorConfig PagingOptions RestartAfter "
+        "SinglePage TokenOptions",
         "quantities": "seconds",
         "question": "Change changed_shapes changed_values digested fingerprint "
         "fingerprints fits former_fingerprints salt_of shapes",

@@ -62,8 +62,8 @@ def test_the_size_of_a_full_page_has_one_name() -> None:
         ("{type: header_link, next_url_path: x}", ("next_url_path: unknown key 'next_url_path' "
          "(known: maximum_pages, stop_after_empty_page, maximum_empty_pages, "
          "stop_after_short_page, has_more_path, last_page_path, total_path, total_header, "
-         "total_unit, stop_before, repeated_page, restart_after, page_size, type, rel, "
-         "cursor_may_repeat)")),
+         "total_unit, stop_before, repeated_page, restart_after, page_size, "
+         "cursor_may_repeat, type, rel)")),
         ("{type: cursor, cursor_pth: a, cursor_param: b}", ("cursor_pth: unknown key 'cursor_pth': "
          "did you mean 'cursor_path'?")),
         ("{type: cursor, cursor_path: a..b, cursor_param: c}", ("cursor_path: not part of the "

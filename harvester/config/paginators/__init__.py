@@ -12,6 +12,8 @@ from harvester.on_demand import names_of
 
 if TYPE_CHECKING:
     from harvester.config.paginators.cursor import Cursor as Cursor
+    from harvester.config.paginators.cursors import CursorOptions as CursorOptions
+    from harvester.config.paginators.cursors import TokenOptions as TokenOptions
     from harvester.config.paginators.every import PAGINATORS as PAGINATORS
     from harvester.config.paginators.every import PaginatorConfig as PaginatorConfig
     from harvester.config.paginators.header_cursor import HeaderCursor as HeaderCursor
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from harvester.config.paginators.job_files import JobFiles as JobFiles
     from harvester.config.paginators.json_link import JsonLink as JsonLink
     from harvester.config.paginators.keyset import Keyset as Keyset
+    from harvester.config.paginators.links import LinkOptions as LinkOptions
     from harvester.config.paginators.offset import Offset as Offset
     from harvester.config.paginators.page_number import PageNumber as PageNumber
     from harvester.config.paginators.paging_options import PagingOptions as PagingOptions
@@ -44,5 +47,11 @@ if not TYPE_CHECKING:
 
 __getattr__ = names_of(
     __name__,
-    {**_MODELS, "every": "PAGINATORS", "paging_options": "PagingOptions RestartAfter"},
+    {
+        **_MODELS,
+        "cursors": "CursorOptions TokenOptions",
+        "every": "PAGINATORS",
+        "links": "LinkOptions",
+        "paging_options": "PagingOptions RestartAfter",
+    },
 )

@@ -1,15 +1,15 @@
 """Options of paging by a cursor that goes into the next request."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
-from harvester.config.options import BodyPath, Text
-from harvester.config.paginators.paging_options import Sized
+from harvester.config.options import BodyPath, Regex, Text
+from harvester.config.paginators.paging_options import SizedOptions
 from harvester.config.request_options import HeaderName
 from harvester.config.wording import KeyPath, listed
 
 
-class CursorSent(Sized):
+class CursorOptions(SizedOptions):
     """Paging by a cursor that goes into the next request, in at most one of three places."""
 
     cursor_param: Text | None = None
@@ -41,8 +41,21 @@ class CursorSent(Sized):
         return found
 
 
-def pattern_faults(pattern: str | None) -> list[tuple[KeyPath, str]]:
-    """What is wrong with a `cursor_pattern`, as (path, message)."""
-    if pattern is not None and re.compile(pattern).groups != 1:
-        return [(("cursor_pattern",), "needs one group (…), the part that is the cursor")]
-    return []
+class TokenOptions(CursorOptions):
+    """Paging by a cursor that the server makes, to be sent back as it is."""
+
+    cursor_pattern: Regex | None = None
+    """A regular expression whose first group is the cursor, cut out of the value found."""
+    cursor_encoded: Literal["decode", "keep"] = "decode"
+    """Whether a cursor that `cursor_pattern` cuts out of a URL is percent-decoded before it is
+    sent; `keep` is for the server that wants it back as it stands there."""
+    cursor_may_repeat: bool = False
+    """Whether the same cursor may come again, which is otherwise an error."""
+
+    def faults(self) -> list[tuple[KeyPath, str]]:
+        """Say what contradicts itself, as (path, message)."""
+        found = super().faults()
+        if self.cursor_pattern is not None and re.compile(self.cursor_pattern).groups != 1:
+            message = "needs one group (…), the part that is the cursor"
+            found.append((("cursor_pattern",), message))
+        return found

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from harvester.config.paginators.paging_options import Sized
+from harvester.config.paginators.paging_options import SizedOptions
 
 
-class JobFiles(Sized):
+class JobFiles(SizedOptions):
     """The pages are the files of a job, in the order of `job.download.urls_path`. It stands by
     itself where that is given.
     """

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from harvester.config.options import PagePath
-from harvester.config.paginators.cursors import CursorSent
+from harvester.config.paginators.cursors import CursorOptions
 
 
-class Keyset(CursorSent):
+class Keyset(CursorOptions):
     """The next page begins after a value of this page's records (`since_id`, `max_id`). Ends on
     an empty page, or as `has_more_path` says.
     """

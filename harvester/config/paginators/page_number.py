@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from harvester.config.options import BodyPath, Text, Whole
-from harvester.config.paginators.paging_options import Sized, without_usual
+from harvester.config.paginators.paging_options import SizedOptions, without_usual
 from harvester.config.wording import KeyPath
 
 
-class PageNumber(Sized):
+class PageNumber(SizedOptions):
     """Pages are counted. Ends on an empty page or at the total, unless there is a sign of more, or
     as `has_more_path` and `last_page_path` say.
     """

@@ -150,7 +150,7 @@ class PagingOptions(Section):
         return self
 
 
-class Sized(PagingOptions):
+class SizedOptions(PagingOptions):
     """Paging by anything but an offset, which has its own name for the size of a page."""
 
     page_size: Count | None = None

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from harvester.config.paginators.paging_options import Sized
+from harvester.config.paginators.paging_options import SizedOptions
 
 
-class SinglePage(Sized):
+class SinglePage(SizedOptions):
     """No paging: the partition is done after one page."""
 
     has_cursor: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from harvester.config import HeaderLink, JsonLink, Resource
+from harvester.config import LinkOptions, Resource
 from harvester.errors import PageRefused
 from harvester.paging.paginator import NO_CURSOR, Done, Paginator
 from harvester.patterns import pattern
@@ -12,7 +12,7 @@ from harvester.security import resolve
 
 _SCHEME: Final = pattern("[A-Za-z][A-Za-z0-9+.-]*:")
 
-Linked = TypeVar("Linked", JsonLink, HeaderLink)
+Linked = TypeVar("Linked", bound=LinkOptions)
 
 
 class NextLinks(Paginator[Linked]):

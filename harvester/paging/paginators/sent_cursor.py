@@ -2,15 +2,15 @@
 
 from typing import Any, TypeVar
 
-from harvester.config import Cursor, HeaderCursor, Keyset
+from harvester.config import CursorOptions, TokenOptions
 from harvester.errors import PageRefused
 from harvester.model import as_text
 from harvester.paging.cursor_pattern import cut_out
 from harvester.paging.paginator import NO_CURSOR, Done, Paginator
 from harvester.paging.request_parts import CursorPlaces
 
-Sent = TypeVar("Sent", Cursor, HeaderCursor, Keyset)
-Token = TypeVar("Token", Cursor, HeaderCursor)
+Sent = TypeVar("Sent", bound=CursorOptions)
+Token = TypeVar("Token", bound=TokenOptions)
 
 
 class SentCursors(Paginator[Sent]):
