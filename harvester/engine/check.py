@@ -103,7 +103,7 @@ def _embedded_in(
         found, inside = _records(each, pages[resource.name][0])
         first = next(found, None)
         count = sum(1 for _ in found) + (first is not None)
-        told = (inside.told,) if inside and inside.told else ()
+        told = (inside.told.removeprefix(f"{each.name}: "),) if inside and inside.told else ()
         keys = keys_of(bytes(first)) if first is not None else None
         yield Seen(each.name, records=count, keys=keys, notes=told, inside=each.inside.resource)
 

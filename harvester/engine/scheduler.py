@@ -186,6 +186,8 @@ def _end(begun: _Begun, outcome: _Outcome) -> Summary:
     if shard is not None:
         plan = Plan(begun.config, asked.planned_at, store)
         summary.left = _left(plan, begun.chosen, shard, summary)
+    else:
+        summary.above = _above(begun.config, begun.chosen, summary)
     summary.ended_by = ended.by
     summary.paused = ended.paused
     summary.elsewhere = 0 if summary.complete else ended.elsewhere
@@ -204,6 +206,24 @@ def _left(plan: Plan, chosen: Sequence[Resource], shard: Shard, summary: Summary
         resource.name
         for resource in chosen
         if (resource.parents and resource.name in pending) or plan.awaits_others(resource, shard)
+    ]
+
+
+def _above(config: Config, chosen: Sequence[Resource], summary: Summary) -> list[str]:
+    """The resources that were not chosen, and are not finished, whose records lead to chosen ones,
+    by others' too.
+    """
+    known = {resource.name: resource for resource in config.resources}
+    names = {resource.name for resource in chosen}
+    needed, at = set[str](), list(chosen)
+    while at:
+        above = set(at.pop().above) - needed
+        needed |= above
+        at += [known[name] for name in above]
+    return [
+        item.name
+        for item in summary.resources
+        if item.name in needed - names and item.partitions.complete < item.partitions.total
     ]
 
 

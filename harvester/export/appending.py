@@ -277,7 +277,8 @@ class _Growth:
         self.done.totals[snapshot.name] = ledger.records
         self.done.repeated += rows.repeated
         self.done.replaced += replaced
-        self.done.notes += rows.notes
+        notes = (*self.done.notes, *rows.notes, *filter(None, snapshot.told))
+        self.done.notes = [*dict.fromkeys(notes)]
 
     def _pass(self, snapshot: Snapshot, name: str, before: Ledger) -> None:
         """Nothing new: pages without a record, at most."""

@@ -145,7 +145,8 @@ class _Export:
                         file.add(name, rows)
                 self.done.records[snapshot.name] = rows.count
                 self.done.repeated += rows.repeated
-                self.done.notes += [*rows.notes, *filter(None, snapshot.told)]
+                notes = (*self.done.notes, *rows.notes, *filter(None, snapshot.told))
+                self.done.notes = [*dict.fromkeys(notes)]
                 self.done.casts += casting.told() if casting else ()
                 unmet.append(rows.unmet)
         refuse_unmet(unmet)

@@ -102,6 +102,8 @@ class Snapshot:
         """The pages in plan order, then page order."""
         values: Mapping[str, Any] = {}
         self.lists.left_out = self.passed = 0
+        if self.inside:
+            self.inside.begin()
         with self._file.open(encoding="utf-8") as notes:
             for line in notes:
                 noted = json.loads(line)

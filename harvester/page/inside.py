@@ -32,14 +32,24 @@ class RecordsInside:
         self._name = embedded.name
         self._at = inside.path
         self._path = parse(inside.path)
+        self._paths = inside.include
         self._include = {name: parse(path) for name, path in inside.include.items()}
         self._only = inside.conditions
         self._holder = inside.resource
-        self._looked_at = self._found = 0
+        self.begin()
 
     @property
     def told(self) -> str:
-        """That none of the records that were looked at held any, in words; else ""."""
+        """That none of the records that were looked at held any, or had what is to be included of
+        them, in words; else "".
+        """
+        if self._found and self._never:
+            name = next(iter(self._never))
+            hold = "holds" if self._holding == 1 else "hold"
+            return (
+                f"{self._name}: none of {number(self._holding, 'record')} of {self._holder} that "
+                f"{hold} any has anything at {self._paths[name]} (inside.include.{name})"
+            )
         if self._found or not self._looked_at:
             return ""
         which = "that only lets in " if self._only else ""
@@ -48,8 +58,15 @@ class RecordsInside:
             f"holds any at {self._at} (inside.path)"
         )
 
+    def begin(self) -> None:
+        """Count from here: the same records are looked through once more."""
+        self._looked_at = self._holding = self._found = 0
+        self._never = dict(self._include)  # what none of the records had
+
     def of(self, records: Iterable[Record]) -> Iterator[bytes]:
-        """Those inside each of `records`, in order. Raises `DataRefused`."""
+        """Those inside each of `records`, in order. Raises `DataRefused`, and `ConfigError` for a
+        name in `include` that one of them has, too.
+        """
         for record in records:
             text = bytes(record)
             self._looked_at += 1
@@ -78,10 +95,13 @@ class RecordsInside:
 
     def _front(self, text: bytes) -> bytes:
         """The beginning of an object with what is included of the record `text`."""
-        pairs = (
-            b"%b:%b" % (json.dumps(name).encode(), self._value_at(text, path))
-            for name, path in self._include.items()
-        )
+        self._holding += 1
+        pairs = []
+        for name, path in self._include.items():
+            value = self._value_at(text, path)
+            if self._never and value != b"null":
+                self._never.pop(name, None)
+            pairs.append(b"%b:%b" % (json.dumps(name).encode(), value))
         return b"{%b" % b",".join(pairs)
 
     def _value_at(self, text: bytes, path: JSONPath) -> bytes:
@@ -139,6 +159,11 @@ class Inside:
     def told(self) -> str:
         """What a person should know of what was looked through, or ""."""
         return next(filter(None, (step.told for step in self._steps)), "")
+
+    def begin(self) -> None:
+        """Count from here: the same pages are read once more."""
+        for step in self._steps:
+            step.begin()
 
     def of(self, records: Iterable[Record]) -> Iterator[Record]:
         """The records of the resource, by those of the pages. Raises `DataRefused`."""

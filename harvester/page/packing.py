@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from struct import Struct
 from typing import Any, Final
 
 from harvester.errors import Malformed, PageRefused
@@ -18,6 +19,11 @@ Pairs = Iterator[tuple[bytes, bytes]]
 GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
+#: The end of an archive (APPNOTE 4.3.16): its signature, how many files there are, and how long the
+#: comment is that follows. Of more than 65,534 files another record has the number.
+_END: Final = Struct("<10sH8xH")
+_IN_ZIP64: Final = 0xFFFF
+_LONGEST_END: Final = _END.size + 0xFFFF
 _MOST_LAYERS: Final = 3
 _MOST_NAMED: Final = 5
 #: Below this size a high expansion ratio is harmless.
@@ -64,12 +70,14 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
     """The bytes of the one file of an archive that is meant."""
     names: list[str] = []
     meant: str | None = None
-    came = gave = 0
+    came = gave = members = 0
+    end = b""
 
     def counted() -> Iterator[bytes]:
-        nonlocal came
+        nonlocal came, end
         for chunk in filter(None, chunks):
             came += len(chunk)
+            end = (end + chunk)[-_LONGEST_END:]
             yield chunk
 
     with _reading_zip() as stream_unzip:
@@ -77,6 +85,7 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
         for raw, _, pieces in stream_unzip.stream_unzip(
             counted(), allowed_encryption_mechanisms=plain
         ):
+            members += 1
             name = raw.decode("utf-8", "replace")
             is_meant = not name.endswith("/") and _is_meant(name, wanted)
             if is_meant and meant is not None:
@@ -94,6 +103,7 @@ def _unzipped(chunks: Iterable[bytes], wanted: str | None, ratio: int) -> Iterat
                     )
                 if is_meant:
                     yield piece
+    _refuse_cut(end, members)
     if meant is None:
         files = ", ".join(map(repr, names)) or "nothing"
         looked = f" that {wanted!r} (format: member) means" if wanted else ""
@@ -121,6 +131,19 @@ def _reading_zip() -> Iterator[Any]:
     except stream_unzip.UnzipError as error:
         told = type(error).__name__
         raise Malformed(f"the zip archive is damaged, or was cut: {told}") from error
+
+
+def _refuse_cut(end: bytes, members: int) -> None:
+    """Raise `Malformed` where an archive, whose last bytes are `end`, has no end, or one that names
+    more files than came: it was cut between two of them.
+    """
+    at = end.rfind(_EMPTY_ZIP, 0, len(end) - _END.size + len(_EMPTY_ZIP))
+    while at >= 0:  # a comment may hold the signature, too
+        _, counted, comment = _END.unpack_from(end, at)
+        if counted in (members, _IN_ZIP64) and at + _END.size + comment <= len(end):
+            return
+        at = end.rfind(_EMPTY_ZIP, 0, at)
+    raise Malformed("the zip archive is damaged, or was cut: its end does not fit what came")
 
 
 def _is_meant(name: str, wanted: str | None) -> bool:

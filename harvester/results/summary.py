@@ -184,6 +184,7 @@ class Summary:
     shard: Shard | None = None  # the share that all this is of; None: of the whole
     elsewhere: int = 0  # partitions that another machine took over, and goes on with
     left: list[str] = field(default_factory=list)  # what another run of the share may find more of
+    above: list[str] = field(default_factory=list)  # not asked for, unfinished, and needed for it
 
     @property
     def complete(self) -> bool:
@@ -198,7 +199,8 @@ class Summary:
             return self.ended_by.exit_code
         if self.failures or (self.strict and self.doubts):
             return PartitionFailed.exit_code
-        return RunStopped.exit_code if self.paused or self.left or self.elsewhere else 0
+        more = self.paused or self.left or self.above or self.elsewhere
+        return RunStopped.exit_code if more else 0
 
     @property
     def ended(self) -> str:
@@ -227,6 +229,8 @@ class Summary:
                 return "another machine goes on with what is not there yet"
             case "done" if self.left:
                 return "it waits for parents in other shares"
+            case "done" if self.above:
+                return f"it takes its values from {', '.join(self.above)}, which is not finished"
             case "complete" if self.shard is not None:
                 return f"every partition of share {self.shard} has its last page"
             case "done":

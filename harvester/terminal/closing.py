@@ -197,6 +197,13 @@ def _came_to_its_end(summary: Summary) -> str:
             f"not finished, or were not when this run looked; their children ({names}) may be in "
             "this share: run the same line again."
         )
+    if summary.above:
+        names = ", ".join(map(one_line, summary.above))
+        options = " ".join(f"--resource {one_line(name)}" for name in summary.above)
+        return (
+            f"Done with what is known of it: it takes its values from the records of {names}, not "
+            f"all of which is harvested. Say {options}, too, or leave --resource out."
+        )
     if left:
         others = number(left, "other partition is", "other partitions are")
         return f"Done with what was asked for; {others} pending."

@@ -172,6 +172,9 @@ def test_only_the_children(tmp_path: Path) -> None:
     with Scripted(_respond) as server:
         crawl = config(tmp_path, CRAWL, server.base_url)
         out = tmp_path / "out"
+        early = harvest(crawl, out=out, resources=["details"])
+        assert (early.exit_code, early.above, len(server.asked)) == (4, ["items"], 0)
+        assert early.why == "it takes its values from items, which is not finished"
         assert harvest(crawl, out=out, resources=["items"]).exit_code == 0
         before = len(server.asked)
         summary = harvest(crawl, out=out, resources=["details"])

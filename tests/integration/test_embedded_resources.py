@@ -214,6 +214,45 @@ def test_declared_after_the_harvest(tmp_path: Path) -> None:
     assert "none of 3 records of orders holds any at linse" in done.stderr.decode()
 
 
+@pytest.mark.parametrize(
+    ("page", "inside", "told"),
+    [
+        ([{"l": {"d": [{"x": 1}]}}, {}], "path: 'l.d[*].y'", "none of 2 records"),
+        ([{"l": {"d": []}}, {"l": {"d": None}}, {"l": None}, {}], "path: 'l.d[*].y'", ""),
+        ([{"l": {}}, {"l": ""}, {"l": False}], "path: l.d", ""),
+        ([{"l": {}}, {"l": {"e": 1}}], "path: l.d", "none of 2 records"),
+        ([{"m": 1}] * 10_001, "path: l", "none of the first 10,000 records"),
+        ([{"m": 1}] * 2000 + [{"l": []}], "path: l", ""),
+    ],
+)
+def test_a_path_is_doubted_where_something_else_stands(
+    tmp_path: Path, page: Any, inside: str, told: str
+) -> None:
+    """Not where it only says that there is nothing."""
+    path, out = tmp_path / "c.yaml", tmp_path / "out"
+    text = f"{PLAIN}  - {{name: lines, inside: {{resource: orders, {inside}}}}}\n"
+    with ApiServer(lambda asked: Answer({"orders": page})) as server:
+        path.write_text(text.replace("BASE", server.origin), encoding="utf-8")
+        doubts = harvest(load_config(path), out=out).doubts
+    assert [told in each.told for each in doubts] == [True] * bool(told)
+
+
+def test_what_is_included_of_none_is_said_once(tmp_path: Path) -> None:
+    """With how many there were, however often an export looks through them."""
+    path, out = tmp_path / "c.yaml", tmp_path / "out"
+    lines = "{name: lines, inside: {resource: orders, path: lines, include: {o: idd}}}"
+    with ApiServer(lambda asked: Answer(text=LINES)) as server:
+        path.write_text(f"{PLAIN}  - {lines}\n".replace("BASE", server.origin), encoding="utf-8")
+        assert harvest(load_config(path), out=out).complete
+    done = subprocess.run(
+        [sys.executable, "-m", "harvester", "export", str(out), str(tmp_path / "x.duckdb")],
+        capture_output=True,
+        check=True,
+    )
+    told = "lines: none of 1 record of orders that holds any has anything at idd (inside.include.o)"
+    assert done.stderr.decode().count(told) == 1
+
+
 def test_children_stay_where_they_came_from(tmp_path: Path) -> None:
     """Where embedded records have children, what they are is part of the question."""
     path, out = tmp_path / "c.yaml", tmp_path / "out"

@@ -69,6 +69,12 @@ REFUSED = {
         "holds no file that '*.csv' (format: member) means; it holds 'a.txt'",
     ),
     "cut": (WHOLE[: len(WHOLE) // 2], "format: csv", "is damaged, or was cut"),
+    "cut between files": (
+        zipped({"a.csv": ROWS, "b.csv": ROWS})[: len(zipped({"a.csv": ROWS})) - 40],
+        "format: {type: csv, member: 'a*'}",
+        "is damaged, or was cut",
+    ),
+    "without its end": (WHOLE[:-1], "format: csv", "its end does not fit what came"),
     "damaged": (WHOLE[:60] + b"\0\0\0" + WHOLE[63:], "format: csv", "is damaged, or was cut"),
     "bomb": (zipped({"a.csv": bytes(100 << 20)}), "format: csv", "limits.expansion_ratio"),
     "layers": (FIVE_TIMES, "format: csv", "packed more than 3 times"),

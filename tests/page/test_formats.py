@@ -55,9 +55,16 @@ SAMPLES: dict[type[FormatOptions], Sample] = {
     ),
     JsonLinesFormat: Sample(
         {"type": "jsonl"},
-        '\ufeff{"id": 1, "name": "ä\\n"}\r\n\n{"id": 2}\n[3]'.encode(),
-        [{"id": 1, "name": "ä\n"}, {"id": 2}, [3]],
-        malformed=(b'{"a": 1', b"1,2\n", b"[1\n2]\n", b"<html>", b'{"a": 1}\n{"a"'),
+        '\ufeff{"id": 1, "name": "ä\\n"}\r\n\n{"id":\t2, "x": "\t\x01"}\n[3]'.encode(),
+        [{"id": 1, "name": "ä\n"}, {"id": 2, "x": "\t\x01"}, [3]],
+        malformed=(
+            b'{"a": 1',
+            b'{"a": 1\x01}\n',
+            b"1,2\n",
+            b"[1\n2]\n",
+            b"<html>",
+            b'{"a": 1}\n{"a"',
+        ),
     ),
     CsvFormat: Sample(
         {"type": "csv", "comment": "#"},

@@ -6,6 +6,7 @@ from typing import Final
 from harvester.config import JsonLinesFormat, Limits
 from harvester.errors import Malformed, NotJSON
 from harvester.page.array_validator import UNPROVEN, check
+from harvester.page.control_characters import one_line
 from harvester.page.formats.json_pages import is_no_json
 from harvester.page.formats.record_limit import RecordLimit
 from harvester.page.page_format import PageFormat, Translator
@@ -62,25 +63,28 @@ class _Lines:
                     raise Malformed("the body is UTF-16, and JSON Lines are UTF-8")
                 line = line.removeprefix(_BOM)
             if value := line.strip(_BLANK):
-                self._check(value)
-                found.append(value)
+                found.append(self._checked(value))
         if not found:
             return b""
         first = b"," if self._records else b"["
         self._records += len(found)
         return first + b",".join(found)
 
-    def _check(self, line: bytes) -> None:
-        """Raise `Malformed` for a line that is more or less than one value."""
+    def _checked(self, line: bytes) -> bytes:
+        """The line, with control characters in its strings escaped, which are let in as in JSON.
+        Raises `Malformed` for one that is more or less than one value.
+        """
         try:
             check(line)
         except UNPROVEN:
+            line = one_line(line)
             try:
                 check_deep(line)
             except NotJSON as error:
                 reason = str(error).partition(": ")[2]
                 told = f"line {self._line:,} is not one complete JSON value: {reason}"
                 raise Malformed(f"the body is no JSON Lines: {told}") from error
+        return line
 
 
 class JsonLines(PageFormat[JsonLinesFormat], options=JsonLinesFormat):
