@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any, BinaryIO, Final, TypeVar
 
 from harvester.errors import ConfigError, DiskError, Interrupted
-from harvester.store.clients import client_of
+from harvester.store.clients import clients_of
 from harvester.store.pieces import Pieces
 from harvester.values import dataclass
 
@@ -78,7 +78,8 @@ class Bucket:
         self._prefix = prefix.strip("/")
         self._reached = self._written = False
         self.stop = threading.Event()  # once set, no further piece of an object is put
-        self._client = client_of(scheme, name, options or {}, self.place)
+        self._hasty, self._patient = clients_of(scheme, name, options or {}, self.place)
+        self._client = self._hasty  # until the store has answered, and where it is away for long
 
     def key(self, name: str) -> str:
         """The key of a name below the URL."""
@@ -262,15 +263,20 @@ class Bucket:
         try:
             got = ask()
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
-            self._reached = True
+            self._note_reached()
             raise Taken(name) from error
         except (exceptions.BaseError, OSError) as error:
             if isinstance(error, FileNotFoundError) and error.filename:
                 raise
+            self._client = self._hasty  # so that what is left to do ends soon
             self._refuse_no_bucket(error)
             raise self._said(error, name) from error
-        self._reached = True
+        self._note_reached()
         return got
+
+    def _note_reached(self) -> None:
+        self._reached = True
+        self._client = self._patient
 
     def _refuse_no_bucket(self, error: BaseException) -> None:
         if any(word in str(error) for word in _NO_BUCKET):

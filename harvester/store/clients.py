@@ -7,19 +7,28 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from harvester.errors import ConfigError
 from harvester.store.aws_profile import profile_of
 from harvester.store.store_options import refuse_bucket, s3_options
 
-_RETRY: Final = {
+#: Of a store that nobody has reached yet, whose address may be wrong: some two seconds.
+_FEW: Final = {
     "max_retries": 6,
     "retry_timeout": timedelta(seconds=60),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=10)},
+}
+#: Of one that has answered: it may be away for a while, or say that it is asked too much. Pauses
+#: grow, since each is drawn from between the first and four times the one before.
+_MANY: Final = {
+    "max_retries": 1000,
+    "retry_timeout": timedelta(seconds=100),
     "backoff": {
         "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=10),
-        "base": 2,
+        "max_backoff": timedelta(seconds=5),
+        "base": 4,
     },
 }
 _S3, _GOOGLE, _AZURE = "s3", "gs", "az"
@@ -59,8 +68,10 @@ _MEMORY: Final[dict[str, Any]] = {}
 _MEMORY_LOCK: Final = threading.Lock()
 
 
-def client_of(scheme: str, name: str, options: Mapping[str, str], place: str) -> Any:
-    """A client of obstore for a bucket. Raises `ConfigError`."""
+def clients_of(scheme: str, name: str, options: Mapping[str, str], place: str) -> tuple[Any, Any]:
+    """Two clients of obstore for a bucket: one that gives up soon, and a patient one. Raises
+    `ConfigError`.
+    """
     try:
         from obstore import exceptions
         from obstore import store as stores
@@ -70,7 +81,8 @@ def client_of(scheme: str, name: str, options: Mapping[str, str], place: str) ->
         ) from error
     if scheme == "memory":
         with _MEMORY_LOCK:
-            return _MEMORY.setdefault(name, stores.MemoryStore())
+            found = _MEMORY.setdefault(name, stores.MemoryStore())
+            return found, found
     kind = _KINDS[scheme]
     for option in options:
         if option not in _OWN[kind]:
@@ -85,10 +97,9 @@ def client_of(scheme: str, name: str, options: Mapping[str, str], place: str) ->
     kinds: dict[str, Any] = {
         _S3: stores.S3Store, _GOOGLE: stores.GCSStore, _AZURE: stores.AzureStore,
     }  # fmt: skip
+    make = partial(kinds[kind], name, config=config, client_options=client_options, **more)
     try:
-        return kinds[kind](
-            name, config=config, retry_config=_RETRY, client_options=client_options, **more
-        )
+        return make(retry_config=_FEW), make(retry_config=_MANY)
     except (exceptions.BaseError, ValueError, TypeError) as error:
         raise ConfigError(f"{place}: {_why(str(error))}") from error
 

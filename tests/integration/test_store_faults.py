@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -104,6 +105,23 @@ def test_answers_that_are_lost(place: Place) -> None:
         6: Answer(None),
         PAGES + 1: Answer(None, takes_effect=True),
     })  # fmt: skip
+    ran = place("run", "c.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert len(place.api.asked) == PAGES + 1
+    place.check_whole()
+
+
+def test_a_store_that_is_away_for_a_while(place: Place) -> None:
+    """It says for seconds that it is asked too much: the run waits, and goes on by itself."""
+    until: list[float] = []
+
+    def plan(method: str, path: str) -> Answer | None:
+        if not until and "/part-000005" in path:
+            until.append(time.monotonic() + 6)
+        is_away = until and time.monotonic() < until[0]
+        return Answer(503, "SlowDown") if is_away else None
+
+    place.proxy.plan = plan
     ran = place("run", "c.yaml")
     assert ran.returncode == 0, ran.stderr
     assert len(place.api.asked) == PAGES + 1
