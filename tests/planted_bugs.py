@@ -60,7 +60,7 @@ from harvester.repair import mended
 from harvester.scaffold import probing
 from harvester.scaffold.trying import Trial
 from harvester.security.origins import Origins
-from harvester.store import inside, journal, journal_lines, local, parts
+from harvester.store import inside, journal, journal_lines, journal_replay, local, parts
 from harvester.store import layout as places
 from harvester.store import manifest as folder
 from harvester.store.checkpoint import Checkpoint
@@ -138,7 +138,7 @@ def checksum_not_looked_at() -> None:
     def bug(path: Path, entry: Entry) -> bool:
         return path.exists() and path.stat().st_size == entry.stored_bytes
 
-    put(journal, "is_whole", bug)
+    put(journal_replay, "is_whole", bug)
 
 
 def cut_one_line_too_late() -> None:
@@ -218,7 +218,7 @@ def part_named_over_another() -> None:
 
 def journal_believed() -> None:
     """Readers open what a journal names."""
-    for module in (journal, journal_lines):
+    for module in (journal_replay, journal_lines):
         put(module, "check_name", lambda path, number, name, page: None)
 
 
