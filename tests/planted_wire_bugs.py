@@ -1,9 +1,7 @@
 """Bugs to plant into how answers are read and budgets kept; see planted_bugs.py."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from harvester.engine.attempts import Attempts
 from harvester.http import headers, transport
 from harvester.http import recent_requests as recent
 from harvester.page import body
@@ -58,17 +56,6 @@ def untrusted_tried_on() -> None:
     put(transport, "tls_trouble", lambda causes: None)
 
 
-def turn_before_credentials() -> None:
-    """All that wait for a slow token have taken their turn, and leave at once."""
-    turn = Attempts.turn
-
-    def bug(self: Attempts, ready: Callable[[], Any]) -> Any:
-        turn(self, lambda: None)
-        return ready()
-
-    put(Attempts, "turn", bug)
-
-
 def hops_not_counted() -> None:
     """Only the first request of a page takes a turn."""
     put(transport._Exchange, "await_turn", lambda self: None)
@@ -81,5 +68,5 @@ def past_forgotten() -> None:
 
 WIRE_BUGS = (
     bad_line_ends_the_head, two_values_joined, names_of_no_coding_unknown, token_sent_encoded,
-    untrusted_tried_on, turn_before_credentials, hops_not_counted, past_forgotten,
+    untrusted_tried_on, hops_not_counted, past_forgotten,
 )  # fmt: skip

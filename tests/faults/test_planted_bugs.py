@@ -119,7 +119,6 @@ CAUGHT_BY = {
     "names_of_no_coding_unknown": [f"{HEADS}::test_row_78_no_coding"],
     "token_sent_encoded": [f"{HEADS}::test_row_79_token_cut_out_of_a_url"],
     "untrusted_tried_on": [f"{HEADS}::test_row_81_certificate_not_trusted"],
-    "turn_before_credentials": [f"{HEADS}::test_row_82_slow_token"],
     "hops_not_counted": [
         f"{HEADS}::test_row_82_redirects_count", f"{HEADS}::test_row_82_the_free_try_counts",
     ],
