@@ -1,6 +1,6 @@
 """Harvests one partition, page by page.
 
-For one partition, from its checkpoint: ask with the cursor, stream the answer through the tee,
+For one partition, from its checkpoint: ask with the cursor, stream the answer into its part,
 commit, and go on with the next cursor. Retry wraps a whole page, draining its body included. Any
 number of tries at a page ends in one of four ways: the page is committed, the partition is done,
 this partition fails, or the whole run stops.
@@ -9,7 +9,6 @@ this partition fails, or the whole run stops.
 import contextlib
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from harvester.engine.prefetch import Window
 from harvester.engine.refreshing import Former, is_due
 from harvester.engine.repetition import Repetition
 from harvester.engine.restarting import KEPT_EARLY, MOVED_ON, OFFSETS_MOVED, Restarting
+from harvester.engine.running_ahead import ahead_of
 from harvester.engine.turns import Turns
 from harvester.engine.window_closing import WindowClosing
 from harvester.errors import (
@@ -73,10 +73,10 @@ def harvest_partition(run: Run, assignment: Assignment) -> Checkpoint:
             is_new=assignment.is_new,
         ) as writer,
         pages.put_into(writer),
-        Window(pages.at_once, pages.fetch, pages.foresee, run.executor) as window,
+        Window(pages.ahead.pages, pages.fetch, pages.foresee, run.executor) as window,
         Commits(
-            writer, pages.tell, each_at_once=pages.each_at_once, meanwhile=pages.meanwhile,
-            on_failure=window.give_up,
+            writer, pages.tell, each_at_once=pages.ahead.each_is_safe,
+            meanwhile=pages.ahead.meanwhile, on_failure=window.give_up,
         ) as commits,
     ):  # fmt: skip
         pages.opened()
@@ -150,6 +150,7 @@ class Pages:
         refresh = self.resource.refresh
         conditional = refresh is not None and refresh.conditional
         self._former = Former(run.store, partition, self.resource) if conditional else None
+        self.ahead = ahead_of(run, self.resource, compares=conditional)
         self.closing = WindowClosing(run, partition, self.resource)
         self.restarting = Restarting(
             run, partition, self.resource, self._turns, self._secrets, first
@@ -223,36 +224,6 @@ class Pages:
             return self._jobs.line(at, self.cursor(at))
         except ChainExpired as error:
             return self.restarting.expired(at, error, self._attempts())
-
-    @property
-    def at_once(self) -> int:
-        """How many pages may be asked for before the first of them has come."""
-        ahead = self._paginator.foresees() and self._may_run_ahead
-        return self._run.config.concurrency.pages if ahead else 1
-
-    @property
-    def _may_run_ahead(self) -> bool:
-        """Whether a page may be asked for before the one before it is kept."""
-        restarts = any(rule.action == "restart" for rule in self.resource.response_actions)
-        # Not where a page must be safe first: asking for the next may move the server on.
-        ahead = not self.each_at_once and not restarts
-        return ahead and self._former is None  # which reads one page after the other
-
-    @property
-    def meanwhile(self) -> Executor | None:
-        """Where pages are committed while the next one is asked for; None: they come first."""
-        run = self._run
-        # Those that are asked for ahead have all the threads, and go on meanwhile anyway.
-        several = run.config.concurrency.pages > 1 and self.at_once == 1
-        ahead = several and self._may_run_ahead and self._jobs is None
-        return (
-            run.executor if ahead and run.store.is_far and not self._paginator.may_repeat else None
-        )
-
-    @property
-    def each_at_once(self) -> bool:
-        """Whether each page is to be safe from a power cut before the next is asked for."""
-        return not self.resource.idempotent or self._run.config.output.durability == "page"
 
     def tell_of_power_cut(self, pages: int) -> None:
         """Let it be known how many pages a power cut took, which are asked for again."""
