@@ -49,6 +49,20 @@ resources:
 concurrency: {partitions: 4}
 """
 
+#: One partition of numbered pages.
+NUMBERED = """
+version: 1
+name: items
+client:
+  base_url: http://127.0.0.1:1/
+  retry: {attempts: 2, max_wait: 0.01}
+resources:
+  - name: items
+    path: items
+    data_selector: items
+    paginator: {type: page_number}
+"""
+
 #: One or more partitions of a `Scripted` server.
 ITEMS = """
 version: 1

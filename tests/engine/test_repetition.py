@@ -14,20 +14,8 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.results.summary import Summary
 from harvester.store.journal_lines import JOURNAL, read_checkpoint, read_entries
-from tests.support import ENVIRONMENT, Reply, Respond, Scripted, command, config, strace
+from tests.support import ENVIRONMENT, NUMBERED, Reply, Respond, Scripted, command, config, strace
 
-HARVEST = """
-version: 1
-name: items
-client:
-  base_url: http://127.0.0.1:1/
-  retry: {attempts: 2, max_wait: 0.01}
-resources:
-  - name: items
-    path: items
-    data_selector: items
-    paginator: {type: page_number}
-"""
 _numbers = count()
 
 
@@ -57,7 +45,7 @@ def always(records: list[Any], **more: Any) -> Respond:
 
 
 def run(
-    folder: Path, respond: Respond, *changes: str, text: str = HARVEST, most: int = 40
+    folder: Path, respond: Respond, *changes: str, text: str = NUMBERED, most: int = 40
 ) -> tuple[Summary, int]:
     """A run into `folder/out`, and the number of requests."""
     with Scripted(respond) as server:
@@ -203,7 +191,7 @@ def test_an_api_that_repeats_itself(tmp_path: Path) -> None:
 
 def test_row_59_the_same_page_elsewhere(tmp_path: Path) -> None:
     """In other partitions, and behind empty pages of other records, a page is only a page."""
-    text = HARVEST.replace("path: items", 'path: "items/{k}"').replace(
+    text = NUMBERED.replace("path: items", 'path: "items/{k}"').replace(
         "    data_selector", "    partitions: {k: [x, y, z]}\n    data_selector"
     )
     summary, _ = run(tmp_path, numbered(2), text=text)
@@ -318,7 +306,7 @@ def test_several_paths_make_a_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pages", [1, 4])
 def test_row_61_what_was_seen_survives_a_kill(tmp_path: Path, pages: int) -> None:
     """Killed again and again, a harvest ends with the same journal, and the same doubt."""
-    text = HARVEST.replace("data_selector", "key: id\n    data_selector")
+    text = NUMBERED.replace("data_selector", "key: id\n    data_selector")
     with Scripted(shuffled(12, 30)) as server:
         whole = config(tmp_path, text, server.base_url, f"concurrency.pages={pages}")
         harvest(whole, out=tmp_path / "whole")
@@ -349,7 +337,7 @@ def test_row_61_a_chain_that_begins_again_is_counted_anew(tmp_path: Path) -> Non
         at = int(asked.get("cursor", "0"))
         return page(rows(at, at + 10), next=str(at + 10) if at < 50 else None)
 
-    text = HARVEST.replace(
+    text = NUMBERED.replace(
         "{type: page_number}",
         "{type: cursor, cursor_path: next, cursor_param: cursor}\n"
         "    response_actions: [{status: 410, action: restart}]",
@@ -366,7 +354,7 @@ def test_a_line_says_what_it_knows(tmp_path: Path) -> None:
     lines = (tmp_path / "out" / "items" / JOURNAL).read_bytes().splitlines()
     assert len(json.loads(lines[1])["identity"]["sample"]) > 2000
     assert len(json.loads(lines[-2])["identity"].get("sample", "")) < 600
-    only = HARVEST.replace("{type: page_number}", "{type: single_page}")
+    only = NUMBERED.replace("{type: page_number}", "{type: single_page}")
     (tmp_path / "only").mkdir()
     run(tmp_path / "only", numbered(1), text=only)
     (entry,) = read_entries(tmp_path / "only" / "out" / "items")

@@ -14,20 +14,7 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.results.summary import Summary
 from harvester.store.journal_lines import read_checkpoint
-from tests.support import Reply, Respond, Scripted, config, kept
-
-TEXT = """
-version: 1
-name: t
-client:
-  base_url: http://127.0.0.1:1/
-  retry: {attempts: 2, max_wait: 0.01}
-resources:
-  - name: items
-    path: items
-    data_selector: items
-    paginator: {type: page_number}
-"""
+from tests.support import NUMBERED, Reply, Respond, Scripted, config, kept
 
 
 def by_page(parameters: Mapping[str, str], size: int, end: int) -> list[dict[str, int]]:
@@ -49,7 +36,7 @@ def harvested(
     tmp_path.mkdir(exist_ok=True)
     with Scripted(respond) as server:
         changes = (f"resources.items.paginator={paginator}", *changes)
-        asked = config(tmp_path, TEXT, server.base_url, *changes)
+        asked = config(tmp_path, NUMBERED, server.base_url, *changes)
         return harvest(asked, out=tmp_path / "out", **options), server.asked
 
 
@@ -517,7 +504,7 @@ def test_row_55_honest_lists_of_one_page(
 @pytest.mark.parametrize(("value", "found"), [(..., ["parent_field"]), (None, [])])
 def test_row_55_parents_without_a_child(tmp_path: Path, value: Any, found: list[str]) -> None:
     """A field that none of them has; null says that there is none."""
-    text = TEXT.replace("paginator: {type: page_number}", "paginator: {type: single_page}") + (
+    text = NUMBERED.replace("paginator: {type: page_number}", "paginator: {type: single_page}") + (
         "  - name: kids\n    path: kids/{p}\n    data_selector: items\n"
         "    partitions: {p: {resource: items, field: idd}}\n"
     )

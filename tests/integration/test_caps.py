@@ -2,8 +2,6 @@
 
 import json
 import random
-import signal
-import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +14,8 @@ from harvester import harvest, iter_records, plan, status, verify
 from harvester.errors import ConfigError
 from harvester.planning import least
 from harvester.repair import begin_again
-from tests.support import ENVIRONMENT, Reply, Scripted, command, config
+from tests.killed_often import killed_often
+from tests.support import Reply, Scripted, config
 
 START = 1_609_459_200  # 2021-01-01
 DAYS = 86_400
@@ -210,28 +209,8 @@ def test_prefixes_of_a_key_are_split(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_plans_the_same(tmp_path: Path) -> None:
     """At any time; each kill costs a request for each partition at work, and no record twice."""
     values = spread(4000)
-    whole = tmp_path / "whole"
-    with Scripted(Capped(values, 100)) as server:
-        asked = config(tmp_path, yaml(YEAR), server.base_url)
-        assert harvest(asked, out=whole, concurrency=1).complete
-        needed = len(server.asked)
-    out = tmp_path / "out"
-    kills = 6
-    server = Scripted(Capped(values, 100))
-    with server:
-        line = command(tmp_path / "config.yaml", server.base_url, out, "concurrency.partitions=1")
-        for kill in range(kills):
-            run = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-            most = (kill + 1) * needed // (kills + 1)
-            while len(server.asked) < most and run.poll() is None:
-                pass
-            run.send_signal(signal.SIGKILL)
-            run.wait()
-        summary = harvest(config(tmp_path, yaml(YEAR), server.base_url), out=out)
-    assert summary.complete
-    assert len(server.asked) <= needed + kills
-    assert list(iter_records(out)) == list(iter_records(whole))
-    assert verify(out).ok
+    killed = killed_often(tmp_path, yaml(YEAR), lambda: Capped(values, 100), kills=6)
+    assert verify(killed.out).ok
 
 
 def test_what_is_harvested_again_keeps_its_parts(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Windows that are planned beforehand, by a resource that counts what they hold."""
 
 import json
-import signal
-import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +11,8 @@ import pytest
 from harvester import harvest, iter_records, status, verify
 from harvester.errors import ConfigError
 from tests.integration.test_caps import DAYS, START, Capped, spread
-from tests.support import ENVIRONMENT, Reply, Scripted, command, config
+from tests.killed_often import killed_often
+from tests.support import Reply, Scripted, config
 
 YAML = """
 version: 1
@@ -106,23 +105,7 @@ def test_no_window_is_asked_for_that_has_too_many(tmp_path: Path) -> None:
 
 def test_killed_it_plans_the_same(tmp_path: Path) -> None:
     """Though the counts are others by then: what was split is in the journal."""
-    whole, out, kills = tmp_path / "whole", tmp_path / "out", 3
-    with Scripted(Counted(VALUES)) as server:
-        assert harvest(config(tmp_path, YAML, server.base_url), out=whole, concurrency=1).complete
-        needed = len(server.asked)
-    with Scripted(Counted(VALUES)) as server:
-        line = command(tmp_path / "config.yaml", server.base_url, out, "concurrency.partitions=1")
-        for kill in range(kills):
-            run = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-            most = (kill + 1) * needed // (kills + 1)
-            while len(server.asked) < most and run.poll() is None:
-                pass
-            run.send_signal(signal.SIGKILL)
-            run.wait()
-        summary = harvest(config(tmp_path, YAML, server.base_url), out=out)
-    assert summary.complete
-    assert len(server.asked) <= needed + kills
-    assert list(iter_records(out)) == list(iter_records(whole))
+    killed_often(tmp_path, YAML, lambda: Counted(VALUES), kills=3)
 
 
 def test_counts_that_say_nothing(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import random
-import signal
-import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +14,8 @@ from harvester import harvest, iter_records, status, verify
 from harvester.errors import ConfigError
 from harvester.export import answered, export
 from harvester.results import doubles, record_lines
-from tests.support import ENVIRONMENT, Reply, Scripted, command, config
+from tests.killed_often import killed_often
+from tests.support import Reply, Scripted, config
 
 YAML = """
 version: 1
@@ -133,24 +132,10 @@ def test_more_alike_than_are_shown_are_a_gap(tmp_path: Path) -> None:
 
 def test_a_list_that_is_killed_goes_on_in_the_same_one(tmp_path: Path) -> None:
     """At any time; a kill costs one request, and nothing lies on disk that would not anyway."""
-    values, whole, out, kills = rising(700), tmp_path / "whole", tmp_path / "out", 5
-    with Scripted(Windowed(values)) as server:
-        assert harvest(config(tmp_path, YAML, server.base_url), out=whole, concurrency=1).complete
-        needed = len(server.asked)
-    with Scripted(Windowed(values)) as server:
-        line = command(tmp_path / "config.yaml", server.base_url, out, "concurrency.partitions=1")
-        for kill in range(kills):
-            process = subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-            most = (kill + 1) * needed // (kills + 1)
-            while len(server.asked) < most and process.poll() is None:
-                pass
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        summary = harvest(config(tmp_path, YAML, server.base_url), out=out)
-    assert summary.complete
-    assert len(server.asked) <= needed + kills
-    assert list(iter_records(out)) == list(iter_records(whole))
-    assert summary.resources[0].records == status(whole).resources[0].records
+    values = rising(700)
+    killed = killed_often(tmp_path, YAML, lambda: Windowed(values), kills=5)
+    stored = status(killed.whole).resources[0].records
+    assert killed.summary.resources[0].records == stored
 
 
 @pytest.mark.parametrize(
