@@ -82,7 +82,7 @@ class WorkedOff:
         store = self._run.store
         with store.survey() as survey, workers:
             finished = Finished(self._run, self._counted_in, survey)
-            ahead = ReadAhead(store, survey, self._feed.next)
+            ahead = ReadAhead(store, survey, self._feed.next, self._feed.has_children)
             try:
                 while (found := ahead.next()) or self._active:
                     if found is None:  # until one that is active has children

@@ -52,6 +52,10 @@ class Feed:
                 if self._names & set(resource.parent_names)
             ]
 
+    def has_children(self, partition: Partition) -> bool:
+        """Whether the records of a partition lead to others, once it is finished."""
+        return partition.resource in self._children
+
     def close(self) -> None:
         """Write down how far crawls have come."""
         for walk in self._walks.values():

@@ -186,7 +186,8 @@ class Plan:
         """The partitions of resource `name` whose records are complete."""
         known = self.partitions(self._resources[name])
         with self.store.survey(whole=True) as survey:
-            ahead = ReadAhead(self.store, survey, partial(next, known, None))
+            give = partial(next, known, None)
+            ahead = ReadAhead(self.store, survey, give, parts=lambda parent: True)
             while found := ahead.next():
                 partition, folder = found
                 lines = survey.lines(folder)

@@ -27,7 +27,7 @@ from harvester.store import (
     span_of,
 )
 
-_PARTITIONS: Final = 8  # looked at at a time
+_PARTITIONS: Final = 16  # looked at at a time
 _PARTS: Final = 32  # of them and of those that are mended
 _AHEAD: Final = 64
 _PATIENCE_S: Final = 0.2  # between two looks whether the repair is to end

@@ -101,8 +101,10 @@ class Survey(Protocol):
     ahead: int
     """How many it should be asked for before the turn of the first."""
 
-    def ask(self, folder: str) -> bool:
-        """Begin to look at a partition; False where it is known that nothing is there."""
+    def ask(self, folder: str, *, parts: bool = False) -> bool:
+        """Begin to look at a partition; False where it is known that nothing is there. `parts`: if
+        it is finished its pages are read, too, before the next one is looked at.
+        """
 
     def has(self, folder: str) -> bool:
         """The same without looking at it; True where that is not known."""

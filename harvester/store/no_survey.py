@@ -20,7 +20,7 @@ class NoSurvey:
     def __init__(self, store: Finishes, *, whole: bool) -> None:
         self._store = None if whole else store
 
-    def ask(self, folder: str) -> bool:
+    def ask(self, folder: str, *, parts: bool = False) -> bool:
         """Nothing is known before its turn."""
         return True
 

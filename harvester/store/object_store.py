@@ -37,6 +37,7 @@ from harvester.store.object_lines import (
 from harvester.store.object_mending import ObjectMending
 from harvester.store.object_writer import INCOMING, ObjectWriter
 from harvester.store.parts import is_raw
+from harvester.store.soon_read import SoonRead
 
 _SCRATCH: Final = "scratch"
 _MOST_LINES: Final = 1000  # of a partition whose lines are kept while a run is on
@@ -61,6 +62,7 @@ class ObjectStore:
         self._lease: Lease | None = None
         self._own: Path | None = None
         self._known = KnownLines()
+        self._soon = SoonRead()
         self._is_shared = False
 
     @property
@@ -255,7 +257,7 @@ class ObjectStore:
             ObjectSurvey,
         )  # who reads one thing needs no sqlite3
 
-        return ObjectSurvey(self._bucket, self._known, whole=whole)
+        return ObjectSurvey(self._bucket, self._known, self._soon, whole=whole)
 
     def begun(self) -> Iterator[str]:
         """The folders that hold parts, by one listing."""
@@ -291,11 +293,14 @@ class ObjectStore:
         """The bytes of a page, without the lines behind it."""
         if is_raw(part):
             return file_chunks(self._bucket, folder, part, stored_bytes)
-        return self._bucket.chunks(f"{folder}/{part}", stored_bytes)
+        name = f"{folder}/{part}"
+        there = self._soon.taken(name)
+        return self._bucket.chunks(name, stored_bytes) if there is None else iter((there,))
 
     def mending(self, folder: str) -> ObjectMending:
         """What `repair` needs of a partition."""
         self._known.turn_off()  # a part may be put in the place of another
+        self._soon.clear()
         return ObjectMending(self._bucket, folder)
 
     def looked_at(self, folder: str) -> ObjectMending | None:

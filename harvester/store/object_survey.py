@@ -10,8 +10,10 @@ that fails) is not known, and whoever opens the partition by itself finds what t
 import itertools
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,6 +31,7 @@ from harvester.store.object_lines import (
 )
 from harvester.store.object_listing import Listed, folders_below
 from harvester.store.object_recap import repeated
+from harvester.store.soon_read import SoonRead
 
 _AT_ONCE: Final = 32
 _AHEAD: Final = 128
@@ -51,8 +54,8 @@ class ObjectSurvey:
 
     ahead = _AHEAD
 
-    def __init__(self, bucket: Bucket, known: KnownLines, *, whole: bool) -> None:
-        self._bucket, self._known = bucket, known
+    def __init__(self, bucket: Bucket, known: KnownLines, soon: SoonRead, *, whole: bool) -> None:
+        self._bucket, self._known, self._soon = bucket, known, soon
         self._whole = whole
         self._thread = threading.get_ident()
         self._listed: dict[str, bool] = {}
@@ -76,25 +79,44 @@ class ObjectSurvey:
         self._known.end()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._soon.clear()
         if self._database is not None:
             self._database.close()
 
-    def ask(self, folder: str) -> bool:
-        """Begin to read the ends of a partition's parts; whether there is anything of it."""
-        if self._known.of(folder):
+    def ask(self, folder: str, *, parts: bool = False) -> bool:
+        """Begin to read the ends of a partition's parts, and those `parts`; whether there is
+        anything of it.
+        """
+        if known := self._known.of(folder):
+            if parts:
+                listed = None if self._whole else self._listed_of(folder)
+                files = listed.files if listed else None
+                self._begin(folder, len(known), partial(self._said, folder, known, files), parts)
             return True
         listed = self._listed_of(folder)
         if listed is None or listed.is_empty:
             return listed is None
         pages = listed.covered + len(listed.parts)
+        self._begin(folder, pages, partial(self._read, folder, listed), parts)
+        return True
+
+    def _begin(
+        self, folder: str, pages: int, read: Callable[[], Lines | None], parts: bool
+    ) -> None:
+        """Read in another thread; in its turn, if there is too much or no thread is to be had."""
         if sum(self._ahead.values()) + pages > _MOST_AHEAD:
-            return True  # it is read in its turn
+            return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="survey")
-        with suppress(RuntimeError):  # where no thread is to be had, it is read in its turn
-            self._coming[folder] = self._pool.submit(self._read, folder, listed)
+        with suppress(RuntimeError):
+            self._coming[folder] = self._pool.submit(self._came, folder, read, parts)
             self._ahead[folder] = pages
-        return True
+
+    def _came(self, folder: str, read: Callable[[], Lines | None], parts: bool) -> Lines | None:
+        lines = read()
+        if parts and lines and isinstance(end := lines[-1], Entry) and end.done:
+            self._soon.fetch(self._bucket, folder, lines)
+        return lines
 
     def has(self, folder: str) -> bool:
         """Whether there is anything of a partition, by what is listed of all."""

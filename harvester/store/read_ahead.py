@@ -27,8 +27,15 @@ class ReadAhead:
     depend on what comes of it.
     """
 
-    def __init__(self, store: Store, survey: Survey, give: Callable[[], Partition | None]) -> None:
-        self._store, self._survey, self._give = store, survey, give
+    def __init__(
+        self,
+        store: Store,
+        survey: Survey,
+        give: Callable[[], Partition | None],
+        parts: Callable[[Partition], bool] = lambda partition: False,
+    ) -> None:
+        """`parts`: whose pages are read, too, before the next partition is asked for."""
+        self._store, self._survey, self._give, self._parts = store, survey, give, parts
         self._asked: deque[_Asked] = deque()
         self.at: Partition | None = None  # that was given last, or whose folder was refused
         self.is_new = False  # whether nothing is known to be there of that
@@ -57,4 +64,4 @@ class ReadAhead:
             folder = folder_of(self._store, partition)
         except DataRefused as error:
             return _Asked(partition, error, is_there=False)
-        return _Asked(partition, folder, self._survey.ask(folder))
+        return _Asked(partition, folder, self._survey.ask(folder, parts=self._parts(partition)))
