@@ -280,6 +280,11 @@ class Bucket:
 
     def _refuse_no_bucket(self, error: BaseException) -> None:
         if any(word in str(error) for word in _NO_BUCKET):
+            if self._written:
+                raise DiskError(
+                    f"{self._bucket}: the bucket has been deleted while the run was on, with all "
+                    "that was in it; create it, and the same command begins anew"
+                ) from error
             raise ConfigError(
                 f"{self._bucket}: there is no such bucket; create it, or give another one in "
                 "output.path or with --out"

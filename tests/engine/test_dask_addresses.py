@@ -1,4 +1,4 @@
-"""What `--scheduler` takes: the address of a scheduler, and of nothing else that listens."""
+"""Clusters that there cannot be: addresses at which no scheduler is, and too many workers."""
 
 import asyncio
 import socket
@@ -45,3 +45,10 @@ def test_another_part_of_dask() -> None:
 
     asyncio.run(listen())
     assert "is the address of a worker, not of a scheduler" in found[0]
+
+
+def test_more_workers_than_a_machine_begins() -> None:
+    """Each is a process: two hundred on two cores were not there after minutes."""
+    told = "100,000: each is a process.*--threads"
+    with pytest.raises(ConfigError, match=told), dask_cluster.dask_client(None, 100_000, 1):
+        pytest.fail("they were begun")

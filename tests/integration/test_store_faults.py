@@ -154,6 +154,21 @@ def test_refused_in_the_middle(place: Place, status: int, code: str, told: str) 
     place.check_whole()
 
 
+def test_a_bucket_that_is_deleted_meanwhile(place: Place) -> None:
+    """Nothing is said to be safe: exit code 4, one clear line."""
+    ends = [False]
+
+    def plan(method: str, path: str) -> Answer | None:
+        ends[0] |= "/part-000005" in path
+        return Answer(404, "NoSuchBucket") if ends[0] else None
+
+    place.proxy.plan = plan
+    ran = place("run", "c.yaml")
+    assert (ran.returncode, "has been deleted while the run was on" in ran.stderr) == (4, True)
+    assert "safe" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 def test_who_may_only_read(seaweed: S3, tmp_path: Path) -> None:
     """A run is refused before the API is asked; so is whoever has a wrong key."""
     with Scripted(answer) as api:

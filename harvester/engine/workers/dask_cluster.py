@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import logging
+import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harvester.errors import ConfigError
+from harvester.model import number
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 _CONNECT_S = 20.0
+_MOST_PER_CORE = 32  # each takes more than a second of a core to begin
 _KEPT_FOR = "24h"  # else a nanny is closed for good whose worker was away for 15 s
 
 
@@ -30,6 +34,8 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
         raise ConfigError("--engine dask needs Dask: pip install 'api-harvester[dask]'") from None
     if scheduler is not None:
         _refuse_address(scheduler)
+    else:
+        _refuse_too_many(workers)
     _silence()
     if scheduler is not None:
         _refuse_stranger(scheduler)
@@ -50,6 +56,17 @@ def dask_client(scheduler: str | None, workers: int, threads: int) -> "Iterator[
             raise ConfigError(f"{where}: cannot be reached: {told}") from error
         ending.enter_context(client)
         yield client
+
+
+def _refuse_too_many(workers: int) -> None:
+    """Raise `ConfigError` for more processes than this machine begins within minutes."""
+    cores = os.cpu_count() or 1
+    if workers > (most := _MOST_PER_CORE * cores):
+        raise ConfigError(
+            f"--workers {workers:,}: each is a process, and this machine has "
+            f"{number(cores, 'core')}: {most:,} at most; take fewer with more --threads, which "
+            "wait for the server as well, or a cluster of several machines (--scheduler)"
+        )
 
 
 def _refuse_address(scheduler: str) -> None:
@@ -162,6 +179,7 @@ def _silence() -> None:
     for name in ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler",
                  "distributed.core", "distributed.comm", "distributed.client"):  # fmt: skip
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "Creating scratch directories is taking", UserWarning)
 
 
 def is_ours(client: "Client") -> bool:
