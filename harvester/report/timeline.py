@@ -16,6 +16,8 @@ _MOST_SERIES: Final = 8
 _QUIET_BINS: Final = 4
 _NAME_CHARS: Final = 44
 
+Moments = Sequence[tuple[float, float, Moment]]
+
 
 def progress_figures(facts: Facts) -> Iterator[Figure]:
     """Records, throughput and latency over the time in which they came."""
@@ -23,20 +25,30 @@ def progress_figures(facts: Facts) -> Iterator[Figure]:
         return
     moments = list(facts.moments)
     axis = _clock(moments[0][0], moments[-1][1])
+    yield _records(facts, moments, axis)
+    yield _throughput(facts.moments.width, moments, axis)
+    yield from _latency(facts, moments, axis)
+    if sum(moment.retries for _, _, moment in moments):
+        yield _lost_tries(moments, axis)
+
+
+def _records(facts: Facts, moments: Moments, axis: Axis) -> Figure:
     quiet = list(_quiet(moments, axis))
     lines = _cumulated(facts, moments, axis)
     several = tuple(zip(lines, specs.SERIES, strict=False)) if len(lines) > 1 else ()
     note = "What a restart undid is taken off again. " if facts.restarts else ""
     note += "Shaded: nothing came." if quiet else ""
-    yield Figure(
+    return Figure(
         "Records as they came",
         note,
         lambda width: specs.steps(axis, lines, width, title="records so far", shades=quiet),
         series=several,
     )
-    width = facts.moments.width
+
+
+def _throughput(width: float, moments: Moments, axis: Axis) -> Figure:
     span = duration(width) if width >= 1 else f"{width:g} s"
-    yield Figure(
+    return Figure(
         "Throughput",
         f"JSON received a second, in steps of {span}",
         bars(axis, [
@@ -47,6 +59,9 @@ def progress_figures(facts: Facts) -> Iterator[Figure]:
         ], title="JSON a second", unit="B"),
         half=True,
     )  # fmt: skip
+
+
+def _latency(facts: Facts, moments: Moments, axis: Axis) -> Iterator[Figure]:
     latency = facts.latency
     yield Figure(
         "Latency",
@@ -68,10 +83,10 @@ def progress_figures(facts: Facts) -> Iterator[Figure]:
         histogram(latency, "seconds a page", "format(datum.value, '~s') + 's'", brief),
         half=True,
     )
-    lost = sum(moment.retries for _, _, moment in moments)
-    if not lost:
-        return
-    yield Figure(
+
+
+def _lost_tries(moments: Moments, axis: Axis) -> Figure:
+    return Figure(
         "Lost tries",
         "Tries that came to nothing, of pages that came in the end",
         bars(axis, [
@@ -89,7 +104,7 @@ def _clock(low: float, high: float) -> Axis:
     return Axis(f"when it came, UTC, {days}", low, high, is_time=True)
 
 
-def _quiet(moments: Sequence[tuple[float, float, Moment]], axis: Axis) -> Iterator[Row]:
+def _quiet(moments: Moments, axis: Axis) -> Iterator[Row]:
     """Stretches in which no page came, where they are long enough to be seen."""
     since: float | None = None
     for low, high, moment in moments:
@@ -103,9 +118,7 @@ def _quiet(moments: Sequence[tuple[float, float, Moment]], axis: Axis) -> Iterat
             since = None
 
 
-def _cumulated(
-    facts: Facts, moments: Sequence[tuple[float, float, Moment]], axis: Axis
-) -> dict[str, list[Row]]:
+def _cumulated(facts: Facts, moments: Moments, axis: Axis) -> dict[str, list[Row]]:
     names = line_names(facts)
     totals = dict.fromkeys(names.values(), 0)
     lines = {name: [axis.point(moments[0][0], y=0)] for name in totals}

@@ -52,17 +52,7 @@ def side_by_side(
             yield from _checked(store, checks, following)
             following = next(batches, None)
         return
-    with ExitStack() as stack:
-        if not gc.get_freeze_count():  # else each look at what is old copies it in each process
-            gc.freeze()
-            stack.callback(gc.unfreeze)
-        pool = ProcessPoolExecutor(
-            min(count, _MOST_PROCESSES),
-            multiprocessing.get_context("fork"),
-            _begin,
-            (store, checks, os.getpid()),
-        )
-        stack.enter_context(_ended(pool))
+    with _forked(store, checks, count) as pool:
         waiting: deque[tuple[list[Item], Future[list[StoredProblem]]]] = deque()
 
         def oldest() -> list[StoredProblem]:
@@ -83,6 +73,25 @@ def side_by_side(
                 yield from oldest()
         while waiting:
             yield from oldest()
+
+
+@contextmanager
+def _forked(
+    store: Store, checks: Mapping[str, PartCheck], count: int
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of so many copies of this process."""
+    with ExitStack() as stack:
+        if not gc.get_freeze_count():  # else each look at what is old copies it in each process
+            gc.freeze()
+            stack.callback(gc.unfreeze)
+        pool = ProcessPoolExecutor(
+            min(count, _MOST_PROCESSES),
+            multiprocessing.get_context("fork"),
+            _begin,
+            (store, checks, os.getpid()),
+        )
+        stack.enter_context(_ended(pool))
+        yield pool
 
 
 def _chained(
