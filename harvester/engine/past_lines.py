@@ -6,7 +6,7 @@ from typing import Any
 from harvester.config import Resource
 from harvester.engine.blame import CURSOR_CHARS
 from harvester.engine.turns import short
-from harvester.model import Doubt, LoopGuard, Partition, as_text
+from harvester.model import Doubt, LoopGuard, Partition, as_text, number
 from harvester.paging import RUN_START
 from harvester.planning import Seen
 from harvester.security import Secrets
@@ -23,6 +23,7 @@ class PastLines:
         self._secrets = secrets
         self._start = partition.included.get(RUN_START)
         self._seen = Seen(self._start)  # of what an incremental run looks for
+        self._records = 0  # in which it looked
         self.asking = partition
         """The partition without what a delta run began with, once that has expired."""
         self.guard = LoopGuard()
@@ -57,8 +58,10 @@ class PastLines:
             self.was_split = entry if entry.reason == SPLIT else None
         self.began = None if entry.restarts else self.began or entry
         if self._incremental:
-            self._seen = Seen(self._start) if entry.restarts else self._seen
+            if entry.restarts:
+                self._seen, self._records = Seen(self._start), 0
             self._seen.add(entry)
+            self._records += entry.records
         self.page = entry if entry.part is not None else None if entry.restarts else self.page
         if entry.restarts:
             self.guard = LoopGuard()
@@ -83,7 +86,7 @@ class PastLines:
             )
             entry = entry.doubted(Doubt("before_start", self._secrets.redact(message)))
         if self._seen.beyond is None:
-            return entry
+            return entry if self._seen.largest is not None else self._without_value(entry)
         start = self._start if self._seen.largest is None else self._seen.largest
         message = (
             f"a record's {incremental.cursor_path} is "
@@ -92,3 +95,13 @@ class PastLines:
             f"{short(as_text(start), CURSOR_CHARS)}"
         )
         return entry.doubted(Doubt("future_value", self._secrets.redact(message)))
+
+    def _without_value(self, entry: Entry) -> Entry:
+        if not self._records or self._incremental is None:
+            return entry
+        message = (
+            f"none of {number(self._records, 'record')} has anything at "
+            f"{self._incremental.cursor_path} (incremental.cursor_path), so that the next run "
+            "begins where this one did: is it spelled so?"
+        )
+        return entry.doubted(Doubt("cursor_path", message))

@@ -23,7 +23,7 @@ from harvester.errors import (
 )
 from harvester.model import Doubt, weak
 from harvester.page import format_of
-from harvester.paging import DELTA, Done, at_the_end, beyond, paginator_of, unread
+from harvester.paging import DELTA, STOP, Done, at_the_end, beyond, paginator_of, unread
 from harvester.security import Secrets
 from harvester.store import (
     ACCEPTED,
@@ -65,6 +65,7 @@ class Turns:
     ) -> None:
         """`stops_at` is the value of `stop_before` in this partition."""
         self._stops_at = stops_at
+        self._without_stop: bool | None = None  # what none of the pages with records had, so far
         self._resource = resource
         self._paginator = paginator_of(resource.paginator)
         self._secrets = secrets
@@ -123,6 +124,9 @@ class Turns:
         following = kept.following(self._paginator, _asked(kept).sent, at)
         if kept.page is None:
             return following
+        if kept.records:
+            lacks = kept.page.fields.get(STOP) is None
+            self._without_stop = lacks and self._without_stop is not False
         if not isinstance(following, Done):
             passes = self._paginator.passes(kept.page.fields, self._stops_at)
             return Done("stop_before") if passes else following
@@ -138,6 +142,13 @@ class Turns:
         """What speaks against the end that the page says."""
         after = at.after(entry)
         yield from at_the_end(self._paginator, _asked(kept).sent, after)
+        stop = self._resource.paginator.stop_before
+        if stop and self._stops_at is not None and self._without_stop:
+            yield Doubt(
+                "stop_path",
+                f"no page has anything at {stop.path} (stop_before.path), so that nothing but the "
+                "end of the list ends it: is it spelled so?",
+            )
         pages = format_of(self._resource)
         if kept.part is not None and pages.selector and kept.bytes <= _MOST_LOOKED_INTO:
             try:

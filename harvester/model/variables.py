@@ -1,11 +1,13 @@
 """Reads variables of the environment as the type that a reference asks for.
 
 `{env.N:int}` and `{env.B:bool}` are a number and true or false where the whole string is the
-reference (`{env.F:float}` a number with a fraction); `{env.L:list}` is a list, written with commas;
+reference (`{env.F:float}` a number with a fraction); `{env.L:list}` is a list, written with commas
+or, where its values have some, as a JSON array;
 `{env.T:%Y-%m-%d}` is a date or time in another form. `?` says what stands where the variable is
 not set: `{env.NAME?}` leaves the parameter, header or member out, `{env.NAME?text}` is the text.
 """
 
+import json
 import math
 from typing import Any, Final
 
@@ -20,6 +22,8 @@ def typed(text: str, kind: str | None) -> Any:
     match kind:
         case None:
             return text
+        case "list" if (items := _in_json(text)) is not None:
+            return items
         case "list":
             return [part for each in text.split(",") if (part := each.strip())]
         case "bool":
@@ -38,3 +42,16 @@ def typed(text: str, kind: str | None) -> Any:
         return int(text)
     except ValueError:
         raise ValueError("is no whole number") from None
+
+
+def _in_json(text: str) -> list[Any] | None:
+    """The items of a JSON array of plain values; None for any other text."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(items, list) or any(isinstance(each, dict | list) for each in items):
+        return None
+    return [each for each in items if each is not None]

@@ -52,15 +52,18 @@ class RecordsInside:
             )
         if self._found or not self._looked_at:
             return ""
-        which = "that only lets in " if self._only else ""
+        if not self._let_in:
+            all_of_them = number(self._looked_at, "record")
+            return f"{self._name}: {all_of_them} of {self._holder}, and inside.only lets none in"
+        which = "that inside.only lets in " if self._only else ""
         return (
-            f"{self._name}: none of {number(self._looked_at, 'record')} of {self._holder} {which}"
+            f"{self._name}: none of {number(self._let_in, 'record')} of {self._holder} {which}"
             f"holds any at {self._at} (inside.path)"
         )
 
     def begin(self) -> None:
         """Count from here: the same records are looked through once more."""
-        self._looked_at = self._holding = self._found = 0
+        self._looked_at = self._let_in = self._holding = self._found = 0
         self._never = dict(self._include)  # what none of the records had
 
     def of(self, records: Iterable[Record]) -> Iterator[bytes]:
@@ -72,6 +75,7 @@ class RecordsInside:
             self._looked_at += 1
             if self._only and not self._counts(text):
                 continue
+            self._let_in += 1
             found = iter_elements((text,), self._path)
             for each in self._with_included(text, found) if self._include else found:
                 self._found += 1

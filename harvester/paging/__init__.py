@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         RUN_START,
         SMALLEST,
         SPLIT_TOTAL,
+        STOP,
         TOTAL,
     )
     from harvester.paging.paginator import (
@@ -100,6 +101,7 @@ __all__ = [
     "RUN_START",
     "SMALLEST",
     "SPLIT_TOTAL",
+    "STOP",
     "TOTAL",
     "TOTALS",
     "TOTAL_PAGES",
@@ -152,7 +154,7 @@ __getattr__ = names_of(
         "endpoint": "Endpoint bare_request reference_values",
         "link_header": "link_target",
         "page_fields": "BEYOND CURSOR DELTA FIELDS LARGEST REACHED RUN_NOW RUN_START "
-        "SMALLEST SPLIT_TOTAL TOTAL",
+        "SMALLEST SPLIT_TOTAL STOP TOTAL",
         "paginator": "Done Page Paginator",
         "paginators": "paginator_of",
         "paginators.job_files": "file_cursor numbered",

@@ -22,6 +22,7 @@ from harvester.model import (
     number,
     parse,
 )
+from harvester.page import iter_elements
 from harvester.paging import NeverThere, paginator_of
 from harvester.planning import partition_records
 from harvester.store import Checkpoint, Place
@@ -106,6 +107,8 @@ class WholeRun:
         is_missing = False
         for record in islice(records, _MOST_INSIDE):
             looked_at += 1
+            if any(True for _ in iter_elements((record,), path)):  # as it streams by: one record
+                return None  # may hold a hundred thousand others
             try:
                 steps, ends = _way(json.loads(record), path)
             except (ValueError, RecursionError):  # an integer of over 4300 digits

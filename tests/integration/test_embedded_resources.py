@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from harvester import Harvest, harvest, load_config
-from harvester.config.load import parse_resolved
+from harvester.config.load import parse_config, parse_resolved
 from harvester.errors import ConfigError, DataRefused
+from harvester.page import Inside
 from tests.api_server import Answer, ApiServer, Asked
 from tests.killed_once import harvested
 
@@ -212,6 +213,13 @@ def test_declared_after_the_harvest(tmp_path: Path) -> None:
         check=True,
     )
     assert "none of 3 records of orders holds any at linse" in done.stderr.decode()
+    for only, told in ((7, "1 record of orders that inside.only lets"), (6, "lets none in")):
+        text = f"path: linse, only: {{path: id, equals: {only}}}"
+        written = path.read_text(encoding="utf-8").replace("path: linse", text)
+        asked = parse_config(written, "c.yaml")
+        looked = Inside([asked.embedded[0]])
+        assert [*looked.of([b'{"id": 7}', b"5"])] == []
+        assert told in looked.told
 
 
 @pytest.mark.parametrize(

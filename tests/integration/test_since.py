@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester import verify
+from harvester import harvest, verify
 from harvester.config import load_config
 from harvester.config.load import parse_resolved
 from harvester.errors import ConfigError
@@ -246,3 +246,17 @@ def test_all_reads_back(text: str, tmp_path: Path) -> None:
     config = load_config(path)
     tree = json.loads(json.dumps(config.reference_dict()))
     assert parse_resolved(tree, "harvest.json").resources == config.resources
+
+
+def test_mistyped_paths_are_doubted(tmp_path: Path) -> None:
+    """A feed that nothing stops, and a run that the next one cannot go on from, say so."""
+    text = FEED.replace("[-1].at", "[-1].att").replace("[*].at", "[*].att")
+    path = tmp_path / "harvest.yaml"
+    pages = {1: [{"at": "2021-01-05"}, {"at": "2021-01-04"}], 2: [{"at": "2021-01-02"}]}
+    with ApiServer(lambda asked: Answer({"data": pages.get(int(asked.params["page"]), [])})) as api:
+        path.write_text(text.replace("BASE", api.origin), encoding="utf-8")
+        summary = harvest(load_config(path), out=tmp_path / "out")
+    assert summary.complete
+    told = {each.kind: each.told for each in summary.doubts}
+    assert "none of 3 records has anything at data[*].att" in told["cursor_path"]
+    assert "no page has anything at data[-1].att (stop_before.path)" in told["stop_path"]

@@ -51,6 +51,19 @@ def test_unset_variables_leave_out_what_holds_them(tmp_path: Path) -> None:
     assert {path.name for path in out.glob("items/*")} == {"id=a", "id=b"}
 
 
+def test_a_list_with_commas_in_its_values(tmp_path: Path) -> None:
+    """Is a JSON array; what is none is read as ever."""
+    with Scripted(answer) as server:
+        for ids, folders in (
+            ('["a, b", 1, null]', {"id=a%2C%20b", "id=1"}),
+            ("[a,b", {"id=%5Ba", "id=b"}),
+        ):
+            out = tmp_path / str(len(folders) + len(ids))
+            asked = loaded(tmp_path, server.base_url, IDS=ids)
+            assert harvest(asked, out=out).complete  # type: ignore[arg-type]
+            assert {path.name for path in out.glob("items/*")} == folders
+
+
 def test_another_value_is_another_question(tmp_path: Path) -> None:
     """Also where there was none before: the records would not be the same."""
     out = tmp_path / "out"
