@@ -17,7 +17,7 @@ from harvester.scaffold.hiding import Hidden, hide
 from harvester.scaffold.probing import Probe
 from harvester.scaffold.spans import Span, span_of, told_of, windowed
 from harvester.scaffold.variables import names
-from harvester.scaffold.writing import wrapped, yaml_text
+from harvester.scaffold.writing import Key, wrapped, yaml_text
 from harvester.security import Secrets
 from harvester.values import dataclass
 
@@ -122,22 +122,8 @@ def _put_together(
     client = client_of(decided[0].ask, first.auth, rate.budgets)
     titles = _titles(decided)
     findings = {t: telling.findings_of(each) for t, each in zip(titles, decided, strict=True)}
-    resources = [
-        resource_of(each.ask, title, each.selector, each.guess, each.key)
-        for title, each in zip(titles, decided, strict=True)
-    ]
-    resources = [
-        windowed(resource, span) if (span := _span(each)) else resource
-        for resource, each in zip(resources, decided, strict=True)
-    ]
-    comments = {
-        place: lines
-        for index, each in enumerate(decided)
-        for place, lines in telling.comments_of(first, each, index, rate).items()
-    }
-    for index, each in enumerate(decided):
-        if span := _span(each):
-            comments["resources", index, "partitions"] = wrapped(told_of(span), 4)
+    resources = [_resource(each, title) for title, each in zip(titles, decided, strict=True)]
+    comments = _comments(first, decided, rate)
     tree = whole(name, client, resources)
     exports = _exports(hidden)
     needed = {key: env[key] for key in names_needed(hidden) if env.get(key)}
@@ -179,6 +165,25 @@ def needs_login(hidden: Hidden) -> str | None:
         "log in once with `harvester login FILE`; until then nothing could be asked, so that all "
         "of it is a guess from the document: then see `harvester check FILE --live`"
     )
+
+
+def _resource(decided: Decided, title: str) -> dict[str, Any]:
+    """A resource of the YAML, in windows where its parameters bound it in time."""
+    written = resource_of(decided.ask, title, decided.selector, decided.guess, decided.key)
+    span = _span(decided)
+    return windowed(written, span) if span else written
+
+
+def _comments(
+    first: Hidden, decided: Sequence[Decided], rate: telling.Rate
+) -> dict[Key, list[str]]:
+    """The comments of the YAML, by their places in it."""
+    comments: dict[Key, list[str]] = {}
+    for index, each in enumerate(decided):
+        comments |= telling.comments_of(first, each, index, rate)
+        if span := _span(each):
+            comments["resources", index, "partitions"] = wrapped(told_of(span), 4)
+    return comments
 
 
 def _span(decided: Decided) -> Span | None:

@@ -1,4 +1,4 @@
-"""Replay of a journal before more is written to it: what counts, what is left over, what misfits.
+"""Replay of a journal before more is written to it: what counts, what is left, what does not fit.
 
 Everything is looked at and nothing is changed. Up to the highest number that a sound line names,
 all *must* fit, else it is refused; above it `recovery` says what a power cut has lost.
