@@ -68,7 +68,7 @@ def _ask(method: str, url: str, request: Mapping[str, Any]) -> Ask:
     query = str(request["url"]).partition("?")[2].partition("#")[0]
     params = (
         tuple((str(each["name"]), str(each.get("value") or "")) for each in given)
-        if isinstance(given, list)
+        if isinstance(given, list) and given
         else tuple(parse_qsl(query, keep_blank_values=True))
     )
     headers = {

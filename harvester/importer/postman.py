@@ -19,6 +19,7 @@ from harvester.security import is_secret_name
 
 _VARIABLE: Final = pattern(r"\{\{\s*([^{}]+?)\s*\}\}")
 _DEEPEST: Final = 40
+_OPENS: Final = mark("X")[:1]
 
 
 def is_collection(tree: Any) -> bool:
@@ -75,14 +76,17 @@ class _Reading:
 
     def _ask(self, request: Mapping[str, Any]) -> Ask:
         url = request.get("url") or ""
-        written = url if isinstance(url, str) else str(url.get("raw") or "")
         parts: Mapping[str, Any] = url if isinstance(url, Mapping) else {}
+        written = url if isinstance(url, str) else str(url.get("raw") or _address(parts))
         base, _, query = written.partition("?")
         params = tuple(
             (str(one["key"]), self._text(str(one.get("value") or "")))
             for one in parts.get("query") or ()
             if isinstance(one, Mapping) and one.get("key") and not one.get("disabled")
-        ) or tuple((name, self._text(value)) for name, value in parse_qsl(query) if not parts)
+        )
+        if "query" not in parts:
+            given = parse_qsl(query.partition("#")[0], keep_blank_values=True)
+            params = tuple((name, self._text(value)) for name, value in given)
         for one in parts.get("variable") or ():
             key = str(one.get("key"))
             value = self._text(str(one.get("value") or "")) or mark(_env(key))
@@ -90,7 +94,7 @@ class _Reading:
         base = self._text(base).partition("#")[0]
         if not base:
             raise ValueError("it has no URL")
-        if "://" not in base and not base.startswith(mark("X")[:1]):
+        if "://" not in base and not base.startswith(_OPENS):
             base = f"https://{base}"
         headers = {
             str(one["key"]): self._text(str(one.get("value") or ""))
@@ -129,7 +133,7 @@ class _Reading:
             if isinstance(given, list)
             else list(given.items())
         )
-        values = {str(key): self._text(str(value or "")) for key, value in pairs}
+        values = {str(key): _put(str(value or "")) for key, value in pairs}
         match kind:
             case "bearer" | "oauth2":
                 token = values.get("token") or values.get("accessToken") or mark("TOKEN")
@@ -139,7 +143,7 @@ class _Reading:
                 return replace(ask, user=user, password=values.get("password", ""))
             case "apikey":
                 key, value = values.get("key", "X-Api-Key"), values.get("value", "")
-                value = value or mark("API_KEY")
+                value = value if _OPENS in value else mark("API_KEY")  # a secret by its place
                 if values.get("in") == "query":
                     return replace(ask, params=(*ask.params, (key, value)))
                 return replace(ask, headers={**ask.headers, key: value})
@@ -167,6 +171,22 @@ class _Reading:
                 except (ValueError, RecursionError):
                     continue
         return None
+
+
+def _put(text: str) -> str:
+    """A text of an `auth` with its variables: their own values are secrets there."""
+    return _VARIABLE.sub(lambda found: mark(_env(found[1])), text)
+
+
+def _address(parts: Mapping[str, Any]) -> str:
+    """The URL of a request that has it in parts only."""
+    host, path = (
+        sign.join(map(str, given)) if isinstance(given, list) else str(given or "")
+        for sign, given in ((".", parts.get("host")), ("/", parts.get("path")))
+    )
+    host += f":{parts['port']}" if parts.get("port") else ""
+    root = host if host.startswith("{{") else f"{parts.get('protocol') or 'https'}://{host}"
+    return f"{root}/{path}" if host else ""
 
 
 def _env(name: str) -> str:

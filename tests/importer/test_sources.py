@@ -189,6 +189,34 @@ def test_no_secret_is_in_a_name(tmp_path: Path) -> None:
     assert any("type: http_basic" in text for text in collected.texts.values())
 
 
+def test_where_a_url_stands(tmp_path: Path) -> None:
+    """Its query also where only the address has it, and an address in parts; a key of `auth` is a
+    secret whatever it is called, and so is the value of its variable.
+    """
+    key = {"type": "apikey", "apikey": [{"key": "key", "value": "X-K"}, {"key": "value"}]}
+    urls: list[Any] = [
+        f"{ORIGIN}/a?q=1&r=#x",
+        {"raw": f"{ORIGIN}/b?q=1"},
+        {"protocol": "http", "host": ["api", "example", "test"], "port": "80", "path": ["c"],
+         "query": [{"key": "q", "value": "1"}]},
+    ]  # fmt: skip
+    for value, variable in ((TOKEN, "{env.API_KEY}"), ("{{plain}}", "{env.PLAIN}")):
+        key["apikey"][1]["value"] = value  # type: ignore[index]
+        items = [{"name": "n", "request": {"method": "GET", "url": url}} for url in urls]
+        tree = POSTMAN | {
+            "item": items,
+            "auth": key,
+            "variable": [{"key": "plain", "value": TOKEN}],
+        }
+        text = "".join(imported(tmp_path, tree).texts.values())
+        assert TOKEN not in text
+        assert variable in text
+        assert [text.count(part) for part in ('params: {q: 1, r: ""}', "params: {q: 1}")] == [1, 2]
+    recorded = har(("GET", f"{ORIGIN}/a?q=1", {}))
+    recorded["log"]["entries"][0]["request"]["queryString"] = []
+    assert "params: {q: 1}" in str(imported(tmp_path, recorded).texts)
+
+
 def test_a_recorded_get_keeps_its_body(tmp_path: Path) -> None:
     """`method: GET` is written out, without which a body would make it a POST."""
     tree = har(("GET", f"{ORIGIN}/search", {"data": []}))
