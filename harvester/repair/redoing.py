@@ -6,9 +6,11 @@ the new generation. Where the journal itself is damaged no line can be added: th
 folder is put aside, whole, into `.aside` of the harvest's folder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from harvester import __version__
 from harvester.config import Config, unknown
@@ -16,7 +18,8 @@ from harvester.engine import iso, secrets_of, sources_of
 from harvester.errors import ConfigError, DataRefused
 from harvester.model import Partition
 from harvester.paging import paginator_of
-from harvester.results import planned
+from harvester.planning import in_any_order
+from harvester.results import has_labels, planned
 from harvester.store import (
     REDONE,
     Asked,
@@ -32,6 +35,8 @@ from harvester.store import (
 )
 from harvester.values import dataclass
 
+_AT_ONCE: Final = 16  # partitions, where a store is far
+
 
 @dataclass(slots=True)
 class Begun:
@@ -39,6 +44,11 @@ class Begun:
 
     partitions: int = 0
     aside: tuple[str, ...] = ()
+
+    def add(self, other: "Begun") -> None:
+        """Count others, too."""
+        self.partitions += other.partitions
+        self.aside += other.aside
 
 
 def begin_again(
@@ -65,29 +75,60 @@ def begin_again(
     with store.claim():
         asked = prepare(store, config, datetime.now(UTC))
         ways = sources_of(config, secrets, asked.salt)
-        matched = False
-        for item in planned(store, asked, harvested):
-            if not all(item.labels.get(key) == value for key, value in (partition or {}).items()):
-                continue
-            matched = True
+
+        def begin(item: Partition) -> Begun:
             way = ways[item.resource]
             header = Header(item.resource, item.labels, way.fingerprint, __version__, now)
             paginator = paginator_of(way.endpoint.resource.paginator)
             first = secrets.conceal(paginator.first_cursor())
-            _begin(store, item, header, first, begun, asked)
+            return _begin(store, item, header, first, asked)
+
+        matched = False
+        for resource in asked.config.resources:
+            if harvested and resource.name not in harvested:
+                continue
+            items = (
+                item
+                for item in planned(store, asked, (resource.name,))
+                if has_labels(item, partition or {})
+            )
+            at_once = _AT_ONCE if store.is_far and in_any_order(resource) else 1
+            for each in _side_by_side(begin, items, at_once):
+                matched = True
+                begun.add(each)
     if not matched:
         chosen = " ".join(f"{key}={value}" for key, value in (partition or {}).items())
         raise ConfigError(f"{store.place}: there is no partition {chosen}".rstrip())
     return begun
 
 
-def _begin(
-    store: Store, item: Partition, header: Header, first: Any, begun: Begun, asked: Asked
-) -> None:
+def _side_by_side(
+    begin: Callable[[Partition], Begun], items: Iterator[Partition], at_once: int
+) -> Iterator[Begun]:
+    """What comes of each, in order; so many at a time, where each takes trips to a store."""
+    if at_once == 1:
+        yield from map(begin, items)
+        return
+    waiting: deque[Future[Begun]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="redo") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(begin, item))
+                if len(waiting) > 2 * at_once:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+def _begin(store: Store, item: Partition, header: Header, first: Any, asked: Asked) -> Begun:
+    begun = Begun()
     accepted = asked.fingerprints[item.resource]
     folder = folder_of(store, item)
     if not store.is_begun(folder):
-        return  # nothing was harvested yet
+        return begun  # nothing was harvested yet
     for sound in (True, False):
         try:
             with store.journal(folder, header, accepted=accepted, any_parts=not sound) as writer:
@@ -95,13 +136,14 @@ def _begin(
                 if at.started and not (sound and at.redone and not at.done):
                     writer.commit(_line(at, first, header.created_at), None)
                     begun.partitions += 1
-                return
+                return begun
         except DataRefused:
             if not sound and not isinstance(store, LocalStore):
                 raise
     if isinstance(store, LocalStore):
         begun.aside += (store.put_aside(folder),)
         begun.partitions += 1
+    return begun
 
 
 def _line(at: Checkpoint, first: Any, now: str) -> Entry:
