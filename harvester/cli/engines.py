@@ -2,11 +2,16 @@
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from harvester.errors import Interrupted
+from harvester.terminal import say
 
 _THREADS = 4
 
@@ -80,5 +85,36 @@ def executor_of(
                 )
     from harvester.engine import dask_client
 
-    with dask_client(scheduler, workers or os.cpu_count() or 1, threads or _THREADS) as client:
+    with (
+        _signals_noted() as ended,
+        dask_client(scheduler, workers or os.cpu_count() or 1, threads or _THREADS) as client,
+    ):
+        if ended.is_set():
+            raise Interrupted("interrupted before anything was asked; the same command goes on")
         yield client
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[threading.Event]:
+    """Note the wish to end while a cluster begins or ends, which Dask does not survive in the
+    middle: some process would stay, or the command. The second one kills all of them. While the
+    harvest is on, it has signals of its own.
+    """
+    import multiprocessing  # Dask has it loaded by then
+
+    ended = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        if ended.is_set():
+            for process in multiprocessing.active_children():
+                process.kill()
+            os._exit(Interrupted.exit_code)
+        ended.set()
+        say("ending once the cluster can end; Ctrl-C again ends at once")
+
+    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -480,6 +480,20 @@ def test_a_cluster_outlives_a_dead_driver(tmp_path: Path) -> None:
     assert verify(out).ok
 
 
+def test_a_cluster_that_is_broken_off(tmp_path: Path) -> None:
+    """A wish to end that comes while the processes begin: one clear line, and nothing stays."""
+    line = [sys.executable, "-m", "harvester", "run", str(write_config(tmp_path, ITEMS))]
+    line += ["--out", str(tmp_path / "out"), "--engine", "dask", "--workers", "1"]
+    with subprocess.Popen(line, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as driver:
+        until(lambda: workers_of(driver.pid, b"spawn_main"), 120)
+        driver.send_signal(signal.SIGTERM)
+        _, told = driver.communicate(timeout=120)
+    assert driver.returncode == 130, told
+    assert "interrupted before anything was asked" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+
+
 def _runs_there(dask_scheduler: Scheduler) -> list[str]:
     """What a scheduler has of runs: coordinators, and what prepares workers."""
     names = [*dask_scheduler.plugins, *dask_scheduler.worker_plugins]
