@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harvester.config.dotenv import beside
 from harvester.config.given import given
 from harvester.config.load import load_config, read_text
 from harvester.config.output import STORE_OPTIONS
@@ -24,7 +25,8 @@ def folder_named_in(path: str | os.PathLike[str], *, env: Mapping[str, str] | No
     """
     from harvester.config.yamlfile import read
 
-    env = os.environ if env is None else env
+    if env is None:
+        env = {**beside(Path(path).absolute().parent), **os.environ}
     tree = read(read_text(path), str(path)).tree
     match tree:
         case {"output": {"path": str(named)}} if named:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from harvester import harvest, verify
-from harvester.config import Config, hidden
+from harvester.config import Config, folder_named_in, hidden
 from harvester.config.load import parse_config, reopen
 from harvester.errors import ConfigError
+from harvester.model import Address
 from harvester.model.reference import Reference, TemplateError, file_of
 from harvester.model.templates import Template
 from tests.api_server import Answer, ApiServer, Asked
@@ -124,3 +125,16 @@ def test_how_it_is_written() -> None:
     for text in ("{file./}", "{file./a:b}", "{file./a|raw}", "{file.a/b}"):
         with pytest.raises(TemplateError):
             Template.parse(text)
+
+
+def test_readers_take_the_file_beside_the_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status c.yaml` reaches a bucket with the keys that `run c.yaml` took from `.env`."""
+    monkeypatch.delenv("BUCKET_KEY", raising=False)
+    (tmp_path / ".env").write_text("BUCKET_KEY=k\n")
+    path = tmp_path / "c.yaml"
+    path.write_text('output: {path: "s3://b/x", access_key_id: "{env.BUCKET_KEY}"}\n')
+    folder = folder_named_in(path)
+    assert isinstance(folder, Address)
+    assert folder.options == {"access_key_id": "k"}
