@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 from harvester.model import Doubt
+from harvester.page import as_number
 from harvester.paging.paginator import Paginator
 from harvester.paging.signs import Sign, envelope, of_body, of_headers, written
 from harvester.paging.totals import compared
@@ -89,12 +90,27 @@ class NeverThere:
         self._was_led = False
         self._largest = 0
         self._ended = 0  # partitions that ended because nothing led on
+        self._had_total = False
+        self._complete = 0  # partitions with records
 
     def add(self, at: Checkpoint) -> None:
         """Take note of a partition."""
         self._was_led = self._was_led or at.was_led
         self._largest = max(self._largest, at.largest_page)
         self._ended += at.done and at.reason == "no_next_cursor"
+        self._had_total = self._had_total or as_number(at.total) is not None
+        self._complete += bool(at.done and at.records)
+
+    def total_doubt(self) -> tuple[Doubt, int] | None:
+        """That no page had a total where one is declared, and of how many partitions."""
+        path = self._paginator.options.total_path
+        if path is None or self._had_total or not self._complete:
+            return None
+        told = (
+            f"no page has a number at {path} (paginator.total_path), so that what came is compared "
+            "with none: is it spelled so?"
+        )
+        return Doubt("never_total", told), self._complete
 
     def doubt(self) -> tuple[Doubt, int] | None:
         """The doubt, and how many partitions ended so; None where there is none, or the pages were

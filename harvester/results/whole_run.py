@@ -62,8 +62,8 @@ class WholeRun:
     def tell(self, doubts: Doubts) -> None:
         """Add what speaks against each resource as a whole."""
         for name, resource in self._resources.items():
-            if found := self._led[name].doubt():
-                doubt, partitions = found
+            led = self._led[name]
+            for doubt, partitions in filter(None, (led.doubt(), led.total_doubt())):
                 doubts.add(name, {}, doubt, partitions)
             for key, spec in resource.parents.items():
                 parent = self._with_records.get(spec.source)

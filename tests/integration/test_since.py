@@ -260,3 +260,4 @@ def test_mistyped_paths_are_doubted(tmp_path: Path) -> None:
     told = {each.kind: each.told for each in summary.doubts}
     assert "none of 3 records has anything at data[*].att" in told["cursor_path"]
     assert "no page has anything at data[-1].att (stop_before.path)" in told["stop_path"]
+    assert "no page has a number at total (paginator.total_path)" in told["never_total"]
