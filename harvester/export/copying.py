@@ -6,6 +6,7 @@ that are there *must* be those of the source, else nothing is written.
 """
 
 import json
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Final
 
 from harvester.config import Resource
 from harvester.errors import DataRefused
+from harvester.model import url_of
 from harvester.planning import copies_of, in_any_order
 from harvester.results import LAST_RUN, Looked, in_order
 from harvester.store import (
@@ -67,6 +69,16 @@ class Copied:
         }
 
 
+def _refuse_inside(source: str, target: str) -> None:
+    """Raise `DataRefused` where one place is the other, or lies in it."""
+    begin, end = (url_of(each) or os.path.realpath(each) for each in (source, target))
+    if begin == end:
+        raise DataRefused(f"{source}: is where it is to be copied to")
+    for inner, outer in ((end, begin), (begin, end)):
+        if inner.startswith(outer.rstrip("/") + "/"):
+            raise DataRefused(f"{inner}: lies inside {outer}; a harvest has its place for itself")
+
+
 def copy(
     source: Place, target: Place, *, on_copied: Callable[[Copied], None] = lambda copied: None
 ) -> Copied:
@@ -77,8 +89,7 @@ def copy(
     holds another harvest or has gone on since; `FolderLocked`, `DiskError`.
     """
     source, target = store_at(source), store_at(target)
-    if source.place == target.place:
-        raise DataRefused(f"{source.place}: is where it is to be copied to")
+    _refuse_inside(source.place, target.place)
     asked = read_asked(source)
     found = Copied()
     with target.claim():

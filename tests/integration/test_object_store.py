@@ -349,6 +349,8 @@ def test_what_is_not_copied(place: Place) -> None:
     assert place("run", "shop.yaml", "--out", "other").returncode == 0
     said = place("copy", "here", "other")
     assert (said.returncode, "holds another harvest" in said.stderr) == (5, True)
+    said = place("copy", "here", "here/inside")
+    assert (said.returncode, "lies inside" in said.stderr) == (5, True)
     part = place.folder / "here" / "all" / "part-000002.json.gz"
     sound = part.read_bytes()
     part.write_bytes(sound[:-1] + b"?")
