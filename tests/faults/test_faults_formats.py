@@ -177,7 +177,7 @@ def test_row_109_lines_that_are_none(tmp_path: Path) -> None:
         two_in_a_line=Case(LINES, b'{"id": 1}{"id": 2}\n', "line 1 is not one complete"),
         CR_alone=Case(LINES, b'{"id": 1}\r{"id": 2}\r', "line 1 is not one complete"),
         one_over_lines=Case(LINES, b'{\n "id": 1\n}\n', "line 1 is not one complete"),
-        NUL=Case(LINES, b'{"id": "a\0b"}\n', "line 1 is not one complete"),
+        NUL_between=Case(LINES, b'{"id": 1\0}\n', "line 1 is not one complete"),
         NULs_behind=Case(LINES, b'{"id": 1}\n' + bytes(99), "line 2 is not one complete"),
         UTF_16=Case(LINES, '{"id": 1}\n'.encode("utf-16"), "UTF-16"),
         Latin_1=Case(LINES, b'{"id": "M\xfcller"}\n', "invalid bytes in UTF8"),

@@ -420,13 +420,14 @@ def test_no_thread_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_store_that_is_claimed_syncs_in_groups(tmp_path: Path) -> None:
     """And one that is not, or that is told not to, does not."""
-    for fsync, expected in ((True, [0, 1, 1]), (False, [1, 2, 3])):
+    # The second waits for the first to be safe, the third for nobody: the disk may be quick.
+    for fsync, expected in ((True, ([0, 1, 1], [0, 1, 2])), (False, ([1, 2, 3],))):
         store = LocalStore(tmp_path / str(fsync), fsync=fsync)
         with store.claim(), store.journal("items", HEADER) as journal:
             for _ in range(3):
                 keep(journal)
         lines: list[Entry] = [*read_entries(tmp_path / str(fsync) / "items")]
-        assert [line.safe for line in lines] == expected
+        assert [line.safe for line in lines] in expected
 
 
 def test_a_damaged_line_behind_what_is_all_safe_costs_one_page_at_most(tmp_path: Path) -> None:
