@@ -245,7 +245,10 @@ class Bucket:
             )
         )
         while found := self._asked(lambda: next(answers, None), folder):
-            yield [Found(each["path"][cut:], each["size"], str(each["e_tag"])) for each in found]
+            named = (Found(each["path"][cut:], each["size"], str(each["e_tag"])) for each in found)
+            # Azure is asked for what begins there (`startFrom`), and Azurite does not know that.
+            if behind := [each for each in named if after is None or each.key > after]:
+                yield behind
 
     def levels(self, folder: str) -> list[str]:
         """The names one level below a folder of what has something below it."""
