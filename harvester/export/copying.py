@@ -8,10 +8,9 @@ that are there *must* be those of the source, else nothing is written.
 import json
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import takewhile
 from typing import Final
 
@@ -31,6 +30,7 @@ from harvester.store import (
     Writer,
     fetched_ahead,
     folder_of,
+    in_turn,
     part_suffix,
     read_asked,
     store_at,
@@ -123,21 +123,21 @@ def _copied_beside(
         for one in looks:
             yield _copied_one(source, target, one, stop, is_new=_is_new(target, one, there))
         return
-    waiting: deque[Future[Copied]] = deque()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="copy") as pool:
+
+    def work(known: tuple[Looked, bool]) -> Copied:
+        one, is_new = known
+        return _copied_one(source, target, one, stop, is_new=is_new)
+
+    known = ((one, _is_new(target, one, there)) for one in looks)  # the survey is of this thread
+    with (
+        ThreadPoolExecutor(at_once, thread_name_prefix="copy") as pool,
+        closing(in_turn(pool, work, known, 2 * at_once)) as begun,
+    ):
         try:
-            for one in looks:
-                if len(waiting) == 2 * at_once:
-                    yield waiting.popleft().result()
-                is_new = _is_new(target, one, there)
-                copied = partial(_copied_one, source, target, one, stop, is_new=is_new)
-                waiting.append(pool.submit(copied))
-            while waiting:
-                yield waiting.popleft().result()
+            for _, copied in begun:
+                yield copied.result()
         finally:
             stop.set()
-            for each in waiting:
-                each.cancel()
 
 
 def _is_new(target: Store, one: Looked, there: Survey) -> bool:

@@ -6,10 +6,10 @@ store that fails among it, is left to mending, which looks again, part by part, 
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import closing
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -24,6 +24,7 @@ from harvester.store import (
     ObjectStore,
     Span,
     folder_of,
+    in_turn,
     span_of,
 )
 
@@ -130,17 +131,9 @@ class Looks:
         asked: Iterable[Asked],
         ahead: int,
     ) -> Iterator[tuple[Asked, Got]]:
-        coming: deque[tuple[Asked, Future[Got]]] = deque()
-        try:
-            for one in asked:
-                coming.append((one, _begun(pool, look, one)))
-                if len(coming) > ahead:
-                    yield self._came(*coming.popleft())
-            while coming:
-                yield self._came(*coming.popleft())
-        finally:
-            for _, future in coming:
-                future.cancel()
+        with closing(in_turn(pool, look, asked, ahead)) as looks:
+            for one, future in looks:
+                yield self._came(one, future)
 
     def _came(self, asked: Asked, future: Future[Got]) -> tuple[Asked, Got]:
         while not future.done():
@@ -150,15 +143,6 @@ class Looks:
         if self._stop.is_set():
             raise Interrupted("interrupted")
         return asked, future.result()
-
-
-def _begun(pool: ThreadPoolExecutor, look: Callable[[Asked], Got], asked: Asked) -> "Future[Got]":
-    try:
-        return pool.submit(look, asked)
-    except RuntimeError:  # where no thread is to be had
-        now: Future[Got] = Future()
-        now.set_result(look(asked))
-        return now
 
 
 class _Pages:

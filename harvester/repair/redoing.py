@@ -6,9 +6,9 @@ the new generation. Where the journal itself is damaged no line can be added: th
 folder is put aside, whole, into `.aside` of the harvest's folder.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from harvester.store import (
     Place,
     Store,
     folder_of,
+    in_turn,
     prepare,
     store_at,
 )
@@ -109,18 +110,12 @@ def _side_by_side(
     if at_once == 1:
         yield from map(begin, items)
         return
-    waiting: deque[Future[Begun]] = deque()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="redo") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(begin, item))
-                if len(waiting) > 2 * at_once:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for each in waiting:
-                each.cancel()
+    with (
+        ThreadPoolExecutor(at_once, thread_name_prefix="redo") as pool,
+        closing(in_turn(pool, begin, items, 2 * at_once)) as begun,
+    ):
+        for _, each in begun:
+            yield each.result()
 
 
 def _begin(store: Store, item: Partition, header: Header, first: Any, asked: Asked) -> Begun:

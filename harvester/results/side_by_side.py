@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 from harvester.results.part_checks import PartCheck, StoredPart, StoredProblem, Told
-from harvester.store import LocalStore, ObjectStore, Store
+from harvester.store import LocalStore, ObjectStore, Store, in_turn
 
 Item = StoredProblem | StoredPart
 _Slim = tuple[str, str, str, int, str | None, int, int]
@@ -133,22 +133,13 @@ def _checked_far_away(
     store: Store, checks: Mapping[str, PartCheck], items: Iterator[Item]
 ) -> Iterator[StoredProblem]:
     """The same of an object store, which answers many at a time: most of a look is waiting."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify") as pool:
-        coming: deque[Future[list[StoredProblem]]] = deque()
-        try:
-            for item in items:
-                try:
-                    coming.append(pool.submit(_checked, store, checks, [item]))
-                except RuntimeError:  # where no thread is to be had
-                    while coming:
-                        yield from coming.popleft().result()
-                    yield from _checked(store, checks, [item])
-                if len(coming) > 2 * _AT_ONCE:
-                    yield from coming.popleft().result()
-            while coming:
-                yield from coming.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify")
+    try:
+        work = in_turn(pool, lambda item: _checked(store, checks, [item]), items, 2 * _AT_ONCE)
+        for _, problems in work:
+            yield from problems.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _cores() -> int:

@@ -89,6 +89,9 @@ if TYPE_CHECKING:
         refuse_later,
         replan,
     )
+    from harvester.store.many_at_once import (
+        in_turn,
+    )
     from harvester.store.memory import (
         MemoryStore,
     )
@@ -213,6 +216,7 @@ __all__ = [
     "header_of",
     "holder",
     "identity",
+    "in_turn",
     "is_done",
     "is_file",
     "is_raw",
@@ -280,6 +284,7 @@ __getattr__ = names_of(
         "parts": "JSON_SUFFIX TEMPORARY DurableFile Part disk_errors is_raw json_document "
         "make_folder name_anew part_name part_number part_suffix "
         "remove_temporary sync_folder write_all",
+        "many_at_once": "in_turn",
         "parts_ahead": "fetched_ahead",
         "read_ahead": "ReadAhead",
         "readers": "ends_done entries_of folder_of generations_of has_end header_of is_done "

@@ -5,22 +5,19 @@ fetched while others are read. Only small ones, whole, so that memory has a boun
 left open for as long as whoever reads takes; with a large one the trip is the smallest part.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
 from harvester.store.contract import Store
+from harvester.store.many_at_once import in_turn
 
 _AHEAD: Final = 16
 _MOST_BYTES: Final = 1 << 20
 
 Page = TypeVar("Page")
 Stored = tuple[str, str, int]  # the folder, the part, its stored bytes
-#: Of a page in turn: what it is and how to get its bytes; None and the error where there is none.
-_InTurn = tuple[Page, Callable[[], Iterator[bytes]]] | Exception
 
 
 def fetched_ahead(
@@ -37,60 +34,31 @@ def fetched_ahead(
     """
     if not store.is_far:
         for page in pages:
-            place = stored(page)
-            yield page, store.chunks(*place) if place else iter(())
+            yield page, _chunks(store, stored, page)
         return
+
+    def fetch(page: Page) -> list[bytes] | None:
+        place = stored(page)
+        if place is None or place[2] > _MOST_BYTES:
+            return [] if place is None else None
+        return [*store.chunks(*place)]
+
     pool = ThreadPoolExecutor(ahead, thread_name_prefix="fetched")
     try:
-        for found in _in_turn(store, iter(pages), stored, pool, ahead):
-            if isinstance(found, Exception):
-                raise found
-            yield found[0], found[1]()
+        for page, coming in in_turn(pool, fetch, pages, ahead - 1):
+            yield page, _when_there(coming, partial(_chunks, store, stored, page))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_turn(
-    store: Store,
-    pages: Iterator[Page],
-    stored: Callable[[Page], Stored | None],
-    pool: ThreadPoolExecutor,
-    ahead: int,
-) -> Iterator[_InTurn[Page]]:
-    waiting: deque[_InTurn[Page]] = deque()
-    is_over = False
-    while waiting or not is_over:
-        while not is_over and len(waiting) < ahead:
-            try:
-                page = next(pages)
-                waiting.append((page, _begun(store, stored(page), pool)))
-            except StopIteration:
-                is_over = True
-            except Exception as error:
-                waiting.append(error)
-                is_over = True
-        if waiting:
-            yield waiting.popleft()
+def _when_there(
+    coming: Future[list[bytes] | None], read: Callable[[], Iterator[bytes]]
+) -> Iterator[bytes]:
+    """What was fetched; a part that is too large for that is read now."""
+    fetched = coming.result()
+    yield from read() if fetched is None else fetched
 
 
-def _begun(
-    store: Store, place: Stored | None, pool: ThreadPoolExecutor
-) -> Callable[[], Iterator[bytes]]:
-    """Begin to fetch a part, if it is a small one; what gives its bytes."""
-    if place is None:
-        return lambda: iter(())
-
-    def read() -> Iterator[bytes]:
-        return store.chunks(*place)
-
-    if place[2] > _MOST_BYTES:
-        return read
-    coming: Future[list[bytes]]
-    with suppress(RuntimeError):  # where no thread is to be had, it is read in its turn
-        coming = pool.submit(lambda: [*read()])
-        return partial(_when_there, coming)
-    return read
-
-
-def _when_there(coming: Future[list[bytes]]) -> Iterator[bytes]:
-    yield from coming.result()
+def _chunks(store: Store, stored: Callable[[Page], Stored | None], page: Page) -> Iterator[bytes]:
+    place = stored(page)
+    return store.chunks(*place) if place else iter(())

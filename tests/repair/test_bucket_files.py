@@ -200,9 +200,24 @@ def killed_at(moment: int) -> Callable[..., object]:
     return ask
 
 
+class NoThreads:
+    """A pool on a machine that has no thread to give: how many requests there are is no chance."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """So many are wanted."""
+
+    def submit(self, *_: object) -> None:
+        """None is to be had."""
+        raise RuntimeError("can't start new thread")
+
+    def shutdown(self, **_: object) -> None:
+        """Nothing is on its way."""
+
+
 @pytest.mark.parametrize("changed", [False, True])
-def test_killed_at_many_moments(kept: Kept, changed: bool) -> None:
+def test_killed_at_many_moments(kept: Kept, changed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a repair that was killed has left, the next one ends it."""
+    monkeypatch.setattr("harvester.repair.bucket_look.ThreadPoolExecutor", NoThreads)
     kept.changed = changed
     for moment in range(1, 200, 6):
         other("part-000003.bin")(Bucket(kept.url))
