@@ -73,7 +73,7 @@ def url_of(place: str | os.PathLike[str]) -> str | None:
 def _refuse_foreign(text: str) -> None:
     if bare := _BARE.match(text):
         raise ConfigError(
-            f"{_shown(text)}: names no bucket; write {bare[1].lower()}://BUCKET/PREFIX (a folder "
+            f"{_shown(text)!r} names no bucket; write {bare[1].lower()}://BUCKET/PREFIX (a folder "
             "of that name is given with its whole path)"
         )
     if (foreign := _FOREIGN.match(text)) is None:

@@ -49,7 +49,7 @@ _CHECKED, _EXTRA, _NAMED, _COMMENTED = 0x02, 0x04, 0x08, 0x10  # its flags
 _PLAIN_BYTES: Final = 1024
 _MOST_HEADER_BYTES: Final = 256 * 1024
 # isal's stubs declare the exception class as an instance.
-_DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
+_DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]  # an instance, say its stubs
 _TRAILER_BYTES: Final = 8
 _LEVEL: Final = 1  # isal: 614 MB/s at about zlib level 2's size
 

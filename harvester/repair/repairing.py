@@ -39,6 +39,7 @@ from harvester.store import (
     LocalStore,
     ObjectStore,
     Part,
+    Place,
     Span,
     encode,
     part_number,
@@ -53,7 +54,7 @@ from harvester.store import (
 
 def repair(
     config: Config,
-    out: Path,
+    out: Place,
     *,
     deep: bool = False,
     on_event: OnEvent = lambda event: None,

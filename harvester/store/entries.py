@@ -240,7 +240,7 @@ def sound(line: bytes) -> bytes | None:
 
 
 #: isal's stubs declare the exception class as an instance.
-_DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]
+_DAMAGED: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]  # see above
 
 
 def packed(text: bytes) -> bytes:
@@ -251,7 +251,7 @@ def packed(text: bytes) -> bytes:
 def unpacked(data: bytes) -> bytes:
     """What was packed. Raises OSError, EOFError."""
     try:
-        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]  # no stubs
     except _DAMAGED as error:
         raise OSError(str(error)) from error
 
@@ -259,7 +259,7 @@ def unpacked(data: bytes) -> bytes:
 def unpacked_lines(data: bytes) -> Iterator[tuple[bytes, ...]]:
     """The lines that were packed, some at a time. Raises OSError, EOFError."""
     try:
-        with igzip.IGzipFile(fileobj=BytesIO(data)) as file:  # type: ignore[no-untyped-call]
+        with igzip.IGzipFile(fileobj=BytesIO(data)) as file:  # type: ignore[no-untyped-call]  # no stubs
             while lines := file.readlines(_BLOCK_BYTES):
                 yield tuple(lines)
     except _DAMAGED as error:

@@ -305,7 +305,7 @@ def make_folder(folder: Path, *, within: Path, fsync: bool = True) -> bool:
                 is_new = True
             except FileExistsError:
                 is_new = False
-                if not os.path.isdir(place):  # noqa: PTH112
+                if not os.path.isdir(place):  # noqa: PTH112  # as above
                     raise
             if fsync:
                 sync_folder(above)

@@ -5,7 +5,7 @@ fetched while others are read. Only small ones, whole, so that memory has a boun
 left open for as long as whoever reads takes; with a large one the trip is the smallest part.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
@@ -25,7 +25,7 @@ def fetched_ahead(
     pages: Iterable[Page],
     stored: Callable[[Page], Stored | None],
     ahead: int = _AHEAD,
-) -> Iterator[tuple[Page, Iterator[bytes]]]:
+) -> Generator[tuple[Page, Iterator[bytes]], None, None]:
     """Each page with the bytes of its part; `stored` says where those are, None: it has no part.
     So many pages are held at a time.
 

@@ -119,7 +119,7 @@ def b15(ground: Ground) -> Case:
     return Case(
         f"Dask, an API that answers after {_LATENCY_S:g} s, as many pages for each thread",
         [
-            Contender(name, lambda processes=processes: run(processes), rounds=1)  # type: ignore[misc]
+            Contender(name, lambda processes=processes: run(processes), rounds=1)  # type: ignore[misc]  # a lambda
             for processes, name in names.items()
         ],
         [

@@ -131,6 +131,6 @@ def test_a_put_that_fails_while_the_next_page_is_waited_for(tmp_path: Path, put:
             else found
         )
 
-    put.respond = respond  # type: ignore[method-assign]
+    put.respond = respond  # type: ignore[method-assign]  # of this one server
     ended = run(tmp_path, put, "concurrency.pages=2", "client.retry.max_wait=900")
     assert "the store is away" in str(ended.ended_by)

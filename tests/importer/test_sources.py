@@ -201,7 +201,7 @@ def test_where_a_url_stands(tmp_path: Path) -> None:
          "query": [{"key": "q", "value": "1"}]},
     ]  # fmt: skip
     for value, variable in ((TOKEN, "{env.API_KEY}"), ("{{plain}}", "{env.PLAIN}")):
-        key["apikey"][1]["value"] = value  # type: ignore[index]
+        key["apikey"][1]["value"] = value  # type: ignore[index]  # of JSON
         items = [{"name": "n", "request": {"method": "GET", "url": url}} for url in urls]
         tree = POSTMAN | {
             "item": items,

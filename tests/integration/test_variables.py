@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harvester import harvest, verify
-from harvester.config import load_config
+from harvester.config import Config, load_config
 from harvester.errors import ConfigError, DataRefused
 from tests.support import Reply, Scripted
 
@@ -31,7 +31,7 @@ def answer(path: str, parameters: Mapping[str, str]) -> Reply:
     return Reply({"data": [{"path": path}] if parameters["page"] == "1" else []})
 
 
-def loaded(tmp_path: Path, url: str, **env: str) -> object:
+def loaded(tmp_path: Path, url: str, **env: str) -> Config:
     """The configuration in an environment."""
     file = tmp_path / "items.yaml"
     file.write_text(YAML.format(url=url), encoding="utf-8")
@@ -43,8 +43,8 @@ def test_unset_variables_leave_out_what_holds_them(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Scripted(answer) as server:
         asked = loaded(tmp_path, server.base_url, IDS="a, b")
-        assert not harvest(asked, out=out, max_pages=1).complete  # type: ignore[arg-type]
-        assert harvest(asked, out=out).complete  # type: ignore[arg-type]
+        assert not harvest(asked, out=out, max_pages=1).complete
+        assert harvest(asked, out=out).complete
         assert {"q" in each for each in server.asked} == {False}
         assert {each["size"] for each in server.asked} == {"20"}
     assert verify(out, deep=True).ok
@@ -60,7 +60,7 @@ def test_a_list_with_commas_in_its_values(tmp_path: Path) -> None:
         ):
             out = tmp_path / str(len(folders) + len(ids))
             asked = loaded(tmp_path, server.base_url, IDS=ids)
-            assert harvest(asked, out=out).complete  # type: ignore[arg-type]
+            assert harvest(asked, out=out).complete
             assert {path.name for path in out.glob("items/*")} == folders
 
 
@@ -69,10 +69,10 @@ def test_another_value_is_another_question(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Scripted(answer) as server:
         asked = loaded(tmp_path, server.base_url, IDS="a")
-        assert harvest(asked, out=out).complete  # type: ignore[arg-type]
+        assert harvest(asked, out=out).complete
         other = loaded(tmp_path, server.base_url, IDS="a", Q="new")
         with pytest.raises(DataRefused, match="the environment variable Q has another value"):
-            harvest(other, out=out)  # type: ignore[arg-type]
+            harvest(other, out=out)
 
 
 @pytest.mark.parametrize(

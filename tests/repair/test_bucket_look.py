@@ -46,7 +46,7 @@ def store() -> ObjectStore:
 
 def repaired(asked: Config, stop: threading.Event | None = None) -> Repair:
     """Mend it."""
-    return repair(asked, store(), deep=True, stop=stop)  # type: ignore[arg-type]
+    return repair(asked, store(), deep=True, stop=stop)
 
 
 def objects() -> dict[str, bytes]:

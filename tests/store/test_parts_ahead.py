@@ -63,7 +63,7 @@ def test_no_more_than_sixteen() -> None:
     pages = iter(range(1000))
     reader = fetched_ahead(parts, pages, stored)
     next(reader)
-    reader.close()  # type: ignore[attr-defined]
+    reader.close()
     assert next(pages) <= 17
     assert len(parts.asked) <= 17
 
