@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from harvester import harvest, iter_records, verify
 from harvester.planning.frontier import Frontier
 from harvester.repair import begin_again
 from tests.integration import test_caps, test_trees
+from tests.slow.measures import own_peak, peak, resident, say, used
 from tests.support import ENVIRONMENT, Reply, Scripted, chain, command, config, write_config
 
 _MB = 1 << 20
@@ -215,38 +215,6 @@ def diff(folder: Path, records: int) -> list[str]:
     say(f"{lines:,} of {records:,} records differ: {cpu:.0f} s of CPU, {took:.0f} s, "
           f"at most {peak():.0f} MB")  # fmt: skip
     return [] if lines == records // 100 and verify(out).ok else ["each difference once"]
-
-
-def say(text: str) -> None:
-    """A line on stdout, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def used() -> float:
-    """CPU seconds of the processes that have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
-
-
-def resident(pid: int) -> float:
-    """The memory that a process has now, in MB; 0 where it has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / _MB
-    except (OSError, IndexError):
-        return 0.0
-
-
-def peak() -> float:
-    """The most memory that one of them took, in MB; not below that of this process, from which it
-    was begun (Linux counts what stood before the new program was loaded, too).
-    """
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
-
-def own_peak() -> float:
-    """The most memory that this process took, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.fault_server import FaultServer, Request, Steps
 from tests.s3_server import S3
-from tests.slow.places import Place, ended, failed, say, whole, workers_of
+from tests.slow.measures import say
+from tests.slow.places import Place, ended, failed, whole, workers_of
 from tests.soak import RECORDS, BadDay
 
 PAGES = 40  # of a partition

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.s3_server import S3
-from tests.slow.places import Place, ended, failed, peak, say, whole
+from tests.slow.measures import peak, say
+from tests.slow.places import Place, ended, failed, whole
 from tests.slow.waiting import Waiting, waiting
 from tests.store_proxy import Proxy, store_proxy
 

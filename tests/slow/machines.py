@@ -30,8 +30,9 @@ from tests.object_servers import seaweed_server
 from tests.s3_server import S3
 from tests.slow.dask_soak import soak
 from tests.slow.long_chain import long
+from tests.slow.measures import peak, say, used
 from tests.slow.more_workers import latency
-from tests.slow.places import Place, failed, peak, say, used, whole, workers_of
+from tests.slow.places import Place, failed, whole, workers_of
 from tests.slow.waiting import Waiting, waiting
 
 

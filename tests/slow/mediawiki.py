@@ -27,7 +27,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from harvester import iter_records, verify
-from tests.slow.crawls import say, used
+from tests.slow.measures import say, used
 from tests.support import ENVIRONMENT
 
 _CONFIG: Final = Path(__file__).parents[2] / "configs/wikipedia_categories.yaml"

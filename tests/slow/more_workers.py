@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.s3_server import S3
-from tests.slow.places import Place, ended, failed, peak, say
+from tests.slow.measures import peak, say
+from tests.slow.places import Place, ended, failed
 from tests.slow.waiting import middle_rate, waiting
 
 THREADS = 4  # of each worker

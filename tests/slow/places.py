@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from harvester import iter_records, status, verify
 from tests.s3_server import S3
+from tests.slow.measures import say, used
 from tests.support import ENVIRONMENT, write_config
 
 _YAML = """
@@ -123,20 +123,3 @@ def whole(url: str, records: int) -> list[str]:
         (f"verify: {checked.problems[:3]}", checked.ok),
         ("status: complete", seen.complete),
     )
-
-
-def say(text: str) -> None:
-    """A line on stdout, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def used() -> float:
-    """CPU seconds of the processes that have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
-
-
-def peak() -> float:
-    """The most memory that one of them took, in MB."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
